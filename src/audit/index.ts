@@ -1,0 +1,1 @@
+export type { Actor, AuditEvent, AuditEventType, RecordedEvent } from './events.ts';

@@ -1,0 +1,116 @@
+/**
+ * The manifest after parsing: what a server may do. Every consumer works on this shape, whatever version
+ * of the format it was written in. Absence denies: an empty `egress` reaches nothing.
+ */
+export interface Manifest {
+  readonly schemaVersion: 2;
+  /** Catalog name and default slug: `[a-z0-9-]`, at most 63 characters. */
+  readonly name: string;
+  /** x.y.z of the manifest's subject. */
+  readonly version: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly homepage?: string;
+  readonly server: ServerSpec;
+  readonly egress: readonly EgressRule[];
+  readonly credentials: readonly CredentialSpec[];
+  readonly tools?: ToolSelection;
+}
+
+export type ServerSpec = SandboxedServerSpec | RemoteServerSpec | ApiServerSpec;
+
+/** A stdio MCP server that runs in a cell. */
+export interface SandboxedServerSpec {
+  readonly kind: 'sandboxed';
+  /** `npm:NAME@X.Y.Z` or `pypi:NAME==X.Y.Z`; absent for a program that is already on the machine. */
+  readonly package?: string;
+  /** Program (a bin of the package, or an absolute path) and its leading arguments. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** Plain settings; never a secret. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: readonly FileGrant[];
+  readonly limits: CellLimits;
+  /** Seconds without a call after which the cell is reaped. */
+  readonly idleSeconds?: number;
+  /** What the cell's resolver answers: addresses of ours (default), or the true public ones. */
+  readonly addresses: 'synthetic' | 'real';
+}
+
+/** A folder or file of the host that the server may see. */
+export interface FileGrant {
+  /** Absolute path on the host. */
+  readonly host: string;
+  /** Absolute path in the cell. */
+  readonly cell: string;
+  readonly write: boolean;
+}
+
+export interface CellLimits {
+  readonly memoryMiB?: number;
+  readonly processes?: number;
+  readonly openFiles?: number;
+  /** Size of `/tmp` and of `HOME`, each. */
+  readonly diskMiB?: number;
+}
+
+export interface RemoteServerSpec {
+  readonly kind: 'remote';
+  readonly url: string;
+}
+
+export interface ApiServerSpec {
+  readonly kind: 'api';
+  readonly baseUrl: string;
+  readonly openapi?: string;
+  readonly toolspec?: string;
+}
+
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+/** One place that the server may connect to. */
+export interface EgressRule {
+  /** Lower-case DNS name in A-label form, or `*.` and at least two labels. */
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'https' | 'http';
+  /** Absent: every method. */
+  readonly methods?: readonly HttpMethod[];
+  /** Path prefixes ending at a segment boundary, `/v1` or `/v1/`; absent: every path. */
+  readonly paths?: readonly string[];
+}
+
+export interface CredentialSpec {
+  /** `[A-Z][A-Z0-9_]*`, unique within the manifest. */
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  /** `sealed`: the value never enters the cell. `entrusted`: it does. */
+  readonly tier: 'sealed' | 'entrusted';
+  readonly required: boolean;
+  /** The variable that holds the placeholder (sealed) or the value (entrusted). */
+  readonly env?: string;
+  /** Shape of the placeholder: literal text and `{alnum:N}`, `{hex:N}`, `{digit:N}`, `{upper:N}`, `{lower:N}`, `{base64url:N}`, `{uuid}`. */
+  readonly placeholder: string;
+  /** Hosts that may receive the value; each must be reachable by `egress`. */
+  readonly hosts: readonly string[];
+  readonly ports?: readonly number[];
+  readonly methods?: readonly HttpMethod[];
+  readonly paths?: readonly string[];
+  /** Where the placeholder may stand in a request; anywhere else it is refused. Empty for entrusted ones. */
+  readonly inject: readonly InjectRule[];
+}
+
+export type InjectRule =
+  /** The header's whole value is `format` with the placeholder in `{token}`. */
+  | { readonly header: string; readonly format: string }
+  /** One half of HTTP Basic authentication. */
+  | { readonly basic: 'user' | 'password' }
+  | { readonly query: string }
+  /** JSON pointer (RFC 6901) to a string in a JSON request body. */
+  | { readonly json: string };
+
+export interface ToolSelection {
+  /** Tools shown without further choice; absent: those that declare `readOnlyHint`. */
+  readonly default?: readonly string[];
+}
