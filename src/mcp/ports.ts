@@ -1,0 +1,127 @@
+/**
+ * What the front needs from outside: profiles, running servers, the audit log, the kill switch, and who a token
+ * belongs to. The vault, the database and the sandbox stand behind these interfaces; `main/` supplies them.
+ */
+import type { Readable, Writable } from 'node:stream';
+import type { Actor } from '../audit/index.ts';
+import type { CellId, WorkspaceId } from '../kernel/index.ts';
+
+/** Who a client is, as decided at the door and never by anything that the client says afterwards. */
+export interface Principal {
+  readonly workspace: WorkspaceId;
+  readonly actor: Actor;
+  /** The only profile that it may use; null for the local operator, who may use every one. */
+  readonly profile: string | null;
+  /** Name of the agent that the token was made for. */
+  readonly agent: string;
+}
+
+/** One server of a profile, with the choice of tools that its owner made. */
+export interface ProfileServer {
+  readonly slug: string;
+  readonly title: string | null;
+  /** Tools chosen for this profile: names, every one, or null for the manifest's default. */
+  readonly tools: readonly string[] | '*' | null;
+  /** The manifest's `tools.default`; null where it has none, which leaves the tools that declare `readOnlyHint`. */
+  readonly defaultTools: readonly string[] | null;
+}
+
+export interface ProfileView {
+  /** Null for the local operator's view of all servers. */
+  readonly name: string | null;
+  /** Enabled servers only, in the order to list them. */
+  readonly servers: readonly ProfileServer[];
+}
+
+export interface UpstreamExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Why, in words that may be shown to the caller: `exited with code 1`, `killed: idle`. */
+  readonly reason: string;
+}
+
+/** A server running in a cell: newline-delimited JSON-RPC both ways. */
+export interface UpstreamTransport {
+  readonly cell: CellId;
+  /** The server's stdin. */
+  readonly input: Writable;
+  /** The server's stdout. The front is its only reader. */
+  readonly output: Readable;
+  /** The last lines of the server's stderr as they came, bounded; the front neutralises control characters. */
+  stderrTail(): string;
+  /** Settles once, when the server is gone; never rejects. */
+  readonly exited: Promise<UpstreamExit>;
+  /** Ends the cell: the server broke the protocol beyond repair. */
+  close(reason: string): Promise<void>;
+}
+
+/** Profiles and running servers. Both methods are called for every request: answer from memory where possible. */
+export interface Upstreams {
+  /** Null where the profile does not exist. `name` null: every enabled server, for the local operator. */
+  profile(workspace: WorkspaceId, name: string | null): Promise<ProfileView | null>;
+  /**
+   * The cell that serves this caller: the running one, or a new one. Concurrent calls for the same cell resolve
+   * to the same transport object; after an exit the next call starts a new cell (with back-off).
+   *
+   * @throws AppError of any code: it is shown to the client as is
+   */
+  open(principal: Principal, profile: string | null, slug: string): Promise<UpstreamTransport>;
+}
+
+/** A `tools/call` as the audit log and the data plane know it. */
+export interface CallFacts {
+  /** Identifier of the call, `call_…`. */
+  readonly id: string;
+  readonly principal: Principal;
+  readonly profile: string | null;
+  readonly server: string;
+  /** The server's own name of the tool. */
+  readonly tool: string;
+  readonly cell: CellId;
+}
+
+export interface CallOutcome {
+  /** `ok`, `tool_error` (a result with isError), `error` (a JSON-RPC error of the server), `cancelled`, `failed` (ours). */
+  readonly outcome: 'ok' | 'tool_error' | 'error' | 'cancelled' | 'failed';
+  /** Error code where there is one: the gateway's own (`upstream_exited`) or the server's number as text. */
+  readonly code?: string;
+  readonly durationMs: number;
+}
+
+export interface CallRefusal {
+  readonly principal: Principal;
+  readonly profile: string | null;
+  readonly server: string;
+  readonly tool: string;
+  readonly code: string;
+}
+
+export interface CallAudit {
+  /** Resolves when `call.started` is durable; the call is forwarded only then. @throws AppError `audit_unavailable` */
+  started(call: CallFacts): Promise<void>;
+  finished(call: CallFacts, outcome: CallOutcome): Promise<void>;
+  refused(refusal: CallRefusal): Promise<void>;
+}
+
+export interface KillSwitch {
+  /** @throws AppError `kill_active` when any switch covers this caller or server; `slug` null: the caller alone */
+  check(principal: Principal, slug: string | null): Promise<void>;
+  /** Told after a switch was set: the front checks everything in flight again. Returns the way to stop listening. */
+  onKill(listener: () => void): () => void;
+}
+
+/**
+ * Who presents this token.
+ *
+ * @param remoteAddress for rate limits
+ * @throws AppError of kind `unauthenticated` or `limited`
+ */
+export type Authenticate = (token: string, remoteAddress: string) => Promise<Principal>;
+
+/** A `tools/call` in flight in a cell, for correlating the cell's requests with it. */
+export interface CallRef {
+  readonly id: string;
+  readonly tool: string;
+  /** Token or user that made the call, as the audit names it. */
+  readonly actor: string;
+}
