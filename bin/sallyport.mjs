@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// Starts Sallyport with a Node that is recent enough: this one, or the one that scripts/setup brought.
+// Plain JavaScript that Node 18 understands, because it may be what runs it.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const entry = new URL('../dist/main/bin.js', import.meta.url);
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (!existsSync(entry)) {
+  console.error('sallyport: this checkout is not built yet. Run scripts/setup first.');
+  process.exit(1);
+} else if (major > 24 || (major === 24 && minor >= 7)) {
+  await import(entry.href);
+} else {
+  const own = fileURLToPath(new URL('../.toolchain/bin/node', import.meta.url));
+  if (!existsSync(own)) {
+    console.error(`sallyport: Node.js 24.7 or newer is needed, and this is ${process.versions.node}.`);
+    console.error(`Run ${fileURLToPath(new URL('../scripts/setup', import.meta.url))} to bring one, or install it.`);
+    process.exit(1);
+  }
+  const child = spawn(own, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
