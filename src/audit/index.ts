@@ -1,1 +1,2 @@
 export type { Actor, AuditEvent, AuditEventType, RecordedEvent } from './events.ts';
+export type { AuditHead, AuditSink, AuditStore, Checkpoint } from './ports.ts';

@@ -1,0 +1,53 @@
+/**
+ * What the audit log needs from outside: a durable place for events, and listeners that are told what was recorded.
+ */
+import type { WorkspaceId } from '../kernel/index.ts';
+import type { RecordedEvent } from './events.ts';
+
+/** The end of a workspace's chain, and the MAC that only the holder of the audit key can make for it. */
+export interface AuditHead {
+  readonly sequence: number;
+  /** Hex SHA-256 of the last event. */
+  readonly hash: string;
+  /** HMAC-SHA256 over workspace, sequence and hash: 32 bytes. */
+  readonly mac: Buffer;
+}
+
+/** A signed statement that a chain had this hash at this sequence. Worth most outside of the database. */
+export interface Checkpoint {
+  readonly workspace: WorkspaceId;
+  readonly sequence: number;
+  readonly hash: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Raw Ed25519 public key, hex: 32 bytes. */
+  readonly publicKey: string;
+  /** Ed25519 signature, hex: 64 bytes. */
+  readonly signature: string;
+}
+
+/** Durable, append-only. Every method is about one workspace. */
+export interface AuditStore {
+  /** Sequence, hash and MAC of the head row, read together. Null while nothing was recorded. */
+  head(workspace: WorkspaceId): Promise<AuditHead | null>;
+  /**
+   * Adds events and sets the head to the last one's sequence and hash with `headMac`, in one durable transaction.
+   * @throws AppError `audit_chain_moved` when the stored head's hash is not `events[0].previous` (64 zeros: no head),
+   *   with nothing written
+   */
+  append(workspace: WorkspaceId, events: readonly RecordedEvent[], headMac: Buffer): Promise<void>;
+  /** At most `limit` events with `sequence >= fromSequence`, in order of sequence. */
+  read(workspace: WorkspaceId, fromSequence: number, limit: number): Promise<readonly RecordedEvent[]>;
+  addCheckpoint(checkpoint: Checkpoint): Promise<void>;
+  /** All of them, in order of sequence. */
+  checkpoints(workspace: WorkspaceId): Promise<readonly Checkpoint[]>;
+}
+
+/**
+ * Is told of events after they are durable, in order per workspace. Must return at once and keep its own bounded
+ * queue; what it throws is logged and changes nothing for whoever appended.
+ */
+export interface AuditSink {
+  readonly name: string;
+  deliver(events: readonly RecordedEvent[], checkpoint: Checkpoint | null): void;
+}
