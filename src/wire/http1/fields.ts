@@ -1,0 +1,53 @@
+/**
+ * The field lines of one HTTP/1.1 message, in the order received. Text is Latin-1, one character per
+ * byte, so that what is passed on is what arrived. Names are compared in lower case.
+ */
+export class Fields {
+  /** Names as the sender wrote them. */
+  readonly names: string[] = [];
+  /** The same names in lower case. */
+  readonly keys: string[] = [];
+  readonly values: string[] = [];
+
+  get length(): number {
+    return this.keys.length;
+  }
+
+  /** @param name as it is to be written */
+  add(name: string, value: string): void {
+    this.names.push(name);
+    this.keys.push(name.toLowerCase());
+    this.values.push(value);
+  }
+
+  /** Value of the first field with this name. @param key in lower case */
+  get(key: string): string | undefined {
+    const at = this.keys.indexOf(key);
+    return at < 0 ? undefined : this.values[at];
+  }
+
+  /** How many fields have this name. @param key in lower case */
+  count(key: string): number {
+    let count = 0;
+    for (const candidate of this.keys) if (candidate === key) count += 1;
+    return count;
+  }
+
+  /** Replaces the value at a position that `keys` gave. */
+  setAt(index: number, value: string): void {
+    this.values[index] = value;
+  }
+
+  /** Members of a comma-separated field, over all its lines, trimmed and in lower case. @param key in lower case */
+  list(key: string): string[] {
+    const members: string[] = [];
+    for (let index = 0; index < this.keys.length; index += 1) {
+      if (this.keys[index] !== key) continue;
+      for (const part of (this.values[index] ?? '').split(',')) {
+        const member = part.trim().toLowerCase();
+        if (member !== '') members.push(member);
+      }
+    }
+    return members;
+  }
+}

@@ -1,0 +1,54 @@
+/** How long a message's body is (RFC 9112 section 6), decided from its head alone. Never a guess. */
+import { err, ok, type Result } from '../../kernel/index.ts';
+import type { Fields } from './fields.ts';
+import type { RequestHead, ResponseHead } from './head.ts';
+import type { Http1Reason } from './reasons.ts';
+
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly bytes: number }
+  | { readonly kind: 'chunked' }
+  /** A response body that ends with the connection. */
+  | { readonly kind: 'close' };
+
+const NONE = ok<BodyFraming>({ kind: 'none' });
+const CHUNKED = ok<BodyFraming>({ kind: 'chunked' });
+const CLOSE = ok<BodyFraming>({ kind: 'close' });
+
+/** At most 15 digits: always below 2^53, so the number is exact. */
+const LENGTH = /^[0-9]{1,15}$/;
+
+function declared(fields: Fields, minor: 0 | 1): Result<BodyFraming | null, Http1Reason> {
+  const codings = fields.count('transfer-encoding');
+  const lengths = fields.count('content-length');
+  if (codings === 0 && lengths === 0) return ok(null);
+  if (codings > 0 && lengths > 0) return err('content_length_with_transfer_encoding');
+  if (codings > 1) return err('transfer_encoding_repeated');
+  if (codings === 1) {
+    if (minor === 0) return err('transfer_encoding_in_http10');
+    return fields.get('transfer-encoding')?.toLowerCase() === 'chunked'
+      ? CHUNKED
+      : err('transfer_encoding_unsupported');
+  }
+  if (lengths > 1) return err('content_length_repeated');
+  const length = fields.get('content-length') ?? '';
+  if (!LENGTH.test(length)) return err('content_length_invalid');
+  return ok({ kind: 'length', bytes: Number(length) });
+}
+
+/** @returns the framing; also refuses a request without exactly one Host (RFC 9112 section 3.2) */
+export function requestFraming(head: RequestHead): Result<BodyFraming, Http1Reason> {
+  const hosts = head.fields.count('host');
+  if (hosts !== 1) return err(hosts === 0 ? 'host_missing' : 'host_repeated');
+  const framing = declared(head.fields, head.minor);
+  if (!framing.ok) return framing;
+  return framing.value === null ? NONE : ok(framing.value);
+}
+
+/** @param method of the request that this answers: an answer to HEAD has no body whatever it declares */
+export function responseFraming(head: ResponseHead, method: string): Result<BodyFraming, Http1Reason> {
+  const framing = declared(head.fields, head.minor);
+  if (!framing.ok) return framing;
+  if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304) return NONE;
+  return framing.value === null ? CLOSE : ok(framing.value);
+}
