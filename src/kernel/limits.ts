@@ -36,7 +36,7 @@ export const trailerBytesMax = 8 * KIB;
 /** A chunk-size line, its extensions included. */
 export const chunkLineBytesMax = 256;
 
-/** Opened tenant keys that one key ring holds in memory, each 32 bytes. */
+/** Workspaces whose opened tenant keys one key ring holds in memory, 32 bytes a key. */
 export const TENANT_KEYS_OPEN_MAX = 1024;
 /** Size of a master key file in bytes; several hundred keys. */
 export const MASTER_KEY_FILE_BYTES_MAX = 64 * KIB;
@@ -77,3 +77,64 @@ export const mcpNameCharsMax = 64;
 export const mcpListPagesMax = 200;
 /** Of a server's stderr, how much an error shows, in characters. */
 export const mcpStderrShownCharsMax = 1500;
+
+/** A host name as it arrives, before IDNA shortens or lengthens it, in characters. */
+export const hostnameRawCharsMax = 1024;
+/** A host name in A-label form without the trailing dot, in characters (RFC 1035). */
+export const hostnameCharsMax = 253;
+/** One label of a host name, in characters (RFC 1035). */
+export const hostnameLabelCharsMax = 63;
+/** A request target, path and query together, in characters. */
+export const targetCharsMax = 16 * KIB;
+/** A whole TLS ClientHello message, in bytes; post-quantum key shares need about 2 KiB. */
+export const clientHelloBytesMax = 16 * KIB;
+/** Extensions in one ClientHello. */
+export const clientHelloExtensionsMax = 64;
+/** A DNS query, in bytes; a question and an EDNS record need fewer than 300. */
+export const dnsQueryBytesMax = 512;
+/** A DNS answer over UDP to a client that did not ask for more, in bytes (RFC 1035). */
+export const dnsUdpAnswerBytesMax = 512;
+/** The UDP payload size that we announce in EDNS, in bytes (RFC 9715 recommends at most 1232). */
+export const dnsEdnsPayloadBytesMax = 1232;
+/** A JSON text, in characters; a JSON-RPC line with its payload in base64 must fit. */
+export const jsonTextCharsMax = 16 * MIB;
+/** Nesting of arrays and objects in a JSON text. */
+export const jsonDepthMax = 128;
+/** One number in a JSON text, in characters. */
+export const jsonNumberCharsMax = 1024;
+
+/** Memory that one process of a cell may have for data, in MiB, where the manifest says nothing. */
+export const cellMemoryDefaultMiB = 1024;
+/** Processes and threads of a cell together, where the manifest says nothing. A Node process has about eleven. */
+export const cellProcessesDefault = 256;
+/** Open descriptors of one process of a cell, where the manifest says nothing. */
+export const cellOpenFilesDefault = 1024;
+/** Size of a cell's `/tmp` and of its home, each, in MiB, where the manifest says nothing. */
+export const cellDiskDefaultMiB = 256;
+/** Size of a cell's `/dev/shm`, in MiB. */
+export const cellSharedMemoryMiB = 64;
+/** TCP ports that one cell may have listeners for. */
+export const cellTcpPortsMax = 64;
+/** How long a cell's set-up may take until its listeners are handed over. About 40 ms on an idle machine. */
+export const cellSetupTimeoutMs = 20_000;
+/** How long a killed cell may take to be gone before that is an error. */
+export const cellKillTimeoutMs = 10_000;
+/** The end of a cell's stderr that is kept to explain its exit, in bytes. */
+export const cellStderrTailBytes = 4 * KIB;
+/** How long the installation of one package may take. */
+export const packageInstallTimeoutMs = 600_000;
+/** The end of an installer's output that an error quotes, in lines. */
+export const packageInstallTailLines = 15;
+/** Files and folders in one installed package tree. The largest catalog server has about 20,000. */
+export const packageEntriesMax = 200_000;
+
+/** How far back a certificate begins to be valid, for clients whose clock is behind. */
+export const certificateClockSkewMs = 24 * 60 * 60 * 1_000;
+/** A cell's root outlives every cell; its key is only in memory. */
+export const cellRootValidityMs = 825 * 24 * 60 * 60 * 1_000;
+/** A leaf, renewed at half of it. Below the 398 days that clients accept. */
+export const cellLeafValidityMs = 90 * 24 * 60 * 60 * 1_000;
+/** Leaves that a cell keeps; a wildcard rule can ask for any number of names. */
+export const cellLeafCertificatesMax = 256;
+/** How many times one rotation looks through all rows for such as were added meanwhile. */
+export const ROTATION_PASSES_MAX = 16;
