@@ -37,13 +37,13 @@ export const trailerBytesMax = 8 * KIB;
 export const chunkLineBytesMax = 256;
 
 /** Workspaces whose opened tenant keys one key ring holds in memory, 32 bytes a key. */
-export const TENANT_KEYS_OPEN_MAX = 1024;
+export const tenantKeysOpenMax = 1024;
 /** Size of a master key file in bytes; several hundred keys. */
-export const MASTER_KEY_FILE_BYTES_MAX = 64 * KIB;
+export const masterKeyFileBytesMax = 64 * KIB;
 /** How long a change of the master key file waits for another process that is changing it, in milliseconds. */
-export const MASTER_KEY_LOCK_WAIT_MS = 10_000;
+export const masterKeyLockWaitMs = 10_000;
 /** Largest plaintext of one envelope in bytes. */
-export const SEAL_PLAINTEXT_BYTES_MAX = MIB;
+export const sealPlaintextBytesMax = MIB;
 
 /** One MCP message in either direction, in bytes: a stdio line or a POST body. */
 export const mcpMessageBytesMax = 32 * MIB;
@@ -137,4 +137,9 @@ export const cellLeafValidityMs = 90 * 24 * 60 * 60 * 1_000;
 /** Leaves that a cell keeps; a wildcard rule can ask for any number of names. */
 export const cellLeafCertificatesMax = 256;
 /** How many times one rotation looks through all rows for such as were added meanwhile. */
-export const ROTATION_PASSES_MAX = 16;
+export const rotationPassesMax = 16;
+
+/** Longest secret value, in bytes. */
+export const SECRET_BYTES_MAX = 64 * KIB;
+/** Most events that one `audit tail` gives. */
+export const AUDIT_TAIL_MAX = 10_000;

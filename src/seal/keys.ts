@@ -32,19 +32,29 @@ export interface MasterKeyInfo {
 
 /**
  * Source of the master keys. Exactly one key is current; older ones stay until nothing is wrapped by them.
- * The keys that it hands out belong to the provider: callers must not destroy them.
+ * The keys that it hands out stay the provider's: use them before the next `await`, and never destroy them.
  */
 export interface KeyProvider {
   /** `file` or `env`; `aws-kms` and others in time. */
   readonly kind: string;
-  /** @throws AppError `seal_master_key_missing`, `seal_master_key_wrong`, `seal_master_key_file_*` */
+  /** As the source has it now. @throws AppError `seal_master_key_missing`, `seal_master_key_wrong`, `seal_master_key_file_*` */
   current(): Promise<SealingKey>;
   /** Looks again at the source before it gives up on an id. @throws AppError `seal_key_unknown`, and as `current` */
   byId(id: string): Promise<SealingKey>;
   /** Every key, oldest first. */
   all(): Promise<readonly MasterKeyInfo[]>;
+  /**
+   * Runs `work`, which wraps something by the current key and stores it. No process adds or retires a key
+   * meanwhile, so that what was wrapped is never left without its key. Not re-entrant.
+   */
+  withCurrent<T>(work: (current: SealingKey) => Promise<T>): Promise<T>;
   /** Adds a new current key and keeps the old ones. @throws AppError `seal_master_key_readonly` */
   rotate(): Promise<SealingKey>;
-  /** Removes an old key for good; the current one is refused. Retiring an unknown id does nothing. */
-  retire(id: string): Promise<void>;
+  /**
+   * Removes an old key for good if `unused` says so, asked while nothing can be wrapped by any key.
+   * The current key stays, and so does one that is not the provider's to remove.
+   *
+   * @returns whether the key is gone
+   */
+  retire(id: string, unused: () => Promise<boolean>): Promise<boolean>;
 }
