@@ -143,3 +143,39 @@ export const rotationPassesMax = 16;
 export const SECRET_BYTES_MAX = 64 * KIB;
 /** Most events that one `audit tail` gives. */
 export const AUDIT_TAIL_MAX = 10_000;
+
+/** Names that one cell may have been told addresses for; a wildcard rule can ask for any number. */
+export const cellNamesMax = 4_096;
+/** How long a cell's resolver lets a program keep an answer. */
+export const cellDnsTtlSeconds = 60;
+/** Connections from one cell at a time, DNS over TCP included. */
+export const cellConnectionsMax = 1_024;
+/** Connections to upstreams that one cell keeps open and idle for one place. */
+export const upstreamIdleConnectionsMax = 64;
+/** How long an idle connection to an upstream is kept; most servers close theirs after 60 s or more. */
+export const upstreamIdleTimeoutMs = 15_000;
+/** Refusals of one kind that one cell may write to the audit log per interval; the rest are counted. */
+export const cellRefusalEventsMax = 60;
+export const cellRefusalIntervalMs = 60_000;
+/** Different refusals of one cell that are told apart at a time. */
+export const cellRefusalKeysMax = 1_024;
+/** From a connection's first byte to the end of its TLS handshake, and of each request head. */
+export const egressHeadTimeoutMs = 20_000;
+/** A connection from a cell on which nothing is going on. */
+export const egressIdleTimeoutMs = 75_000;
+/** A request or response body that has stopped moving. Event streams with longer pauses exist; they reconnect. */
+export const egressBodyIdleTimeoutMs = 300_000;
+/** Name resolution, connection and TLS handshake towards an upstream, each. */
+export const upstreamConnectTimeoutMs = 15_000;
+/** From the end of a request until the head of its answer: some APIs think for minutes. */
+export const upstreamHeadTimeoutMs = 600_000;
+/** Addresses of one name that are tried one after another. */
+export const upstreamAddressesMax = 8;
+/** A request body that has to be seen whole because a credential goes into it. */
+export const requestBodyBufferBytesMax = 8 * MIB;
+/** Interim (1xx) answers before one final answer. */
+export const interimResponsesMax = 16;
+/** What may still arrive of a request that was answered early, before the connection is cut. */
+export const requestDrainBytesMax = 1 * MIB;
+/** How often deadlines are looked at. */
+export const egressSweepIntervalMs = 1_000;

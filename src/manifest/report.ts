@@ -1,0 +1,71 @@
+/**
+ * What a parser of this folder found wrong, collected so that one run shows every mistake of a file.
+ * Messages quote the manifest, which is not a secret; nothing else may go into them.
+ */
+
+/** A place in the text. Both count from 1; columns count UTF-16 code units. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** One mistake, where it stands, and what would be right. */
+export interface ManifestError extends Position {
+  readonly file: string;
+  /** Path of the value: `credentials[0].hosts[1]`; empty for the document itself. */
+  readonly field: string;
+  /** Stable, snake_case, prefixed `manifest_` or `toolspec_`. */
+  readonly code: string;
+  /** What is wrong, without the field's name. */
+  readonly message: string;
+  /** What would be right, fit to follow the word "expected"; empty where the message says it all. */
+  readonly expected: string;
+}
+
+/** Code, message and expectation of a rule, still without a place. */
+export interface Complaint {
+  readonly code: string;
+  readonly message: string;
+  readonly expected: string;
+}
+
+/** More than this many findings help nobody, and a hostile file must not make a huge answer. */
+const FINDINGS_MAX = 100;
+
+export class Report {
+  readonly file: string;
+  readonly #errors: ManifestError[] = [];
+  readonly #warnings: ManifestError[] = [];
+
+  /** @param file name shown in every finding */
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  error(at: Position, field: string, complaint: Complaint): void {
+    if (this.#errors.length < FINDINGS_MAX) this.#errors.push(this.#place(at, field, complaint));
+  }
+
+  warn(at: Position, field: string, complaint: Complaint): void {
+    if (this.#warnings.length < FINDINGS_MAX) this.#warnings.push(this.#place(at, field, complaint));
+  }
+
+  get failed(): boolean {
+    return this.#errors.length > 0;
+  }
+
+  /** In the order of the text. */
+  get errors(): readonly ManifestError[] {
+    return this.#errors.toSorted(byPosition);
+  }
+
+  get warnings(): readonly ManifestError[] {
+    return this.#warnings.toSorted(byPosition);
+  }
+
+  #place(at: Position, field: string, complaint: Complaint): ManifestError {
+    return { file: this.file, line: at.line, column: at.column, field, ...complaint };
+  }
+}
+
+const byPosition = (a: Position, b: Position): number => a.line - b.line || a.column - b.column;

@@ -1,0 +1,247 @@
+/**
+ * Text to tree: YAML 1.2 (JSON is a part of it) reduced to maps, lists and scalars that know where they
+ * stand. Trusts nothing about the text. Whatever makes a document mean something else than it seems to say
+ * is refused: second documents, aliases, merge keys, tags, directives, repeated keys, control characters.
+ */
+import { Composer, CST, isAlias, isMap, isScalar, isSeq, LineCounter, Parser, type ParsedNode } from 'yaml';
+import { limits } from '../kernel/index.ts';
+import type { Position, Report } from './report.ts';
+
+export type Node = MapNode | ListNode | ScalarNode;
+
+export interface MapNode {
+  readonly kind: 'map';
+  readonly at: Position;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
+export interface Entry {
+  readonly keyAt: Position;
+  readonly value: Node;
+}
+
+export interface ListNode {
+  readonly kind: 'list';
+  readonly at: Position;
+  readonly items: readonly Node[];
+}
+
+export interface ScalarNode {
+  readonly kind: 'scalar';
+  readonly at: Position;
+  readonly value: string | number | boolean | null;
+  /** The text as written, for an unquoted scalar; undefined where quotes or a block style make it a string. */
+  readonly plain: string | undefined;
+}
+
+const START: Position = { line: 1, column: 1 };
+
+/** The document as a tree, or undefined after reporting why there is none. */
+export function parseTree(text: string, report: Report): Node | undefined {
+  if (Buffer.byteLength(text, 'utf8') > limits.manifestBytesMax) {
+    report.error(START, '', {
+      code: 'manifest_too_large',
+      message: `the document is larger than ${limits.manifestBytesMax} bytes`,
+      expected: `at most ${limits.manifestBytesMax} bytes`,
+    });
+    return undefined;
+  }
+  const lines = new LineCounter();
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const place = (offset: number): Position => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  if (!charactersAllowed(text, place, report)) return undefined;
+  const tooDeep = tokens.find((token) => deeperThan(token, limits.manifestDepthMax));
+  if (tooDeep !== undefined) {
+    report.error(place(tooDeep.offset), '', {
+      code: 'manifest_too_deep',
+      message: `the document nests deeper than ${limits.manifestDepthMax} levels`,
+      expected: `at most ${limits.manifestDepthMax} levels`,
+    });
+    return undefined;
+  }
+  return composeOne(tokens, place, report);
+}
+
+/** YAML 1.2 section 5.1: what a stream may hold. Lone surrogates are not Unicode at all. */
+const FORBIDDEN =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
+
+function charactersAllowed(text: string, place: (offset: number) => Position, report: Report): boolean {
+  const found = FORBIDDEN.exec(text);
+  if (found === null) return true;
+  const code = found[0].charCodeAt(0).toString(16).padStart(4, '0');
+  report.error(place(found.index), '', {
+    code: 'manifest_control_character',
+    message: `the text holds the character U+${code.toUpperCase()}`,
+    expected: 'printable characters, tabs and line ends; others as an escape in double quotes',
+  });
+  return false;
+}
+
+/** Measured on the token tree with a stack of our own, because the composer recurses. */
+function deeperThan(root: CST.Token, depthMax: number): boolean {
+  const open: { token: CST.Token; depth: number }[] = [{ token: root, depth: 0 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { token, depth } = next;
+    if (depth > depthMax) return true;
+    if (token.type === 'document') {
+      if (token.value !== undefined) open.push({ token: token.value, depth });
+    } else if (CST.isCollection(token)) {
+      for (const item of token.items) {
+        if (item.key != null) open.push({ token: item.key, depth: depth + 1 });
+        if (item.value !== undefined) open.push({ token: item.value, depth: depth + 1 });
+      }
+    }
+  }
+  return false;
+}
+
+function composeOne(
+  tokens: CST.Token[],
+  place: (offset: number) => Position,
+  report: Report,
+): Node | undefined {
+  // uniqueKeys compares every key with every other; `Growth` below does it in linear time.
+  const composer = new Composer({
+    version: '1.2',
+    schema: 'core',
+    uniqueKeys: false,
+    merge: false,
+    prettyErrors: false,
+  });
+  const documents = [...composer.compose(tokens, true)];
+  const [document, second] = documents;
+  if (document === undefined) return undefined;
+  for (const { pos, message, code } of [...document.errors, ...document.warnings]) {
+    report.error(place(pos[0]), '', {
+      code: code === 'TAG_RESOLVE_FAILED' ? 'manifest_tag' : 'manifest_syntax',
+      message: code === 'TAG_RESOLVE_FAILED' ? 'a tag stands before the value' : lowerFirst(message),
+      expected:
+        code === 'TAG_RESOLVE_FAILED' ? 'a plain value without a tag' : 'well-formed YAML 1.2 or JSON',
+    });
+  }
+  if (second !== undefined) {
+    report.error(place(second.range[0]), '', {
+      code: 'manifest_multiple_documents',
+      message: 'a second document begins here',
+      expected: 'one document per file',
+    });
+  }
+  const directives = document.directives;
+  if (
+    (directives.yaml.explicit === true && directives.yaml.version !== '1.2') ||
+    Object.keys(directives.tags).length > 1
+  ) {
+    report.error(START, '', {
+      code: 'manifest_directive',
+      message: 'the document begins with a directive',
+      expected: 'no directive, or %YAML 1.2',
+    });
+  }
+  if (report.failed) return undefined;
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    report.error(START, '', {
+      code: 'manifest_empty',
+      message: 'the document is empty',
+      expected: 'a manifest that begins with schemaVersion: 2',
+    });
+    return undefined;
+  }
+  const root = new Growth(place, report).node(document.contents, '');
+  return report.failed ? undefined : root;
+}
+
+/** Turns the library's nodes into ours, refusing what they can say beyond maps, lists and scalars. */
+class Growth {
+  readonly #place: (offset: number) => Position;
+  readonly #report: Report;
+
+  constructor(place: (offset: number) => Position, report: Report) {
+    this.#place = place;
+    this.#report = report;
+  }
+
+  node(source: ParsedNode | null, path: string): Node {
+    if (source === null) return { kind: 'scalar', at: START, value: null, plain: '' };
+    const at = this.#place(source.range[0]);
+    if (isAlias(source)) {
+      this.#report.error(at, path, {
+        code: 'manifest_alias',
+        message: `the alias *${source.source} stands here`,
+        expected: 'the value itself, written out',
+      });
+      return { kind: 'scalar', at, value: null, plain: '' };
+    }
+    if (source.tag !== undefined && source.tag.startsWith('!') && source.tag !== '!')
+      this.#refuseTag(at, path);
+    if (isMap(source)) return { kind: 'map', at, entries: this.#entries(source.items, path) };
+    if (isSeq(source)) {
+      const items = source.items.map((item, index) =>
+        this.node(item as ParsedNode | null, `${path}[${index}]`),
+      );
+      return { kind: 'list', at, items };
+    }
+    return this.#scalar(source, at, path);
+  }
+
+  #scalar(source: ParsedNode, at: Position, path: string): ScalarNode {
+    if (!isScalar(source)) throw new Error('a parsed node is a map, a list, a scalar or an alias');
+    const { value, type } = source;
+    const plain = type === 'PLAIN' && source.tag === undefined ? (source.source ?? '') : undefined;
+    if (
+      typeof value === 'string' ||
+      typeof value === 'number' ||
+      typeof value === 'boolean' ||
+      value === null
+    ) {
+      return { kind: 'scalar', at, value, plain };
+    }
+    this.#refuseTag(at, path);
+    return { kind: 'scalar', at, value: null, plain };
+  }
+
+  #entries(pairs: readonly { key: unknown; value: unknown }[], path: string): ReadonlyMap<string, Entry> {
+    const entries = new Map<string, Entry>();
+    for (const pair of pairs) {
+      // The composer types pairs of a parsed map as parsed nodes; `items` widens them.
+      const key = pair.key as ParsedNode | null;
+      const keyAt = key === null ? START : this.#place(key.range[0]);
+      if (!isScalar(key) || typeof key.value !== 'string') {
+        this.#report.error(keyAt, path, {
+          code: 'manifest_key_not_text',
+          message: 'a key here is not text',
+          expected: 'a name; in quotes if it looks like a number, a boolean or null',
+        });
+        continue;
+      }
+      const name = key.value;
+      const field = path === '' ? name : `${path}.${name}`;
+      const first = entries.get(name);
+      if (first !== undefined) {
+        this.#report.error(keyAt, field, {
+          code: 'manifest_duplicate_key',
+          message: `the key ${JSON.stringify(name)} is already on line ${first.keyAt.line}`,
+          expected: 'each key once',
+        });
+        continue;
+      }
+      const value = this.node(pair.value as ParsedNode | null, field);
+      entries.set(name, { keyAt, value: value.at === START ? { ...value, at: keyAt } : value });
+    }
+    return entries;
+  }
+
+  #refuseTag(at: Position, path: string): void {
+    this.#report.error(at, path, {
+      code: 'manifest_tag',
+      message: 'a tag stands before the value',
+      expected: 'a plain value without a tag',
+    });
+  }
+}
+
+const lowerFirst = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
