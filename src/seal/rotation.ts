@@ -87,7 +87,8 @@ async function rewrapAll(deps: RotationDeps): Promise<number> {
 /** @returns false when the row was moved or removed by somebody else meanwhile */
 async function rewrap(row: TenantKeyRow, deps: RotationDeps): Promise<boolean> {
   using secret = await openTenantKey(row, deps.provider);
-  return deps.provider.withCurrent(async (master) => {
+  // Awaited here: `secret` is zeroed when this function is left.
+  return await deps.provider.withCurrent(async (master) => {
     if (row.masterKeyId === master.id) return false;
     const wrapped = seal(secret.bytes(), master, tenantKeyContext(row), {
       suite: deps.suite ?? 1,
