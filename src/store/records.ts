@@ -1,0 +1,146 @@
+/**
+ * What the store keeps, as its callers see it. Ciphertext only: every `Buffer` here is a sealed envelope or a
+ * MAC, and the store neither knows nor checks what is in it.
+ */
+import type {
+  CredentialId,
+  JsonObject,
+  Json,
+  ProfileId,
+  ServerId,
+  TokenId,
+  WorkspaceId,
+} from '../kernel/index.ts';
+
+export interface WorkspaceRecord {
+  readonly id: WorkspaceId;
+  readonly name: string;
+  /** Milliseconds since the Unix epoch, as every time in this file. */
+  readonly createdAt: number;
+}
+
+export interface ServerRecord {
+  readonly id: ServerId;
+  readonly slug: string;
+  /** The manifest as it was parsed; its consumer parses it again. */
+  readonly manifest: Json;
+  readonly manifestHash: string;
+  /** Where the manifest came from: a catalog name, a file, `npm:…`. */
+  readonly source: string;
+  /** The installed package with its lock, where there is one. */
+  readonly package: Json;
+  readonly enabled: boolean;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** Which slot of a server, and whose value in it: `owner` null is the one that the workspace shares. */
+export interface CredentialSlot {
+  readonly server: ServerId;
+  readonly name: string;
+  readonly owner: string | null;
+}
+
+export interface CredentialMetadata extends CredentialSlot {
+  readonly id: CredentialId;
+  /** 1 for a new row, one more with each value. */
+  readonly version: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+
+export interface CredentialRecord extends CredentialMetadata {
+  /** The value, sealed under its data key. */
+  readonly value: Buffer;
+  /** The data key, wrapped by the tenant key. */
+  readonly dataKey: Buffer;
+}
+
+/** One sealed list per workspace of which credentials exist, in which version. */
+export interface CredentialIndexRecord {
+  /** Goes up by one with every change to a credential of the workspace. */
+  readonly version: number;
+  readonly value: Buffer;
+  readonly dataKey: Buffer;
+}
+
+export interface TenantKeyRecord {
+  readonly workspace: WorkspaceId;
+  readonly purpose: 'data' | 'audit';
+  /** 1, 2, 3 … within workspace and purpose. */
+  readonly version: number;
+  /** The master key that `wrapped` is wrapped by. */
+  readonly masterKeyId: string;
+  readonly wrapped: Buffer;
+  readonly createdAt: number;
+}
+
+export interface ProfileEntry {
+  /** The server's slug. */
+  readonly server: string;
+  /** Names of tools, `*` for every tool, null for the manifest's own selection. */
+  readonly tools: readonly string[] | '*' | null;
+}
+
+export interface ProfileRecord {
+  readonly id: ProfileId;
+  readonly name: string;
+  readonly entries: readonly ProfileEntry[];
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface TokenRecord {
+  readonly workspace: WorkspaceId;
+  readonly id: TokenId;
+  /** Name of the profile that the token opens. */
+  readonly profile: string;
+  readonly agent: string;
+  /** Argon2id in PHC form. */
+  readonly hash: string;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+  readonly lastUsedAt: number | null;
+}
+
+export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
+
+export interface KillRecord {
+  /** Null exactly for scope `all`, which is not a workspace's own. */
+  readonly workspace: WorkspaceId | null;
+  readonly scope: KillScope;
+  /** Slug, token id or user id; the empty string for `all` and `workspace`. */
+  readonly target: string;
+  readonly at: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** An audit event as stored. The audit module's `RecordedEvent` has this shape. */
+export interface StoredEvent {
+  readonly workspace: WorkspaceId;
+  readonly sequence: number;
+  readonly at: number;
+  readonly type: string;
+  readonly actor: { readonly kind: string; readonly id: string };
+  readonly server?: string;
+  readonly data: JsonObject;
+  readonly previous: string;
+  readonly hash: string;
+}
+
+export interface AuditHeadRecord {
+  readonly sequence: number;
+  readonly hash: string;
+  readonly mac: Buffer;
+}
+
+export interface CheckpointRecord {
+  readonly workspace: WorkspaceId;
+  readonly sequence: number;
+  readonly hash: string;
+  readonly at: number;
+  readonly publicKey: string;
+  readonly signature: string;
+}

@@ -1,0 +1,28 @@
+import type { WorkspaceId } from '../../kernel/index.ts';
+import type { AuditHeadRecord, CheckpointRecord, StoredEvent } from '../records.ts';
+
+/**
+ * The audit log's tables: what its `AuditStore` asks for. Append-only; there is no method that changes or
+ * deletes. On the hot path, so each database has an implementation of its own; not part of a transaction,
+ * because an event must be durable before what it announces happens.
+ */
+export interface AuditRepository {
+  head(workspace: WorkspaceId): Promise<AuditHeadRecord | null>;
+  /**
+   * All or nothing, durable on return.
+   * @param headMac for the head that the last event makes
+   * @throws AppError `audit_chain_moved` when the stored head is not the first event's `previous`
+   */
+  append(workspace: WorkspaceId, events: readonly StoredEvent[], headMac: Buffer): Promise<void>;
+  /**
+   * Events from a sequence on, in order, at most `limit` and at most `limits.auditPageEventsMax`.
+   * The caller names the type that it appended; the hash chain, not the store, vouches for what comes back.
+   */
+  read<Event extends StoredEvent = StoredEvent>(
+    workspace: WorkspaceId,
+    fromSequence: number,
+    limit: number,
+  ): Promise<readonly Event[]>;
+  addCheckpoint(checkpoint: CheckpointRecord): Promise<void>;
+  checkpoints(workspace: WorkspaceId): Promise<readonly CheckpointRecord[]>;
+}

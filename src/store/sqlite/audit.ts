@@ -1,0 +1,137 @@
+/**
+ * Audit events on prepared statements. Every use of a credential waits for an append, so nothing here goes
+ * through the query builder, and a batch is one transaction with one flush to the disk.
+ */
+import { AppError, limits, type WorkspaceId } from '../../kernel/index.ts';
+import type { AuditHeadRecord, CheckpointRecord, StoredEvent } from '../records.ts';
+import type { AuditRepository } from '../repositories/audit.ts';
+import type { Row, SqliteConnection } from './connection.ts';
+
+/** `previous` of a workspace's first event. */
+const NO_EVENT = '0'.repeat(64);
+
+export function sqliteAudit(connection: SqliteConnection): AuditRepository {
+  const selectHead = connection.prepare('select sequence, hash, mac from audit_heads where workspace = ?');
+  const insertEvent = connection.prepare(
+    `insert into audit_events (workspace, sequence, at, type, actor, server, data, previous, hash)
+     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const upsertHead = connection.prepare(
+    `insert into audit_heads (workspace, sequence, hash, mac) values (?, ?, ?, ?)
+     on conflict (workspace) do update
+     set sequence = excluded.sequence, hash = excluded.hash, mac = excluded.mac`,
+  );
+  const selectEvents = connection.prepare(
+    `select sequence, at, type, actor, server, data, previous, hash from audit_events
+     where workspace = ? and sequence >= ? order by sequence limit ?`,
+  );
+  const insertCheckpoint = connection.prepare(
+    `insert into audit_checkpoints (workspace, sequence, at, hash, public_key, signature)
+     values (?, ?, ?, ?, ?, ?) on conflict (workspace, sequence) do nothing`,
+  );
+  const selectCheckpoints = connection.prepare(
+    'select sequence, at, hash, public_key, signature from audit_checkpoints where workspace = ? order by sequence',
+  );
+
+  return {
+    head: (workspace) =>
+      connection.read(() => {
+        const row = selectHead.get(workspace);
+        return row === undefined ? null : toHead(row);
+      }),
+
+    async append(workspace, events, headMac) {
+      const first = events[0];
+      const last = events.at(-1);
+      if (first === undefined || last === undefined) return;
+      // Text is made before the transaction: it is held open for the inserts and nothing else.
+      const rows = events.map((event) => ({
+        event,
+        actor: JSON.stringify(event.actor),
+        data: JSON.stringify(event.data),
+      }));
+      await connection.write(() => {
+        const head = selectHead.get(workspace)?.['hash'] ?? NO_EVENT;
+        if (head !== first.previous) throw chainMoved();
+        for (const { event, actor, data } of rows) {
+          insertEvent.run(
+            workspace,
+            event.sequence,
+            event.at,
+            event.type,
+            actor,
+            event.server ?? null,
+            data,
+            event.previous,
+            event.hash,
+          );
+        }
+        upsertHead.run(workspace, last.sequence, last.hash, headMac);
+      });
+    },
+
+    read: <Event extends StoredEvent>(workspace: WorkspaceId, fromSequence: number, limit: number) =>
+      connection.read(() =>
+        selectEvents
+          .all(workspace, fromSequence, Math.min(limit, limits.auditPageEventsMax))
+          // See the interface: the caller says what it appended.
+          .map((row) => toEvent(workspace, row) as Event),
+      ),
+
+    async addCheckpoint(checkpoint) {
+      await connection.write(() => {
+        insertCheckpoint.run(
+          checkpoint.workspace,
+          checkpoint.sequence,
+          checkpoint.at,
+          checkpoint.hash,
+          checkpoint.publicKey,
+          checkpoint.signature,
+        );
+      });
+    },
+
+    checkpoints: (workspace) =>
+      connection.read(() => selectCheckpoints.all(workspace).map((row) => toCheckpoint(workspace, row))),
+  };
+}
+
+const chainMoved = (): AppError =>
+  new AppError('audit_chain_moved', 'Another process has added to the audit log.', { kind: 'conflict' });
+
+const toHead = (row: Row): AuditHeadRecord => ({
+  sequence: Number(row['sequence']),
+  hash: String(row['hash']),
+  mac: row['mac'] instanceof Uint8Array ? Buffer.from(row['mac']) : Buffer.alloc(0),
+});
+
+/** What was edited into something else than JSON is handed on as such: verification then names the event. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { unreadable: text };
+  }
+}
+
+const toEvent = (workspace: WorkspaceId, row: Row): StoredEvent => ({
+  workspace,
+  sequence: Number(row['sequence']),
+  at: Number(row['at']),
+  type: String(row['type']),
+  // Written by `append`; if the file was edited since, verification of the chain is what notices.
+  actor: parsed(String(row['actor'])) as StoredEvent['actor'],
+  ...(row['server'] === null ? {} : { server: String(row['server']) }),
+  data: parsed(String(row['data'])) as StoredEvent['data'],
+  previous: String(row['previous']),
+  hash: String(row['hash']),
+});
+
+const toCheckpoint = (workspace: WorkspaceId, row: Row): CheckpointRecord => ({
+  workspace,
+  sequence: Number(row['sequence']),
+  at: Number(row['at']),
+  hash: String(row['hash']),
+  publicKey: String(row['public_key']),
+  signature: String(row['signature']),
+});

@@ -1,0 +1,142 @@
+/**
+ * The schema of the SQLite database, one step per change. A step that was released is never edited: databases
+ * in the field have run it. The number of the last step is the database's schema version.
+ */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly statements: readonly string[];
+}
+
+const FIRST = [
+  `create table workspaces (
+    id text primary key,
+    name text not null unique,
+    created_at integer not null
+  ) strict, without rowid`,
+
+  `create table servers (
+    workspace text not null references workspaces (id),
+    id text not null,
+    slug text not null,
+    manifest text not null,
+    manifest_hash text not null,
+    source text not null,
+    package text,
+    enabled integer not null check (enabled in (0, 1)),
+    created_at integer not null,
+    updated_at integer not null,
+    primary key (workspace, id),
+    unique (workspace, slug)
+  ) strict`,
+
+  // A server with credentials cannot be deleted underneath them: their removal has to be audited and has to
+  // reach the sealed index, which a cascade would do neither of.
+  `create table credentials (
+    workspace text not null,
+    id text not null,
+    server_id text not null,
+    name text not null,
+    owner text not null,
+    version integer not null check (version > 0),
+    value blob not null,
+    data_key blob not null,
+    updated_at integer not null,
+    updated_by text not null,
+    primary key (workspace, id),
+    unique (workspace, server_id, name, owner),
+    foreign key (workspace, server_id) references servers (workspace, id)
+  ) strict`,
+
+  `create table credential_index (
+    workspace text primary key references workspaces (id),
+    version integer not null check (version > 0),
+    value blob not null,
+    data_key blob not null
+  ) strict`,
+
+  `create table tenant_keys (
+    workspace text not null references workspaces (id),
+    purpose text not null,
+    version integer not null check (version > 0),
+    master_key_id text not null,
+    wrapped blob not null,
+    created_at integer not null,
+    primary key (workspace, purpose, version)
+  ) strict`,
+
+  `create table profiles (
+    workspace text not null references workspaces (id),
+    id text not null,
+    name text not null,
+    entries text not null,
+    created_at integer not null,
+    updated_at integer not null,
+    primary key (workspace, id),
+    unique (workspace, name)
+  ) strict`,
+
+  // The id alone is unique: it is what a client presents, before anybody knows the workspace.
+  `create table tokens (
+    id text primary key,
+    workspace text not null references workspaces (id),
+    profile text not null,
+    agent text not null,
+    hash text not null,
+    created_at integer not null,
+    expires_at integer,
+    revoked_at integer,
+    last_used_at integer
+  ) strict, without rowid`,
+  'create index tokens_by_workspace on tokens (workspace, created_at)',
+
+  // No reference to workspaces: scope 'all' has none, and a kill must be possible whatever else is broken.
+  `create table kills (
+    workspace text not null,
+    scope text not null check (scope in ('all', 'workspace', 'server', 'token', 'user')),
+    target text not null,
+    at integer not null,
+    by text not null,
+    reason text not null,
+    primary key (workspace, scope, target)
+  ) strict, without rowid`,
+
+  // Without a rowid the table is the index: an append touches one tree. No reference either, because an
+  // event about a workspace outlives it.
+  `create table audit_events (
+    workspace text not null,
+    sequence integer not null check (sequence > 0),
+    at integer not null,
+    type text not null,
+    actor text not null,
+    server text,
+    data text not null,
+    previous text not null,
+    hash text not null,
+    primary key (workspace, sequence)
+  ) strict, without rowid`,
+
+  `create table audit_heads (
+    workspace text primary key,
+    sequence integer not null,
+    hash text not null,
+    mac blob not null
+  ) strict, without rowid`,
+
+  `create table audit_checkpoints (
+    workspace text not null,
+    sequence integer not null,
+    at integer not null,
+    hash text not null,
+    public_key text not null,
+    signature text not null,
+    primary key (workspace, sequence)
+  ) strict, without rowid`,
+
+  `create table meta (
+    key text primary key,
+    value text not null
+  ) strict, without rowid`,
+] as const;
+
+export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'first schema', statements: FIRST }];

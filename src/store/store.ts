@@ -1,0 +1,100 @@
+/**
+ * The store: one set of repositories over one database. It sees ciphertext only and decides nothing; who may
+ * read or change what is decided before it is called. A database adapter supplies a `Backend`, and passes the
+ * same tests as every other one.
+ */
+import { Kysely } from 'kysely';
+import { storeClosed } from './errors.ts';
+import type { AuditRepository } from './repositories/audit.ts';
+import { type CredentialRepository, credentialRepository } from './repositories/credentials.ts';
+import { type KillRepository, killRepository } from './repositories/kills.ts';
+import { type MetaRepository, metaRepository } from './repositories/meta.ts';
+import { type ProfileRepository, profileRepository } from './repositories/profiles.ts';
+import type { Scope } from './repositories/scope.ts';
+import { type ServerRepository, serverRepository } from './repositories/servers.ts';
+import { type TenantKeyRepository, tenantKeyRepository } from './repositories/tenant-keys.ts';
+import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
+import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
+import type { Tables } from './schema.ts';
+import { sqliteAudit } from './sqlite/audit.ts';
+import { sqliteFindCredential } from './sqlite/credential-read.ts';
+import { sqliteDialect } from './sqlite/dialect.ts';
+import { checkPages, openSqlite, type SqliteOptions } from './sqlite/open.ts';
+import { sqliteRevision } from './sqlite/revision.ts';
+
+/** What can take part in a transaction. */
+export interface Repositories {
+  readonly workspaces: WorkspaceRepository;
+  readonly servers: ServerRepository;
+  readonly credentials: CredentialRepository;
+  readonly tenantKeys: TenantKeyRepository;
+  readonly profiles: ProfileRepository;
+  readonly tokens: TokenRepository;
+  readonly kills: KillRepository;
+  readonly meta: MetaRepository;
+}
+
+export interface Store extends Repositories {
+  readonly audit: AuditRepository;
+  /**
+   * All of `work` or nothing of it, durable on return. Inside, use only the repositories that it is given: the
+   * store's own ones wait for the transaction to end. Nothing else is written meanwhile, so keep it short.
+   */
+  transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
+  /**
+   * Differs from what it was before whenever something that may have been cached was changed, by any process.
+   * Costs microseconds, so that a cache can ask before each answer.
+   */
+  revision(): number;
+  /** Reads the whole database. @throws AppError `store_corrupt` */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type StoreOptions = SqliteOptions;
+
+/**
+ * Opens, and where need be creates or upgrades, the SQLite database at `path`.
+ * @throws AppError `store_missing`, `store_corrupt`, `store_schema_newer`, `store_locked`, `store_unavailable`
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const connection = openSqlite(options);
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
+  const revision = sqliteRevision(connection);
+  const repositories = repositoriesOf({ db, touched: revision.touched });
+  let closed: Promise<void> | undefined;
+  return {
+    ...repositories,
+    credentials: { ...repositories.credentials, find: sqliteFindCredential(connection) },
+    audit: sqliteAudit(connection),
+    async transaction(work) {
+      try {
+        return await db.transaction().execute((transaction) => {
+          // Whoever looks between a change and its commit must look again after the commit.
+          return work(repositoriesOf({ db: transaction, touched: revision.touched }));
+        });
+      } finally {
+        revision.touched();
+      }
+    },
+    revision: revision.current,
+    check: () => connection.read(() => checkPages(connection)),
+    close() {
+      closed ??= connection.lock.retire(storeClosed).then(() => connection.close());
+      return closed;
+    },
+  };
+}
+
+function repositoriesOf(scope: Scope): Repositories {
+  return {
+    workspaces: workspaceRepository(scope),
+    servers: serverRepository(scope),
+    credentials: credentialRepository(scope),
+    tenantKeys: tenantKeyRepository(scope),
+    profiles: profileRepository(scope),
+    tokens: tokenRepository(scope),
+    kills: killRepository(scope),
+    meta: metaRepository(scope),
+  };
+}

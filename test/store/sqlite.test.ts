@@ -1,0 +1,240 @@
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Log, silentLog, systemClock, type WorkspaceId } from '../../src/kernel/index.ts';
+import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
+import { describeStore } from './store-suite.ts';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'sallyport-store-'));
+
+describeStore('SQLite', async () => {
+  const directory = folder();
+  const path = join(directory, 'sallyport.db');
+  const opened: Store[] = [];
+  const open = async (): Promise<Store> => {
+    const store = await openStore({ path, log: silentLog, clock: systemClock });
+    opened.push(store);
+    return store;
+  };
+  return {
+    store: await open(),
+    another: open,
+    async dispose() {
+      for (const store of opened) await store.close();
+      rmSync(directory, { recursive: true });
+    },
+  };
+});
+
+describe('the SQLite file', () => {
+  let directory: string;
+  let path: string;
+  const open = (more: Partial<StoreOptions> = {}): Promise<Store> =>
+    openStore({ path, log: silentLog, clock: systemClock, ...more });
+
+  beforeEach(() => {
+    directory = folder();
+    path = join(directory, 'sallyport.db');
+  });
+
+  afterEach(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  const mode = (file: string): string => (statSync(file).mode & 0o777).toString(8);
+
+  it("is the owner's alone, with its companions", async () => {
+    const store = await open();
+    await store.meta.set('a', '1');
+    for (const file of [path, `${path}-wal`, `${path}-shm`])
+      expect([file, mode(file)]).toEqual([file, '600']);
+    await store.close();
+  });
+
+  it('is made private again when it was opened up, and says so', async () => {
+    await (await open()).close();
+    const events: string[] = [];
+    const log: Log = { ...silentLog, warn: (event) => void events.push(event) };
+    const { chmodSync } = await import('node:fs');
+    chmodSync(path, 0o644);
+    await (await open({ log })).close();
+    expect(mode(path)).toBe('600');
+    expect(events).toEqual(['store.mode_tightened']);
+  });
+
+  it('holds everything after a close: the write-ahead log is folded in', async () => {
+    const store = await open();
+    await store.meta.set('needle', 'haystack-7531');
+    await store.close();
+    expect(existsSync(`${path}-wal`)).toBe(false);
+    expect(readFileSync(path).includes('haystack-7531')).toBe(true);
+    const again = await open({ mustExist: true });
+    expect(await again.meta.get('needle')).toBe('haystack-7531');
+    await again.close();
+  });
+
+  it('keeps what was acknowledged when nobody closed it', async () => {
+    const store = await open();
+    await store.meta.set('a', '1');
+    const { copyFileSync } = await import('node:fs');
+    const copy = join(directory, 'copy.db');
+    copyFileSync(path, copy);
+    copyFileSync(`${path}-wal`, `${copy}-wal`);
+    const recovered = await openStore({ path: copy, log: silentLog, clock: systemClock });
+    expect(await recovered.meta.get('a')).toBe('1');
+    await recovered.close();
+    await store.close();
+  });
+
+  it('is durable at each commit, in write-ahead mode', async () => {
+    const { SqliteConnection } = await import('../../src/store/sqlite/connection.ts');
+    const connection = SqliteConnection.open(path);
+    expect(connection.all('pragma journal_mode')).toEqual([{ journal_mode: 'wal' }]);
+    expect(connection.number('pragma synchronous')).toBe(2);
+    expect(connection.number('pragma foreign_keys')).toBe(1);
+    expect(connection.number('pragma secure_delete')).toBe(1);
+    connection.close();
+  });
+
+  it('must be there where it is expected', async () => {
+    await expect(open({ mustExist: true })).rejects.toMatchObject({
+      code: 'store_missing',
+      kind: 'not_found',
+    });
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, '');
+    await expect(open({ mustExist: true })).rejects.toMatchObject({ code: 'store_missing' });
+  });
+
+  it('says store_unavailable where no file can be', async () => {
+    path = join(directory, 'none', 'sallyport.db');
+    await expect(open()).rejects.toMatchObject({ code: 'store_unavailable' });
+  });
+
+  it('says store_schema_newer for a database of the future, and leaves it alone', async () => {
+    await (await open()).close();
+    const raw = new DatabaseSync(path);
+    raw.exec(`insert into schema_migrations values (1000, 'from the future', 0)`);
+    raw.close();
+    await expect(open()).rejects.toMatchObject({
+      code: 'store_schema_newer',
+      kind: 'failed',
+      detail: { path, found: 1000, known: 1 },
+    });
+  });
+
+  it('says store_corrupt for a file that is no database', async () => {
+    writeFileSync(path, 'This is a text file that somebody put in the wrong place.\n'.repeat(100));
+    await expect(open()).rejects.toMatchObject({ code: 'store_corrupt' });
+  });
+
+  it("says store_corrupt for somebody else's database", async () => {
+    const raw = new DatabaseSync(path);
+    raw.exec('create table theirs (a)');
+    raw.close();
+    await expect(open()).rejects.toMatchObject({ code: 'store_corrupt' });
+  });
+
+  const filled = async (): Promise<void> => {
+    const store = await open();
+    for (let index = 0; index < 200; index += 1) await store.meta.set(`key-${index}`, 'x'.repeat(200));
+    await store.close();
+  };
+
+  it('says store_corrupt for a truncated file', async () => {
+    await filled();
+    truncateSync(path, Math.floor(statSync(path).size / 2));
+    await expect(open()).rejects.toMatchObject({ code: 'store_corrupt' });
+  });
+
+  it('says store_corrupt for a file with a page overwritten', async () => {
+    await filled();
+    const file = openSync(path, 'r+');
+    writeSync(file, Buffer.alloc(4096, 0xa5), 0, 4096, statSync(path).size - 3 * 4096);
+    closeSync(file);
+    await expect(open()).rejects.toMatchObject({ code: 'store_corrupt' });
+  });
+
+  it('passes its own check when it is whole', async () => {
+    await filled();
+    const store = await open();
+    await expect(store.check()).resolves.toBeUndefined();
+    await store.close();
+  });
+
+  it('runs the missing migrations only, once, and records them', async () => {
+    const { MIGRATIONS } = await import('../../src/store/sqlite/migrations.ts');
+    await (await open()).close();
+    const second = { version: 2, name: 'a column', statements: ['alter table meta add column note text'] };
+    const migrations = [...MIGRATIONS, second];
+    const stores = await Promise.all([open({ migrations }), open({ migrations })]);
+    for (const store of stores) await store.close();
+    const raw = new DatabaseSync(path);
+    expect(raw.prepare('select version, name from schema_migrations order by version').all()).toEqual([
+      { version: 1, name: 'first schema' },
+      { version: 2, name: 'a column' },
+    ]);
+    raw.close();
+    await expect(open()).rejects.toMatchObject({ code: 'store_schema_newer' });
+  });
+
+  it('leaves the schema as it was when a migration fails', async () => {
+    const { MIGRATIONS } = await import('../../src/store/sqlite/migrations.ts');
+    await (await open()).close();
+    const broken = { version: 2, name: 'broken', statements: ['create table half (a)', 'no such statement'] };
+    await expect(open({ migrations: [...MIGRATIONS, broken] })).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    const store = await open();
+    expect(await store.workspaces.list()).toEqual([]);
+    await store.close();
+  });
+
+  it('says store_locked when another process does not let go', async () => {
+    const { SqliteConnection } = await import('../../src/store/sqlite/connection.ts');
+    const store = await open();
+    const holder = new DatabaseSync(path);
+    holder.exec('begin immediate');
+    const impatient = SqliteConnection.open(path, 1);
+    expect(() => impatient.immediate(() => 1)).toThrow(expect.objectContaining({ code: 'store_locked' }));
+    holder.exec('rollback');
+    expect(impatient.immediate(() => 1)).toBe(1);
+    holder.close();
+    impatient.close();
+    await store.close();
+  });
+
+  it('shows an edited audit event instead of failing on it', async () => {
+    const store = await open();
+    const workspace = 'ws_1' as WorkspaceId;
+    const event = {
+      workspace,
+      sequence: 1,
+      at: 1,
+      type: 'x',
+      actor: { kind: 'local', id: '0' },
+      data: {},
+      previous: '0'.repeat(64),
+      hash: 'aa',
+    };
+    await store.audit.append(workspace, [event], Buffer.from('mac'));
+    const raw = new DatabaseSync(path);
+    raw.exec(`update audit_events set data = '{"a":'`);
+    raw.close();
+    expect(await store.audit.read(workspace, 1, 9)).toEqual([{ ...event, data: { unreadable: '{"a":' } }]);
+    await store.close();
+  });
+});
