@@ -140,9 +140,9 @@ export const cellLeafCertificatesMax = 256;
 export const rotationPassesMax = 16;
 
 /** Longest secret value, in bytes. */
-export const SECRET_BYTES_MAX = 64 * KIB;
+export const secretBytesMax = 64 * KIB;
 /** Most events that one `audit tail` gives. */
-export const AUDIT_TAIL_MAX = 10_000;
+export const auditTailMax = 10_000;
 
 /** Names that one cell may have been told addresses for; a wildcard rule can ask for any number. */
 export const cellNamesMax = 4_096;

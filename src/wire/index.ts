@@ -1,1 +1,54 @@
-export {};
+/**
+ * Wire: parsers of hostile bytes. Pure: no sockets, no clock, no state outside a call. Each gives either a value
+ * in its one canonical form or the code of the reason why there is none.
+ */
+export {
+  type AddressClass,
+  addressBytes,
+  addressFamily,
+  canonicalAddress,
+  classifyAddress,
+  inNetworks,
+  isNetwork,
+} from './address.ts';
+export { type Authority, type AuthorityError, parseAuthority, parsePort } from './authority.ts';
+export { type ClientHello, type ClientHelloError, parseClientHello } from './client-hello.ts';
+export {
+  DNS_TYPE_A,
+  DNS_TYPE_AAAA,
+  type DnsAnswer,
+  type DnsCode,
+  type DnsError,
+  type DnsQuery,
+  type DnsTcpFrame,
+  encodeDnsAnswer,
+  encodeDnsFailure,
+  frameDnsTcp,
+  parseDnsQuery,
+  readDnsTcpFrame,
+} from './dns.ts';
+export { type HostnameError, matchHost, parseHostname } from './hostname.ts';
+export {
+  type JsonRpcEnvelope,
+  type JsonRpcError,
+  type JsonRpcId,
+  memberText,
+  parseJsonRpc,
+  parseJsonRpcBatch,
+  progressTokenText,
+  withId,
+  withIdText,
+  withProgressTokenText,
+} from './json-rpc.ts';
+export {
+  editJson,
+  findJson,
+  type JsonEdit,
+  type JsonMember,
+  type JsonPath,
+  type JsonSpan,
+  jsonItems,
+  jsonMembers,
+} from './json-span.ts';
+export { checkJson, type JsonError, type JsonLimits, parseStrictJson } from './strict-json.ts';
+export { matchPath, normalizeTarget, type Target, type TargetError } from './target.ts';
