@@ -179,3 +179,43 @@ export const interimResponsesMax = 16;
 export const requestDrainBytesMax = 1 * MIB;
 /** How often deadlines are looked at. */
 export const egressSweepIntervalMs = 1_000;
+
+/** Seconds without a call after which a cell is reaped, where nothing else is configured. */
+export const cellIdleSeconds = 600;
+/** Lines of a server's stderr that are kept for `server logs`. */
+export const serverLogLinesMax = 2_000;
+/** Longest line of a server's stderr that is kept, in characters. */
+export const serverLogLineCharsMax = 4 * KIB;
+/** The first pause after a cell died on its own, in milliseconds; doubled with each death in a row. */
+export const cellBackoffMs = 500;
+/** The longest such pause, in milliseconds. */
+export const cellBackoffMsMax = 60_000;
+/** The end of a cell's stderr that an error quotes, in lines. */
+export const cellStderrTailLines = 20;
+/** How often idle cells are looked for, in milliseconds. */
+export const cellReapIntervalMs = 5_000;
+/** A cell that lived at least this long did not fail at its start: the back-off begins anew. In milliseconds. */
+export const cellHealthyMs = 10_000;
+
+/** One audit event in canonical form, in UTF-16 code units. */
+export const auditEventCharsMax = 64 * KIB;
+/** Nesting of objects and arrays in an audit event's data. */
+export const auditDataDepthMax = 16;
+/** Events of all workspaces that wait to be written; beyond it an append is refused at once. */
+export const auditQueueEventsMax = 10_000;
+/** Events that go out in one transaction. */
+export const auditBatchEventsMax = 1024;
+/** How often a batch is chained anew because another process appended first. */
+export const auditChainRetriesMax = 64;
+/** Events between two signed checkpoints of a workspace. */
+export const auditCheckpointEvents = 1000;
+/** Events that a reader of the audit log asks the store for at once. */
+export const auditPageEvents = 1000;
+/** How often a following reader looks for what other processes appended, in milliseconds. */
+export const auditTailPollMs = 500;
+/** Problems that one verification lists; more are only said to exist. */
+export const auditProblemsMax = 100;
+/** How long a client may take to send the head of its request to the gateway's own listener, in milliseconds. */
+export const frontHeadTimeoutMs = 15_000;
+/** One address of several, before the next is tried. */
+export const upstreamAttemptTimeoutMs = 4_000;

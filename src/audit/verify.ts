@@ -1,0 +1,216 @@
+/**
+ * Checks a workspace's chain from its first event to its head, and says exactly what is wrong and where. It trusts
+ * the audit key and nothing that the store returns.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
+import { hashOf, NO_PREVIOUS } from './canonical.ts';
+import type { ChainKeys } from './chain-keys.ts';
+import type { RecordedEvent } from './events.ts';
+import type { AuditHead, AuditStore, Checkpoint } from './ports.ts';
+import { explainMisfits, type Misfit } from './misfits.ts';
+import type { VerifyOptions, VerifyProblem, VerifyReport } from './verify-report.ts';
+
+export interface VerifyDeps {
+  readonly store: AuditStore;
+  readonly keys: ChainKeys;
+}
+
+export async function verifyChain(
+  deps: VerifyDeps,
+  workspace: WorkspaceId,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const head = await deps.store.head(workspace);
+  const checkpoints = [...(await deps.store.checkpoints(workspace)), ...(options.anchors ?? [])];
+  const walk = new Walk(deps.keys, workspace, checkpoints);
+  const end = head?.sequence ?? 0;
+  for await (const page of pages(deps.store, workspace, end, walk)) {
+    for (const event of page) walk.take(event);
+    // A long chain must not stop the gateway meanwhile.
+    await nextTurn();
+  }
+  walk.finish(head);
+  await checkBehindHead(deps.store, workspace, head, walk);
+  for (const problem of await explainMisfits(deps.store, workspace, walk.misfits)) walk.report(problem);
+
+  const problems = walk.problems.toSorted((a, b) => a.sequence - b.sequence);
+  return {
+    workspace,
+    ok: problems.length === 0,
+    events: walk.events,
+    head: head === null ? null : { sequence: head.sequence, hash: head.hash },
+    checkpoints: checkpoints.length,
+    publicKey: deps.keys.publicKey,
+    problems,
+    more: walk.more,
+  };
+}
+
+/** Pages of events up to `end`. Where the store finds a row damaged, it is read around, row by row. */
+async function* pages(
+  store: AuditStore,
+  workspace: WorkspaceId,
+  end: number,
+  walk: Walk,
+): AsyncGenerator<readonly RecordedEvent[]> {
+  let from = 1;
+  let rowByRowUntil = 0;
+  while (from <= end) {
+    const limit = from < rowByRowUntil ? 1 : Math.min(limits.auditPageEvents, end - from + 1);
+    try {
+      const page = await store.read(workspace, from, limit);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      yield page.filter((event) => event.sequence <= end);
+      from = last.sequence + 1;
+    } catch (error) {
+      if (!isAppError(error) || error.code !== 'store_corrupt') throw error;
+      if (limit === 1) {
+        walk.skipUnreadable(from);
+        from += 1;
+      } else {
+        rowByRowUntil = from + limit;
+      }
+    }
+  }
+}
+
+/** Other processes may append while we read, so that events behind the head are wrong only if the head stood still. */
+async function checkBehindHead(
+  store: AuditStore,
+  workspace: WorkspaceId,
+  head: AuditHead | null,
+  walk: Walk,
+): Promise<void> {
+  const end = head?.sequence ?? 0;
+  const [behind] = await store.read(workspace, end + 1, 1);
+  if (behind === undefined) return;
+  const now = await store.head(workspace);
+  if ((now?.sequence ?? 0) > end) return;
+  walk.report(
+    head === null
+      ? {
+          code: 'head_missing',
+          sequence: behind.sequence,
+          message: 'There are events, but the head of the chain is gone.',
+        }
+      : {
+          code: 'events_after_head',
+          sequence: behind.sequence,
+          message: `Event ${behind.sequence} lies behind the head at ${end}: it was added by somebody without the audit key.`,
+        },
+  );
+}
+
+/** One pass over the events in order of sequence, with what has to be remembered from one to the next. */
+class Walk {
+  readonly problems: VerifyProblem[] = [];
+  readonly misfits: Misfit[] = [];
+  more = false;
+  events = 0;
+  #lastSequence = 0;
+  /** Null after a gap: then there is nothing to compare the next link with. */
+  #lastHash: string | null = NO_PREVIOUS;
+  readonly #keys: ChainKeys;
+  readonly #workspace: WorkspaceId;
+  readonly #checkpoints: Map<number, Checkpoint[]>;
+
+  constructor(keys: ChainKeys, workspace: WorkspaceId, checkpoints: readonly Checkpoint[]) {
+    this.#keys = keys;
+    this.#workspace = workspace;
+    this.#checkpoints = Map.groupBy(
+      checkpoints.filter((checkpoint) => this.#isGenuine(checkpoint)),
+      (checkpoint) => checkpoint.sequence,
+    );
+  }
+
+  report(problem: VerifyProblem): void {
+    if (this.problems.length < limits.auditProblemsMax) this.problems.push(problem);
+    else this.more = true;
+  }
+
+  take(event: RecordedEvent): void {
+    this.events += 1;
+    const { sequence } = event;
+    if (sequence <= this.#lastSequence) {
+      this.report({ code: 'event_repeated', sequence, message: `There is a second event ${sequence}.` });
+      return;
+    }
+    if (sequence > this.#lastSequence + 1) {
+      this.report(missing('event_missing', this.#lastSequence + 1, sequence - 1));
+      this.#lastHash = null;
+    }
+    if (!hasItsHash(event, this.#workspace)) {
+      if (this.misfits.length < limits.auditProblemsMax) this.misfits.push(event);
+      else this.more = true;
+    } else if (this.#lastHash !== null && event.previous !== this.#lastHash) {
+      const message = `Event ${sequence} does not follow event ${sequence - 1}: one of the two was replaced.`;
+      this.report({ code: 'link_broken', sequence, message });
+    }
+    for (const checkpoint of this.#checkpoints.get(sequence) ?? []) {
+      if (checkpoint.hash === event.hash) continue;
+      const message = `Event ${sequence} is not the one that a signed checkpoint names: it, or what came before, was rewritten.`;
+      this.report({ code: 'checkpoint_mismatch', sequence, message });
+    }
+    this.#lastSequence = sequence;
+    this.#lastHash = event.hash;
+  }
+
+  skipUnreadable(sequence: number): void {
+    this.report({
+      code: 'event_unreadable',
+      sequence,
+      message: `Event ${sequence} is damaged and cannot be read.`,
+    });
+    this.#lastSequence = sequence;
+    this.#lastHash = null;
+  }
+
+  finish(head: AuditHead | null): void {
+    for (const sequence of this.#checkpoints.keys()) {
+      if (sequence <= Math.max(this.#lastSequence, head?.sequence ?? 0)) continue;
+      const message = `A signed checkpoint names event ${sequence}, but the chain ends at ${this.#lastSequence}.`;
+      this.report({ code: 'checkpoint_ahead', sequence, message });
+    }
+    if (head === null) return;
+    if (!this.#keys.isHeadGenuine(this.#workspace, head)) {
+      const message = `The head of the chain at ${head.sequence} was not written by the holder of the audit key.`;
+      this.report({ code: 'head_mac_wrong', sequence: head.sequence, message });
+    }
+    if (this.#lastSequence < head.sequence) {
+      this.report(missing('chain_truncated', this.#lastSequence + 1, head.sequence));
+    } else if (this.#lastHash !== null && this.#lastHash !== head.hash) {
+      const message = `Event ${head.sequence} is not the one that the head of the chain names.`;
+      this.report({ code: 'head_mismatch', sequence: head.sequence, message });
+    }
+  }
+
+  #isGenuine(checkpoint: Checkpoint): boolean {
+    if (checkpoint.workspace === this.#workspace && this.#keys.isCheckpointGenuine(checkpoint)) return true;
+    const { sequence } = checkpoint;
+    const message = `The checkpoint at event ${sequence} is not signed by this chain's key.`;
+    this.report({ code: 'checkpoint_signature_wrong', sequence, message });
+    return false;
+  }
+}
+
+function hasItsHash(event: RecordedEvent, workspace: WorkspaceId): boolean {
+  try {
+    return event.workspace === workspace && hashOf(event) === event.hash;
+  } catch (error) {
+    // Content that could never have been recorded.
+    if (isAppError(error)) return false;
+    throw error;
+  }
+}
+
+function missing(
+  code: 'event_missing' | 'chain_truncated',
+  sequence: number,
+  through: number,
+): VerifyProblem {
+  const which = sequence === through ? `Event ${sequence} is` : `Events ${sequence} to ${through} are`;
+  const where = code === 'chain_truncated' ? ' from the end of the chain' : '';
+  return { code, sequence, through, message: `${which} missing${where}.` };
+}

@@ -1,0 +1,59 @@
+import type { AuditHead, AuditStore, Checkpoint, RecordedEvent } from '../../src/audit/index.ts';
+import { AppError, type WorkspaceId } from '../../src/kernel/index.ts';
+
+interface Chain {
+  events: RecordedEvent[];
+  head: AuditHead | null;
+  checkpoints: Checkpoint[];
+}
+
+/** An AuditStore in memory whose rows a test can tamper with, and that can be told to fail. */
+export class MemoryAuditStore implements AuditStore {
+  readonly chains = new Map<string, Chain>();
+  /** Transactions that were committed. */
+  transactions = 0;
+  /** Runs inside of each append, before anything is written; may throw, or take its time. */
+  beforeAppend: () => Promise<void> = async () => {};
+
+  chain(workspace: WorkspaceId): Chain {
+    let chain = this.chains.get(workspace);
+    if (chain === undefined) {
+      chain = { events: [], head: null, checkpoints: [] };
+      this.chains.set(workspace, chain);
+    }
+    return chain;
+  }
+
+  async head(workspace: WorkspaceId): Promise<AuditHead | null> {
+    return this.chain(workspace).head;
+  }
+
+  async append(workspace: WorkspaceId, events: readonly RecordedEvent[], headMac: Buffer): Promise<void> {
+    await this.beforeAppend();
+    const chain = this.chain(workspace);
+    const last = events.at(-1);
+    if (last === undefined) return;
+    if ((chain.head?.hash ?? '0'.repeat(64)) !== events[0]?.previous) {
+      throw new AppError('audit_chain_moved', 'moved', { kind: 'conflict' });
+    }
+    // Through text and back, as a database would keep it.
+    chain.events.push(...events.map((event) => JSON.parse(JSON.stringify(event)) as RecordedEvent));
+    chain.head = { sequence: last.sequence, hash: last.hash, mac: headMac };
+    this.transactions += 1;
+  }
+
+  async read(workspace: WorkspaceId, fromSequence: number, limit: number): Promise<readonly RecordedEvent[]> {
+    return this.chain(workspace)
+      .events.filter((event) => event.sequence >= fromSequence)
+      .toSorted((a, b) => a.sequence - b.sequence)
+      .slice(0, limit);
+  }
+
+  async addCheckpoint(checkpoint: Checkpoint): Promise<void> {
+    this.chain(checkpoint.workspace).checkpoints.push(checkpoint);
+  }
+
+  async checkpoints(workspace: WorkspaceId): Promise<readonly Checkpoint[]> {
+    return this.chain(workspace).checkpoints;
+  }
+}
