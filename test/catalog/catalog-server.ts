@@ -5,8 +5,10 @@
 import type { Json, JsonObject } from '../../src/kernel/index.ts';
 
 export interface CatalogServer {
-  /** File name in `catalog/`, without its ending. */
+  /** Name of the manifest. */
   readonly name: string;
+  /** Path of the manifest in the repository; absent: that of the catalog's entry of this name. */
+  readonly manifest?: string;
   /** The credential that is under test. */
   readonly credential: string;
   /** Shape of the key that the test makes up, as `inventKey` reads it: that of the real ones. */

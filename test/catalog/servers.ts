@@ -2,12 +2,14 @@
 import type { CatalogServer } from './catalog-server.ts';
 import { developmentServers } from './servers/development.ts';
 import { officeServers } from './servers/office.ts';
+import { otherPlaceServers } from './servers/places.ts';
 import { searchServers } from './servers/search.ts';
 import { stripe } from './servers/stripe.ts';
 
 export const catalogServers: readonly CatalogServer[] = [
   ...developmentServers,
   ...officeServers,
+  ...otherPlaceServers,
   ...searchServers,
   stripe,
 ];
