@@ -219,3 +219,12 @@ export const auditProblemsMax = 100;
 export const frontHeadTimeoutMs = 15_000;
 /** One address of several, before the next is tried. */
 export const upstreamAttemptTimeoutMs = 4_000;
+
+/** Longest credential value, in bytes. The largest real ones are service accounts and keys of a few KiB. */
+export const credentialBytesMax = 64 * KIB;
+/** Credentials of one workspace, every user's own ones included: their index is one envelope. */
+export const credentialsPerWorkspaceMax = 4_000;
+/** Opened credential indexes that are kept in memory. */
+export const credentialIndexesCachedMax = 1_024;
+/** How often a change of a credential is tried while other processes are faster. */
+export const credentialChangeAttemptsMax = 16;

@@ -1,0 +1,219 @@
+/**
+ * The choke point. Nothing else in the product opens a stored credential, and this does so in one order only:
+ * authorize, append to the audit log, open. Whatever fails before the opening leaves it undone. It trusts the
+ * audit log to be durable when it says so, and nothing that the database returns.
+ */
+import type { AuditLog } from '../audit/index.ts';
+import {
+  type Clock,
+  isAppError,
+  type Log,
+  type Random,
+  type Secret,
+  type ServerId,
+  type WorkspaceId,
+} from '../kernel/index.ts';
+import {
+  type KeyProvider,
+  type KeyRing,
+  type MasterKeyStatus,
+  masterKeyStatus,
+  type RotationReport,
+  rotateMasterKey,
+  type Suite,
+} from '../seal/index.ts';
+import type { CredentialRecord, Store } from '../store/index.ts';
+import { type Deed, mayDo } from './authority.ts';
+import { CredentialChanges } from './credential-changes.ts';
+import { CredentialIndexes, entryOf, type IndexEntry } from './credential-index.ts';
+import { Gate } from './gate.ts';
+import type { KillState } from './kill-state.ts';
+import { credentialContext } from './row-context.ts';
+import type { Caller, CredentialInfo, CredentialRef, Purpose, Vault } from './types.ts';
+import { credentialMissing, foreignRow, rolledBack } from './vault-error.ts';
+
+export interface VaultDeps {
+  readonly store: Store;
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly ring: KeyRing;
+  /** The one that the ring was made with. */
+  readonly provider: KeyProvider;
+  readonly kills: KillState;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** For tenant keys that a rotation wraps again. Default 1. */
+  readonly suite?: Suite;
+}
+
+export const createVault = (deps: VaultDeps): Vault => new AuditedVault(deps);
+
+class AuditedVault implements Vault {
+  readonly #deps: VaultDeps;
+  readonly #gate: Gate;
+  readonly #indexes: CredentialIndexes;
+  readonly #changes: CredentialChanges;
+  readonly #listeners = new Set<(ref: CredentialRef) => void>();
+
+  constructor(deps: VaultDeps) {
+    this.#deps = deps;
+    this.#gate = new Gate(deps.kills, deps.store);
+    this.#indexes = new CredentialIndexes(deps.store, deps.ring);
+    this.#changes = new CredentialChanges({ ...deps, indexes: this.#indexes });
+  }
+
+  async use(caller: Caller, ref: CredentialRef, purpose: Purpose): Promise<Secret> {
+    const { workspace, actor } = caller;
+    try {
+      await this.#gate.admit(caller, 'use', ref);
+      const row = await this.#find(workspace, ref);
+      const { id: credential, name, owner, version } = row;
+      await this.#deps.audit.append({
+        workspace,
+        type: 'credential.used',
+        actor,
+        server: ref.serverSlug,
+        data: { credential, name, owner, version, purpose: purpose.kind, for: purpose.data },
+      });
+      // A switch that was set while the event was being written stops this use too.
+      await this.#gate.stopIfKilled(caller, ref);
+      return await this.#deps.ring.openValue(row, credentialContext(workspace, row));
+    } catch (error) {
+      await this.#refused(caller, ref, error, { purpose: purpose.kind, for: purpose.data });
+      throw error;
+    }
+  }
+
+  async put(caller: Caller, ref: CredentialRef, value: Secret): Promise<CredentialInfo> {
+    await this.#admitChange(caller, ref);
+    const info = await this.#changes.put(caller, ref, value);
+    this.#changed(ref);
+    return info;
+  }
+
+  async remove(caller: Caller, ref: CredentialRef): Promise<void> {
+    await this.#admitChange(caller, ref);
+    await this.#changes.remove(caller, ref);
+    this.#changed(ref);
+  }
+
+  async list(
+    caller: Caller,
+    server: { readonly id: ServerId; readonly slug: string },
+  ): Promise<readonly CredentialInfo[]> {
+    await this.#gate.admit(caller, 'list', { server: server.id, serverSlug: server.slug, owner: null });
+    const rows = await this.#deps.store.credentials.list(caller.workspace, server.id);
+    return rows
+      .filter(({ owner }) => mayDo(caller.actor, 'list', owner).ok)
+      .map(({ name, owner, version, updatedAt, updatedBy }) => ({
+        name,
+        owner,
+        version,
+        updatedAt,
+        updatedBy,
+      }));
+  }
+
+  async rotateMasterKey(caller: Caller): Promise<RotationReport> {
+    this.#gate.allow(caller, 'keys', null);
+    const { store, provider, random, suite, audit } = this.#deps;
+    const { workspace, actor } = caller;
+    const { id: from } = await provider.current();
+    await audit.append({ workspace, type: 'key.rotated', actor, data: { state: 'started', from } });
+    const report = await rotateMasterKey({
+      provider,
+      store: store.tenantKeys,
+      random,
+      ...(suite === undefined ? {} : { suite }),
+    });
+    await audit.append({ workspace, type: 'key.rotated', actor, data: { state: 'finished', ...report } });
+    return report;
+  }
+
+  async keyStatus(caller: Caller): Promise<MasterKeyStatus> {
+    this.#gate.allow(caller, 'keys', null);
+    return masterKeyStatus(this.#deps.provider, this.#deps.store.tenantKeys);
+  }
+
+  onChange(listener: (ref: CredentialRef) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The owner's own row, else the shared one. @throws AppError `vault_credential_missing`, `vault_rolled_back`, `seal_tampered` */
+  async #find(workspace: WorkspaceId, ref: CredentialRef): Promise<CredentialRecord> {
+    const own = await this.#newest(workspace, ref);
+    if (own !== null) return own;
+    const shared = ref.owner === null ? null : await this.#newest(workspace, { ...ref, owner: null });
+    if (shared === null) throw credentialMissing(ref);
+    return shared;
+  }
+
+  /** Exactly this slot's row, which the index says is the newest. */
+  async #newest(workspace: WorkspaceId, ref: CredentialRef): Promise<CredentialRecord | null> {
+    const { store } = this.#deps;
+    const entry = entryOf(await this.#indexes.current(workspace), ref);
+    const row = await store.credentials.find(workspace, ref);
+    if (agree(entry, row)) return row;
+    // Somebody may have changed both between the two reads. From one moment, they must agree.
+    const [record, rowNow] = await store.transaction(
+      async ({ credentials }) =>
+        [await credentials.index(workspace), await credentials.find(workspace, ref)] as const,
+    );
+    const entryNow = entryOf(await this.#indexes.open(workspace, record), ref);
+    if (agree(entryNow, rowNow)) return rowNow;
+    if (rowNow === null) throw rolledBack(ref, 'the row is gone');
+    if (entryNow === undefined) throw rolledBack(ref, 'a deleted row has come back');
+    if (entryNow.id !== rowNow.id) throw foreignRow(ref, 'the row of another credential');
+    if (rowNow.version > entryNow.version) throw foreignRow(ref, 'a version that was never written');
+    throw rolledBack(ref, `version ${rowNow.version} in place of ${entryNow.version}`);
+  }
+
+  async #admitChange(caller: Caller, ref: CredentialRef): Promise<void> {
+    const deed: Deed = 'change';
+    try {
+      await this.#gate.admit(caller, deed, ref);
+    } catch (error) {
+      await this.#refused(caller, ref, error, { purpose: deed });
+      throw error;
+    }
+  }
+
+  /** A refusal is recorded where that is possible, and holds where it is not. */
+  async #refused(
+    { workspace, actor }: Caller,
+    { serverSlug, name, owner }: CredentialRef,
+    error: unknown,
+    data: { readonly purpose: string; readonly for?: Purpose['data'] },
+  ): Promise<void> {
+    const code = isAppError(error) ? error.code : 'internal_error';
+    const detail = isAppError(error) && error.detail !== undefined ? { detail: error.detail } : {};
+    try {
+      await this.#deps.audit.append({
+        workspace,
+        type: 'credential.refused',
+        actor,
+        server: serverSlug,
+        data: { name, owner, reason: code, ...detail, ...data },
+      });
+    } catch (failure) {
+      const cause = isAppError(failure) ? failure.code : 'internal_error';
+      this.#deps.log.error('vault.refusal_not_audited', { workspace, server: serverSlug, name, code, cause });
+    }
+  }
+
+  #changed(ref: CredentialRef): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(ref);
+      } catch (error) {
+        // The value is stored: a listener's trouble is not the caller's.
+        const message = error instanceof Error ? error.message : 'unknown';
+        this.#deps.log.error('vault.listener_failed', { server: ref.serverSlug, name: ref.name, message });
+      }
+    }
+  }
+}
+
+const agree = (entry: IndexEntry | undefined, row: CredentialRecord | null): boolean =>
+  entry?.id === row?.id && entry?.version === row?.version;
