@@ -1,0 +1,117 @@
+/**
+ * Listings of a whole profile: every server asked at the same time, each with a deadline of its own. What is slow
+ * or broken is left out and logged; when a slow one answers after all, the client is told that the list changed.
+ */
+import { AppError, limits } from '../kernel/index.ts';
+import type { ClientSession } from './client-session.ts';
+import { fetchAll, type ListMethod } from './listing.ts';
+import type { ProfileServer } from './ports.ts';
+import { type ResourceRoutes } from './aggregate-routes.ts';
+import { find, splice, stringAt } from './raw-json.ts';
+import { readTool } from './tool-catalog.ts';
+import { exposedName } from './tool-names.ts';
+import type { OpenUpstream } from './upstream-directory.ts';
+
+const CHANGED: Readonly<Record<ListMethod, string>> = {
+  'tools/list': 'notifications/tools/list_changed',
+  'prompts/list': 'notifications/prompts/list_changed',
+  'resources/list': 'notifications/resources/list_changed',
+  'resources/templates/list': 'notifications/resources/list_changed',
+};
+
+/** The items of all servers, as the client sees them, as raw JSON. */
+export async function listAll(
+  session: ClientSession,
+  servers: readonly ProfileServer[],
+  method: ListMethod,
+  routes: ResourceRoutes,
+): Promise<readonly string[]> {
+  const perServer = await Promise.all(servers.map((server) => listOne(session, server, method)));
+  const items: string[] = [];
+  const names = new Set<string>();
+  for (const [index, texts] of perServer.entries()) {
+    const server = servers[index];
+    if (server === undefined) continue;
+    for (const text of texts) {
+      const item = exposedItem(session, server, method, text, routes);
+      if (item === null || (item.name !== null && names.has(item.name))) continue;
+      if (item.name !== null) names.add(item.name);
+      items.push(item.text);
+    }
+  }
+  return items;
+}
+
+async function listOne(
+  session: ClientSession,
+  server: ProfileServer,
+  method: ListMethod,
+): Promise<readonly string[]> {
+  let late = false;
+  const listing = fetchOne(session, server, method).then(
+    (items) => {
+      if (late && items.length > 0) session.announce(CHANGED[method]);
+      return items;
+    },
+    (error: unknown) => {
+      const code = error instanceof AppError ? error.code : 'internal_error';
+      session.log.warn('mcp.list.left_out', { server: server.slug, method, code });
+      return [];
+    },
+  );
+  const { promise: deadline, resolve } = Promise.withResolvers<readonly string[]>();
+  const timer = setTimeout(() => {
+    late = true;
+    session.log.warn('mcp.list.left_out', { server: server.slug, method, code: 'deadline' });
+    resolve([]);
+  }, limits.mcpListMs);
+  const items = await Promise.race([listing, deadline]);
+  clearTimeout(timer);
+  return items;
+}
+
+async function fetchOne(
+  session: ClientSession,
+  server: ProfileServer,
+  method: ListMethod,
+): Promise<readonly string[]> {
+  const upstream = await session.use(server);
+  if (method === 'tools/list') return (await upstream.tools.list()).map((tool) => tool.text);
+  return offers(upstream, method) ? fetchAll(upstream.connection, method) : [];
+}
+
+/** Whether the server declared what a listing is about. */
+const offers = (upstream: OpenUpstream, method: ListMethod): boolean =>
+  upstream.hello.has(method === 'prompts/list' ? 'prompts' : 'resources');
+
+function exposedItem(
+  session: ClientSession,
+  server: ProfileServer,
+  method: ListMethod,
+  text: string,
+  routes: ResourceRoutes,
+): { readonly name: string | null; readonly text: string } | null {
+  if (method === 'tools/list') {
+    const tool = readTool(text);
+    if (tool === null || session.gate.visible(session.target(server), [tool]).length === 0) return null;
+  }
+  if (method === 'tools/list' || method === 'prompts/list') {
+    const span = find(text, 0, ['name']);
+    const own = stringAt(text, span);
+    if (span === null || own === null) return null;
+    const name = exposedName(server.slug, own);
+    return { name, text: splice(text, [{ ...span, text: JSON.stringify(name) }]) };
+  }
+  const span = find(text, 0, [method === 'resources/list' ? 'uri' : 'uriTemplate']);
+  const uri = stringAt(text, span);
+  if (span === null || uri === null) return null;
+  if (method === 'resources/templates/list') {
+    routes.noteTemplate(server.slug, uri);
+    return { name: null, text };
+  }
+  const exposed = routes.exposed(server.slug, uri);
+  return {
+    name: exposed,
+    text: exposed === uri ? text : splice(text, [{ ...span, text: JSON.stringify(exposed) }]),
+  };
+}

@@ -1,0 +1,311 @@
+/**
+ * One MCP client, whatever it is connected by: its requests in flight, what the servers ask it, and which
+ * servers it uses. What a request means is the router's business; how bytes travel is the channel's.
+ *
+ * Every message of a client is hostile until read; ids count only within this session.
+ */
+import { AppError, type Log } from '../kernel/index.ts';
+import type { Gate, Target } from './gate.ts';
+import { askForLevel, LogLevels } from './log-levels.ts';
+import {
+  paramSpan,
+  paramString,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+  resultText,
+  rewritten,
+} from './message.ts';
+import type { Principal, ProfileServer } from './ports.ts';
+import { find, slice } from './raw-json.ts';
+import { RequestControl } from './request-control.ts';
+import { failureText } from './rpc-error.ts';
+import type { Attachment } from './server-requests.ts';
+import { finishStateless, isStateless, statelessCapabilities, withoutEnvelope } from './stateless.ts';
+import { Subscriptions } from './subscriptions.ts';
+import type { OpenUpstream } from './upstream-directory.ts';
+
+/** How answers and other messages get to the client. */
+export interface ClientChannel {
+  /** The answer to a request; null when there is none to come, because the client gave up. */
+  answer(idText: string, text: string | null): void;
+  /** A notification or a server's request. @param relatedIdText the client's request that it belongs to, if known */
+  send(text: string, relatedIdText: string | null): void;
+  /** Whether a server's request would reach the client now. */
+  reachable(): boolean;
+}
+
+/** What the endpoint makes of a request. */
+export interface Router {
+  initialize(session: ClientSession, request: RpcRequest): Promise<string>;
+  /** @returns the whole answer as text */
+  handle(session: ClientSession, request: RpcRequest, control: RequestControl): Promise<string>;
+  /** The `capabilities` and what else `server/discover` says, as members of a JSON object. */
+  discover(session: ClientSession): Promise<string>;
+  /** Servers whose changes a subscription of this endpoint is about. */
+  servers(session: ClientSession): Promise<readonly ProfileServer[]>;
+  /** Asks the server that has this resource to report its changes. */
+  watchResource(session: ClientSession, uri: string): Promise<void>;
+}
+
+export interface SessionDeps {
+  readonly gate: Gate;
+  readonly log: Log;
+  readonly version: string;
+  readonly principal: Principal;
+  readonly profile: string | null;
+  readonly router: Router;
+  readonly channel: ClientChannel;
+}
+
+/** Capabilities that say which requests a client answers. */
+const ANSWERED_BY: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+};
+
+export class ClientSession {
+  readonly #deps: SessionDeps;
+  readonly levels = new LogLevels();
+  readonly subscriptions: Subscriptions;
+  readonly #inFlight = new Map<string, { control: RequestControl; slug: string | null }>();
+  readonly #attached = new Map<OpenUpstream, Attachment>();
+  readonly #asked = new Map<string, (response: RpcResponse) => void>();
+  readonly #askedTokens = new Map<string, { readonly upstream: OpenUpstream; readonly token: string }>();
+  #nextAskId = 1;
+  #capabilitiesText = '{}';
+  #closed = false;
+
+  constructor(deps: SessionDeps) {
+    this.#deps = deps;
+    this.subscriptions = new Subscriptions((text, idText) => deps.channel.send(text, idText));
+  }
+
+  get principal(): Principal {
+    return this.#deps.principal;
+  }
+
+  get gate(): Gate {
+    return this.#deps.gate;
+  }
+
+  get profile(): string | null {
+    return this.#deps.profile;
+  }
+
+  get version(): string {
+    return this.#deps.version;
+  }
+
+  get log(): Log {
+    return this.#deps.log;
+  }
+
+  /** Requests that are not answered yet. */
+  get busy(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Servers that this session is attached to. */
+  get attached(): IterableIterator<OpenUpstream> {
+    return this.#attached.keys();
+  }
+
+  receive(message: RpcMessage): void {
+    if (this.#closed) return;
+    if (message.kind === 'request') void this.#request(message);
+    else if (message.kind === 'response') this.#answered(message);
+    else this.#notification(message);
+  }
+
+  /** The running server with this session attached to it. @throws AppError */
+  async use(server: ProfileServer): Promise<OpenUpstream> {
+    const upstream = await this.gate.open(this.target(server), this.#capabilitiesText);
+    if (!this.#closed && !this.#attached.has(upstream)) {
+      const attachment = this.#attachmentTo(upstream);
+      this.#attached.set(upstream, attachment);
+      upstream.connection.attach(attachment);
+      const { level } = this.levels;
+      if (level !== null && upstream.hello.has('logging'))
+        askForLevel(upstream.connection, attachment, level);
+    }
+    return upstream;
+  }
+
+  target(server: ProfileServer): Target {
+    return { principal: this.principal, profile: this.profile, server };
+  }
+
+  attachment(upstream: OpenUpstream): Attachment | null {
+    return this.#attached.get(upstream) ?? null;
+  }
+
+  /** Notes which server a request went to, so that what the server sends meanwhile finds its way back. */
+  sentTo(idText: string, slug: string): void {
+    const entry = this.#inFlight.get(idText);
+    if (entry !== undefined) entry.slug = slug;
+  }
+
+  /** A change that the client should know of, found by the gateway itself. */
+  announce(method: string): void {
+    this.#deliver({ method, uri: null, text: `{"jsonrpc":"2.0","method":"${method}"}` }, null);
+  }
+
+  /** Gives up everything in flight and leaves the servers. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const error = new AppError('mcp_cancelled', 'The client went away.', { kind: 'failed' });
+    for (const { control } of this.#inFlight.values()) control.cancel(error);
+    for (const [upstream, attachment] of this.#attached) {
+      upstream.watchers.dropped(attachment);
+      upstream.connection.detach(attachment);
+    }
+    this.#attached.clear();
+    this.#asked.clear();
+    this.subscriptions.close();
+  }
+
+  async #request(request: RpcRequest): Promise<void> {
+    const { idText } = request;
+    if (this.#inFlight.has(idText)) {
+      const error = new AppError('mcp_id_in_use', 'A request with this id is in flight already.', {
+        kind: 'invalid',
+      });
+      this.#deps.channel.send(failureText(idText, error), null);
+      return;
+    }
+    const control = new RequestControl();
+    this.#inFlight.set(idText, { control, slug: null });
+    let answer: string | null;
+    try {
+      answer = await this.#dispatch(request, control);
+    } catch (error) {
+      if (!(error instanceof AppError))
+        this.log.error('mcp.request.failed', { method: request.method, error: String(error) });
+      answer = failureText(idText, error);
+    }
+    this.#inFlight.delete(idText);
+    if (control.ended?.code === 'mcp_cancelled') answer = null;
+    this.#deps.channel.answer(idText, answer);
+  }
+
+  async #dispatch(request: RpcRequest, control: RequestControl): Promise<string | null> {
+    const { router } = this.#deps;
+    if (isStateless(request)) {
+      this.#capabilitiesText = statelessCapabilities(request);
+      this.levels.setForStateless(request);
+      if (request.method === 'subscriptions/listen')
+        return this.subscriptions.serve(request, control, this, router);
+      if (request.method === 'server/discover') {
+        return finishStateless(
+          'server/discover',
+          resultText(request.idText, `{${await router.discover(this)}}`),
+        );
+      }
+      const answer = await router.handle(this, withoutEnvelope(request), control);
+      return finishStateless(request.method, answer);
+    }
+    if (request.method === 'ping') return resultText(request.idText, '{}');
+    if (request.method === 'initialize') {
+      const capabilities = paramSpan(request, 'capabilities');
+      if (capabilities !== null) this.#capabilitiesText = slice(request.text, capabilities);
+      return resultText(request.idText, await router.initialize(this, request));
+    }
+    return router.handle(this, request, control);
+  }
+
+  #notification(notification: RpcNotification): void {
+    if (notification.method === 'notifications/initialized') return;
+    if (notification.method === 'notifications/cancelled') {
+      const span = paramSpan(notification, 'requestId');
+      const entry = span === null ? undefined : this.#inFlight.get(slice(notification.text, span));
+      entry?.control.cancel(
+        new AppError('mcp_cancelled', 'The client cancelled.', { kind: 'failed' }),
+        notification,
+      );
+      return;
+    }
+    if (notification.method === 'notifications/progress') {
+      const span = paramSpan(notification, 'progressToken');
+      const asked = span === null ? undefined : this.#askedTokens.get(slice(notification.text, span));
+      if (span === null || asked === undefined) return;
+      asked.upstream.connection.notify(rewritten(notification, null, [{ ...span, text: asked.token }]));
+      return;
+    }
+    for (const upstream of this.#attached.keys()) upstream.connection.notify(notification.text);
+  }
+
+  #answered(response: RpcResponse): void {
+    const reply = this.#asked.get(response.idText);
+    this.#asked.delete(response.idText);
+    this.#askedTokens.delete(response.idText);
+    reply?.(response);
+  }
+
+  #attachmentTo(upstream: OpenUpstream): Attachment {
+    return {
+      reachable: () => this.#deps.channel.reachable(),
+      answers: (method) => this.#answers(method),
+      logLevel: () => this.levels.level,
+      ask: (request, reply) => this.#ask(upstream, request, reply),
+      notified: (notification) => this.#notified(upstream, notification),
+      progressed: (text, idText) => this.#deps.channel.send(text, idText),
+      gone: () => this.#attached.delete(upstream),
+    };
+  }
+
+  #answers(method: string): boolean {
+    const capability = ANSWERED_BY[method];
+    return capability === undefined || find(this.#capabilitiesText, 0, [capability]) !== null;
+  }
+
+  #ask(
+    upstream: OpenUpstream,
+    request: RpcRequest,
+    reply: (response: RpcResponse) => void,
+  ): (notification: RpcNotification) => void {
+    const idText = String(this.#nextAskId);
+    this.#nextAskId += 1;
+    const token = paramSpan(request, '_meta', 'progressToken');
+    if (token !== null) this.#askedTokens.set(idText, { upstream, token: slice(request.text, token) });
+    this.#asked.set(idText, reply);
+    const edits = token === null ? [] : [{ ...token, text: idText }];
+    const related = this.#onlyRequestAt(upstream.connection.slug);
+    this.#deps.channel.send(rewritten(request, idText, edits), related);
+    return (notification) => {
+      this.#asked.delete(idText);
+      this.#askedTokens.delete(idText);
+      const span = paramSpan(notification, 'requestId');
+      if (span === null) return;
+      this.#deps.channel.send(rewritten(notification, null, [{ ...span, text: idText }]), related);
+    };
+  }
+
+  #notified(upstream: OpenUpstream, notification: RpcNotification): void {
+    const { method, text } = notification;
+    if (method === 'notifications/message' && !this.levels.wants(paramString(notification, 'level'))) return;
+    const uri = method === 'notifications/resources/updated' ? paramString(notification, 'uri') : null;
+    const attachment = this.#attached.get(upstream);
+    if (uri !== null && (attachment === undefined || !upstream.watchers.includes(attachment))) return;
+    this.#deliver({ method, uri, text }, this.#onlyRequestAt(upstream.connection.slug));
+  }
+
+  #deliver(change: { method: string; uri: string | null; text: string }, related: string | null): void {
+    if (this.subscriptions.take(change)) return;
+    this.#deps.channel.send(change.text, related);
+  }
+
+  /** The one request of this session that this server is busy with; null when there is none, or several. */
+  #onlyRequestAt(slug: string): string | null {
+    let found: string | null = null;
+    for (const [idText, entry] of this.#inFlight) {
+      if (entry.slug !== slug) continue;
+      if (found !== null) return null;
+      found = idText;
+    }
+    return found;
+  }
+}

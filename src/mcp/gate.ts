@@ -1,0 +1,221 @@
+/**
+ * The only way from a client to a server: kill switch, profile, tool choice, audit, then the server. Every
+ * request of every session passes here, each time anew, so that a change holds from the next request on.
+ */
+import { AppError, type CellId, type Clock, type Log, newId, type Random } from '../kernel/index.ts';
+import { decideCall, type ToolFacts, visibleTools } from '../policy/index.ts';
+import { resultOf, type RpcRequest, type RpcResponse } from './message.ts';
+import type {
+  CallAudit,
+  CallFacts,
+  CallOutcome,
+  CallRef,
+  KillSwitch,
+  Principal,
+  ProfileServer,
+  ProfileView,
+  Upstreams,
+} from './ports.ts';
+import { type Edit, find, slice } from './raw-json.ts';
+import type { RequestControl } from './request-control.ts';
+import type { Attachment } from './server-requests.ts';
+import type { OpenUpstream, UpstreamDirectory } from './upstream-directory.ts';
+
+/** Whose request it is, and what for. */
+export interface Target {
+  readonly principal: Principal;
+  readonly profile: string | null;
+  readonly server: ProfileServer;
+}
+
+export interface Forwarded {
+  readonly message: RpcRequest;
+  readonly edits?: readonly Edit[];
+  readonly owner: Attachment | null;
+  readonly control: RequestControl;
+}
+
+export interface GateDeps {
+  readonly upstreams: Upstreams;
+  readonly directory: UpstreamDirectory;
+  readonly audit: CallAudit;
+  readonly kills: KillSwitch;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** How messages name the local operator's view of all servers. */
+const LOCAL_PROFILE = 'local';
+
+interface Active {
+  readonly target: Target;
+  readonly control: RequestControl;
+}
+
+export class Gate {
+  readonly #deps: GateDeps;
+  readonly #active = new Set<Active>();
+  readonly #calls = new Map<CellId, Map<string, CallRef>>();
+  readonly #stopListening: () => void;
+
+  constructor(deps: GateDeps) {
+    this.#deps = deps;
+    this.#stopListening = deps.kills.onKill(() => this.#recheck());
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  inFlight(cell: CellId): readonly CallRef[] {
+    const calls = this.#calls.get(cell);
+    return calls === undefined ? [] : [...calls.values()];
+  }
+
+  /** @throws AppError `mcp_profile_unknown`, `kill_active` */
+  async profile(principal: Principal, name: string | null): Promise<ProfileView> {
+    await this.#deps.kills.check(principal, null);
+    const profile = await this.#deps.upstreams.profile(principal.workspace, name);
+    if (profile !== null) return profile;
+    throw new AppError('mcp_profile_unknown', `There is no profile "${name ?? ''}".`, {
+      kind: 'not_found',
+      hint: 'See the profiles: sallyport profile list',
+    });
+  }
+
+  /** @throws AppError `mcp_server_unknown`, `mcp_profile_unknown`, `kill_active` */
+  async server(principal: Principal, profileName: string | null, slug: string): Promise<ProfileServer> {
+    const profile = await this.profile(principal, profileName);
+    const server = profile.servers.find((candidate) => candidate.slug === slug);
+    if (server !== undefined) return server;
+    const where =
+      profileName === null ? 'There is no enabled server' : `Profile "${profileName}" has no server`;
+    const names = profile.servers.map((candidate) => candidate.slug).join(', ');
+    throw new AppError('mcp_server_unknown', `${where} "${slug}".`, {
+      kind: 'not_found',
+      hint: names === '' ? 'Add one: sallyport server add NAME' : `There are: ${names}.`,
+    });
+  }
+
+  /** The running server, started if need be. @throws AppError `kill_active`, or why it does not start */
+  async open(target: Target, capabilitiesText: string): Promise<OpenUpstream> {
+    const { principal, profile, server } = target;
+    await this.#deps.kills.check(principal, server.slug);
+    return this.#deps.directory.open(principal, profile, server.slug, capabilitiesText);
+  }
+
+  /** Any request but `tools/call`. */
+  async forward(target: Target, upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
+    const active: Active = { target, control: request.control };
+    this.#active.add(active);
+    try {
+      return await this.#send(upstream, request);
+    } finally {
+      this.#active.delete(active);
+    }
+  }
+
+  /** @param tool the server's own name of it */
+  async call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
+    await this.#admit(target, upstream, tool);
+    const cell = upstream.connection.cell;
+    const facts: CallFacts = {
+      id: newId<'call'>('call', this.#deps.random),
+      principal: target.principal,
+      profile: target.profile,
+      server: target.server.slug,
+      tool,
+      cell,
+    };
+    await this.#deps.audit.started(facts);
+    const startedMs = this.#deps.clock.monotonic();
+    const active: Active = { target, control: request.control };
+    this.#active.add(active);
+    this.#enter(cell, { id: facts.id, tool, actor: target.principal.actor.id });
+    let outcome: Omit<CallOutcome, 'durationMs'> = { outcome: 'failed', code: 'internal_error' };
+    try {
+      const response = await this.#send(upstream, request);
+      outcome = outcomeOf(response);
+      return response;
+    } catch (error) {
+      const code = error instanceof AppError ? error.code : 'internal_error';
+      outcome = { outcome: code === 'mcp_cancelled' ? 'cancelled' : 'failed', code };
+      throw error;
+    } finally {
+      this.#active.delete(active);
+      this.#leave(cell, facts.id);
+      this.#finished(facts, { ...outcome, durationMs: this.#deps.clock.monotonic() - startedMs });
+    }
+  }
+
+  /** Of a server's tools, those that this caller may see; exactly those that it may call. */
+  visible<Tool extends ToolFacts>(target: Target, tools: readonly Tool[]): readonly Tool[] {
+    return visibleTools(tools, choiceOf(target.server));
+  }
+
+  async #send(upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
+    const { message, owner, control } = request;
+    control.assertGoing();
+    const pending = upstream.connection.request({ message, owner, edits: request.edits ?? [] });
+    control.bind(pending);
+    return pending.response;
+  }
+
+  async #admit(target: Target, upstream: OpenUpstream, tool: string): Promise<void> {
+    const { principal, profile, server } = target;
+    const decision = decideCall(
+      { workspace: principal.workspace, profile: profile ?? LOCAL_PROFILE, server: server.slug, tool },
+      { ...choiceOf(server), tool: (await upstream.tools.find(tool)) ?? undefined, kills: [] },
+    );
+    if (decision.allow) return;
+    const { code, message, hint } = decision;
+    await this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
+    throw new AppError(code, message, { kind: code === 'tool_unknown' ? 'not_found' : 'denied', hint });
+  }
+
+  #enter(cell: CellId, call: CallRef): void {
+    const calls = this.#calls.get(cell) ?? new Map<string, CallRef>();
+    calls.set(call.id, call);
+    this.#calls.set(cell, calls);
+  }
+
+  #leave(cell: CellId, id: string): void {
+    const calls = this.#calls.get(cell);
+    calls?.delete(id);
+    if (calls?.size === 0) this.#calls.delete(cell);
+  }
+
+  #finished(facts: CallFacts, outcome: CallOutcome): void {
+    this.#deps.audit.finished(facts, outcome).catch((error: unknown) => {
+      this.#deps.log.error('mcp.call.finish_not_recorded', { call: facts.id, error: String(error) });
+    });
+  }
+
+  /** A kill switch was set: what it covers and is in flight ends now. */
+  #recheck(): void {
+    for (const { target, control } of this.#active) {
+      this.#deps.kills.check(target.principal, target.server.slug).catch((error: unknown) => {
+        if (error instanceof AppError) control.cancel(error);
+      });
+    }
+  }
+}
+
+/** The kill switch is asked separately, through its port, and a server that is not enabled is in no profile. */
+const choiceOf = (server: ProfileServer) => ({
+  serverEnabled: true,
+  choice: server.tools,
+  defaultTools: server.defaultTools ?? undefined,
+});
+
+function outcomeOf(response: RpcResponse): Omit<CallOutcome, 'durationMs'> {
+  const error = response.members.get('error');
+  if (error !== undefined) {
+    const code = find(response.text, error.start, ['code']);
+    return { outcome: 'error', ...(code === null ? {} : { code: slice(response.text, code).slice(0, 20) }) };
+  }
+  const result = resultOf(response);
+  const isError = result === null ? null : find(response.text, result.start, ['isError']);
+  return { outcome: isError !== null && slice(response.text, isError) === 'true' ? 'tool_error' : 'ok' };
+}

@@ -1,0 +1,42 @@
+/**
+ * The one place where a failure becomes a JSON-RPC error: code, message, and `data` with the gateway's own
+ * stable code and a hint. Nothing else of an error (detail, cause, stack) reaches a client.
+ */
+import { AppError, isAppError, toWire, type WireError } from '../kernel/index.ts';
+
+/** JSON-RPC error codes that the front itself answers with. */
+export const rpcCode = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  /** The gateway or the server behind it could not do it; `data.code` says what. */
+  server: -32000,
+  /** A resource that no server knows. */
+  resourceNotFound: -32002,
+  /** Protocol revision 2026-07-28: headers and body disagree. */
+  headerMismatch: -32020,
+  /** Protocol revision 2026-07-28: a revision that is not served here. */
+  unsupportedVersion: -32022,
+} as const;
+
+const codeOf = (error: unknown): number => {
+  if (!isAppError(error)) return rpcCode.internal;
+  if (error.code === 'mcp_method_unknown') return rpcCode.methodNotFound;
+  if (error.code === 'mcp_resource_unknown') return rpcCode.resourceNotFound;
+  return error.kind === 'invalid' || error.kind === 'not_found' ? rpcCode.invalidParams : rpcCode.server;
+};
+
+export function errorText(idText: string | null, code: number, wire: WireError): string {
+  const { message, ...data } = wire;
+  return `{"jsonrpc":"2.0","id":${idText ?? 'null'},"error":${JSON.stringify({ code, message, data })}}`;
+}
+
+/** The answer for a request that failed. */
+export const failureText = (idText: string | null, error: unknown): string =>
+  errorText(idText, codeOf(error), toWire(error));
+
+/** A request for a method that nobody here serves. */
+export const methodUnknown = (method: string): AppError =>
+  new AppError('mcp_method_unknown', `Method not found: ${method.slice(0, 100)}`, { kind: 'not_found' });

@@ -1,0 +1,124 @@
+/** `/mcp/<profile>/<server>`: one server under its own names, as if there were no gateway. */
+import type { ClientSession, Router } from './client-session.ts';
+import type { Forwarded } from './gate.ts';
+import { readTool } from './tool-catalog.ts';
+import { malformedListing } from './listing.ts';
+import { effectiveLevel } from './log-levels.ts';
+import { type RpcRequest, type RpcResponse, resultOf, rewritten } from './message.ts';
+import { ownRequest, paramSpan } from './message.ts';
+import { requiredParam } from './params.ts';
+import type { ProfileServer } from './ports.ts';
+import { sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
+import { type Edit, elementsOf, find, keepElements, membersOf, slice, splice } from './raw-json.ts';
+import type { RequestControl } from './request-control.ts';
+import { resultText } from './message.ts';
+import { metaKey } from './protocol.ts';
+import type { OpenUpstream } from './upstream-directory.ts';
+
+export function singleEndpoint(slug: string): Router {
+  const open = async (session: ClientSession): Promise<{ server: ProfileServer; upstream: OpenUpstream }> => {
+    const server = await session.gate.server(session.principal, session.profile, slug);
+    return { server, upstream: await session.use(server) };
+  };
+  return {
+    async initialize(session, request) {
+      const { resultText: hello } = (await open(session)).upstream.hello;
+      const version = find(hello, 0, ['protocolVersion']);
+      if (version === null) return hello;
+      return splice(hello, [{ ...version, text: JSON.stringify(sessionVersionFor(request)) }]);
+    },
+    async handle(session, request, control) {
+      const { server, upstream } = await open(session);
+      session.sentTo(request.idText, slug);
+      return answerFrom(session, server, upstream, request, control);
+    },
+    async discover(session) {
+      const hello = (await open(session)).upstream.hello.resultText;
+      const members = membersOf(hello);
+      const parts = [`"supportedVersions":["${STATELESS_VERSION}"]`];
+      for (const name of ['capabilities', 'instructions']) {
+        const span = members?.get(name);
+        if (span !== undefined) parts.push(`"${name}":${slice(hello, span)}`);
+      }
+      const info = members?.get('serverInfo');
+      if (info !== undefined) parts.push(`"_meta":{"${metaKey.serverInfo}":${slice(hello, info)}}`);
+      return parts.join(',');
+    },
+    async servers(session) {
+      return [await session.gate.server(session.principal, session.profile, slug)];
+    },
+    async watchResource(session, uri) {
+      const { upstream } = await open(session);
+      await watch(session, upstream, uri);
+    },
+  };
+}
+
+/** Subscribes to a resource on behalf of a stateless client. */
+export async function watch(session: ClientSession, upstream: OpenUpstream, uri: string): Promise<void> {
+  const attachment = session.attachment(upstream);
+  if (attachment === null || !upstream.hello.has('resources', 'subscribe')) return;
+  const message = ownRequest('resources/subscribe', JSON.stringify({ uri }));
+  await upstream.connection.request({ message, owner: null }).response;
+  upstream.watchers.add(uri, attachment);
+}
+
+async function answerFrom(
+  session: ClientSession,
+  server: ProfileServer,
+  upstream: OpenUpstream,
+  request: RpcRequest,
+  control: RequestControl,
+): Promise<string> {
+  const owner = session.attachment(upstream);
+  const target = session.target(server);
+  const forward = (edits: readonly Edit[] = []): Promise<RpcResponse> => {
+    const forwarded: Forwarded = { message: request, edits, owner, control };
+    return session.gate.forward(target, upstream, forwarded);
+  };
+  switch (request.method) {
+    case 'tools/call': {
+      const tool = requiredParam(request, 'name');
+      const response = await session.gate.call(target, upstream, tool, { message: request, owner, control });
+      return rewritten(response, request.idText);
+    }
+    case 'tools/list': {
+      const response = await forward();
+      return rewritten(response, request.idText, chosenTools(session, server, response));
+    }
+    case 'logging/setLevel': {
+      const level = requiredParam(request, 'level');
+      const span = paramSpan(request, 'level');
+      const shared = JSON.stringify(effectiveLevel(upstream.connection, owner, level));
+      const response = await forward(span === null ? [] : [{ ...span, text: shared }]);
+      if (!response.failed) session.levels.set(level);
+      return rewritten(response, request.idText);
+    }
+    case 'resources/subscribe': {
+      const uri = requiredParam(request, 'uri');
+      const response = await forward();
+      if (!response.failed && owner !== null) upstream.watchers.add(uri, owner);
+      return rewritten(response, request.idText);
+    }
+    case 'resources/unsubscribe': {
+      const uri = requiredParam(request, 'uri');
+      if (owner !== null && upstream.watchers.remove(uri, owner)) return resultText(request.idText, '{}');
+      return rewritten(await forward(), request.idText);
+    }
+    default:
+      return rewritten(await forward(), request.idText);
+  }
+}
+
+/** The edit that leaves only the tools that this profile shows. */
+function chosenTools(session: ClientSession, server: ProfileServer, response: RpcResponse): readonly Edit[] {
+  const result = resultOf(response);
+  if (result === null) return [];
+  const list = membersOf(response.text, result.start)?.get('tools');
+  const elements = list === undefined ? null : elementsOf(response.text, list);
+  if (list === undefined || elements === null) throw malformedListing(server.slug, 'tools/list');
+  const texts = elements.map((element) => slice(response.text, element));
+  const tools = texts.map(readTool).filter((tool) => tool !== null);
+  const kept = session.gate.visible(session.target(server), tools).map((tool) => tool.text);
+  return kept.length === texts.length ? [] : [keepElements(list, kept)];
+}

@@ -1,0 +1,93 @@
+/**
+ * Protocol revision 2026-07-28 in front of servers with a handshake: the envelope that each request carries in
+ * `_meta` is read and taken off, and results get the members that this revision requires.
+ */
+import { AppError } from '../kernel/index.ts';
+import { type RpcRequest, readEnvelope } from './message.ts';
+import { paramSpan } from './message.ts';
+import { metaKey, STATELESS_VERSION } from './protocol.ts';
+import { type Edit, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
+
+/** Methods of the older revisions that this one does not have. */
+const REMOVED: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+]);
+
+/** Methods whose results say how long they may be kept. */
+const CACHEABLE: ReadonlySet<string> = new Set([
+  'server/discover',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+]);
+
+const ENVELOPE_KEYS: ReadonlySet<string> = new Set([
+  metaKey.protocolVersion,
+  metaKey.clientInfo,
+  metaKey.clientCapabilities,
+  metaKey.logLevel,
+]);
+
+/**
+ * Whether the request names its revision itself.
+ *
+ * @throws AppError `mcp_version_unsupported` for one that is not served, `mcp_method_unknown` for what it lacks
+ */
+export function isStateless(request: RpcRequest): boolean {
+  const claim = paramSpan(request, '_meta', metaKey.protocolVersion);
+  if (claim === null) return false;
+  const version = stringAt(request.text, claim);
+  if (version !== STATELESS_VERSION) {
+    throw new AppError('mcp_version_unsupported', 'Unsupported protocol version', {
+      kind: 'invalid',
+      detail: { requested: (version ?? '').slice(0, 40) },
+    });
+  }
+  if (REMOVED.has(request.method)) {
+    throw new AppError('mcp_method_unknown', `Method not found: ${request.method}`, { kind: 'not_found' });
+  }
+  return true;
+}
+
+/** What the client says that it can do, as JSON. */
+export function statelessCapabilities(request: RpcRequest): string {
+  const span = paramSpan(request, '_meta', metaKey.clientCapabilities);
+  return span === null ? '{}' : slice(request.text, span);
+}
+
+/** The request as a server of an older revision expects it. */
+export function withoutEnvelope(request: RpcRequest): RpcRequest {
+  const meta = paramSpan(request, '_meta');
+  const members = meta === null ? null : membersOf(request.text, meta.start);
+  if (meta === null || members === null) return request;
+  const kept = [...members]
+    .filter(([name]) => !ENVELOPE_KEYS.has(name))
+    .map(([name, span]) => `${JSON.stringify(name)}:${slice(request.text, span)}`);
+  const text = splice(request.text, [{ ...meta, text: `{${kept.join(',')}}` }]);
+  const parsed = readEnvelope(text);
+  if (!parsed.ok || parsed.value.kind !== 'request')
+    throw new Error('a request without its envelope is no request');
+  return parsed.value;
+}
+
+/** The answer with `resultType`, `ttlMs` and `cacheScope` where the server did not give them. */
+export function finishStateless(method: string, answer: string): string {
+  const result = find(answer, 0, ['result']);
+  const members = result === null ? null : membersOf(answer, result.start);
+  if (result === null || members === null) return answer;
+  const missing: string[] = [];
+  if (!members.has('resultType')) missing.push('"resultType":"complete"');
+  if (CACHEABLE.has(method)) {
+    if (!members.has('ttlMs')) missing.push('"ttlMs":0');
+    if (!members.has('cacheScope')) missing.push('"cacheScope":"private"');
+  }
+  if (missing.length === 0) return answer;
+  const edit: Edit = insertMembers(answer, result.start, missing.join(','));
+  return splice(answer, [edit]);
+}

@@ -1,0 +1,117 @@
+/**
+ * `subscriptions/listen` of protocol revision 2026-07-28: a request that stays open, acknowledged with what it
+ * will deliver, followed by the changes that it asked for, each marked with the subscription's id.
+ */
+import { AppError } from '../kernel/index.ts';
+import type { ClientSession, Router } from './client-session.ts';
+import { notificationText, paramSpan, type RpcRequest, resultText } from './message.ts';
+import { metaKey } from './protocol.ts';
+import { elementsOf, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
+import type { RequestControl } from './request-control.ts';
+
+const CHANGES: Readonly<Record<string, string>> = {
+  'notifications/tools/list_changed': 'toolsListChanged',
+  'notifications/prompts/list_changed': 'promptsListChanged',
+  'notifications/resources/list_changed': 'resourcesListChanged',
+};
+
+const RESOURCE_UPDATED = 'notifications/resources/updated';
+
+export interface Change {
+  readonly method: string;
+  /** The resource, for an update of one. */
+  readonly uri: string | null;
+  readonly text: string;
+}
+
+interface Subscription {
+  readonly kinds: ReadonlySet<string>;
+  readonly uris: ReadonlySet<string>;
+  readonly finish: () => void;
+}
+
+export class Subscriptions {
+  readonly #send: (text: string, relatedIdText: string) => void;
+  readonly #open = new Map<string, Subscription>();
+  #used = false;
+
+  constructor(send: (text: string, relatedIdText: string) => void) {
+    this.#send = send;
+  }
+
+  /** Resolves when the subscription ends. */
+  async serve(
+    request: RpcRequest,
+    control: RequestControl,
+    session: ClientSession,
+    router: Router,
+  ): Promise<string> {
+    const filter = paramSpan(request, 'notifications');
+    const wanted = filter === null ? null : membersOf(request.text, filter.start);
+    if (wanted === null) {
+      throw new AppError('mcp_params_invalid', "'notifications' is required and must be an object.", {
+        kind: 'invalid',
+      });
+    }
+    const kinds = new Set(Object.values(CHANGES).filter((kind) => isTrue(request.text, wanted.get(kind))));
+    const list = wanted.get('resourceSubscriptions');
+    const elements = list === undefined ? [] : (elementsOf(request.text, list) ?? []);
+    const uris = new Set(elements.map((span) => stringAt(request.text, span)).filter((uri) => uri !== null));
+    await this.#watch(session, router, uris);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#used = true;
+    this.#open.set(request.idText, { kinds, uris, finish: resolve });
+    control.onEnd(resolve);
+    const honored: Record<string, true | string[]> = Object.fromEntries(
+      [...kinds].map((kind) => [kind, true]),
+    );
+    if (uris.size > 0) honored['resourceSubscriptions'] = [...uris];
+    const ack = notificationText(
+      'notifications/subscriptions/acknowledged',
+      `{"notifications":${JSON.stringify(honored)},"_meta":${this.#mark(request.idText)}}`,
+    );
+    this.#send(ack, request.idText);
+    if (kinds.size > 0 || uris.size > 0) await promise;
+    this.#open.delete(request.idText);
+    return resultText(request.idText, `{"resultType":"complete","_meta":${this.#mark(request.idText)}}`);
+  }
+
+  /** Delivers a change to who asked for it. Returns false where this client's changes need no subscription. */
+  take(change: Change): boolean {
+    const kind = CHANGES[change.method];
+    if (!this.#used || (kind === undefined && change.method !== RESOURCE_UPDATED)) return false;
+    for (const [idText, subscription] of this.#open) {
+      const wanted =
+        kind === undefined ? subscription.uris.has(change.uri ?? '') : subscription.kinds.has(kind);
+      if (wanted) this.#send(marked(change.text, `"${metaKey.subscriptionId}":${idText}`), idText);
+    }
+    return true;
+  }
+
+  close(): void {
+    for (const { finish } of this.#open.values()) finish();
+  }
+
+  #mark(idText: string): string {
+    return `{"${metaKey.subscriptionId}":${idText}}`;
+  }
+
+  /** Attaches the session to its servers, so that their changes arrive, and subscribes to resources there. */
+  async #watch(session: ClientSession, router: Router, uris: ReadonlySet<string>): Promise<void> {
+    const servers = await router.servers(session);
+    await Promise.allSettled(servers.map((server) => session.use(server)));
+    await Promise.allSettled([...uris].map((uri) => router.watchResource(session, uri)));
+  }
+}
+
+const isTrue = (text: string, span: { start: number; end: number } | undefined): boolean =>
+  span !== undefined && slice(text, span) === 'true';
+
+/** The notification with a member added to its `_meta`. */
+function marked(text: string, member: string): string {
+  const meta = find(text, 0, ['params', '_meta']);
+  if (meta !== null) return splice(text, [insertMembers(text, meta.start, member)]);
+  const params = find(text, 0, ['params']);
+  if (params !== null) return splice(text, [insertMembers(text, params.start, `"_meta":{${member}}`)]);
+  return splice(text, [insertMembers(text, 0, `"params":{"_meta":{${member}}}`)]);
+}

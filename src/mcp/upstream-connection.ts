@@ -1,0 +1,330 @@
+/**
+ * One connection to one server in a cell, shared by every client session that uses it. Ids and progress tokens
+ * are the connection's own on the server's side, so that no session can meet another's.
+ *
+ * Trusts nothing that the server writes: an answer counts only for a request that is waiting, progress only for
+ * a request in flight, and whatever else it prints is dropped.
+ */
+import { AppError, type Clock, limits, type Log } from '../kernel/index.ts';
+import { LineReader } from './lines.ts';
+import {
+  notificationText,
+  paramSpan,
+  parseMessage,
+  type RpcNotification,
+  type RpcRequest,
+  type RpcResponse,
+  rewritten,
+} from './message.ts';
+import type { UpstreamTransport } from './ports.ts';
+import { printable } from './printable.ts';
+import { type Edit, elementsOf, slice } from './raw-json.ts';
+import type { Attachment, ServerRequests } from './server-requests.ts';
+import { createServerRequests } from './server-requests.ts';
+
+export interface OutgoingRequest {
+  readonly message: RpcRequest;
+  /** Changes besides the id and the progress token. */
+  readonly edits?: readonly Edit[];
+  /** The session that asked; null for the gateway's own requests. */
+  readonly owner: Attachment | null;
+  /** Ends after this long without an answer or progress. */
+  readonly idleMs?: number;
+}
+
+/** A request that was written to the server. */
+export interface PendingRequest {
+  /** @throws AppError `upstream_…` when no answer comes */
+  readonly response: Promise<RpcResponse>;
+  /**
+   * Gives up: the server is told, and a late answer is dropped.
+   *
+   * @param notification the client's own `notifications/cancelled`, forwarded with the id replaced
+   */
+  cancel(error: AppError, notification?: RpcNotification): void;
+}
+
+interface Waiting {
+  readonly request: OutgoingRequest;
+  /** The client's progress token as written; null where it wants no progress. */
+  readonly progressToken: string | null;
+  readonly resolve: (response: RpcResponse) => void;
+  readonly reject: (error: AppError) => void;
+  timer: NodeJS.Timeout;
+}
+
+export interface ConnectionDeps {
+  readonly transport: UpstreamTransport;
+  readonly slug: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Told of every notification before the sessions are. */
+  notified(method: string): void;
+}
+
+const OWN_ID = /^[0-9]{1,15}$/;
+/** How the printable head or tail of an over-long answer names its id. */
+const LONG_ID = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),|"id":(\d{1,15})\}$/;
+
+export class UpstreamConnection {
+  readonly #deps: ConnectionDeps;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #attachments = new Set<Attachment>();
+  readonly #serverRequests: ServerRequests;
+  #nextId = 1;
+  #gone: AppError | null = null;
+  #lastUsedMs: number;
+  #noise = '';
+  #notificationsInWindow = 0;
+  #windowStartMs = 0;
+
+  constructor(deps: ConnectionDeps) {
+    this.#deps = deps;
+    this.#lastUsedMs = deps.clock.monotonic();
+    this.#serverRequests = createServerRequests({
+      slug: deps.slug,
+      attached: () => this.#attachments,
+      write: (text) => this.#write(text),
+    });
+    const reader = new LineReader(limits.mcpMessageBytesMax, {
+      line: (text) => this.#receive(text),
+      broken: (reason, head, tail) => this.#receiveBroken(reason, head, tail),
+    });
+    const { transport } = deps;
+    transport.output.on('data', (chunk: Buffer) => reader.push(chunk));
+    transport.output.on('error', () => {});
+    transport.input.on('error', () => {});
+    void transport.exited.then(({ reason }) => {
+      reader.end();
+      this.#end('upstream_exited', `The server "${deps.slug}" ${reason}.`);
+    });
+  }
+
+  get slug(): string {
+    return this.#deps.slug;
+  }
+
+  get cell() {
+    return this.#deps.transport.cell;
+  }
+
+  get alive(): boolean {
+    return this.#gone === null;
+  }
+
+  /** `Clock.monotonic()` of the last message either way. */
+  get lastUsedMs(): number {
+    return this.#lastUsedMs;
+  }
+
+  get attachments(): ReadonlySet<Attachment> {
+    return this.#attachments;
+  }
+
+  attach(attachment: Attachment): void {
+    this.#attachments.add(attachment);
+  }
+
+  /** Forgets a session: what it was asked is answered with an error. Its own requests it cancels itself. */
+  detach(attachment: Attachment): void {
+    this.#attachments.delete(attachment);
+    this.#serverRequests.dropped(attachment);
+  }
+
+  /** @throws AppError when the server is gone, not reading, or has too much to do */
+  request(request: OutgoingRequest): PendingRequest {
+    this.#assertUsable();
+    const idText = String(this.#nextId);
+    this.#nextId += 1;
+    const token = paramSpan(request.message, '_meta', 'progressToken');
+    const edits = [...(request.edits ?? [])];
+    if (token !== null) edits.push({ ...token, text: idText });
+    const text = rewritten(request.message, idText, edits);
+    const { promise, resolve, reject } = Promise.withResolvers<RpcResponse>();
+    this.#waiting.set(idText, {
+      request,
+      progressToken: token === null ? null : slice(request.message.text, token),
+      resolve,
+      reject,
+      timer: this.#startTimer(idText, request),
+    });
+    this.#write(text);
+    return { response: promise, cancel: (error, notification) => this.#cancel(idText, error, notification) };
+  }
+
+  /** Writes a message that expects no answer. */
+  notify(text: string): void {
+    if (this.#gone === null) this.#write(text);
+  }
+
+  /** Ends the cell, because the server broke the protocol beyond repair or nobody may use it any more. */
+  async close(error: AppError): Promise<void> {
+    this.#end(error.code, error.message, error.hint);
+    await this.#deps.transport.close(error.message);
+  }
+
+  /** What the server said before it failed, for the hint of an error. */
+  lastWords(): string | undefined {
+    const { stderrTail } = this.#deps.transport;
+    const words = printable(stderrTail.call(this.#deps.transport), limits.mcpStderrShownCharsMax);
+    if (words.length > 0) return `Its last output: ${words}`;
+    return this.#noise.length > 0 ? `It printed, instead of JSON-RPC: ${this.#noise}` : undefined;
+  }
+
+  #assertUsable(): void {
+    if (this.#gone !== null) throw this.#gone;
+    if (this.#waiting.size >= limits.mcpPendingRequestsMax) {
+      throw new AppError('upstream_busy', `The server "${this.slug}" has too many requests in flight.`, {
+        kind: 'limited',
+        hint: 'Try again when some of them are answered.',
+      });
+    }
+    if (this.#deps.transport.input.writableLength > limits.mcpSendBufferBytesMax) {
+      throw new AppError('upstream_not_reading', `The server "${this.slug}" does not read its input.`, {
+        kind: 'unavailable',
+      });
+    }
+  }
+
+  #startTimer(idText: string, request: OutgoingRequest): NodeJS.Timeout {
+    const idleMs = request.idleMs ?? limits.mcpRequestIdleMs;
+    const expire = () => {
+      const error = new AppError(
+        'upstream_timeout',
+        `The server "${this.slug}" did not answer ${request.message.method} within ${idleMs / 1000} s.`,
+        { kind: 'unavailable', hint: `See what it is doing: sallyport server logs ${this.slug}` },
+      );
+      this.#cancel(idText, error);
+    };
+    return setTimeout(expire, idleMs);
+  }
+
+  #write(text: string): void {
+    this.#lastUsedMs = this.#deps.clock.monotonic();
+    // A text from a client may be spread over lines; the server reads one message a line.
+    const line = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]+/g, ' ') : text;
+    this.#deps.transport.input.write(`${line}\n`);
+  }
+
+  #settle(idText: string): Waiting | undefined {
+    const waiting = this.#waiting.get(idText);
+    if (waiting === undefined) return undefined;
+    this.#waiting.delete(idText);
+    clearTimeout(waiting.timer);
+    return waiting;
+  }
+
+  #cancel(idText: string, error: AppError, notification?: RpcNotification): void {
+    const waiting = this.#settle(idText);
+    if (waiting === undefined) return;
+    waiting.reject(error);
+    if (this.#gone !== null || waiting.request.message.method === 'initialize') return;
+    const requestId = notification === undefined ? null : paramSpan(notification, 'requestId');
+    this.#write(
+      notification === undefined || requestId === null
+        ? notificationText(
+            'notifications/cancelled',
+            `{"requestId":${idText},"reason":${JSON.stringify(error.message)}}`,
+          )
+        : rewritten(notification, null, [{ ...requestId, text: idText }]),
+    );
+  }
+
+  #receive(text: string): void {
+    this.#lastUsedMs = this.#deps.clock.monotonic();
+    const parsed = parseMessage(text);
+    if (parsed.ok) {
+      const message = parsed.value;
+      if (message.kind === 'response') this.#answer(message);
+      else if (message.kind === 'request') this.#serverRequests.received(message);
+      else this.#notified(message);
+      return;
+    }
+    const batch =
+      parsed.error.reason === 'not_json' ? null : elementsOf(text, { start: 0, end: text.length });
+    if (batch !== null && batch.length <= limits.mcpBatchMax) {
+      for (const element of batch) if (text[element.start] === '{') this.#receive(slice(text, element));
+      return;
+    }
+    this.#noise = printable(text.slice(0, 300), 300);
+    this.#deps.log.debug('mcp.upstream.noise', { server: this.slug, reason: parsed.error.reason });
+  }
+
+  #receiveBroken(reason: 'too_long' | 'not_utf8', head: string, tail: string): void {
+    this.#deps.log.warn('mcp.upstream.broken_line', { server: this.slug, reason });
+    const match = LONG_ID.exec(head) ?? LONG_ID.exec(tail.trimEnd());
+    const idText = match?.[1] ?? match?.[2];
+    if (reason === 'not_utf8' && idText === undefined) return;
+    const error = new AppError(
+      reason === 'too_long' ? 'upstream_answer_too_large' : 'upstream_answer_malformed',
+      reason === 'too_long'
+        ? `The server "${this.slug}" sent a message larger than ${limits.mcpMessageBytesMax / limits.MIB} MiB.`
+        : `The server "${this.slug}" sent a message that is not UTF-8.`,
+      { kind: 'unavailable' },
+    );
+    // Where its id cannot be told, any waiting request may be the one; none must wait for an answer that is lost.
+    const lost = idText === undefined ? [...this.#waiting.keys()] : [idText];
+    for (const id of lost) this.#settle(id)?.reject(error);
+  }
+
+  #answer(response: RpcResponse): void {
+    const waiting = OWN_ID.test(response.idText) ? this.#settle(response.idText) : undefined;
+    if (waiting === undefined) {
+      this.#deps.log.debug('mcp.upstream.stray_answer', { server: this.slug });
+      return;
+    }
+    waiting.resolve(response);
+  }
+
+  #notified(notification: RpcNotification): void {
+    if (this.#flooding()) return;
+    if (notification.method === 'notifications/progress') {
+      this.#progressed(notification);
+      return;
+    }
+    if (notification.method === 'notifications/cancelled') {
+      this.#serverRequests.cancelled(notification);
+      return;
+    }
+    this.#deps.notified(notification.method);
+    for (const attachment of this.#attachments) attachment.notified(notification);
+  }
+
+  #progressed(notification: RpcNotification): void {
+    const token = paramSpan(notification, 'progressToken');
+    if (token === null) return;
+    const idText = slice(notification.text, token);
+    const waiting = this.#waiting.get(idText);
+    if (waiting === undefined || waiting.progressToken === null) return;
+    waiting.timer.refresh();
+    const text = rewritten(notification, null, [{ ...token, text: waiting.progressToken }]);
+    waiting.request.owner?.progressed(text, waiting.request.message.idText);
+  }
+
+  /** Whether this notification is one too many in the current second. */
+  #flooding(): boolean {
+    const now = this.#lastUsedMs;
+    if (now - this.#windowStartMs >= 1000) {
+      this.#windowStartMs = now;
+      this.#notificationsInWindow = 0;
+    }
+    this.#notificationsInWindow += 1;
+    if (this.#notificationsInWindow === limits.mcpNotificationsPerSecondMax + 1) {
+      this.#deps.log.warn('mcp.upstream.flood', { server: this.slug });
+    }
+    return this.#notificationsInWindow > limits.mcpNotificationsPerSecondMax;
+  }
+
+  #end(code: string, message: string, hint: string | undefined = this.lastWords()): void {
+    if (this.#gone !== null) return;
+    const error = new AppError(code, message, {
+      kind: 'unavailable',
+      ...(hint === undefined ? {} : { hint }),
+    });
+    this.#gone = error;
+    for (const idText of [...this.#waiting.keys()]) this.#settle(idText)?.reject(error);
+    this.#serverRequests.closed();
+    for (const attachment of [...this.#attachments]) attachment.gone(error);
+    this.#attachments.clear();
+  }
+}

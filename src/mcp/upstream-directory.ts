@@ -1,0 +1,107 @@
+/**
+ * The connections of this process, one per cell. A connection is made when the first client needs its server,
+ * and forgotten when its cell ends.
+ */
+import { AppError, type CellId, type Clock, type Log } from '../kernel/index.ts';
+import { type ServerHello, shakeHands } from './handshake.ts';
+import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
+import { ResourceWatchers } from './resource-watchers.ts';
+import { ToolCatalog } from './tool-catalog.ts';
+import { UpstreamConnection } from './upstream-connection.ts';
+
+/** A server that is ready for requests. */
+export interface OpenUpstream {
+  readonly connection: UpstreamConnection;
+  readonly hello: ServerHello;
+  readonly tools: ToolCatalog;
+  readonly watchers: ResourceWatchers;
+}
+
+interface Entry {
+  readonly transport: UpstreamTransport;
+  readonly connection: UpstreamConnection;
+  readonly ready: Promise<OpenUpstream>;
+}
+
+export interface DirectoryDeps {
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: string;
+}
+
+export class UpstreamDirectory {
+  readonly #deps: DirectoryDeps;
+  readonly #entries = new Map<CellId, Entry>();
+
+  constructor(deps: DirectoryDeps) {
+    this.#deps = deps;
+  }
+
+  connectionOf(cell: CellId): UpstreamConnection | null {
+    return this.#entries.get(cell)?.connection ?? null;
+  }
+
+  /**
+   * @param capabilitiesText told to the server if this is what starts the connection
+   * @throws AppError of `Upstreams.open`, or `upstream_…`
+   */
+  async open(
+    principal: Principal,
+    profile: string | null,
+    slug: string,
+    capabilitiesText: string,
+  ): Promise<OpenUpstream> {
+    const transport = await this.#deps.upstreams.open(principal, profile, slug);
+    const known = this.#entries.get(transport.cell);
+    if (known !== undefined && known.transport === transport) return known.ready;
+    const entry = this.#connect(transport, slug, capabilitiesText);
+    this.#entries.set(transport.cell, entry);
+    const forget = () => {
+      if (this.#entries.get(transport.cell) === entry) this.#entries.delete(transport.cell);
+    };
+    void transport.exited.then(forget);
+    return entry.ready;
+  }
+
+  async close(error: AppError): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ connection }) => connection.close(error)));
+    this.#entries.clear();
+  }
+
+  #connect(transport: UpstreamTransport, slug: string, capabilitiesText: string): Entry {
+    const { clock, log, version } = this.#deps;
+    let tools: ToolCatalog | null = null;
+    const connection = new UpstreamConnection({
+      transport,
+      slug,
+      clock,
+      log,
+      notified: (method) => {
+        if (method === 'notifications/tools/list_changed') tools?.invalidate();
+      },
+    });
+    tools = new ToolCatalog(connection);
+    const catalog = tools;
+    const ready = shakeHands(connection, capabilitiesText, version).then(
+      (hello) => ({ connection, hello, tools: catalog, watchers: new ResourceWatchers(connection) }),
+      (error: unknown) => this.#startFailed(connection, error),
+    );
+    // Every caller awaits `ready` too; this keeps a failure that nobody waits for any more from being unhandled.
+    ready.catch(() => {});
+    return { transport, connection, ready };
+  }
+
+  async #startFailed(connection: UpstreamConnection, error: unknown): Promise<never> {
+    const cause = error instanceof AppError ? error : null;
+    const hint = cause?.hint ?? connection.lastWords();
+    const failure = new AppError(
+      cause?.code ?? 'upstream_start_failed',
+      cause?.message ?? `The server "${connection.slug}" did not start.`,
+      { kind: 'unavailable', cause: error, ...(hint === undefined ? {} : { hint }) },
+    );
+    this.#deps.log.warn('mcp.upstream.start_failed', { server: connection.slug, code: failure.code });
+    await connection.close(failure);
+    throw failure;
+  }
+}

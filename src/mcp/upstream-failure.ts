@@ -1,0 +1,16 @@
+import { AppError } from '../kernel/index.ts';
+import type { RpcResponse } from './message.ts';
+import { printable } from './printable.ts';
+import { find, slice, stringAt } from './raw-json.ts';
+
+/** A JSON-RPC error of a server, where the gateway itself had asked; `detail.error` holds it as JSON text. */
+export function upstreamFailure(slug: string, response: RpcResponse): AppError {
+  const error = response.members.get('error');
+  const message =
+    error === undefined ? null : stringAt(response.text, find(response.text, error.start, ['message']));
+  const said = message === null || message === '' ? 'no message' : printable(message, 300);
+  return new AppError('upstream_error', `The server "${slug}" answered with an error: ${said}`, {
+    kind: 'unavailable',
+    ...(error === undefined ? {} : { detail: { error: slice(response.text, error) } }),
+  });
+}
