@@ -243,3 +243,5 @@ export const zstdWindowLogMax = 23;
 export const decodedFreeBytes = 64 * MIB;
 /** Decoded bytes per coded byte beyond that; plain text reaches 100, a bomb a thousand and more. */
 export const decodedRatioMax = 512;
+/** How often a kill switch that another process set is looked for, in milliseconds. One that this process set cuts at once. */
+export const killWatchIntervalMs = 500;

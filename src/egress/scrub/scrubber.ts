@@ -1,0 +1,160 @@
+/**
+ * Masks secrets in a stream of bytes. What cannot be the beginning of a secret passes at once and without being
+ * copied; only a tail that could be is held back until the next bytes tell. A match never passes, however the
+ * stream was cut. After a match, whatever overlaps it is swallowed too.
+ */
+import { MATCH_INCOMPLETE, matchAt } from './match.ts';
+import { type Encoding, encodeMask, encodingOf } from './mask.ts';
+import type { Pattern } from './pattern.ts';
+import type { ScrubSet } from './scrub-set.ts';
+import { hashOf, type SkipTable } from './skip-table.ts';
+
+export interface ScrubHit {
+  /** The credential's name. */
+  readonly name: string;
+  readonly encoding: Encoding;
+}
+
+export interface Scrubber {
+  /** Takes the next bytes and gives what may pass now; the very same buffer when nothing was found in it. */
+  push(chunk: Buffer): Buffer;
+  /** Gives what was held back. Nothing may be pushed afterwards. */
+  end(): Buffer;
+}
+
+const EMPTY = Buffer.alloc(0);
+const GRAM_BYTES = 3;
+
+export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): Scrubber {
+  const { table } = set;
+  if (table === null) return { push: (chunk) => chunk, end: () => EMPTY };
+  return new StreamScrubber(set, table, onHit);
+}
+
+/** The longest match at a place, or that there may be one once more bytes are here. */
+type Candidate =
+  | { readonly end: number; readonly pattern: Pattern; readonly encoding: Encoding }
+  | 'incomplete'
+  | null;
+
+class StreamScrubber implements Scrubber {
+  readonly #set: ScrubSet;
+  readonly #table: SkipTable;
+  readonly #onHit: (hit: ScrubHit) => void;
+  /** Bytes that could begin a match. */
+  #held: Buffer = EMPTY;
+  /** How many of the held bytes belong to a match that was masked already. */
+  #swallowed = 0;
+
+  constructor(set: ScrubSet, table: SkipTable, onHit: (hit: ScrubHit) => void) {
+    this.#set = set;
+    this.#table = table;
+    this.#onHit = onHit;
+  }
+
+  push(chunk: Buffer): Buffer {
+    return this.#scan(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]), false);
+  }
+
+  end(): Buffer {
+    return this.#held.length === 0 ? EMPTY : this.#scan(this.#held, true);
+  }
+
+  #scan(data: Buffer, final: boolean): Buffer {
+    const passed: Buffer[] = [];
+    let from = this.#swallowed; // what has not been passed or swallowed begins here
+    let holdAt = data.length;
+    let start = 0;
+    for (;;) {
+      start = nextCandidate(this.#table, data, start);
+      if (start >= data.length) break;
+      const candidate = this.#candidateAt(data, start, final);
+      if (candidate === 'incomplete') {
+        holdAt = start;
+        break;
+      }
+      if (candidate !== null) from = this.#mask(candidate, data, start, from, passed);
+      start += 1;
+    }
+    this.#swallowed = Math.max(0, from - holdAt);
+    this.#held = holdAt === data.length ? EMPTY : Buffer.from(data.subarray(holdAt));
+    if (from === 0 && holdAt === data.length) return data;
+    if (from < holdAt) passed.push(data.subarray(from, holdAt));
+    return passed.length > 1 ? Buffer.concat(passed) : (passed[0] ?? EMPTY);
+  }
+
+  /** Passes what stands before a match, and the mask unless it overlaps the one before; gives its end. */
+  #mask(
+    match: Exclude<Candidate, 'incomplete' | null>,
+    data: Buffer,
+    start: number,
+    from: number,
+    passed: Buffer[],
+  ): number {
+    if (start >= from) {
+      const { pattern, encoding, end } = match;
+      if (start > from) passed.push(data.subarray(from, start));
+      passed.push(encodeMask(this.#set.maskOf(pattern), pattern, encoding, data.subarray(start, end)));
+      this.#onHit({ name: pattern.name, encoding });
+    }
+    return Math.max(from, match.end);
+  }
+
+  #candidateAt(data: Buffer, start: number, final: boolean): Candidate {
+    let best: Candidate = null;
+    for (const pattern of patternsAt(this.#table, data, start)) {
+      const { end, kinds } = matchAt(pattern, data, start, data.length);
+      if (end === MATCH_INCOMPLETE) {
+        if (!final) return 'incomplete';
+      } else if (end > (best?.end ?? 0)) {
+        best = { end, pattern, encoding: encodingOf(pattern, kinds) };
+      }
+    }
+    return best;
+  }
+}
+
+/** The first place from `start` on where a match may begin, as far as whole windows can tell. */
+function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
+  const { shift, window, hashShift } = table;
+  const last = data.length - GRAM_BYTES;
+  let at = start + window - GRAM_BYTES;
+  while (at <= last) {
+    const gram = (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8) | ((data[at + 2] ?? 0) << 16);
+    const skip = shift[Math.imul(gram, 0x9e3779b1) >>> hashShift] ?? 0;
+    if (skip === 0) break;
+    at += skip;
+  }
+  return at - (window - GRAM_BYTES);
+}
+
+function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pattern[] {
+  const [a, b, c] = [data[start], data[start + 1], data[start + 2]];
+  if (a === undefined) return [];
+  if (b === undefined || c === undefined) return table.first[a] ?? [];
+  return table.groups[table.head[hashOf(a, b, c, table.hashShift)] ?? 0] ?? [];
+}
+
+/**
+ * Masks secrets in a header value or another short text. Characters up to U+00FF are taken as bytes, as Node
+ * gives header values; a text with others as UTF-8. The same string comes back when nothing was found.
+ */
+export function scrubText(set: ScrubSet, text: string, onHit: (hit: ScrubHit) => void = () => {}): string {
+  if (set.table === null) return text;
+  const wide = /[^\x00-\xff]/.test(text);
+  const encoded = scrubBytes(set, Buffer.from(text, wide ? 'utf8' : 'latin1'), onHit);
+  const scrubbed = encoded === null ? text : encoded.toString(wide ? 'utf8' : 'latin1');
+  if (wide || !/[\x80-\xff]/.test(scrubbed)) return scrubbed;
+  return scrubBytes(set, Buffer.from(scrubbed, 'utf8'), onHit)?.toString('utf8') ?? scrubbed;
+}
+
+/** The scrubbed bytes, `null` when nothing was found. */
+function scrubBytes(set: ScrubSet, bytes: Buffer, onHit: (hit: ScrubHit) => void): Buffer | null {
+  let found = false;
+  const scrubber = createScrubber(set, (hit) => {
+    found = true;
+    onHit(hit);
+  });
+  const scrubbed = Buffer.concat([scrubber.push(bytes), scrubber.end()]);
+  return found ? scrubbed : null;
+}
