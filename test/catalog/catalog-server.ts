@@ -34,7 +34,7 @@ export interface StandInRoute {
   /** Unless told 200, or 202 where there is no body. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; null sends no body. */
+  /** Sent as JSON, `{reflected}` replaced by the credentials of the request; null sends no body. */
   readonly answer: Json | ((request: SeenRequest) => Json);
 }
 

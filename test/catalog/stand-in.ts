@@ -1,30 +1,44 @@
 /**
- * Plays an API: one HTTPS listener on loopback that answers for every host of a route table and keeps what it was sent.
- * Every answer also hands the request's credentials back in a header, as careless services do: that has to be masked on the way in.
+ * Plays an API: one HTTPS listener on loopback, under an authority of its own, that answers for every host of a route
+ * table and keeps what it was sent. It hands the request's credentials back in a header, and wherever an answer says
+ * `{reflected}`, as careless services do: that has to be masked on the way in.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CellAuthority } from '../../src/egress/ca/cell-authority.ts';
+import { systemClock, systemRandom } from '../../src/kernel/index.ts';
 import type { SeenRequest, StandInRoute } from './catalog-server.ts';
-import type { TestCa } from './test-ca.ts';
 
 const BODY_BYTES_MAX = 1024 * 1024;
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-subscription-token', 'x-figma-token'];
 
 export interface StandIn {
   /** `address:port`, what `egress.resolve` maps each host to. */
   readonly authority: string;
+  /** What `extraCa` has to trust. */
+  readonly caPem: string;
   readonly requests: readonly SeenRequest[];
   close(): Promise<void>;
 }
 
-export async function startStandIn(ca: TestCa, routes: readonly StandInRoute[]): Promise<StandIn> {
+export async function startStandIn(routes: readonly StandInRoute[]): Promise<StandIn> {
   const requests: SeenRequest[] = [];
   const hosts = [...new Set(routes.map((route) => route.host))];
-  const server = createServer(await ca.issue(hosts), (request, response) => {
-    answer(request, response, routes, requests).catch((cause: unknown) => {
-      response.destroy(cause instanceof Error ? cause : new Error(String(cause)));
-    });
-  });
+  const ca = new CellAuthority('stand-in', hosts, { clock: systemClock, random: systemRandom });
+  const server = createServer(
+    {
+      SNICallback: (name, done) => {
+        if (hosts.includes(name)) done(null, ca.contextFor(name));
+        else done(new Error(`the stand-in plays no ${name}`));
+      },
+    },
+    (request, response) => {
+      answer(request, response, routes, requests).catch((cause: unknown) => {
+        response.destroy(cause instanceof Error ? cause : new Error(String(cause)));
+      });
+    },
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
@@ -32,6 +46,7 @@ export async function startStandIn(ca: TestCa, routes: readonly StandInRoute[]):
   const { port } = server.address() as AddressInfo; // a listening TCP server has an AddressInfo
   return {
     authority: `127.0.0.1:${port}`,
+    caPem: ca.caPem,
     requests,
     close: () =>
       new Promise((resolve) => {
@@ -58,29 +73,31 @@ async function answer(
   requests: SeenRequest[],
 ): Promise<void> {
   const body = await readBody(request);
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+  const headers = Object.fromEntries(
+    Object.entries(request.headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
+  );
+  const host = (headers['host'] ?? '').replace(/:\d+$/, '');
   const method = request.method ?? '';
   const target = request.url ?? '';
   const route = routes.find(
     (one) => one.host === host && one.method === method && pathMatches(one.path, pathOf(target)),
   );
-  const headers = Object.fromEntries(
-    Object.entries(request.headers).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
-  );
   const seen: SeenRequest = { host, method, target, headers, body, known: route !== undefined };
   requests.push(seen);
-  response.setHeader('x-reflected', [headers['authorization'], headers['x-api-key']].join(' '));
+  const credentials = CREDENTIAL_HEADERS.flatMap((name) => headers[name] ?? []);
+  const reflected = [...credentials, target].join(' ');
+  response.setHeader('x-reflected', reflected);
+  response.setHeader('content-type', 'application/json');
   if (route === undefined) {
-    response.writeHead(404, { 'content-type': 'application/json' });
+    response.writeHead(404);
     response.end('{"error":"no such route in the stand-in"}');
     return;
   }
   const content = typeof route.answer === 'function' ? route.answer(seen) : route.answer;
-  response.writeHead(route.status ?? (content === null ? 202 : 200), {
-    'content-type': 'application/json',
-    ...route.headers,
-  });
-  response.end(content === null ? '' : JSON.stringify(content));
+  response.writeHead(route.status ?? (content === null ? 202 : 200), route.headers);
+  if (content === null) response.end();
+  else
+    response.end(JSON.stringify(content).replaceAll('{reflected}', JSON.stringify(reflected).slice(1, -1)));
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -16,7 +16,7 @@ export const officeServers: readonly CatalogServer[] = [
         path: '/api/conversations.list',
         answer: {
           ok: true,
-          channels: [{ id: 'C1', name: 'gatehouse', is_archived: false }],
+          channels: [{ id: 'C1', name: 'gatehouse', topic: '{reflected}', is_archived: false }],
           response_metadata: { next_cursor: '' },
         },
       },
@@ -37,7 +37,9 @@ export const officeServers: readonly CatalogServer[] = [
         path: '/v1/search',
         answer: {
           object: 'list',
-          results: [{ object: 'page', id: 'p1', url: 'https://www.notion.so/Gatehouse-rota' }],
+          results: [
+            { object: 'page', id: 'p1', url: 'https://www.notion.so/Gatehouse-rota', title: '{reflected}' },
+          ],
           next_cursor: null,
           has_more: false,
         },
@@ -57,7 +59,7 @@ export const officeServers: readonly CatalogServer[] = [
         host: 'api.airtable.com',
         method: 'GET',
         path: '/v0/meta/bases',
-        answer: { bases: [{ id: 'appGate', name: 'Gatehouse', permissionLevel: 'read' }] },
+        answer: { bases: [{ id: 'appGate', name: 'Gatehouse {reflected}', permissionLevel: 'read' }] },
       },
     ],
     arrivals: [{ host: 'api.airtable.com', method: 'GET', path: '/v0/meta/bases', places: [bearer] }],
@@ -78,7 +80,7 @@ export const officeServers: readonly CatalogServer[] = [
           data: {
             viewer: {
               id: 'u1',
-              name: 'Gate Keeper',
+              name: 'Gate Keeper {reflected}',
               email: 'keeper@example.com',
               displayName: 'keeper',
               active: true,
@@ -116,7 +118,7 @@ export const officeServers: readonly CatalogServer[] = [
           data: [
             {
               id: 'd1',
-              name: 'gate.example.com',
+              name: 'gate.example.com {reflected}',
               status: 'verified',
               created_at: '2026-01-01',
               region: 'eu-west-1',
@@ -151,7 +153,7 @@ export const officeServers: readonly CatalogServer[] = [
         host: 'api.hubspot.com',
         method: 'GET',
         path: '/crm/v3/owners/11',
-        answer: { id: '44', email: 'keeper@example.com', firstName: 'Gate', lastName: 'Keeper' },
+        answer: { id: '44', email: 'keeper@example.com', firstName: 'Gate', lastName: '{reflected}' },
       },
     ],
     arrivals: [

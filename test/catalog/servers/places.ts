@@ -18,7 +18,7 @@ export const otherPlaceServers: readonly CatalogServer[] = [
           results: [
             {
               place_id: 'place1',
-              formatted_address: '1 Castle Road, Fort',
+              formatted_address: '1 Castle Road, Fort {reflected}',
               geometry: { location: { lat: 1.5, lng: 2.5 } },
             },
           ],
@@ -51,7 +51,7 @@ export const otherPlaceServers: readonly CatalogServer[] = [
             {
               name: 'gatehouse',
               dimension: 3,
-              metric: 'cosine',
+              metric: 'cosine {reflected}',
               host: 'gatehouse-abc.svc.fort.pinecone.io',
               vector_type: 'dense',
               deletion_protection: 'disabled',
@@ -84,7 +84,7 @@ export const otherPlaceServers: readonly CatalogServer[] = [
         host: 'fort.atlassian.net',
         method: 'GET',
         path: '/rest/api/3/myself',
-        answer: { accountId: '5', displayName: 'Gate Keeper' },
+        answer: { accountId: '5', displayName: 'Gate Keeper {reflected}' },
       },
     ],
     arrivals: [

@@ -21,7 +21,7 @@ export const searchServers: readonly CatalogServer[] = [
             {
               title: 'The sally port',
               url: 'https://example.com/sally',
-              content: 'One door at a time.',
+              content: 'One door at a time. {reflected}',
               score: 0.9,
             },
           ],
@@ -53,7 +53,7 @@ export const searchServers: readonly CatalogServer[] = [
               title: 'The sally port',
               url: 'https://example.com/sally',
               text: 'One door at a time.',
-              highlights: ['One door at a time.'],
+              highlights: ['One door at a time. {reflected}'],
             },
           ],
         },
@@ -88,7 +88,7 @@ export const searchServers: readonly CatalogServer[] = [
               {
                 title: 'The sally port',
                 url: 'https://example.com/sally',
-                description: 'One door at a time.',
+                description: 'One door at a time. {reflected}',
               },
             ],
           },
@@ -119,7 +119,11 @@ export const searchServers: readonly CatalogServer[] = [
         answer: {
           id: 's1',
           results: [
-            { title: 'The sally port', url: 'https://example.com/sally', snippet: 'One door at a time.' },
+            {
+              title: 'The sally port',
+              url: 'https://example.com/sally',
+              snippet: 'One door at a time. {reflected}',
+            },
           ],
         },
       },
@@ -145,7 +149,7 @@ export const searchServers: readonly CatalogServer[] = [
               {
                 url: 'https://example.com/sally',
                 title: 'The sally port',
-                description: 'One door at a time.',
+                description: 'One door at a time. {reflected}',
               },
             ],
           },

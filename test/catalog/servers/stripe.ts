@@ -52,5 +52,5 @@ function resultOf(method: string): Json {
       ],
     };
   }
-  return { content: [{ type: 'text', text: 'available: 4711' }] };
+  return { content: [{ type: 'text', text: 'available: 4711 {reflected}' }] };
 }
