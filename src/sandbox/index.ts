@@ -1,1 +1,10 @@
-export {};
+/**
+ * Sandbox: runs a program in a cell, whose only way out is listeners that the gateway holds.
+ *
+ * It trusts the host, its system folders and the gateway's own installation; never what runs inside a cell.
+ * It must never pass a cell anything of the gateway's environment, files or descriptors that the spec does not name.
+ */
+export type { Cell, CellExit, CellListeners, CellSpec } from './cell-spec.ts';
+export { cellPaths } from './cell-layout.ts';
+export type { HostCheck, HostReport } from './host-check.ts';
+export { createSandbox, type Sandbox, type SandboxDependencies } from './sandbox.ts';

@@ -1,0 +1,105 @@
+/**
+ * One small file per running cell, so that a new gateway finds what a dead one left. The launcher dies with its
+ * gateway by itself (`--pdeathsig`, `--die-with-parent`); the records are the second line, and clean up the first.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CellId, limits, type Log } from '../kernel/index.ts';
+import { bootId, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+
+interface CellRecord {
+  readonly boot: string;
+  readonly gateway: ProcessIdentity;
+  /** Leads a process group and, once the cell runs, is the bubblewrap outside of it. */
+  readonly launcher: ProcessIdentity;
+}
+
+export interface CellRecords {
+  /** @throws when the launcher is already gone or the file cannot be written */
+  add(cell: CellId, launcherPid: number): void;
+  remove(cell: CellId): void;
+  /** Kills and forgets the cells of gateways that are gone. @returns how many cells were forgotten */
+  sweep(): Promise<number>;
+}
+
+/** @param folder made if it is missing, for the owner only */
+export function openCellRecords(folder: string, log: Log): CellRecords {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const boot = bootId();
+  const gateway = identify(process.pid);
+  if (gateway === null) throw new Error('/proc does not show this process');
+  const pathOf = (cell: string): string => join(folder, `${cell}.json`);
+
+  async function sweepOne(name: string): Promise<boolean> {
+    const path = join(folder, name);
+    const record = name.endsWith('.json') ? readRecord(path) : null;
+    // A name that ends otherwise is a file whose writer was killed before the rename, or is just about to do it.
+    if (record === null && isAlive(writerOf(name))) return false;
+    if (record !== null && record.boot === boot) {
+      if (isAlive(record.gateway)) return false;
+      if (isAlive(record.launcher)) await killGroup(record.launcher);
+      log.warn('cell.swept', { cell: name.replace(/\.json$/, '') });
+    }
+    rmSync(path, { force: true });
+    return record !== null;
+  }
+
+  return {
+    add(cell, launcherPid) {
+      const launcher = identify(launcherPid);
+      if (launcher === null) throw new Error('the launcher ended at once');
+      const record: CellRecord = { boot, gateway, launcher };
+      const unfinished = `${pathOf(cell)}.${gateway.pid}.${gateway.startTime}`;
+      writeFileSync(unfinished, JSON.stringify(record), { mode: 0o600 });
+      renameSync(unfinished, pathOf(cell));
+    },
+    remove(cell) {
+      rmSync(pathOf(cell), { force: true });
+    },
+    async sweep() {
+      const swept = await Promise.all(readdirSync(folder).map(sweepOne));
+      return swept.filter(Boolean).length;
+    },
+  };
+}
+
+/** Process that is writing a file named `<cell>.json.<pid>.<start time>`. */
+function writerOf(name: string): ProcessIdentity {
+  const [, pid, startTime] = /\.json\.(\d+)\.(\d+)$/.exec(name) ?? [];
+  return { pid: Number(pid ?? 0), startTime: startTime ?? '' };
+}
+
+/** @returns null for anything that this module did not write whole */
+function readRecord(path: string): CellRecord | null {
+  try {
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    if (typeof value !== 'object' || value === null) return null;
+    const { boot, gateway, launcher } = value as Readonly<Record<string, unknown>>; // checked field by field below
+    return typeof boot === 'string' && isIdentity(gateway) && isIdentity(launcher)
+      ? { boot, gateway, launcher }
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+const isIdentity = (value: unknown): value is ProcessIdentity =>
+  typeof value === 'object' &&
+  value !== null &&
+  'pid' in value &&
+  Number.isSafeInteger(value.pid) &&
+  'startTime' in value &&
+  typeof value.startTime === 'string';
+
+/** Kills a launcher's whole process group and waits until the launcher is gone; its cell goes with it. */
+async function killGroup(leader: ProcessIdentity): Promise<void> {
+  try {
+    process.kill(-leader.pid, 'SIGKILL');
+  } catch {
+    // Gone in the meantime, or not ours to kill; the wait below tells which.
+  }
+  const waitMs = 5;
+  for (let waited = 0; isAlive(leader) && waited < limits.cellKillTimeoutMs; waited += waitMs)
+    await sleep(waitMs);
+}

@@ -1,0 +1,56 @@
+/** What the sandbox is asked for, and what it gives back. */
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import type { CellId } from '../kernel/index.ts';
+import type { CellLimits, FileGrant } from '../manifest/index.ts';
+
+/** One cell to be started. Everything the program inside will see is named here. */
+export interface CellSpec {
+  readonly id: CellId;
+  /** The server's slug, for logs and records. */
+  readonly label: string;
+  /** Program and leading arguments: an absolute path in the cell, or a name found on the cell's `PATH`. */
+  readonly command: readonly string[];
+  readonly args: readonly string[];
+  /** Settings and placeholders. Values never appear on a command line of the host. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Ports that get a listener, besides 53. Any other port answers "connection refused". */
+  readonly tcpPorts: readonly number[];
+  /** The only certificate authority that the cell trusts, PEM. */
+  readonly caPem: string;
+  /** Folder of the host that is mounted read-only as `/package`. */
+  readonly packageDir?: string;
+  readonly files: readonly FileGrant[];
+  readonly limits: CellLimits;
+}
+
+/** Takes over what listens inside the cell. Called before `launch` resolves, once per listener. */
+export interface CellListeners {
+  /** `server` pauses each connection until it is resumed; `socket.localAddress` is where the program wanted to go. */
+  onTcp(port: number, server: Server): void;
+  onDnsUdp(socket: UdpSocket): void;
+  onDnsTcp(server: Server): void;
+}
+
+/** A running cell. */
+export interface Cell {
+  readonly id: CellId;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves, never rejects, when nothing of the cell is left. */
+  readonly exited: Promise<CellExit>;
+  /** Kills every process of the cell at once. Resolves when none is left. May be called again. */
+  kill(): Promise<void>;
+}
+
+export interface CellExit {
+  /** Exit code of the program; null when it was killed by a signal or never ran. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** False when the sandbox could not be built or the program could not be executed. */
+  readonly started: boolean;
+  /** One sentence that may be shown to the user. */
+  readonly reason: string;
+}

@@ -1,0 +1,66 @@
+/** Turns what is known about a cell's end into a code, a signal, and a sentence. Pure. */
+import { constants } from 'node:os';
+import type { CellExit } from './cell-spec.ts';
+
+export interface EndFacts {
+  /** How the launcher, by then bubblewrap, ended. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** True once bubblewrap reported its child. */
+  readonly built: boolean;
+  /** True when `kill()` was called first. */
+  readonly killed: boolean;
+  /** The end of stderr. */
+  readonly stderr: string;
+  readonly program: string;
+}
+
+export function explainExit({ code, signal, built, killed, stderr, program }: EndFacts): CellExit {
+  if (killed) return { code: null, signal: 'SIGKILL', started: built, reason: 'stopped by Sallyport' };
+  if (signal !== null) {
+    return { code: null, signal, started: built, reason: `its sandbox was ended from outside by ${signal}` };
+  }
+  const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
+  if (!built || /^bwrap: /.test(lastLine)) {
+    return {
+      code: null,
+      signal: null,
+      started: false,
+      reason: `the sandbox could not be built: ${lastLine}`,
+    };
+  }
+  if ((code === 126 || code === 127) && /^prlimit: failed to execute/.test(lastLine)) {
+    const why = code === 127 ? 'was not found in the cell' : 'may not be executed';
+    return { code, signal: null, started: false, reason: `the program "${program}" ${why}` };
+  }
+  // Bubblewrap reports a death by signal the way a shell does.
+  const died = code === null || code <= 128 ? undefined : signalName(code - 128);
+  if (died !== undefined) return { code: null, signal: died, started: true, reason: signalReason(died) };
+  return {
+    code,
+    signal: null,
+    started: true,
+    reason: code === 0 ? 'it ended by itself' : `it ended with code ${code}`,
+  };
+}
+
+function signalName(number: number): NodeJS.Signals | undefined {
+  const names = Object.entries(constants.signals) as [NodeJS.Signals, number][]; // the type of the keys is lost in entries()
+  return names.find(([, value]) => value === number)?.[0];
+}
+
+function signalReason(signal: NodeJS.Signals): string {
+  switch (signal) {
+    case 'SIGSYS':
+      return 'it was killed because it used system calls of a foreign architecture (SIGSYS)';
+    case 'SIGKILL':
+      return 'it was killed (SIGKILL): by itself, or because memory ran out';
+    case 'SIGABRT':
+    case 'SIGTRAP':
+      return `it crashed (${signal}): with Node, most often because it reached its memory limit`;
+    case 'SIGXFSZ':
+      return 'it was killed because a file reached the disk limit (SIGXFSZ)';
+    default:
+      return `it was ended by ${signal}`;
+  }
+}

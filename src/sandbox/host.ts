@@ -1,0 +1,77 @@
+/** Facts about this machine that a plan depends on. Read once; nothing here changes while the gateway runs. */
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { release } from 'node:os';
+import { inheritedDescriptors } from './inherited-descriptors.ts';
+import type { Architecture } from './seccomp/filter.ts';
+import type { Tools } from './tools.ts';
+
+/** How the host provides a folder such as `/lib`: a link into `/usr`, or a folder of its own. */
+export interface SystemFolder {
+  readonly path: string;
+  /** Link target; null for a real folder. */
+  readonly link: string | null;
+}
+
+export interface HostFacts {
+  readonly architecture: Architecture;
+  readonly tools: Tools;
+  /** The gateway's own Node binary, absolute. */
+  readonly node: string;
+  /** True when the gateway runs as root, and gives each cell a user of its own. */
+  readonly root: boolean;
+  readonly ipv6: boolean;
+  readonly systemFolders: readonly SystemFolder[];
+  /** Those of `optionalFiles` that this host has. */
+  readonly systemFiles: readonly string[];
+  /** Since Linux 5.14 processes are counted per user namespace, hence per cell. */
+  readonly processesCountedPerCell: boolean;
+  /** Descriptors of the gateway that must not reach a cell. */
+  readonly inherited: readonly number[];
+}
+
+/** Top-level folders besides `/usr` that programs and their loader use. */
+const systemFolderPaths = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'] as const;
+
+/** Parts of `/etc` that say nothing about the host but which programs it has. */
+const optionalFiles = ['/etc/ld.so.cache', '/etc/alternatives'] as const;
+
+/** @returns null on an architecture that there is no filter for */
+export function hostArchitecture(arch: string = process.arch): Architecture | null {
+  return arch === 'x64' || arch === 'arm64' ? arch : null;
+}
+
+export function readHostFacts(architecture: Architecture, tools: Tools, node: string): HostFacts {
+  const root = process.getuid?.() === 0;
+  return {
+    architecture,
+    tools,
+    node,
+    root,
+    ipv6: existsSync('/proc/net/if_inet6') && !ipv6Disabled(),
+    systemFolders: systemFolderPaths.flatMap(systemFolder),
+    systemFiles: optionalFiles.filter((path) => existsSync(path)),
+    processesCountedPerCell: root || kernelAtLeast(5, 14),
+    inherited: inheritedDescriptors(),
+  };
+}
+
+function systemFolder(path: string): SystemFolder[] {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  return [{ path, link: stat.isSymbolicLink() ? readlinkSync(path) : null }];
+}
+
+/** A kernel started with `ipv6.disable_ipv6=1` has the protocol, but gives new namespaces no address. */
+function ipv6Disabled(): boolean {
+  try {
+    return readFileSync('/sys/module/ipv6/parameters/disable_ipv6', 'latin1').trim() === '1';
+  } catch {
+    return false;
+  }
+}
+
+/** @param version as `uname -r` prints it */
+export function kernelAtLeast(major: number, minor: number, version: string = release()): boolean {
+  const [have = 0, haveMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return have > major || (have === major && haveMinor >= minor);
+}

@@ -1,0 +1,57 @@
+/**
+ * The two shell scripts between the gateway and a cell's program. Constant texts: everything that varies comes in
+ * as a positional argument, so nothing is ever quoted into them.
+ */
+
+/**
+ * Runs as root of fresh user, network and mount namespaces, with an empty environment but Node's IPC variables.
+ * Descriptors: 0-2 the program's, 3 IPC, 4 bubblewrap's options, the rest what those options refer to.
+ *
+ * Arguments: ip, routes, node, setup program's text, ports, env, bwrap, `--`, arguments of bwrap.
+ * Routes and set-up do not depend on each other, so they run side by side.
+ */
+export const cellScript = `set -eu
+ip=$1 routes=$2 node=$3 setup=$4 ports=$5 env=$6 bwrap=$7
+shift 8
+printf '%s' "$routes" | "$ip" -batch - >&2 &
+routing=$!
+"$node" --input-type=module --eval "$setup" $ports </dev/null >&2
+wait "$routing"
+unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
+exec 3>&-
+exec "$env" -i "$bwrap" "$@"
+`;
+
+/**
+ * Runs as root of the host in a mount namespace of its own, only where the cell's user could not reach something
+ * that the cell needs (a package store under /root): shows exactly those paths at numbered places.
+ *
+ * Arguments: mount, mkdir, stage folder, paths, \`--\`, the rest of the launch.
+ */
+export const stageScript = `set -eu
+mount=$1 mkdir=$2 stage=$3
+shift 3
+"$mount" -t tmpfs -o size=64k,mode=0711,nosuid,nodev sallyport "$stage"
+number=0
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then "$mkdir" "$stage/$number"; else : >"$stage/$number"; fi
+  "$mount" --bind "$1" "$stage/$number"
+  number=$((number + 1))
+  shift
+done
+shift
+exec "$@"
+`;
+
+/**
+ * Every line is one \`ip\` command. A local route to everywhere (AnyIP) makes each address in the world one of this
+ * namespace's own, so whatever a program connects to, it arrives at a listener here or nowhere.
+ */
+export function routeCommands(ipv6: boolean): string {
+  const lines = [
+    'link set lo up',
+    'route add local 0.0.0.0/0 dev lo',
+    ...(ipv6 ? ['route add local ::/0 dev lo'] : []),
+  ];
+  return `${lines.join('\n')}\n`;
+}

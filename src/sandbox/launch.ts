@@ -1,0 +1,216 @@
+/**
+ * Executes a plan: starts the launcher with an empty environment, feeds its descriptors, takes over the listeners,
+ * and lets the program start once all of them are here.
+ *
+ * The launcher never learns a secret but what the cell's environment itself holds, and never outlives the gateway:
+ * it asks for SIGKILL at the gateway's death before anything else, and the set-up program ends as soon as the
+ * channel closes, which covers the moment before that request took effect.
+ */
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import { Socket as UdpSocket } from 'node:dgram';
+import { createServer, Server } from 'node:net';
+import { Duplex, type Readable, type Writable } from 'node:stream';
+import { AppError, limits } from '../kernel/index.ts';
+import type { CellListeners } from './cell-spec.ts';
+import { type CellPlan, descriptors } from './plan.ts';
+import { identify, type ProcessIdentity } from './process-identity.ts';
+import { tapTail } from './stderr-tail.ts';
+
+export interface Launched {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** The end of what the program wrote to stderr. */
+  stderrTail(): string;
+  /** The cell's first process as the host sees it, once bubblewrap told it. Of the cell's processes it goes last. */
+  firstProcess(): ProcessIdentity | null;
+  /** What was handed over: holds the cell's network namespace until closed. */
+  readonly listening: readonly (Server | UdpSocket)[];
+  /** False when the kernel gave the cell IPv4 only. */
+  readonly dualStack: boolean;
+}
+
+/**
+ * @param onSpawn called with the launcher's process id before anything else happens
+ * @throws AppError `sandbox_launch_failed`, `sandbox_launch_timeout`; nothing is left then
+ */
+export async function launch(
+  plan: CellPlan,
+  listeners: CellListeners,
+  onSpawn: (pid: number) => void,
+): Promise<Launched> {
+  const { child, pid, streams } = start(plan);
+  const listening: (Server | UdpSocket)[] = [];
+  const tail = tapTail(streams.stderr, limits.cellStderrTailBytes);
+  try {
+    onSpawn(pid);
+    const firstProcess = readFirstProcess(streams.status);
+    for (const { descriptor, content } of plan.inputs) streams.writable(descriptor).end(content);
+    const dualStack = await takeListeners(child, listening, listeners, tail.text);
+    return {
+      child,
+      pid,
+      ...streams,
+      stderr: tail.open(),
+      stderrTail: tail.text,
+      firstProcess,
+      listening,
+      dualStack,
+    };
+  } catch (error) {
+    for (const open of listening) open.close();
+    if (child.exitCode === null && child.signalCode === null) {
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      killGroup(pid);
+      await gone;
+    }
+    throw error;
+  }
+}
+
+/** Kills every process that the launcher leads, and with them the cell. Harmless when there is none. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // ESRCH: there is nothing left to kill.
+  }
+}
+
+interface Streams {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly status: Readable;
+  writable(descriptor: number): Writable;
+}
+
+function start(plan: CellPlan): { child: ChildProcess; pid: number; streams: Streams } {
+  const [program = '', ...args] = plan.launcher;
+  const pipes = new Set<number>([descriptors.status, ...plan.inputs.map(({ descriptor }) => descriptor)]);
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: {},
+    // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...furtherDescriptors(pipes)],
+  });
+  // Without a listener the event would end the gateway; without a pid the failure is reported below.
+  child.on('error', () => {});
+  const all: readonly unknown[] = child.stdio;
+  const stream = (descriptor: number): Duplex => {
+    const found = all[descriptor];
+    if (!(found instanceof Duplex)) throw launchFailed(`descriptor ${descriptor} could not be made`);
+    // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
+    if (found.listenerCount('error') === 0) found.on('error', () => {});
+    return found;
+  };
+  if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
+  return {
+    child,
+    pid: child.pid,
+    streams: {
+      stdin: stream(0),
+      stdout: stream(1),
+      stderr: stream(2),
+      status: stream(descriptors.status),
+      writable: stream,
+    },
+  };
+}
+
+/** Node closes what is `ignore` here, since it opened it as close-on-exec. */
+function furtherDescriptors(pipes: ReadonlySet<number>): ('pipe' | 'ignore')[] {
+  const first = descriptors.ipc + 1;
+  return Array.from({ length: Math.max(...pipes) - first + 1 }, (_, index) =>
+    pipes.has(first + index) ? 'pipe' : 'ignore',
+  );
+}
+
+/** Reads bubblewrap's report, a line `{ "child-pid": N, … }`. */
+function readFirstProcess(status: Readable): () => ProcessIdentity | null {
+  let text = '';
+  let found: ProcessIdentity | null = null;
+  status.setEncoding('latin1').on('data', (chunk: string) => {
+    if (found !== null) return;
+    text = (text + chunk).slice(0, 4 * limits.KIB);
+    const [, pid] = /"child-pid"\s*:\s*(\d+)/.exec(text) ?? [];
+    // At once, while the number cannot yet belong to another process. One that is gone needs no start time.
+    if (pid !== undefined) found = identify(Number(pid)) ?? { pid: Number(pid), startTime: '' };
+  });
+  return () => found;
+}
+
+/** Resolves when every listener is here and the set-up program was told to leave. */
+function takeListeners(
+  child: ChildProcess,
+  listening: (Server | UdpSocket)[],
+  listeners: CellListeners,
+  stderr: () => string,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const message = `The cell was not ready after ${limits.cellSetupTimeoutMs / 1000} seconds.`;
+      fail(
+        new AppError('sandbox_launch_timeout', message, {
+          kind: 'failed',
+          hint: 'Is the machine overloaded?',
+        }),
+      );
+    }, limits.cellSetupTimeoutMs);
+    const fail = (error: unknown): void => {
+      finish();
+      reject(error);
+    };
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+      fail(launchFailed(`the launcher ended with ${signal ?? code} before the cell was ready`, stderr()));
+    };
+    const onMessage = (note: unknown, handle?: SendHandle): void => {
+      try {
+        if (handle !== undefined) listening.push(handOver(note, handle, listeners));
+        if (!isReady(note)) return;
+        child.send({ go: true }, (error) => {
+          if (error !== null) fail(launchFailed('the set-up program is gone', stderr()));
+        });
+        finish();
+        resolve(note.dualStack);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const finish = (): void => {
+      clearTimeout(timer);
+      child.off('exit', onExit).off('message', onMessage);
+    };
+    child.on('exit', onExit).on('message', onMessage);
+  });
+}
+
+function handOver(note: unknown, handle: SendHandle, listeners: CellListeners): Server | UdpSocket {
+  if (handle instanceof UdpSocket) {
+    listeners.onDnsUdp(handle);
+    return handle;
+  }
+  if (!(handle instanceof Server) || typeof note !== 'object' || note === null || !('tcp' in note)) {
+    throw launchFailed('the set-up program sent something unexpected');
+  }
+  // A connection must wait until its owner looks at it, or its first bytes could be lost.
+  const server = createServer({ pauseOnConnect: true, noDelay: true }).listen(handle);
+  const port = Number(note.tcp);
+  if (port === 53) listeners.onDnsTcp(server);
+  else listeners.onTcp(port, server);
+  return server;
+}
+
+const isReady = (note: unknown): note is { readonly ready: true; readonly dualStack: boolean } =>
+  typeof note === 'object' && note !== null && 'ready' in note && 'dualStack' in note;
+
+function launchFailed(why: string, stderr = ''): AppError {
+  return new AppError('sandbox_launch_failed', 'The cell could not be built on this machine.', {
+    kind: 'failed',
+    hint: 'Run "sallyport doctor": it says what is missing and how to get it.',
+    detail: { why, stderr },
+  });
+}

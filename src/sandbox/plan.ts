@@ -1,0 +1,163 @@
+/**
+ * What a launch will do, decided before anything is done: the launcher's command line, bubblewrap's options, mounts,
+ * environment, system call filter and limits. Pure; `launch.ts` executes it.
+ */
+import type { FileGrant } from '../manifest/index.ts';
+import { cellEnvironment } from './cell-environment.ts';
+import { madeFiles, type MadeFile } from './cell-files.ts';
+import { cellPaths, cellUserId } from './cell-layout.ts';
+import { type AppliedLimits, appliedLimits, limitOptions } from './cell-limits.ts';
+import type { CellSpec } from './cell-spec.ts';
+import type { HostFacts } from './host.ts';
+import { cellScript, routeCommands, stageScript } from './launch-scripts.ts';
+import { cellMounts, type Mount, mountOptions } from './mounts.ts';
+import { compileFilter, encodeFilter, type Instruction } from './seccomp/filter.ts';
+
+/** Where the launcher shows what the cell's user could not reach otherwise. Never granted to a cell. */
+const STAGE = '/dev/shm';
+
+/** Descriptors of the launcher besides 0-2. */
+export const descriptors = { ipc: 3, options: 4, filter: 5, status: 6, firstFile: 7 } as const;
+
+export interface PlanInput {
+  readonly spec: CellSpec;
+  readonly facts: HostFacts;
+  /** The cell's own user id on the host; null when the gateway is not root. */
+  readonly uid: number | null;
+  /** Text of the set-up program. */
+  readonly setup: string;
+  /** The package's folder, links resolved. */
+  readonly packageDir: string | null;
+  /** Grants, links resolved and checked. */
+  readonly files: readonly FileGrant[];
+  /** Host paths that `uid` cannot reach by itself. */
+  readonly unreachable: readonly string[];
+}
+
+export interface CellPlan {
+  /** Program, then its arguments. Run with an empty environment. */
+  readonly launcher: readonly string[];
+  /** Command that bubblewrap executes: limits, then the program. */
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly mounts: readonly Mount[];
+  readonly files: readonly MadeFile[];
+  readonly limits: AppliedLimits;
+  readonly filter: readonly Instruction[];
+  /** Bubblewrap's options, as they go through descriptor 4. */
+  readonly options: readonly string[];
+  /** What each further descriptor delivers. */
+  readonly inputs: readonly { readonly descriptor: number; readonly content: Buffer }[];
+}
+
+export function planCell(input: PlanInput): CellPlan {
+  const { spec, facts } = input;
+  const staged = new Map(input.unreachable.map((path, index) => [path, `${STAGE}/${index}`]));
+  const reach = (path: string): string => staged.get(path) ?? path;
+  const applied = appliedLimits(spec.limits, facts.processesCountedPerCell);
+  const mounts = cellMounts({ facts, reach, packageDir: input.packageDir, files: input.files, applied });
+  const environment = cellEnvironment(spec.env);
+  const files = madeFiles(spec.caPem);
+  const filter = compileFilter(facts.architecture);
+  const stray = strayDescriptors(facts, descriptors.firstFile + files.length);
+  const options = bubblewrapOptions(mounts, files, environment);
+  const sources = [descriptors.options, ...stray].flatMap((number) => ['--args', `${number}`]);
+  const command = [facts.tools.prlimit, ...limitOptions(applied), '--', ...spec.command, ...spec.args];
+  return {
+    launcher: asCellUser(input, inNamespaces(input, reach(facts.node), [...sources, '--', ...command])),
+    command,
+    environment,
+    mounts,
+    files,
+    limits: applied,
+    filter,
+    options,
+    inputs: [
+      {
+        descriptor: descriptors.options,
+        content: Buffer.from(options.map((option) => `${option}\0`).join('')),
+      },
+      { descriptor: descriptors.filter, content: encodeFilter(filter) },
+      ...files.map(({ content }, index) => ({ descriptor: descriptors.firstFile + index, content })),
+      ...stray.map((descriptor) => ({ descriptor, content: Buffer.alloc(0) })),
+    ],
+  };
+}
+
+/**
+ * Inherited descriptors that no input of ours replaces. Each is replaced by an empty source of further options, because
+ * that is what bubblewrap reads to its end and closes; nothing else on the way could close a number above 9.
+ */
+const strayDescriptors = ({ inherited }: HostFacts, firstFree: number): readonly number[] =>
+  inherited.filter((descriptor) => descriptor >= firstFree);
+
+/** New user, network and mount namespaces, then the script that ends in the cell's command. */
+function inNamespaces(
+  { spec, facts, setup }: PlanInput,
+  node: string,
+  bubblewrap: readonly string[],
+): string[] {
+  const { tools } = facts;
+  const script = [
+    tools.ip,
+    routeCommands(facts.ipv6),
+    node,
+    setup,
+    spec.tcpPorts.join(' '),
+    tools.env,
+    tools.bwrap,
+  ];
+  return [
+    ...[tools.unshare, '--user', '--map-root-user', '--net', '--mount'],
+    ...[tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap],
+  ];
+}
+
+/** Bound to the gateway's life, without a way to gain privileges, and as an own user where the gateway is root. */
+function asCellUser({ facts, uid, unreachable }: PlanInput, rest: readonly string[]): readonly string[] {
+  const { tools } = facts;
+  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
+  const launcher = [tools.setpriv, ...identity, '--no-new-privs', '--pdeathsig=KILL', ...rest];
+  if (unreachable.length === 0) return launcher;
+  return [
+    ...[tools.setpriv, '--pdeathsig=KILL', tools.unshare, '--mount', '--propagation=private'],
+    ...[
+      tools.sh,
+      '-c',
+      stageScript,
+      'sallyport-stage',
+      tools.mount,
+      tools.mkdir,
+      STAGE,
+      ...unreachable,
+      '--',
+    ],
+    ...launcher,
+  ];
+}
+
+function bubblewrapOptions(
+  mounts: readonly Mount[],
+  files: readonly MadeFile[],
+  environment: Readonly<Record<string, string>>,
+): readonly string[] {
+  const sealed = mounts.filter(({ kind }) => kind === 'seal');
+  const others = mounts.filter(({ kind }) => kind !== 'seal');
+  return [
+    ...['--unshare-user', '--uid', String(cellUserId), '--gid', String(cellUserId), '--disable-userns'],
+    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--hostname', 'cell'],
+    ...['--cap-drop', 'ALL', '--new-session', '--die-with-parent'],
+    ...['--seccomp', String(descriptors.filter), '--json-status-fd', String(descriptors.status)],
+    ...others.flatMap(mountOptions),
+    ...files.flatMap(({ path }, index) => [
+      '--perms',
+      '0444',
+      '--file',
+      String(descriptors.firstFile + index),
+      path,
+    ]),
+    ...sealed.flatMap(mountOptions),
+    ...['--chdir', cellPaths.home, '--clearenv'],
+    ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
+  ];
+}

@@ -1,0 +1,46 @@
+/**
+ * A process, unmistakably, within one boot of the machine. Its id alone is soon used again for another one, which
+ * must then not be killed.
+ */
+import { readFileSync } from 'node:fs';
+
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks since boot, field 22 of `/proc/PID/stat`. */
+  readonly startTime: string;
+}
+
+interface ProcessState extends ProcessIdentity {
+  /** Dead, and only waiting for its parent to take notice. */
+  readonly zombie: boolean;
+}
+
+/** @returns null when there is no such process */
+function readState(pid: number): ProcessState | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const [state, startTime] = [fields[0], fields[19]];
+    return state === undefined || startTime === undefined
+      ? null
+      : { pid, startTime, zombie: /^[ZX]$/.test(state) };
+  } catch {
+    return null;
+  }
+}
+
+/** @returns null when there is no such process */
+export function identify(pid: number): ProcessIdentity | null {
+  const state = readState(pid);
+  return state === null ? null : { pid, startTime: state.startTime };
+}
+
+/** True while this very process runs. A zombie does not: of a pid namespace's first process, nothing is left then. */
+export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
+  const state = readState(pid);
+  return state !== null && state.startTime === startTime && !state.zombie;
+}
+
+/** Changes at every start of the machine. */
+export const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

@@ -1,0 +1,81 @@
+/** A cell's life from the moment its program starts. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CellId, limits, type Log } from '../kernel/index.ts';
+import type { Cell, CellExit } from './cell-spec.ts';
+import { explainExit } from './exit-reason.ts';
+import { killGroup, type Launched } from './launch.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
+
+export interface RunningCellInput {
+  readonly id: CellId;
+  /** What was asked to be executed, for messages. */
+  readonly program: string;
+  readonly launched: Launched;
+  readonly log: Log;
+  /** Gives back what the cell occupied. Called once, when nothing of it is left. */
+  readonly forget: () => void;
+}
+
+export function runningCell({ id, program, launched, log, forget }: RunningCellInput): Cell {
+  const { child, pid, listening } = launched;
+  let killed = false;
+
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve({ code: child.exitCode, signal: child.signalCode });
+    } else child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
+
+  async function finish(): Promise<CellExit> {
+    const end = await ended;
+    const first = launched.firstProcess();
+    if (first !== null && !(await gone(first))) log.error('cell.unkillable', { cell: id, pid: first.pid });
+    for (const listener of listening) closeQuietly(listener);
+    forget();
+    const exit = explainExit({
+      ...end,
+      built: first !== null,
+      killed,
+      stderr: launched.stderrTail(),
+      program,
+    });
+    log.info('cell.exited', { cell: id, code: exit.code, signal: exit.signal, reason: exit.reason });
+    return exit;
+  }
+  const exited = finish();
+
+  return {
+    id,
+    stdin: launched.stdin,
+    stdout: launched.stdout,
+    stderr: launched.stderr,
+    exited,
+    async kill() {
+      // A launcher that has ended was reaped: its id may already be another process's.
+      if (child.exitCode === null && child.signalCode === null) {
+        killed = true;
+        killGroup(pid);
+      }
+      await exited;
+    },
+  };
+}
+
+/** The kernel kills a pid namespace with its first process, and keeps that one until the others are gone. */
+async function gone(first: ProcessIdentity): Promise<boolean> {
+  const waitMs = 2;
+  for (let waited = 0; isAlive(first); waited += waitMs) {
+    if (waited > limits.cellKillTimeoutMs) return false;
+    await sleep(waitMs);
+  }
+  return true;
+}
+
+/** Whoever took a listener over may have closed it already. */
+function closeQuietly(listener: Launched['listening'][number]): void {
+  try {
+    listener.close();
+  } catch {
+    // ERR_SOCKET_DGRAM_NOT_RUNNING
+  }
+}

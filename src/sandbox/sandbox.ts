@@ -1,0 +1,151 @@
+/** The sandbox as the rest of the gateway sees it. */
+import { readFileSync, realpathSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
+import { openCellRecords } from './cell-records.ts';
+import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
+import { type CellUsers, openCellUsers } from './cell-users.ts';
+import { checkGrants } from './file-grants.ts';
+import { checkHost, type HostReport } from './host-check.ts';
+import { type HostFacts, hostArchitecture, readHostFacts } from './host.ts';
+import { launch } from './launch.ts';
+import { planCell } from './plan.ts';
+import { reachableByAnyone } from './reach.ts';
+import { runningCell } from './running-cell.ts';
+import { completeTools, findTools } from './tools.ts';
+
+export interface SandboxDependencies {
+  /** Folder for records of running cells; its parent, the gateway's home, is never shown to a cell. Absolute. */
+  readonly stateDir: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface Sandbox {
+  /**
+   * Starts a cell. Resolves when its listeners are handed over and its program is being executed; whether that
+   * succeeds is told by `exited`.
+   *
+   * @throws AppError `sandbox_unavailable`, `sandbox_spec_invalid`, `sandbox_launch_failed`,
+   *   `sandbox_launch_timeout`, `sandbox_file_*`
+   */
+  launch(spec: CellSpec, listeners: CellListeners): Promise<Cell>;
+  /** Removes what gateways that are gone left behind. @returns number of cells found */
+  sweep(): Promise<number>;
+  /** What this machine has of what a cell needs. */
+  check(): Promise<HostReport>;
+}
+
+export async function createSandbox({ stateDir, log, clock, random }: SandboxDependencies): Promise<Sandbox> {
+  const records = openCellRecords(join(stateDir, 'cells'), log);
+  const closed = [realpathSync(dirname(stateDir))];
+  let prepared: Prepared | null = null;
+
+  return {
+    async launch(spec, listeners) {
+      prepared ??= prepare(random);
+      const { facts, users, setup } = prepared;
+      checkSpec(spec);
+      const startedMs = clock.monotonic();
+      const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
+      const files = checkGrants(spec.files, { closed, foreignUser: users !== null });
+      const sources = [
+        facts.node,
+        ...(packageDir === null ? [] : [packageDir]),
+        ...files.map(({ host }) => host),
+      ];
+      const unreachable =
+        users === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
+      const uid = users?.take() ?? null;
+      const forget = (): void => {
+        records.remove(spec.id);
+        if (uid !== null) users?.release(uid);
+      };
+      try {
+        const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
+        const launched = await launch(plan, listeners, (pid) => records.add(spec.id, pid));
+        const readyMs = Math.round(clock.monotonic() - startedMs);
+        log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
+        return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
+      } catch (error) {
+        forget();
+        throw error;
+      }
+    },
+    sweep: () => records.sweep(),
+    check: () => checkHost(),
+  };
+}
+
+/** What every launch of this gateway shares. */
+interface Prepared {
+  readonly facts: HostFacts;
+  /** Null when cells run as the gateway's own user. */
+  readonly users: CellUsers | null;
+  readonly setup: string;
+}
+
+function prepare(random: Random): Prepared {
+  const architecture = hostArchitecture();
+  if (process.platform !== 'linux' || architecture === null) {
+    throw unavailable(`Cells need Linux on x86-64 or arm64; this is ${process.platform} on ${process.arch}.`);
+  }
+  const search = findTools();
+  const tools = completeTools(search);
+  if (tools === null)
+    throw unavailable(`Cells need ${search.missing.join(', ')}, which this machine does not have.`);
+  const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
+  const users = facts.root ? openCellUsers(random) : null;
+  if (facts.root && users === null) throw unavailable('This container has no user ids to spare for cells.');
+  return { facts, users, setup: readSetup() };
+}
+
+/** The set-up program's text, as JavaScript. */
+function readSetup(): string {
+  const isSource = import.meta.url.endsWith('.ts');
+  const text = readFileSync(
+    fileURLToPath(new URL(isSource ? './setup.ts' : './setup.js', import.meta.url)),
+    'utf8',
+  );
+  return isSource ? stripTypeScriptTypes(text) : text;
+}
+
+function unavailable(message: string): AppError {
+  const hint = 'Run "sallyport doctor": it says what is missing and how to get it.';
+  return new AppError('sandbox_unavailable', message, { kind: 'failed', hint });
+}
+
+function resolveFolder(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (cause) {
+    const hint = 'Install the server again with "sallyport server upgrade".';
+    throw new AppError('sandbox_package_missing', "The server's package is not installed.", {
+      kind: 'failed',
+      hint,
+      cause,
+    });
+  }
+}
+
+/** @throws AppError `sandbox_spec_invalid` for what could not be passed on faithfully */
+function checkSpec({ command, args, env, tcpPorts }: CellSpec): void {
+  const invalid = (message: string): AppError =>
+    new AppError('sandbox_spec_invalid', message, { kind: 'invalid' });
+  if (command[0] === undefined || command[0] === '') throw invalid('A server needs a command.');
+  if ([...command, ...args, ...Object.values(env)].some((text) => text.includes('\0'))) {
+    throw invalid('A command, argument or variable holds a NUL character.');
+  }
+  const badName = Object.keys(env).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (badName !== undefined) throw invalid(`"${badName}" cannot be the name of an environment variable.`);
+  const badPort = tcpPorts.find(
+    (port) => !Number.isInteger(port) || port < 1 || port > 65_535 || port === 53,
+  );
+  if (badPort !== undefined) throw invalid(`A cell cannot have a listener for port ${badPort}.`);
+  if (new Set(tcpPorts).size !== tcpPorts.length || tcpPorts.length > limits.cellTcpPortsMax) {
+    throw invalid(`A cell can have at most ${limits.cellTcpPortsMax} ports, each once.`);
+  }
+}
