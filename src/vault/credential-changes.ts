@@ -146,10 +146,10 @@ export class CredentialChanges {
         }
       });
     this.#turns.set(workspace, turn);
-    const done = (): void => {
+    const forget = (): void => {
       if (this.#turns.get(workspace) === turn) this.#turns.delete(workspace);
     };
-    turn.then(done, done);
+    turn.then(forget, forget);
     return turn;
   }
 }

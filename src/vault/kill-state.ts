@@ -35,18 +35,14 @@ export function createKillState(store: Pick<Store, 'kills' | 'revision'>): KillS
 }
 
 function covers(kill: KillRecord, { workspace, server, actor, owner }: KillTarget): boolean {
-  if (kill.scope === 'all') return true;
+  const { scope, target } = kill;
+  if (scope === 'all') return true;
   if (kill.workspace !== workspace) return false;
-  switch (kill.scope) {
-    case 'workspace':
-      return true;
-    case 'server':
-      return server === kill.target;
-    case 'token':
-      return actor.kind === 'token' && actor.id === kill.target;
-    case 'user':
-      return owner === kill.target || (actor.kind === 'user' && actor.id === kill.target);
-  }
+  if (scope === 'server') return server === target;
+  if (scope === 'token') return actor.kind === 'token' && actor.id === target;
+  if (scope === 'user') return owner === target || (actor.kind === 'user' && actor.id === target);
+  // The whole workspace; and a scope that this version does not know stops it too.
+  return true;
 }
 
 const SUBJECTS: Readonly<Record<KillRecord['scope'], (target: string) => string>> = {
