@@ -6,7 +6,7 @@ import type { Report } from './report.ts';
 import { readHost, readMethods, readPaths, readPort } from './request-scope.ts';
 
 const KEYS = ['host', 'port', 'protocol', 'methods', 'paths'] as const;
-const DEFAULT_PORTS = { https: 443, http: 80 } as const;
+export const defaultPorts = { https: 443, http: 80 } as const;
 
 export function readEgress(cursor: Cursor | undefined, report: Report): readonly EgressRule[] | undefined {
   if (cursor === undefined) return [];
@@ -23,7 +23,7 @@ function readRule(cursor: Cursor, report: Report): EgressRule | undefined {
   const protocolAt = fields.get('protocol');
   const protocol = protocolAt === undefined ? 'https' : readChoice(protocolAt, ['https', 'http'], report);
   const portAt = fields.get('port');
-  const port = portAt === undefined ? DEFAULT_PORTS[protocol ?? 'https'] : readPort(portAt, report);
+  const port = portAt === undefined ? defaultPorts[protocol ?? 'https'] : readPort(portAt, report);
   const methodsAt = fields.get('methods');
   const methods = readMethods(methodsAt, report);
   const pathsAt = fields.get('paths');

@@ -1,98 +1,90 @@
 /**
  * Host patterns of a manifest: a lower-case DNS name in A-label form, or `*.` and a suffix of at least two
- * labels. Pure; what a pattern matches at run time is decided in `wire`, this says which may be written.
+ * labels. Says which may be written, and why not; what a pattern matches at run time is `wire`'s to decide.
  */
 import { parse as parseDomain } from 'tldts';
+import { type HostnameError, matchHost, parseHostname } from '../wire/index.ts';
 import type { Complaint } from './report.ts';
-
-const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** RFC 1035 section 2.3.4. */
-const NAME_CHARS_MAX = 253;
-
-/** A last label of digits, or 0x and hex digits, makes the URL standard read the whole name as an IPv4 address. */
-const NUMERIC_LABEL = /^(?:[0-9]+|0x[0-9a-f]*)$/;
 
 /** Why a host pattern may not be written; undefined when it may. */
 export function hostPatternFault(pattern: string): Complaint | undefined {
   const wildcard = pattern.startsWith('*.');
   const host = wildcard ? pattern.slice(2) : pattern;
-  const shapeFault = hostShapeFault(pattern, host);
-  if (shapeFault !== undefined) return shapeFault;
-  if (!wildcard) return undefined;
-  return host.includes('.') ? publicSuffixFault(host) : tooBroad(pattern);
-}
-
-function hostShapeFault(pattern: string, host: string): Complaint | undefined {
-  const shown = JSON.stringify(pattern);
-  const fault = (code: string, message: string, expected: string): Complaint => ({ code, message, expected });
   if (host.includes('*')) {
-    return fault(
+    return complain(
       'manifest_host_wildcard',
-      `${shown} has a wildcard in a place where none may be`,
-      'one leading "*." or none, e.g. "*.example.com"',
+      `${shown(pattern)} has a wildcard in a place where none may be`,
+      WILDCARD,
     );
   }
-  if (looksLikeAddress(host)) {
-    return fault('manifest_host_address', `${shown} is an address`, 'a DNS name');
+  const fault = nameFault(pattern, host);
+  if (fault !== undefined || !wildcard) return fault;
+  if (!host.includes('.')) {
+    return complain('manifest_host_wildcard', `${shown(pattern)} covers a whole top-level domain`, WILDCARD);
   }
-  if (/[:/@?#]/.test(host)) {
-    return fault(
-      'manifest_host_not_a_name',
-      `${shown} is more than a host name`,
-      'the host name alone; port, paths and methods have keys of their own',
-    );
-  }
-  if (/[A-Z]/.test(host)) {
-    return fault(
-      'manifest_host_not_canonical',
-      `${shown} has upper-case letters`,
-      JSON.stringify(pattern.toLowerCase()),
-    );
-  }
-  if (/[^\x20-\x7e]/.test(host)) {
-    return fault(
-      'manifest_host_not_canonical',
-      `${shown} has letters beyond ASCII`,
-      'the A-label form, e.g. "xn--bcher-kva.example"',
-    );
-  }
-  if (host.endsWith('.') && host.length > 1) {
-    return fault(
-      'manifest_host_not_canonical',
-      `${shown} ends with a dot`,
-      JSON.stringify(pattern.slice(0, -1)),
-    );
-  }
-  const labels = host.split('.');
-  const bad = labels.find((label) => !LABEL.test(label));
-  if (bad !== undefined || host.length > NAME_CHARS_MAX) {
-    const reason =
-      bad === undefined
-        ? `is longer than ${NAME_CHARS_MAX} characters`
-        : `has the label ${JSON.stringify(bad)}`;
-    return fault(
-      'manifest_host_invalid',
-      `${shown} ${reason}`,
-      'labels of a-z, 0-9 and inner hyphens, at most 63 characters each, joined by dots',
-    );
-  }
-  if (NUMERIC_LABEL.test(labels.at(-1) ?? '')) {
-    return fault('manifest_host_address', `${shown} is read as an address by many programs`, 'a DNS name');
-  }
-  return undefined;
+  return publicSuffixFault(host);
 }
 
-/** IPv4 in four numbers, or IPv6 with or without brackets. */
-const looksLikeAddress = (host: string): boolean =>
-  /^[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?$/.test(host) ||
-  /^\[[0-9a-f:.]*\](?::[0-9]+)?$/i.test(host) ||
-  (/^[0-9a-f:.]+$/i.test(host) && host.split(':').length > 2);
+const WILDCARD = 'one leading "*." over at least two labels, e.g. "*.example.com", or none';
+const LABELS = 'labels of a-z, 0-9 and inner hyphens, at most 63 characters each, joined by dots';
 
-const tooBroad = (pattern: string): Complaint => ({
-  code: 'manifest_host_wildcard',
-  message: `${JSON.stringify(pattern)} covers a whole top-level domain`,
-  expected: 'a suffix of at least two labels, e.g. "*.example.com"',
-});
+const EXPLAINED: Readonly<Record<HostnameError, { code: string; message: string; expected: string }>> = {
+  hostname_empty: { code: 'manifest_host_invalid', message: 'is empty', expected: LABELS },
+  hostname_too_long: {
+    code: 'manifest_host_invalid',
+    message: 'is too long',
+    expected: 'at most 253 characters',
+  },
+  hostname_character: {
+    code: 'manifest_host_invalid',
+    message: 'has a character that no host name has',
+    expected: LABELS,
+  },
+  hostname_label_empty: { code: 'manifest_host_invalid', message: 'has an empty label', expected: LABELS },
+  hostname_label_too_long: {
+    code: 'manifest_host_invalid',
+    message: 'has a label that is too long',
+    expected: LABELS,
+  },
+  hostname_label_hyphen: {
+    code: 'manifest_host_invalid',
+    message: 'has a label with a hyphen at its end',
+    expected: LABELS,
+  },
+  hostname_idna: {
+    code: 'manifest_host_invalid',
+    message: 'is not a valid internationalised name',
+    expected: LABELS,
+  },
+  hostname_ip_literal: { code: 'manifest_host_address', message: 'is an address', expected: 'a DNS name' },
+  hostname_numeric: {
+    code: 'manifest_host_address',
+    message: 'is read as an address',
+    expected: 'a DNS name',
+  },
+};
+
+function nameFault(pattern: string, host: string): Complaint | undefined {
+  if (/^\d+(?:\.\d+){3}:\d+$|^\[.*\]/.test(host)) {
+    return complain('manifest_host_address', `${shown(pattern)} is an address`, 'a DNS name');
+  }
+  const parsed = parseHostname(host);
+  if (!parsed.ok) {
+    if (parsed.error === 'hostname_character' && /[:/@?#]/.test(host)) {
+      const expected = 'the host name alone; port and paths have keys of their own';
+      return complain('manifest_host_not_a_name', `${shown(pattern)} is more than a host name`, expected);
+    }
+    const { code, message, expected } = EXPLAINED[parsed.error];
+    return complain(code, `${shown(pattern)} ${message}`, expected);
+  }
+  if (parsed.value === host) return undefined;
+  const canonical = pattern.startsWith('*.') ? `*.${parsed.value}` : parsed.value;
+  return complain(
+    'manifest_host_not_canonical',
+    `${shown(pattern)} is not in its canonical form`,
+    shown(canonical),
+  );
+}
 
 /**
  * A wildcard over a public suffix (the list's private section included) reaches names that anybody may
@@ -101,23 +93,30 @@ const tooBroad = (pattern: string): Complaint => ({
  * @param suffix what stands after `*.`
  */
 export function publicSuffixFault(suffix: string): Complaint | undefined {
-  if (parseDomain(suffix, { allowPrivateDomains: true, validateHostname: false }).publicSuffix !== suffix)
-    return undefined;
-  return {
-    code: 'manifest_host_public_suffix',
-    message: `anybody can register a name under ${JSON.stringify(suffix)}, so "*.${suffix}" would reach strangers`,
-    expected: `the exact hosts, or a wildcard over one owner's name, e.g. "*.owner.${suffix}"`,
-  };
+  const { publicSuffix } = parseDomain(suffix, { allowPrivateDomains: true, validateHostname: false });
+  if (publicSuffix !== suffix) return undefined;
+  return complain(
+    'manifest_host_public_suffix',
+    `anybody can register a name under ${shown(suffix)}, so "*.${suffix}" would reach strangers`,
+    `the exact hosts, or a wildcard over one owner's name, e.g. "*.owner.${suffix}"`,
+  );
 }
 
-/** Whether every host that `inner` matches is matched by `outer` too. */
+/** Whether every host that `inner` matches is matched by `outer` too. Both must be free of faults. */
 export function covers(outer: string, inner: string): boolean {
   if (outer === inner) return true;
-  if (!outer.startsWith('*.')) return false;
-  const suffix = outer.slice(1);
-  return inner.startsWith('*.') ? inner.slice(1).endsWith(suffix) : inner.endsWith(suffix);
+  return inner.startsWith('*.')
+    ? outer.startsWith('*.') && matchHost(outer, inner.slice(2))
+    : matchHost(outer, inner);
 }
 
 /** Names that lead into the machine or its neighbourhood rather than to a service on the internet. */
 export const isInternalName = (host: string): boolean =>
   !host.includes('.') || /(?:^|\.)(?:localhost|local|localdomain|internal|home\.arpa)$/.test(host);
+
+const shown = (text: string): string => JSON.stringify(text);
+const complain = (code: string, message: string, expected: string): Complaint => ({
+  code,
+  message,
+  expected,
+});

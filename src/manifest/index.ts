@@ -1,10 +1,23 @@
 /**
- * Manifests: what a server may do, read from hostile text, checked, hashed and written back.
- * Imports nothing that acts; it opens no socket and starts no process.
+ * Manifests: what a server may do, read from hostile text, checked, hashed and written back. Trusts no byte of
+ * a file; opens no socket and starts no process.
  */
+export { type Catalog, type CatalogEntry, loadCatalog } from './catalog.ts';
 export { manifestHash } from './content-hash.ts';
+export { checked, withInject } from './edit-manifest.ts';
+export { companionOf, type LintResult, lintFiles, type ReadBytes } from './lint.ts';
 export { formatPackageSpec, type PackageSpec, parsePackageSpec } from './package-spec.ts';
-export { type ParsedManifest, parseManifest } from './parse-manifest.ts';
+export {
+  type ParsedManifest,
+  type ParsedToolSpec,
+  parseManifest,
+  parseToolSpec,
+  toManifest,
+} from './parse-manifest.ts';
 export { makePlaceholder, placeholderEntropyBits } from './placeholder.ts';
-export type { ManifestError } from './report.ts';
+export { renderFinding } from './render-findings.ts';
+export type { Complaint, ManifestError } from './report.ts';
 export type * from './types.ts';
+export type { Companion } from './v1/convert.ts';
+export type { ManifestV1, SpecParam, SpecTool, ToolSpec } from './v1/types.ts';
+export { writeManifest } from './write-manifest.ts';

@@ -117,7 +117,7 @@ export function headerFormatFault(format: string): Complaint | undefined {
 function readQueryRule(place: Cursor, report: Report): InjectRule | undefined {
   const query = readText(place, 'the name of a query parameter', report);
   if (query === undefined) return undefined;
-  if (query !== '' && query.length <= 128 && !/[\u0000-\u0020\u007f]/.test(query)) return { query };
+  if (query !== '' && query.length <= 128 && !/[\s\p{Cc}]/u.test(query)) return { query };
   return refuse(
     place,
     {

@@ -1,4 +1,5 @@
 /** The parts that egress rules and credentials share: hosts, ports, methods and paths. */
+import { normalizeTarget } from '../wire/index.ts';
 import type { HttpMethod } from './types.ts';
 import { type Cursor, readChoice, readEach, readInteger, readList, readText, refuse } from './fields.ts';
 import { hostPatternFault } from './host-pattern.ts';
@@ -103,14 +104,10 @@ function pathFault(path: string): Complaint | undefined {
   if (path.length > PATH_CHARS_MAX) return complain('is too long', `at most ${PATH_CHARS_MAX} characters`);
   if (path.includes('*')) return complain('has a wildcard', 'a prefix; everything below it is included');
   if (/[?#]/.test(path)) return complain('has a query or a fragment', 'the path alone');
-  if (!/^[A-Za-z0-9/._~!$&'()+,;=:@%-]*$/.test(path))
-    return complain('has characters that a path cannot hold', 'ASCII; others percent-encoded in upper case');
-  if (/%(?![0-9A-F]{2})|%2F|%5C|%2E|%25/.test(path))
-    return complain(
-      'has an escape that is not canonical',
-      'no escaped slash, backslash, dot or percent; upper-case hex',
-    );
-  if (/\/\.{0,2}\/|\/\.{1,2}$/.test(path))
-    return complain('has an empty or a dot segment', 'the normalised path');
-  return undefined;
+  const target = normalizeTarget(path);
+  if (!target.ok)
+    return complain(`is refused in requests (${target.error})`, 'a path that a request may have');
+  return target.value.path === path
+    ? undefined
+    : complain('is not normalised', JSON.stringify(target.value.path));
 }

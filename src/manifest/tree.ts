@@ -92,7 +92,7 @@ function deeperThan(root: CST.Token, depthMax: number): boolean {
       if (token.value !== undefined) open.push({ token: token.value, depth });
     } else if (CST.isCollection(token)) {
       for (const item of token.items) {
-        if (item.key != null) open.push({ token: item.key, depth: depth + 1 });
+        if (item.key !== undefined && item.key !== null) open.push({ token: item.key, depth: depth + 1 });
         if (item.value !== undefined) open.push({ token: item.value, depth: depth + 1 });
       }
     }
@@ -191,7 +191,14 @@ class Growth {
   #scalar(source: ParsedNode, at: Position, path: string): ScalarNode {
     if (!isScalar(source)) throw new Error('a parsed node is a map, a list, a scalar or an alias');
     const { value, type } = source;
-    const plain = type === 'PLAIN' && source.tag === undefined ? (source.source ?? '') : undefined;
+    if (typeof value === 'string' && !value.isWellFormed()) {
+      this.#report.error(at, path, {
+        code: 'manifest_syntax',
+        message: 'an escape stands for half a character',
+        expected: 'both halves of a surrogate pair',
+      });
+    }
+    const plain = type === 'PLAIN' ? (source.source ?? '') : undefined;
     if (
       typeof value === 'string' ||
       typeof value === 'number' ||
