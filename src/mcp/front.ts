@@ -1,8 +1,16 @@
-/** The front as the composition sees it. */
+/** The front as the composition sees it, and how its parts are put together. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { CellId, Clock, Log, Random } from '../kernel/index.ts';
+import { AppError, type CellId, type Clock, type Log, type Random } from '../kernel/index.ts';
+import { aggregateEndpoint } from './aggregate-endpoint.ts';
+import { type ClientChannel, ClientSession } from './client-session.ts';
+import { callOnce } from './direct-call.ts';
+import { Gate } from './gate.ts';
+import { HttpFront } from './http-front.ts';
 import type { Authenticate, CallAudit, CallRef, KillSwitch, Principal, Upstreams } from './ports.ts';
+import { singleEndpoint } from './single-endpoint.ts';
+import { serveStdio } from './stdio-session.ts';
+import { UpstreamDirectory } from './upstream-directory.ts';
 
 export interface FrontConfig {
   /** Host names that may stand in `Host` besides the loopback ones, without port: the listen address, a public name. */
@@ -80,4 +88,64 @@ export interface Front {
   close(): Promise<void>;
 }
 
-export type CreateFront = (deps: FrontDeps) => Front;
+export function createFront(deps: FrontDeps): Front {
+  const { upstreams, audit, kills, clock, random, log, config } = deps;
+  const directory = new UpstreamDirectory({ upstreams, clock, log, version: config.version });
+  const gate = new Gate({ upstreams, directory, audit, kills, clock, random, log });
+  const stdioClients = new Map<ClientSession, StdioSession>();
+
+  const start = (principal: Principal, endpoint: Endpoint, channel: ClientChannel): ClientSession =>
+    new ClientSession({
+      gate,
+      log,
+      version: config.version,
+      principal,
+      profile: endpoint.profile,
+      router: endpoint.server === undefined ? aggregateEndpoint() : singleEndpoint(endpoint.server),
+      channel,
+    });
+  const http = new HttpFront({ clock, random, log, config, authenticate: deps.authenticate, start });
+
+  /** Ends the clients that a kill switch or a revocation covers now; calls in flight are the gate's. */
+  const stopListening = kills.onKill(() => {
+    const stillAllowed = (principal: Principal, end: () => void): void => {
+      kills.check(principal, null).catch(end);
+    };
+    for (const session of http.sessions) stillAllowed(session.principal, () => http.sessions.end(session));
+    for (const client of http.statelessClients) stillAllowed(client.principal, () => client.close());
+    for (const [client, session] of stdioClients) stillAllowed(client.principal, () => void session.close());
+  });
+
+  return {
+    handleHttp: (req, res, local) => http.handle(req, res, local),
+    connectStdio(duplex, principal, endpoint) {
+      const { session, client } = serveStdio(duplex, (channel) => start(principal, endpoint, channel));
+      stdioClients.set(client, session);
+      void session.closed.then(() => stdioClients.delete(client));
+      return session;
+    },
+    inFlight: (cell) => gate.inFlight(cell),
+    activity(cell) {
+      const connection = directory.connectionOf(cell);
+      if (connection === null) return null;
+      const { attachments, lastUsedMs } = connection;
+      return { calls: gate.inFlight(cell).length, sessions: attachments.size, lastUsedMs };
+    },
+    callTool: (principal, profile, slug, tool, argumentsJson) =>
+      callOnce(gate, { principal, profile, slug, tool, argumentsJson }),
+    async listTools(principal, slug) {
+      const server = await gate.server(principal, principal.profile, slug);
+      const upstream = await gate.open({ principal, profile: principal.profile, server }, '{}');
+      return `[${(await upstream.tools.list()).map((tool) => tool.text).join(',')}]`;
+    },
+    async close() {
+      stopListening();
+      gate.close();
+      http.close();
+      await Promise.all([...stdioClients.values()].map((session) => session.close()));
+      await directory.close(
+        new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' }),
+      );
+    },
+  };
+}

@@ -1,0 +1,48 @@
+/** One tool call outside any session, for the command line: the same gate, and the server's own answer. */
+import { AppError } from '../kernel/index.ts';
+import { checkJson } from '../wire/index.ts';
+import type { Gate } from './gate.ts';
+import { ownRequest, resultOf } from './message.ts';
+import type { Principal } from './ports.ts';
+import { slice } from './raw-json.ts';
+import { RequestControl } from './request-control.ts';
+import { upstreamFailure } from './upstream-failure.ts';
+
+export interface DirectCall {
+  readonly principal: Principal;
+  readonly profile: string | null;
+  readonly slug: string;
+  readonly tool: string;
+  readonly argumentsJson: string;
+}
+
+/** @returns the `result` exactly as the server gave it */
+export async function callOnce(gate: Gate, call: DirectCall): Promise<string> {
+  const { principal, profile, slug, tool } = call;
+  const checked = checkJson(call.argumentsJson);
+  const argumentsText = checked.ok ? checked.value.trim() : '';
+  if (!argumentsText.startsWith('{')) {
+    throw new AppError('mcp_arguments_invalid', 'The arguments must be one JSON object.', {
+      kind: 'invalid',
+      hint: `For example: sallyport call ${slug} ${tool} '{"name":"value"}'`,
+      detail: { reason: checked.ok ? 'not_an_object' : checked.error },
+    });
+  }
+  if (principal.profile !== null && principal.profile !== profile) {
+    throw new AppError('mcp_profile_mismatch', 'This caller may use another profile only.', {
+      kind: 'denied',
+    });
+  }
+  const server = await gate.server(principal, profile, slug);
+  const target = { principal, profile, server };
+  const upstream = await gate.open(target, '{}');
+  const message = ownRequest('tools/call', `{"name":${JSON.stringify(tool)},"arguments":${argumentsText}}`);
+  const response = await gate.call(target, upstream, tool, {
+    message,
+    owner: null,
+    control: new RequestControl(),
+  });
+  const result = resultOf(response);
+  if (result === null) throw upstreamFailure(slug, response);
+  return slice(response.text, result);
+}

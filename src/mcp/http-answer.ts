@@ -1,0 +1,74 @@
+/** Plain HTTP answers of the front, and the one table from kinds of errors to statuses. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AppErrorKind, isAppError, limits, toWire } from '../kernel/index.ts';
+import { tooLarge } from './client-input.ts';
+
+const STATUS: Readonly<Record<AppErrorKind, number>> = {
+  invalid: 400,
+  unauthenticated: 401,
+  denied: 403,
+  not_found: 404,
+  conflict: 409,
+  limited: 429,
+  unavailable: 502,
+  failed: 500,
+};
+
+const SPECIAL_STATUS: Readonly<Record<string, number>> = {
+  mcp_message_too_large: 413,
+  mcp_media_type: 415,
+  mcp_not_acceptable: 406,
+  mcp_method_not_allowed: 405,
+};
+
+export const statusOf = (error: unknown): number =>
+  isAppError(error) ? (SPECIAL_STATUS[error.code] ?? STATUS[error.kind]) : 500;
+
+/** Answers with JSON text. Nothing happens where an answer has begun or the client is gone. */
+export function answerJson(
+  res: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  if (res.headersSent || res.destroyed) return;
+  const body = Buffer.from(text);
+  res.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  res.end(body);
+}
+
+/** Answers a refusal at the door: `{"error":{code,message,hint}}`, and the connection is not kept with a body unread. */
+export function answerFailure(res: ServerResponse, error: unknown): void {
+  const status = statusOf(error);
+  const wire = toWire(error);
+  const headers: Record<string, string> = { connection: 'close' };
+  if (status === 401) {
+    // Outside, every failed authentication looks the same; the code says so, whatever the reason was inside.
+    headers['www-authenticate'] = 'Bearer realm="sallyport", error="invalid_token"';
+    answerJson(res, status, JSON.stringify({ error: { ...wire, code: 'unauthenticated' } }), headers);
+    return;
+  }
+  if (status === 405) headers['allow'] = 'GET, POST, DELETE';
+  answerJson(res, status, JSON.stringify({ error: wire }), headers);
+}
+
+/** The whole body as bytes. @throws AppError `mcp_message_too_large` */
+export async function readBody(req: IncomingMessage): Promise<Buffer> {
+  const declared = Number(req.headers['content-length'] ?? 0);
+  if (declared > limits.mcpMessageBytesMax) throw tooLarge();
+  const pieces: Buffer[] = [];
+  let length = 0;
+  for await (const piece of req as AsyncIterable<Buffer>) {
+    length += piece.length;
+    if (length > limits.mcpMessageBytesMax) throw tooLarge();
+    pieces.push(piece);
+  }
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
+}

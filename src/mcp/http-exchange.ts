@@ -1,0 +1,117 @@
+/**
+ * One POST with requests in it and its response. It is answered as plain JSON when the answers come first and
+ * soon, and turns into an event stream as soon as anything else belongs on it.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError, limits } from '../kernel/index.ts';
+import { EventStream } from './event-stream.ts';
+import { answerJson } from './http-answer.ts';
+
+export interface ExchangeOptions {
+  readonly idTexts: readonly string[];
+  readonly batch: boolean;
+  /** Headers of the response; asked when it begins. */
+  headers(): Readonly<Record<string, string>>;
+  /** The status of a JSON response, from its text. */
+  status(text: string): number;
+  /** Whether the response may begin before the first answer is there. */
+  readonly streamEarly: boolean;
+  /** The response is finished, or the client is gone. */
+  closed(finished: boolean): void;
+}
+
+/** @throws AppError `mcp_not_acceptable` */
+export function acceptedKinds(req: IncomingMessage): { readonly json: boolean; readonly stream: boolean } {
+  const accept = req.headers.accept ?? '*/*';
+  const any = accept.includes('*/*');
+  const json = any || accept.includes('application/json') || accept.includes('application/*');
+  const stream = any || accept.includes('text/event-stream') || accept.includes('text/*');
+  if (json || stream) return { json, stream };
+  throw new AppError('mcp_not_acceptable', 'Accept must allow application/json and text/event-stream.', {
+    kind: 'invalid',
+  });
+}
+
+export class HttpExchange {
+  readonly #res: ServerResponse;
+  readonly #accepts: { readonly json: boolean; readonly stream: boolean };
+  readonly #options: ExchangeOptions;
+  readonly #open: Set<string>;
+  readonly #answers: string[] = [];
+  #stream: EventStream | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
+    this.#res = res;
+    this.#accepts = acceptedKinds(req);
+    this.#options = options;
+    this.#open = new Set(options.idTexts);
+    if (options.streamEarly && this.#accepts.stream) {
+      this.#timer = setTimeout(() => this.#begin(), limits.mcpStreamAfterMs);
+    }
+    res.once('close', () => {
+      this.#stopTimer();
+      options.closed(res.writableFinished);
+    });
+  }
+
+  /** Whether anything but answers could be delivered on it. */
+  get canStream(): boolean {
+    return this.#accepts.stream && !this.#res.destroyed;
+  }
+
+  send(text: string): void {
+    if (this.canStream) this.#begin().send(text);
+  }
+
+  answer(idText: string, text: string | null): void {
+    if (!this.#open.delete(idText)) return;
+    if (text !== null) {
+      if (this.#stream === null && this.#accepts.json) this.#answers.push(text);
+      else this.#begin().send(text);
+    }
+    if (this.#open.size === 0) this.#finish();
+  }
+
+  /** Ends the response without the answers that are missing. */
+  end(): void {
+    if (this.#open.size === 0) return;
+    this.#open.clear();
+    this.#finish();
+  }
+
+  #begin(): EventStream {
+    this.#stopTimer();
+    if (this.#stream === null) {
+      this.#stream = new EventStream(this.#res, this.#options.headers());
+      for (const answer of this.#answers.splice(0)) this.#stream.send(answer);
+    }
+    return this.#stream;
+  }
+
+  #finish(): void {
+    this.#stopTimer();
+    if (this.#stream !== null) {
+      this.#stream.end();
+      return;
+    }
+    const [first] = this.#answers;
+    if (first === undefined) {
+      if (!this.#res.headersSent) this.#res.writeHead(202, this.#options.headers());
+      this.#res.end();
+      return;
+    }
+    const { batch, headers, status } = this.#options;
+    answerJson(
+      this.#res,
+      batch ? 200 : status(first),
+      batch ? `[${this.#answers.join(',')}]` : first,
+      headers(),
+    );
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

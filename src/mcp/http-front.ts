@@ -1,0 +1,191 @@
+/**
+ * Streamable HTTP at `/mcp/<profile>` and `/mcp/<profile>/<server>`, every protocol revision at the same address.
+ * Bodies and answers stay text, which is why the transport is the front's own: see docs/adr/0003-mcp-front.md.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { AppError, isAppError, type Log } from '../kernel/index.ts';
+import { type ClientInput, faultText, readClientInput } from './client-input.ts';
+import type { ClientChannel, ClientSession } from './client-session.ts';
+import type { Endpoint, FrontConfig } from './front.ts';
+import { answerFailure, answerJson, readBody } from './http-answer.ts';
+import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-door.ts';
+import { acceptedKinds, HttpExchange } from './http-exchange.ts';
+import { type HttpSession, HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
+import { classify, statelessStatus } from './http-stateless.ts';
+import type { Authenticate, Principal } from './ports.ts';
+import { SESSION_VERSIONS } from './protocol.ts';
+import { find } from './raw-json.ts';
+
+export interface HttpFrontDeps extends HttpSessionsDeps {
+  readonly authenticate: Authenticate;
+  readonly config: FrontConfig;
+  readonly log: Log;
+}
+
+interface Visit {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+}
+
+const JSON_TYPE = /^application\/json(?:[\t ]*;|[\t ]*$)/i;
+
+export class HttpFront {
+  readonly #deps: HttpFrontDeps;
+  readonly sessions: HttpSessions;
+  readonly #stateless = new Set<ClientSession>();
+
+  constructor(deps: HttpFrontDeps) {
+    this.#deps = deps;
+    this.sessions = new HttpSessions(deps);
+  }
+
+  async handle(req: IncomingMessage, res: ServerResponse, local?: Principal): Promise<void> {
+    res.on('error', () => {});
+    try {
+      const endpoint = endpointOf(req.url ?? '');
+      if (local === undefined) checkOrigin(req, this.#deps.config);
+      const principal = local ?? (await authenticated(req, this.#deps.authenticate));
+      checkProfile(principal, endpoint);
+      await this.#serve({ req, res, principal, endpoint });
+    } catch (error) {
+      if (!isAppError(error)) this.#deps.log.error('mcp.http.failed', { error: String(error) });
+      answerFailure(res, error);
+    }
+  }
+
+  /** Clients of one request only, for checks of the kill switch. */
+  get statelessClients(): ReadonlySet<ClientSession> {
+    return this.#stateless;
+  }
+
+  close(): void {
+    this.sessions.close();
+    for (const client of this.#stateless) client.close();
+  }
+
+  async #serve(visit: Visit): Promise<void> {
+    const { req, res, principal, endpoint } = visit;
+    switch (req.method) {
+      case 'POST':
+        await this.#post(visit);
+        return;
+      case 'GET': {
+        if (!acceptedKinds(req).stream) {
+          throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', {
+            kind: 'invalid',
+          });
+        }
+        this.#session(visit).openStream(res);
+        return;
+      }
+      case 'DELETE':
+        this.sessions.end(this.sessions.find(req, principal, endpoint));
+        res.writeHead(200).end();
+        return;
+      default:
+        throw new AppError('mcp_method_not_allowed', 'Use POST, GET or DELETE.', { kind: 'invalid' });
+    }
+  }
+
+  async #post(visit: Visit): Promise<void> {
+    const { req, res } = visit;
+    if (!JSON_TYPE.test(req.headers['content-type'] ?? '') || req.headers['content-encoding'] !== undefined) {
+      throw new AppError('mcp_media_type', 'The body must be application/json without a content encoding.', {
+        kind: 'invalid',
+      });
+    }
+    acceptedKinds(req);
+    const input = readClientInput(await readBody(req));
+    if (!input.ok) {
+      answerJson(res, 400, faultText(input.error));
+      return;
+    }
+    const classified = await classify(req, input.value.messages);
+    if (classified.kind === 'refused') answerJson(res, classified.status, classified.text);
+    else if (classified.kind === 'stateless') this.#postStateless(visit, input.value);
+    else this.#postToSession(visit, input.value);
+  }
+
+  /** The session of a request that is not `initialize`. @throws AppError */
+  #session({ req, principal, endpoint }: Visit): HttpSession {
+    const session = this.sessions.find(req, principal, endpoint);
+    const version = req.headers['mcp-protocol-version'];
+    if (version !== undefined && (typeof version !== 'string' || !SESSION_VERSIONS.includes(version))) {
+      throw new AppError(
+        'mcp_version_unsupported',
+        'The MCP-Protocol-Version header names an unsupported version.',
+        {
+          kind: 'invalid',
+          hint: `Supported: ${SESSION_VERSIONS.join(', ')}.`,
+        },
+      );
+    }
+    return session;
+  }
+
+  #postToSession(visit: Visit, { messages, batch }: ClientInput): void {
+    const { req, res, principal, endpoint } = visit;
+    const begins = messages.some((message) => message.kind === 'request' && message.method === 'initialize');
+    if (begins && messages.length > 1) {
+      throw new AppError('mcp_initialize_alone', 'initialize must be sent alone.', { kind: 'invalid' });
+    }
+    const idTexts = messages.filter((message) => message.kind === 'request').map((message) => message.idText);
+    const session = begins ? this.sessions.create(principal, endpoint) : this.#session(visit);
+    if (session.awaits(idTexts)) {
+      throw new AppError('mcp_id_in_use', 'A request with this id is in flight already.', {
+        kind: 'invalid',
+      });
+    }
+    if (idTexts.length === 0) {
+      for (const message of messages) session.client.receive(message);
+      res.writeHead(202).end();
+      return;
+    }
+    const exchange = new HttpExchange(req, res, {
+      idTexts,
+      batch,
+      streamEarly: !begins,
+      headers: (): Record<string, string> => (session.ended ? {} : { 'mcp-session-id': session.id }),
+      status: (text) => {
+        // A handshake that failed leaves no session behind.
+        if (begins && find(text, 0, ['error']) !== null) this.sessions.end(session);
+        return 200;
+      },
+      closed: () => session.forget(idTexts, exchange),
+    });
+    session.expect(idTexts, exchange);
+    for (const message of messages) session.client.receive(message);
+  }
+
+  #postStateless(visit: Visit, { messages }: ClientInput): void {
+    const { req, res, principal, endpoint } = visit;
+    const [message] = messages;
+    if (message?.kind !== 'request') {
+      // Core notifications of clients do not travel over HTTP in this revision; what comes is accepted and dropped.
+      res.writeHead(202).end();
+      return;
+    }
+    const channel: ClientChannel = {
+      answer: (idText, text) => exchange.answer(idText, text),
+      send: (text) => exchange.send(text),
+      reachable: () => false,
+    };
+    const client = this.#deps.start(principal, endpoint, channel);
+    const exchange = new HttpExchange(req, res, {
+      idTexts: [message.idText],
+      batch: false,
+      streamEarly: true,
+      headers: () => ({}),
+      status: statelessStatus,
+      // Closing the response is how a client of this revision cancels.
+      closed: () => {
+        this.#stateless.delete(client);
+        client.close();
+      },
+    });
+    this.#stateless.add(client);
+    client.receive(message);
+  }
+}
