@@ -245,3 +245,20 @@ export const decodedFreeBytes = 64 * MIB;
 export const decodedRatioMax = 512;
 /** How often a kill switch that another process set is looked for, in milliseconds. One that this process set cuts at once. */
 export const killWatchIntervalMs = 500;
+
+/** Verified tokens that are remembered, so that their slow hash is computed once. */
+export const tokensVerifiedMax = 10_000;
+/** Slow hashes computed at once: each takes 19 MiB and one thread of the pool. */
+export const tokenHashesAtOnceMax = 2;
+/** Tokens that wait for their slow hash; more are turned away. */
+export const tokenHashesWaitingMax = 256;
+/** Bad tokens that one address may present in a row. */
+export const tokenFailuresMax = 20;
+/** How long it takes until an address may present one more, in milliseconds. */
+export const tokenFailureRefillMs = 3_000;
+/** Addresses whose failures are counted; the one longest quiet is forgotten first. */
+export const tokenFailureAddressesMax = 10_000;
+/** How exactly the last use of a token is recorded, in milliseconds. */
+export const tokenLastUsedStepMs = 60_000;
+/** Longest name of an agent, in characters. */
+export const agentNameCharsMax = 100;
