@@ -4,6 +4,7 @@
  * escapes; base64 at three alignments in both alphabets; hex in any case; UTF-16 in both byte orders.
  */
 import { limits } from '../../kernel/index.ts';
+import { type Edges, edgesOf } from './edges.ts';
 import { RAW, type Spelling, spellBase64, spellByte, spellCharacter, spellHexDigit } from './spelling.ts';
 import { buildTrie, type TrieNode } from './trie.ts';
 
@@ -13,6 +14,7 @@ export interface Unit {
   readonly trie: TrieNode;
   /** The byte that is this unit's only spelling that starts with it and is that byte alone; -1 for none. */
   readonly plain: number;
+  readonly edges: Edges;
   /** Length of the shortest and the longest spelling, in bytes. */
   readonly bytesMin: number;
   readonly bytesMax: number;
@@ -49,7 +51,13 @@ function makeUnit(spellings: readonly Spelling[]): Unit {
     const child = trie.next[index];
     return child !== undefined && child.accept === RAW && child.bytes.length === 0;
   });
-  return { trie, plain: plain[0] ?? -1, bytesMin: Math.min(...lengths), bytesMax: Math.max(...lengths) };
+  return {
+    trie,
+    plain: plain[0] ?? -1,
+    edges: edgesOf(spellings),
+    bytesMin: Math.min(...lengths),
+    bytesMax: Math.max(...lengths),
+  };
 }
 
 /** All patterns for one value. A base64 alignment that leaves too few certain characters has none. */

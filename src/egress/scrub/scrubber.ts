@@ -7,7 +7,7 @@ import { MATCH_INCOMPLETE, matchAt } from './match.ts';
 import { type Encoding, encodeMask, encodingOf } from './mask.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
-import { hashOf, type SkipTable } from './skip-table.ts';
+import { GRAM_BYTES, hashOf, type SkipTable } from './skip-table.ts';
 
 export interface ScrubHit {
   /** The credential's name. */
@@ -23,7 +23,6 @@ export interface Scrubber {
 }
 
 const EMPTY = Buffer.alloc(0);
-const GRAM_BYTES = 3;
 
 export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): Scrubber {
   const { table } = set;
@@ -116,14 +115,16 @@ class StreamScrubber implements Scrubber {
 
 /** The first place from `start` on where a match may begin, as far as whole windows can tell. */
 function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
-  const { shift, window, hashShift } = table;
+  const { known, window, hashShift } = table;
+  const stride = window - GRAM_BYTES + 1;
   const last = data.length - GRAM_BYTES;
   let at = start + window - GRAM_BYTES;
+  // The step does not depend on what the table says, so that the processor can go on to the next window before
+  // it has the entry for this one.
   while (at <= last) {
     const gram = (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8) | ((data[at + 2] ?? 0) << 16);
-    const skip = shift[Math.imul(gram, 0x9e3779b1) >>> hashShift] ?? 0;
-    if (skip === 0) break;
-    at += skip;
+    if (known[Math.imul(gram, 0x9e3779b1) >>> hashShift] !== 0) break;
+    at += stride;
   }
   return at - (window - GRAM_BYTES);
 }
@@ -132,7 +133,7 @@ function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pat
   const [a, b, c] = [data[start], data[start + 1], data[start + 2]];
   if (a === undefined) return [];
   if (b === undefined || c === undefined) return table.first[a] ?? [];
-  return table.groups[table.head[hashOf(a, b, c, table.hashShift)] ?? 0] ?? [];
+  return table.groups[table.head[hashOf(a | (b << 8) | (c << 16), table.hashShift)] ?? 0] ?? [];
 }
 
 /**

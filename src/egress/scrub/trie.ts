@@ -7,19 +7,16 @@ export interface TrieNode {
   readonly next: readonly TrieNode[];
   /** Kind of the spelling that ends here, -1 when none does. */
   readonly accept: number;
-  /** Bytes from the root. */
-  readonly depth: number;
 }
 
 interface Growing {
   bytes: number[];
   next: Growing[];
   accept: number;
-  depth: number;
 }
 
 export function buildTrie(spellings: readonly Spelling[]): TrieNode {
-  const root: Growing = { bytes: [], next: [], accept: -1, depth: 0 };
+  const root: Growing = { bytes: [], next: [], accept: -1 };
   for (const { bytes, kind } of spellings) {
     let node = root;
     for (let at = 0; at < bytes.length; at += 1) node = grow(node, bytes.charCodeAt(at));
@@ -31,7 +28,7 @@ export function buildTrie(spellings: readonly Spelling[]): TrieNode {
 function grow(node: Growing, byte: number): Growing {
   const found = node.next[node.bytes.indexOf(byte)];
   if (found !== undefined) return found;
-  const child: Growing = { bytes: [], next: [], accept: -1, depth: node.depth + 1 };
+  const child: Growing = { bytes: [], next: [], accept: -1 };
   node.bytes.push(byte);
   node.next.push(child);
   return child;
@@ -44,10 +41,4 @@ export function step(node: TrieNode, byte: number | undefined): TrieNode | null 
     if (bytes[index] === byte) return next[index] ?? null;
   }
   return null;
-}
-
-/** Every node below and including the root, each once. */
-export function* nodesOf(root: TrieNode): Generator<TrieNode> {
-  yield root;
-  for (const child of root.next) yield* nodesOf(child);
 }
