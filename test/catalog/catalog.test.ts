@@ -9,29 +9,14 @@ import { catalogServers } from './servers.ts';
 
 const CATALOG = fileURLToPath(new URL('../../catalog/', import.meta.url));
 const files = readdirSync(CATALOG).toSorted();
+const ASKED_FOR =
+  'airtable brave-search exa figma firecrawl github gitlab hubspot linear notion perplexity resend sentry slack stripe supabase tavily';
 
 describe('the catalog', () => {
   it('has a row in the table for every entry, and has the servers that people ask for first', () => {
     const rows = catalogServers.filter((server) => server.manifest === undefined);
     expect(rows.map((server) => `${server.name}.yaml`).toSorted()).toEqual(files);
-    expect(files).toEqual(
-      expect.arrayContaining(
-        [
-          ...[
-            'airtable',
-            'brave-search',
-            'exa',
-            'figma',
-            'firecrawl',
-            'github',
-            'gitlab',
-            'hubspot',
-            'linear',
-          ],
-          ...['notion', 'perplexity', 'resend', 'sentry', 'slack', 'stripe', 'supabase', 'tavily'],
-        ].map((name) => `${name}.yaml`),
-      ),
-    );
+    expect(files).toEqual(expect.arrayContaining(ASKED_FOR.split(' ').map((name) => `${name}.yaml`)));
   });
 
   it.each(files)('%s has no error and no warning, and says what it is', (file) => {

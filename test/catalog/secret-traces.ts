@@ -12,7 +12,11 @@ export interface Needle {
   readonly bytes: Buffer;
 }
 
-/** What to look for: the secret and each of its pieces, in each encoding. `spare` is text that may be seen (a prefix). */
+/**
+ * What to look for: the secret and each of its pieces, in each encoding.
+ *
+ * @param spare text that it begins with and that anybody may see: no pieces of that. The secret itself: no pieces at all
+ */
 export function needlesOf(secret: string, spare = ''): Needle[] {
   const whole = Buffer.from(secret, 'utf8');
   const needles = encodingsOf(whole);

@@ -1,0 +1,97 @@
+/** A gateway as users run it: `sallyport serve` in a process of its own, and `sallyport …` beside it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { StandIn } from './stand-in.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../src/main/bin.ts', import.meta.url));
+const LISTENING = /"url":"(http:\/\/[^"]+)"/;
+
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface GatewayProcess {
+  readonly home: string;
+  readonly url: string;
+  readonly pid: number;
+  /** Runs one command in the same home. `input` goes to its standard input. */
+  command(args: readonly string[], input?: string): Promise<CommandResult>;
+  /** All that the gateway wrote to its standard streams. */
+  output(): string;
+  /** Ends it, and removes its home. */
+  stop(): Promise<void>;
+}
+
+/** @param dialled stand-ins by the names that they play, `host:port` */
+export async function startGateway(dialled: ReadonlyMap<string, StandIn>): Promise<GatewayProcess> {
+  const home = mkdtempSync(join(tmpdir(), 'sallyport-catalog-'));
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], SALLYPORT_HOME: home };
+  const run = (args: readonly string[]): ChildProcess =>
+    spawn(process.execPath, [PROGRAM, ...args], { env, stdio: 'pipe' });
+  const command = (args: readonly string[], input = ''): Promise<CommandResult> => finished(run(args), input);
+
+  const made = await command(['init']);
+  if (made.code !== 0) throw new Error(`init failed: ${made.stderr}${made.stdout}`);
+  writeConfiguration(home, dialled);
+  const gateway = run(['serve']);
+  let output = '';
+  const listening = new Promise<string>((resolve, reject) => {
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString('utf8');
+      const [, url] = LISTENING.exec(output) ?? [];
+      if (url !== undefined) resolve(url);
+    };
+    gateway.stdout?.on('data', collect);
+    gateway.stderr?.on('data', collect);
+    gateway.once('exit', (code) => reject(new Error(`the gateway ended with ${code}: ${output}`)));
+  });
+  const url = await listening;
+  return {
+    home,
+    url,
+    pid: gateway.pid ?? 0,
+    command,
+    output: () => output,
+    async stop() {
+      if (gateway.exitCode === null && gateway.signalCode === null) {
+        gateway.kill('SIGTERM');
+        await once(gateway, 'exit');
+      }
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+function writeConfiguration(home: string, dialled: ReadonlyMap<string, StandIn>): void {
+  const folder = join(home, 'stand-ins');
+  mkdirSync(folder);
+  const authorities = [...new Set(dialled.values())].map((standIn, index) => {
+    const file = join(folder, `${index}.pem`);
+    writeFileSync(file, standIn.caPem);
+    return file;
+  });
+  const settings = {
+    listen: '127.0.0.1:0',
+    egress: {
+      resolve: Object.fromEntries([...dialled].map(([name, standIn]) => [name, standIn.authority])),
+      extraCa: authorities,
+      allowNetworks: ['127.0.0.0/8'],
+    },
+  };
+  writeFileSync(join(home, 'sallyport.yaml'), JSON.stringify(settings), { mode: 0o600 });
+}
+
+async function finished(child: ChildProcess, input: string): Promise<CommandResult> {
+  const parts: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
+  child.stdout?.on('data', (chunk: Buffer) => (parts.stdout += chunk.toString('utf8')));
+  child.stderr?.on('data', (chunk: Buffer) => (parts.stderr += chunk.toString('utf8')));
+  child.stdin?.end(input);
+  const [code]: (number | null)[] = await once(child, 'close');
+  return { code: code ?? null, ...parts };
+}
