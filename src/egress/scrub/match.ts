@@ -5,20 +5,17 @@
 import { type Pattern, type Unit } from './pattern.ts';
 import { step } from './trie.ts';
 
-/** The bytes contradict the pattern. */
-export const NO_MATCH = -1;
-/** The bytes end before the pattern does, and agree so far. */
-export const MATCH_INCOMPLETE = -2;
-
 export interface Match {
-  /** Just past the match, `NO_MATCH` or `MATCH_INCOMPLETE`. */
+  /** Just past the longest match, -1 for none. */
   readonly end: number;
   /** Which escapes were used: bits of `spelling.ts`. */
   readonly kinds: number;
+  /** The bytes end where a match, or a longer one, could still go on. */
+  readonly open: boolean;
 }
 
-const NONE: Match = { end: NO_MATCH, kinds: 0 };
-const INCOMPLETE: Match = { end: MATCH_INCOMPLETE, kinds: 0 };
+const NONE: Match = { end: -1, kinds: 0, open: false };
+const OPEN: Match = { end: -1, kinds: 0, open: true };
 
 /** @param length how many bytes of `buffer` count */
 export function matchAt(pattern: Pattern, buffer: Uint8Array, start: number, length: number): Match {
@@ -29,16 +26,15 @@ export function matchAt(pattern: Pattern, buffer: Uint8Array, start: number, len
     index += 1;
     at += 1;
   }
-  if (index === units.length) return { end: at, kinds: 0 };
-  if (at === length) return INCOMPLETE;
-  return followAll(units.slice(index), buffer, at, length);
+  if (index === units.length) return { end: at, kinds: 0, open: false };
+  return at === length ? OPEN : followAll(units.slice(index), buffer, at, length);
 }
 
 /** The set of positions that the units read so far may end at, each with the escapes used on the way. */
 class Front {
   positions: number[] = [];
   kinds: number[] = [];
-  incomplete = false;
+  open = false;
 
   add(position: number, kinds: number): void {
     const index = this.positions.indexOf(position);
@@ -54,18 +50,18 @@ class Front {
 function followAll(units: readonly Unit[], buffer: Uint8Array, start: number, length: number): Match {
   let front = new Front();
   front.add(start, 0);
-  let incomplete = false;
+  let open = false;
   for (const unit of units) {
     const next = new Front();
     for (const [index, position] of front.positions.entries()) {
       follow(unit, buffer, position, length, front.kinds[index] ?? 0, next);
     }
-    incomplete ||= next.incomplete;
-    if (next.positions.length === 0) return incomplete ? INCOMPLETE : NONE;
+    open ||= next.open;
+    if (next.positions.length === 0) return open ? OPEN : NONE;
     front = next;
   }
   const end = Math.max(...front.positions);
-  return { end, kinds: front.kinds[front.positions.indexOf(end)] ?? 0 };
+  return { end, kinds: front.kinds[front.positions.indexOf(end)] ?? 0, open };
 }
 
 function follow(
@@ -79,7 +75,7 @@ function follow(
   let node = unit.trie;
   for (let at = start; node.bytes.length > 0; at += 1) {
     if (at >= length) {
-      next.incomplete = true;
+      next.open = true;
       return;
     }
     const child = step(node, buffer[at]);

@@ -3,7 +3,7 @@
  * copied; only a tail that could be is held back until the next bytes tell. A match never passes, however the
  * stream was cut. After a match, whatever overlaps it is swallowed too.
  */
-import { MATCH_INCOMPLETE, matchAt } from './match.ts';
+import { matchAt } from './match.ts';
 import { type Encoding, encodeMask, encodingOf } from './mask.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
@@ -33,7 +33,7 @@ export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): S
 /** The longest match at a place, or that there may be one once more bytes are here. */
 type Candidate =
   | { readonly end: number; readonly pattern: Pattern; readonly encoding: Encoding }
-  | 'incomplete'
+  | 'open'
   | null;
 
 class StreamScrubber implements Scrubber {
@@ -68,7 +68,7 @@ class StreamScrubber implements Scrubber {
       start = nextCandidate(this.#table, data, start);
       if (start >= data.length) break;
       const candidate = this.#candidateAt(data, start, final);
-      if (candidate === 'incomplete') {
+      if (candidate === 'open') {
         holdAt = start;
         break;
       }
@@ -84,7 +84,7 @@ class StreamScrubber implements Scrubber {
 
   /** Passes what stands before a match, and the mask unless it overlaps the one before; gives its end. */
   #mask(
-    match: Exclude<Candidate, 'incomplete' | null>,
+    match: Exclude<Candidate, 'open' | null>,
     data: Buffer,
     start: number,
     from: number,
@@ -102,12 +102,9 @@ class StreamScrubber implements Scrubber {
   #candidateAt(data: Buffer, start: number, final: boolean): Candidate {
     let best: Candidate = null;
     for (const pattern of patternsAt(this.#table, data, start)) {
-      const { end, kinds } = matchAt(pattern, data, start, data.length);
-      if (end === MATCH_INCOMPLETE) {
-        if (!final) return 'incomplete';
-      } else if (end > (best?.end ?? 0)) {
-        best = { end, pattern, encoding: encodingOf(pattern, kinds) };
-      }
+      const { end, kinds, open } = matchAt(pattern, data, start, data.length);
+      if (open && !final) return 'open';
+      if (end > (best?.end ?? 0)) best = { end, pattern, encoding: encodingOf(pattern, kinds) };
     }
     return best;
   }

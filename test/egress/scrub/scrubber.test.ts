@@ -1,0 +1,226 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  createScrubber,
+  createScrubSet,
+  type ScrubHit,
+  type ScrubSet,
+} from '../../../src/egress/scrub/index.ts';
+import { Secret } from '../../../src/kernel/index.ts';
+import { renditions } from './renditions.ts';
+
+const GITHUB = 'ghp_4fYq8ZrT1uWx0cVbN7mKj2LpQs9DaEhGiR5o';
+const MASK = 'ghp_MASKMASKMASKMASKMASKMASKMASKMASKMASK';
+/** Every character that some encoding treats specially, and some that none does. */
+const AWKWARD = 'p@ss/w+rd="<&>\'%41\\x [~é漢😀] ?;k_-9';
+
+const setOf = (...values: readonly string[]): ScrubSet =>
+  createScrubSet(
+    values.map((value, index) => ({ name: `K${index}`, mask: MASK, value: Secret.fromString(value) })),
+  );
+
+function run(set: ScrubSet, chunks: readonly Buffer[]): { out: Buffer; hits: ScrubHit[] } {
+  const hits: ScrubHit[] = [];
+  const scrubber = createScrubber(set, (hit) => hits.push(hit));
+  const out = Buffer.concat([...chunks.map((chunk) => scrubber.push(chunk)), scrubber.end()]);
+  return { out, hits };
+}
+
+const cut = (bytes: Buffer, ...at: readonly number[]): readonly Buffer[] => {
+  const edges = [0, ...at, bytes.length];
+  return edges.slice(1).map((edge, index) => bytes.subarray(edges[index], edge));
+};
+
+describe.each([
+  ['a GitHub token', GITHUB],
+  ['an awkward password', AWKWARD],
+])('%s', (_, secret) => {
+  const set = setOf(secret);
+
+  it.each(renditions(secret))('is masked as $label, wherever the stream is cut', ({ encoding, bytes }) => {
+    const before = Buffer.from('{"id":1,"body":"before ');
+    const after = Buffer.from('!~ after","n":[1,2,3]}');
+    const text = Buffer.concat([before, bytes, after]);
+    const whole = run(set, [text]);
+    expect(whole.hits).toEqual([{ name: 'K0', encoding }]);
+    expect(whole.out.includes(bytes)).toBe(false);
+    expect(whole.out.subarray(0, before.length)).toEqual(before);
+    expect(whole.out.subarray(-after.length)).toEqual(after);
+    for (let at = 0; at <= text.length; at += 1) {
+      expect(run(set, cut(text, at)), `cut at ${at}`).toEqual(whole);
+    }
+    expect(
+      run(
+        set,
+        [...text].map((byte) => Buffer.from([byte])),
+      ),
+    ).toEqual(whole);
+  });
+
+  it.each(renditions(secret))('is masked as $label when nothing stands around it', ({ encoding, bytes }) => {
+    const { out, hits } = run(set, [bytes]);
+    expect(hits).toEqual([{ name: 'K0', encoding }]);
+    expect(out.includes(bytes)).toBe(false);
+  });
+
+  it.each(renditions(secret))('passes $label when its last character is another', ({ bytes }) => {
+    const other = Buffer.from(bytes);
+    const last = other.length - (bytes.at(-1) === 0x3b ? 2 : 1);
+    other[last] = (other[last] ?? 0) ^ 0x15;
+    expect(run(set, [other])).toEqual({ out: other, hits: [] });
+  });
+});
+
+describe('what passes', () => {
+  const set = setOf(GITHUB, AWKWARD, 'sk-live-0123456789abcdef');
+
+  it('gives back the very buffer when nothing in it could be a secret', () => {
+    const chunk = Buffer.from('{"plain":[1,2,3],"text":"nothing to see here"}\n');
+    const scrubber = createScrubber(set, () => expect.unreachable());
+    expect(scrubber.push(chunk)).toBe(chunk);
+    expect(scrubber.end()).toHaveLength(0);
+  });
+
+  it('passes bytes without a secret unchanged, however they are cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 6 }), (arrays) => {
+        const chunks = arrays.map((array) => Buffer.from(array));
+        expect(run(set, chunks)).toEqual({ out: Buffer.concat(chunks), hits: [] });
+      }),
+    );
+  });
+
+  it('passes near misses made of pieces of the encodings', () => {
+    const pieces = renditions(GITHUB).flatMap(({ bytes }) => [bytes.subarray(0, -1), bytes.subarray(2)]);
+    // Between two pieces stands a byte that no encoding has, so that they cannot complete each other.
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...pieces), { maxLength: 8 }), fc.nat(400), (chosen, at) => {
+        const text = Buffer.concat(chosen.flatMap((piece) => [Buffer.from('\x01'), piece.subarray(3)]));
+        const { out, hits } = run(setOf(GITHUB), cut(text, Math.min(at, text.length)));
+        expect(hits).toEqual([]);
+        expect(out.equals(text)).toBe(true);
+      }),
+    );
+  });
+
+  it('holds back only what could begin a secret', () => {
+    const scrubber = createScrubber(setOf(GITHUB), () => {});
+    expect(scrubber.push(Buffer.from('data: hello\n\n')).toString()).toBe('data: hello\n\n');
+    expect(scrubber.push(Buffer.from('data: ghp_4fYq')).toString()).toBe('data: ');
+    expect(scrubber.push(Buffer.from('!\n\n')).toString()).toBe('ghp_4fYq!\n\n');
+    expect(scrubber.push(Buffer.from('ghp_4f')).toString()).toBe('');
+    expect(scrubber.end().toString()).toBe('ghp_4f');
+  });
+
+  it('has nothing to do without secrets', () => {
+    const chunk = Buffer.from(GITHUB);
+    const scrubber = createScrubber(createScrubSet([]), () => expect.unreachable());
+    expect(scrubber.push(chunk)).toBe(chunk);
+    expect(scrubber.end()).toHaveLength(0);
+  });
+});
+
+describe('several secrets and several hits', () => {
+  it('masks each, and says which', () => {
+    const set = createScrubSet([
+      { name: 'A', mask: '<a>', value: Secret.fromString('alpha-secret-1') },
+      { name: 'B', mask: '<b>', value: Secret.fromString('beta-secret-22') },
+    ]);
+    const { out, hits } = run(set, [Buffer.from('1 alpha-secret-1 2 beta-secret-22beta-secret-22 3')]);
+    expect(out.toString()).toBe('1 <a> 2 <b><b> 3');
+    expect(hits.map((hit) => hit.name)).toEqual(['A', 'B', 'B']);
+  });
+
+  it('masks the longer of two that begin alike, and waits until it knows', () => {
+    const set = createScrubSet([
+      { name: 'short', mask: '<s>', value: Secret.fromString('key-12345678') },
+      { name: 'long', mask: '<l>', value: Secret.fromString('key-12345678-extended') },
+    ]);
+    const text = Buffer.from('a key-12345678-extended b key-12345678-else c key-12345678');
+    for (let at = 0; at <= text.length; at += 1) {
+      expect(run(set, cut(text, at)).out.toString()).toBe('a <l> b <s>-else c <s>');
+    }
+  });
+
+  it('swallows what overlaps a match', () => {
+    const set = createScrubSet([
+      { name: 'A', mask: '<a>', value: Secret.fromString('abcdefgh12345') },
+      { name: 'B', mask: '<b>', value: Secret.fromString('12345stuvwxyz') },
+    ]);
+    const text = Buffer.from('-abcdefgh12345stuvwxyz-');
+    for (let at = 0; at <= text.length; at += 1) {
+      expect(run(set, cut(text, at)).out.toString(), `cut at ${at}`).toBe('-<a>-');
+    }
+  });
+
+  it('keeps no more than one secret of a stream that repeats it without end', () => {
+    const scrubber = createScrubber(setOf('aaaaaaaaaaaa'), () => {});
+    let passed = 0;
+    for (let round = 0; round < 200; round += 1) passed += scrubber.push(Buffer.alloc(1000, 'a')).length;
+    expect(passed).toBe(MASK.length);
+    expect(Buffer.concat([scrubber.push(Buffer.from('b')), scrubber.end()]).toString()).toBe('b');
+  });
+
+  it('does not slow down on a secret made of escape characters', () => {
+    const secret = '\\'.repeat(40);
+    const { out, hits } = run(setOf(secret), [Buffer.from(`${'\\'.repeat(79)}x`), Buffer.from('y')]);
+    expect(hits).toHaveLength(1);
+    expect(out.includes(secret)).toBe(false);
+  });
+});
+
+describe('any secret in any mixture of spellings', () => {
+  const spell = (character: string, way: number): string => {
+    const code = character.charCodeAt(0);
+    const digits = code.toString(16).padStart(2, '0');
+    const ways = [
+      character,
+      `%${digits}`,
+      `%${digits.toUpperCase()}`,
+      `\\u00${digits}`,
+      `\\x${digits}`,
+      `&#${code};`,
+      `&#x${digits};`,
+    ];
+    return ways[way % ways.length] ?? character;
+  };
+
+  it('is masked, and what stands around it passes', () => {
+    const secret = fc
+      .string({ minLength: 8, maxLength: 40, unit: 'grapheme-ascii' })
+      .filter((text) => text.trim().length === text.length);
+    fc.assert(
+      fc.property(
+        secret,
+        fc.array(fc.nat(20), { minLength: 40, maxLength: 40 }),
+        fc.nat(300),
+        fc.nat(300),
+        (value, ways, a, b) => {
+          const written = [...value].map((character, index) => spell(character, ways[index] ?? 0)).join('');
+          const text = Buffer.from(`\x01\x02${written}\x03\x04`);
+          const [first, second] = [Math.min(a, text.length), Math.min(b, text.length)].sort((x, y) => x - y);
+          const { out, hits } = run(setOf(value), cut(text, first ?? 0, second ?? 0));
+          expect(hits).toHaveLength(1);
+          expect(out.toString().startsWith('\x01\x02')).toBe(true);
+          expect(out.toString().endsWith('\x03\x04')).toBe(true);
+          expect(out.length).toBeLessThan(6 + MASK.length * 4);
+        },
+      ),
+      { seed: 7, numRuns: 300 },
+    );
+  });
+
+  it('is masked when it is bytes and no text', () => {
+    const bytes = Buffer.from([0xff, 0xfe, 0x01, 0x80, 0xc0, 0x22, 0x5c, 0x41, 0x00, 0x99]);
+    const set = createScrubSet([{ name: 'B', mask: 'mask', value: Secret.fromBytes(Buffer.from(bytes)) }]);
+    for (const text of [
+      bytes.toString('latin1'),
+      bytes.toString('hex'),
+      bytes.toString('base64').slice(0, -3),
+    ]) {
+      expect(run(set, [Buffer.from(`-${text}-`, 'latin1')]).hits).toHaveLength(1);
+    }
+    const percent = [...bytes].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+    expect(run(set, [Buffer.from(percent)]).out.toString()).toBe('mask');
+  });
+});
