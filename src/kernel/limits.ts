@@ -262,3 +262,7 @@ export const tokenFailureAddressesMax = 10_000;
 export const tokenLastUsedStepMs = 60_000;
 /** Longest name of an agent, in characters. */
 export const agentNameCharsMax = 100;
+/** An installer's output that is kept to find out why it failed, in lines. */
+export const packageInstallLinesMax = 400;
+/** A request body up to this size is read before anything is sent, so that it is judged as a whole. */
+export const requestBodyWaitBytesMax = 64 * KIB;

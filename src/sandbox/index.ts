@@ -7,4 +7,11 @@
 export type { Cell, CellExit, CellListeners, CellSpec } from './cell-spec.ts';
 export { cellPaths } from './cell-layout.ts';
 export type { HostCheck, HostReport } from './host-check.ts';
+export {
+  createPackageStore,
+  type InstalledPackage,
+  type PackageLock,
+  type PackageStore,
+  type PackageStoreDependencies,
+} from './package-store.ts';
 export { createSandbox, type Sandbox, type SandboxDependencies } from './sandbox.ts';

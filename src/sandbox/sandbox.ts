@@ -3,7 +3,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
+import { AppError, type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { type CellUsers, openCellUsers } from './cell-users.ts';
@@ -44,39 +44,67 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
   const closed = [realpathSync(dirname(stateDir))];
   let prepared: Prepared | null = null;
 
+  async function launchCell(spec: CellSpec, listeners: CellListeners): Promise<Cell> {
+    prepared ??= prepare(random);
+    const { facts, users, setup } = prepared;
+    checkSpec(spec);
+    const startedMs = clock.monotonic();
+    const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
+    const files = checkGrants(spec.files, { closed, foreignUser: users !== null });
+    const sources = [
+      facts.node,
+      ...(packageDir === null ? [] : [packageDir]),
+      ...files.map(({ host }) => host),
+    ];
+    const unreachable =
+      users === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
+    const uid = users?.take() ?? null;
+    const forget = (): void => {
+      records.remove(spec.id);
+      if (uid !== null) users?.release(uid);
+    };
+    try {
+      const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
+      const launched = await launch(plan, listeners, (pid) => records.add(spec.id, pid));
+      const readyMs = Math.round(clock.monotonic() - startedMs);
+      log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
+      return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  /** A cell without a way out that ends at once. */
+  async function trial(): Promise<number> {
+    const startedMs = clock.monotonic();
+    const spec = {
+      label: 'doctor',
+      command: ['node', '--version'],
+      args: [],
+      env: {},
+      tcpPorts: [443],
+      caPem: '',
+    };
+    const close = (listener: { close(): unknown }): void => void listener.close();
+    const cell = await launchCell(
+      { ...spec, id: newId<'cell'>('cell', random), files: [], limits: {} },
+      { onTcp: (_port, server) => close(server), onDnsUdp: close, onDnsTcp: close },
+    );
+    cell.stdout.resume();
+    cell.stderr.resume();
+    const { code, reason } = await cell.exited;
+    if (code !== 0)
+      throw new AppError('sandbox_trial_failed', `The trial cell did not work: ${reason}.`, {
+        kind: 'failed',
+      });
+    return clock.monotonic() - startedMs;
+  }
+
   return {
-    async launch(spec, listeners) {
-      prepared ??= prepare(random);
-      const { facts, users, setup } = prepared;
-      checkSpec(spec);
-      const startedMs = clock.monotonic();
-      const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
-      const files = checkGrants(spec.files, { closed, foreignUser: users !== null });
-      const sources = [
-        facts.node,
-        ...(packageDir === null ? [] : [packageDir]),
-        ...files.map(({ host }) => host),
-      ];
-      const unreachable =
-        users === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
-      const uid = users?.take() ?? null;
-      const forget = (): void => {
-        records.remove(spec.id);
-        if (uid !== null) users?.release(uid);
-      };
-      try {
-        const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
-        const launched = await launch(plan, listeners, (pid) => records.add(spec.id, pid));
-        const readyMs = Math.round(clock.monotonic() - startedMs);
-        log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
-        return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
-      } catch (error) {
-        forget();
-        throw error;
-      }
-    },
+    launch: launchCell,
     sweep: () => records.sweep(),
-    check: () => checkHost(),
+    check: () => checkHost(trial),
   };
 }
 

@@ -1,0 +1,114 @@
+/**
+ * The identity of an installed package: one hash over every path, kind and content below its folder.
+ *
+ * Format, version 1: SHA-256 over one record per entry, sorted by the bytes of the path: kind (`d` folder, `f` file,
+ * `x` executable file, `l` link), NUL, path with `/`, NUL, hex SHA-256 of the content (of the target for a link; nothing
+ * for a folder), LF. Times, owners and the other mode bits do not count.
+ */
+import { createHash, hash } from 'node:crypto';
+import { chmod, lstat, readdir, readFile, readlink } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { AppError, limits } from '../kernel/index.ts';
+
+type EntryKind = 'd' | 'f' | 'x' | 'l';
+
+interface Entry {
+  readonly kind: EntryKind;
+  /** Relative to the package's folder. */
+  readonly path: string;
+  /** Changes whenever content, mode or owner does: inode, size, and time of the last change of either. */
+  readonly stamp: string;
+}
+
+/** Files that are read at the same time. */
+const READERS = 16;
+
+/** Every entry below a folder, sorted by path. @throws AppError `package_tree_unsafe` for what a package cannot hold */
+async function listTree(root: string): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
+  const pending = [''];
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    for (const name of await readdir(`${root}/${folder}`)) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      const stat = await lstat(`${root}/${path}`, { bigint: true });
+      const kind = kindOf(path, stat);
+      if (kind === 'd') pending.push(path);
+      entries.push({
+        kind,
+        path,
+        stamp: `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`,
+      });
+      if (entries.length > limits.packageEntriesMax)
+        throw unsafe(`it has more than ${limits.packageEntriesMax} files`);
+    }
+  }
+  return entries.sort((one, other) => Buffer.compare(Buffer.from(one.path), Buffer.from(other.path)));
+}
+
+function kindOf(
+  path: string,
+  stat: { isDirectory(): boolean; isFile(): boolean; isSymbolicLink(): boolean; readonly mode: bigint },
+): EntryKind {
+  if (stat.isDirectory()) return 'd';
+  if (stat.isSymbolicLink()) return 'l';
+  if (stat.isFile()) return (stat.mode & 0o111n) === 0n ? 'f' : 'x';
+  throw unsafe(`"${path}" is neither a file, a folder nor a link`);
+}
+
+/** Hash of the tree, `sha256-` and 64 hex digits. Reads every byte. */
+export async function hashTree(root: string): Promise<string> {
+  const entries = await listTree(root);
+  const contents = new Array<string>(entries.length).fill('');
+  const numbered = entries.entries();
+  const work = async (): Promise<void> => {
+    // One iterator for all readers: each takes the next entry.
+    for (const [index, entry] of numbered) contents[index] = await contentHash(root, entry);
+  };
+  await Promise.all(Array.from({ length: READERS }, work));
+  const whole = createHash('sha256');
+  entries.forEach(({ kind, path }, index) => whole.update(`${kind}\0${path}\0${contents[index]}\n`));
+  return `sha256-${whole.digest('hex')}`;
+}
+
+async function contentHash(root: string, { kind, path }: Entry): Promise<string> {
+  switch (kind) {
+    case 'd':
+      return '';
+    case 'l':
+      return hash('sha256', await safeTarget(root, path));
+    case 'f':
+    case 'x':
+      return hash('sha256', await readFile(`${root}/${path}`));
+  }
+}
+
+/** A link must stay inside: in a cell it would otherwise lead somewhere else than where it was checked. */
+async function safeTarget(root: string, path: string): Promise<string> {
+  const target = await readlink(`${root}/${path}`);
+  const resolved = posix.normalize(posix.join(posix.dirname(path), target));
+  if (posix.isAbsolute(target) || resolved === '..' || resolved.startsWith('../')) {
+    throw unsafe(`the link "${path}" leads out of it`);
+  }
+  return target;
+}
+
+/**
+ * A cheap stand-in for the hash: what the file system says of every entry, without reading contents. Equal means
+ * unchanged since the last look, because no program can set a file's time of change (ctime) at will.
+ */
+export async function stampTree(root: string): Promise<string> {
+  const stamps = createHash('sha256');
+  for (const { kind, path, stamp } of await listTree(root)) stamps.update(`${kind}\0${path}\0${stamp}\n`);
+  return stamps.digest('hex');
+}
+
+/** Readable by every user, since a cell may run as any; writable by none but the owner of the folders. */
+export async function settleModes(root: string): Promise<void> {
+  await chmod(root, 0o755);
+  for (const { kind, path } of await listTree(root)) {
+    if (kind !== 'l') await chmod(`${root}/${path}`, kind === 'd' ? 0o755 : kind === 'x' ? 0o555 : 0o444);
+  }
+}
+
+const unsafe = (why: string): AppError =>
+  new AppError('package_tree_unsafe', `The package cannot be used: ${why}.`, { kind: 'denied' });
