@@ -77,6 +77,8 @@ export class ClientSession {
   #nextAskId = 1;
   #capabilitiesText = '{}';
   #closed = false;
+  /** In the stateless revision no server asks a client anything outside the answer to a request. */
+  #stateless = false;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -195,6 +197,7 @@ export class ClientSession {
   async #dispatch(request: RpcRequest, control: RequestControl): Promise<string | null> {
     const { router } = this.#deps;
     if (isStateless(request)) {
+      this.#stateless = true;
       this.#capabilitiesText = statelessCapabilities(request);
       this.levels.setForStateless(request);
       if (request.method === 'subscriptions/listen')
@@ -259,6 +262,7 @@ export class ClientSession {
 
   #answers(method: string): boolean {
     const capability = ANSWERED_BY[method];
+    if (this.#stateless) return false;
     return capability === undefined || find(this.#capabilitiesText, 0, [capability]) !== null;
   }
 

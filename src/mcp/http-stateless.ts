@@ -8,7 +8,8 @@ import type { RpcMessage } from './message.ts';
 import { paramSpan, paramString } from './message.ts';
 import { STATELESS_VERSION } from './protocol.ts';
 import { find, slice } from './raw-json.ts';
-import { rpcCode } from './rpc-error.ts';
+import { unsupportedVersion } from './stateless.ts';
+import { rpcCode, versionUnsupported } from './rpc-error.ts';
 
 /** What a POST turned out to be. */
 export type Classified =
@@ -60,12 +61,7 @@ export async function classify(req: IncomingMessage, messages: readonly RpcMessa
   }
   const revision = outcome.classification.revision ?? 'unknown';
   if (revision !== STATELESS_VERSION) {
-    const data = { supported: [STATELESS_VERSION], requested: revision.slice(0, 40) };
-    return refusal(400, idText, {
-      code: rpcCode.unsupportedVersion,
-      message: 'Unsupported protocol version',
-      data,
-    });
+    return { kind: 'refused', status: 400, text: versionUnsupported(idText, unsupportedVersion(revision)) };
   }
   return checkHeaders(message, { versionHeader, methodHeader, nameHeader });
 }

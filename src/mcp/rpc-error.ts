@@ -2,6 +2,7 @@
  * The one place where a failure becomes a JSON-RPC error: code, message, and `data` with the gateway's own
  * stable code and a hint. Nothing else of an error (detail, cause, stack) reaches a client.
  */
+import { STATELESS_VERSION } from './protocol.ts';
 import { AppError, isAppError, toWire, type WireError } from '../kernel/index.ts';
 
 /** JSON-RPC error codes that the front itself answers with. */
@@ -34,8 +35,17 @@ export function errorText(idText: string | null, code: number, wire: WireError):
 }
 
 /** The answer for a request that failed. */
-export const failureText = (idText: string | null, error: unknown): string =>
-  errorText(idText, codeOf(error), toWire(error));
+export function failureText(idText: string | null, error: unknown): string {
+  if (isAppError(error) && error.code === 'mcp_version_unsupported') return versionUnsupported(idText, error);
+  return errorText(idText, codeOf(error), toWire(error));
+}
+
+/** Revision 2026-07-28 says what this error's `data` is. */
+export function versionUnsupported(idText: string | null, error: AppError): string {
+  const data = { supported: [STATELESS_VERSION], ...error.detail };
+  const { message } = error;
+  return `{"jsonrpc":"2.0","id":${idText ?? 'null'},"error":${JSON.stringify({ code: rpcCode.unsupportedVersion, message, data })}}`;
+}
 
 /** A request for a method that nobody here serves. */
 export const methodUnknown = (method: string): AppError =>

@@ -44,16 +44,19 @@ export function isStateless(request: RpcRequest): boolean {
   if (claim === null) return false;
   const version = stringAt(request.text, claim);
   if (version !== STATELESS_VERSION) {
-    throw new AppError('mcp_version_unsupported', 'Unsupported protocol version', {
-      kind: 'invalid',
-      detail: { requested: (version ?? '').slice(0, 40) },
-    });
+    throw unsupportedVersion(version ?? '');
   }
   if (REMOVED.has(request.method)) {
     throw new AppError('mcp_method_unknown', `Method not found: ${request.method}`, { kind: 'not_found' });
   }
   return true;
 }
+
+export const unsupportedVersion = (requested: string): AppError =>
+  new AppError('mcp_version_unsupported', 'Unsupported protocol version', {
+    kind: 'invalid',
+    detail: { requested: requested.slice(0, 40) },
+  });
 
 /** What the client says that it can do, as JSON. */
 export function statelessCapabilities(request: RpcRequest): string {

@@ -1,0 +1,284 @@
+/** A front over real child processes, with ports that remember what they were told. */
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import {
+  AppError,
+  type CellId,
+  silentLog,
+  systemClock,
+  systemRandom,
+  type WorkspaceId,
+} from '../../src/kernel/index.ts';
+import {
+  type CallFacts,
+  type CallOutcome,
+  type CallRefusal,
+  createFront,
+  type Front,
+  type Principal,
+  type ProfileServer,
+  type UpstreamExit,
+  type UpstreamTransport,
+} from '../../src/mcp/index.ts';
+
+export const workspace = 'ws_test' as WorkspaceId;
+
+export const fixture = (name: string, ...args: readonly string[]): readonly string[] => [
+  fileURLToPath(new URL(`./fixtures/${name}.mjs`, import.meta.url)),
+  ...args,
+];
+
+export const principal = (id: string, profile: string | null): Principal => ({
+  workspace,
+  actor: { kind: profile === null ? 'local' : 'token', id },
+  profile,
+  agent: 'test',
+});
+
+/** A server of the test's profiles, and the program that is it. */
+export interface TestServer {
+  readonly command: readonly string[];
+  readonly tools?: ProfileServer['tools'];
+  readonly defaultTools?: ProfileServer['defaultTools'];
+}
+
+class ChildTransport implements UpstreamTransport {
+  readonly cell: CellId;
+  readonly exited: Promise<UpstreamExit>;
+  readonly child: ChildProcessWithoutNullStreams;
+  alive = true;
+  #stderr = '';
+
+  constructor(cell: CellId, command: readonly string[]) {
+    this.cell = cell;
+    this.child = spawn(process.execPath, [...command], { stdio: 'pipe' });
+    this.child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-4096);
+    });
+    this.exited = once(this.child, 'close').then(([code, signal]: unknown[]) => {
+      this.alive = false;
+      return {
+        code: typeof code === 'number' ? code : null,
+        signal: typeof signal === 'string' ? signal : null,
+        reason: typeof code === 'number' ? `exited with code ${code}` : `was ended by ${String(signal)}`,
+      };
+    });
+  }
+
+  get input() {
+    return this.child.stdin;
+  }
+
+  get output() {
+    return this.child.stdout;
+  }
+
+  stderrTail(): string {
+    return this.#stderr;
+  }
+
+  async close(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.exited;
+  }
+}
+
+export interface Harness {
+  readonly front: Front;
+  readonly url: string;
+  /** What the audit port was told, in order. */
+  readonly audit: string[];
+  readonly calls: CallFacts[];
+  readonly transports: ChildTransport[];
+  /** Sets or lifts the switch for a slug or an actor id. */
+  kill(target: string): void;
+  resume(target: string): void;
+  failAudit(fail: boolean): void;
+  stdio(who: Principal, endpoint: { profile: string | null; server?: string }): TestClient;
+  close(): Promise<void>;
+}
+
+export async function startHarness(profiles: Record<string, Record<string, TestServer>>): Promise<Harness> {
+  const cells = new Map<string, ChildTransport>();
+  const transports: ChildTransport[] = [];
+  const audit: string[] = [];
+  const calls: CallFacts[] = [];
+  const killed = new Set<string>();
+  const listeners = new Set<() => void>();
+  let auditFails = false;
+
+  const serversOf = (name: string | null): Record<string, TestServer> | undefined =>
+    name === null ? Object.assign({}, ...Object.values(profiles)) : profiles[name];
+
+  const front = createFront({
+    upstreams: {
+      async profile(_workspace, name) {
+        const servers = serversOf(name);
+        if (servers === undefined) return null;
+        return {
+          name,
+          servers: Object.entries(servers).map(([slug, server]) => ({
+            slug,
+            title: null,
+            tools: name === null ? '*' : (server.tools ?? null),
+            defaultTools: server.defaultTools ?? null,
+          })),
+        };
+      },
+      async open(_principal, profile, slug) {
+        const key = `${profile ?? ''}/${slug}`;
+        const running = cells.get(key);
+        if (running?.alive === true) return running;
+        const server = serversOf(profile)?.[slug];
+        if (server === undefined) throw new AppError('no_server', 'no such server', { kind: 'not_found' });
+        const transport = new ChildTransport(`cell_${transports.length}` as CellId, server.command);
+        cells.set(key, transport);
+        transports.push(transport);
+        return transport;
+      },
+    },
+    audit: {
+      async started(call) {
+        if (auditFails)
+          throw new AppError('audit_unavailable', 'The audit log cannot be written.', { kind: 'failed' });
+        await Promise.resolve();
+        calls.push(call);
+        audit.push(`started ${call.server} ${call.tool}`);
+      },
+      async finished(call: CallFacts, outcome: CallOutcome) {
+        audit.push(
+          `finished ${call.server} ${call.tool} ${outcome.outcome}${outcome.code === undefined ? '' : ` ${outcome.code}`}`,
+        );
+      },
+      async refused(refusal: CallRefusal) {
+        audit.push(`refused ${refusal.server} ${refusal.tool} ${refusal.code}`);
+      },
+    },
+    kills: {
+      async check(who, slug) {
+        if (!killed.has(who.actor.id) && (slug === null || !killed.has(slug))) return;
+        throw new AppError('kill_active', 'A kill switch is set.', {
+          kind: 'denied',
+          hint: 'sallyport resume',
+        });
+      },
+      onKill(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+    async authenticate(token) {
+      const [name, profile] = token.split('.');
+      if (name === 'limited')
+        throw new AppError('token_rate_limited', 'Too many failures.', { kind: 'limited' });
+      if (name !== 'good' && name !== 'other') {
+        throw new AppError('token_unknown', 'The token is not valid.', { kind: 'unauthenticated' });
+      }
+      return principal(name, profile ?? 'default');
+    },
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    config: { allowedHosts: ['gateway.example'], allowedOrigins: ['app.example'], version: '9.9.9' },
+  });
+
+  const server: Server = createServer((req, res) => void front.handleHttp(req, res));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    front,
+    url: `http://127.0.0.1:${port}`,
+    audit,
+    calls,
+    transports,
+    kill(target) {
+      killed.add(target);
+      for (const listener of listeners) listener();
+    },
+    resume: (target) => void killed.delete(target),
+    failAudit: (fail) => {
+      auditFails = fail;
+    },
+    stdio: (who, endpoint) => new TestClient(front, who, endpoint),
+    async close() {
+      await front.close();
+      server.closeAllConnections();
+      server.close();
+      await Promise.all(transports.map((transport) => transport.close()));
+    },
+  };
+}
+
+export type Parsed = Record<string, unknown>;
+
+/** A stdio client that works on raw lines, so that a test sees bytes and not what a client made of them. */
+export class TestClient {
+  readonly lines: string[] = [];
+  readonly duplex: Duplex;
+  readonly closed: Promise<void>;
+  #waiters: { test: (message: Parsed) => boolean; resolve: (line: string) => void }[] = [];
+
+  constructor(front: Front, who: Principal, endpoint: { profile: string | null; server?: string }) {
+    const client = new Duplex({
+      read() {},
+      write: (chunk: Buffer, _encoding, done) => {
+        for (const line of chunk.toString().split('\n').filter(Boolean)) this.#arrived(line);
+        done();
+      },
+    });
+    this.duplex = client;
+    this.closed = front.connectStdio(client, who, endpoint).closed;
+  }
+
+  send(message: object | string): void {
+    this.duplex.push(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
+  }
+
+  end(): void {
+    this.duplex.push(null);
+  }
+
+  /** Resolves with the first line, past or future, that passes the test. */
+  line(test: (message: Parsed) => boolean): Promise<string> {
+    const known = this.lines.find((line) => test(JSON.parse(line) as Parsed));
+    if (known !== undefined) return Promise.resolve(known);
+    return new Promise((resolve) => this.#waiters.push({ test, resolve }));
+  }
+
+  async answer(id: unknown): Promise<Parsed> {
+    const line = await this.line((message) => message['id'] === id && message['method'] === undefined);
+    return JSON.parse(line) as Parsed;
+  }
+
+  request(id: unknown, method: string, params?: object): Promise<Parsed> {
+    this.send({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) });
+    return this.answer(id);
+  }
+
+  async initialize(capabilities: object = {}, version = '2025-11-25'): Promise<Parsed> {
+    const clientInfo = { name: 'test', version: '1' };
+    const answer = await this.request('init', 'initialize', {
+      protocolVersion: version,
+      capabilities,
+      clientInfo,
+    });
+    this.send({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    return answer;
+  }
+
+  #arrived(line: string): void {
+    this.lines.push(line);
+    const message = JSON.parse(line) as Parsed;
+    this.#waiters = this.#waiters.filter(({ test, resolve }) => {
+      if (!test(message)) return true;
+      resolve(line);
+      return false;
+    });
+  }
+}
