@@ -13,22 +13,36 @@ const folders = {
   egress: ['policy', 'audit', 'wire', 'kernel'],
   sandbox: ['policy', 'manifest', 'wire', 'kernel'],
   mcp: ['policy', 'audit', 'wire', 'kernel'],
-  api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'kernel'],
+  api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'wire', 'kernel'],
   cli: ['kernel', 'wire', 'api'],
 };
 
 /** Only these may load the module; everything else may not. */
 const builtins = [
-  { name: 'ciphers', module: '^(node:)?crypto$', allowed: '^src/(kernel/(random|secret)|seal/|audit/|manifest/hash|identity/|egress/(ca|certificate)|sandbox/package|main/)' },
+  {
+    name: 'ciphers',
+    module: '^(node:)?crypto$',
+    allowed:
+      '^src/(kernel/(random|secret)|seal/|audit/|manifest/hash|identity/|egress/(ca|certificate)|sandbox/package|main/)',
+  },
   { name: 'processes', module: '^(node:)?child_process$', allowed: '^src/(sandbox/|main/|cli/)' },
-  { name: 'sockets', module: '^(node:)?(net|tls|http|https|http2|dns|dgram)(/promises)?$', allowed: '^src/(egress/|sandbox/|mcp/|main/)' },
+  {
+    name: 'sockets',
+    module: '^(node:)?(net|tls|http|https|http2|dns|dgram)(/promises)?$',
+    allowed: '^src/(egress/|sandbox/|mcp/|main/)',
+  },
   { name: 'database', module: '^(node:sqlite|kysely|pg)$', allowed: '^src/store/' },
 ];
 
 export default {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['\\.d\\.ts$', '^src/main/bin\\.ts$', '^src/sandbox/.*setup'] }, to: {} },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['\\.d\\.ts$', '^src/main/bin\\.ts$', '^src/sandbox/.*setup'] },
+      to: {},
+    },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'egress-never-reaches-the-store',
@@ -62,6 +76,10 @@ export default {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'], exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.mjs', '.js', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

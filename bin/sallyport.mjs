@@ -18,7 +18,9 @@ if (!existsSync(entry)) {
   const own = fileURLToPath(new URL('../.toolchain/bin/node', import.meta.url));
   if (!existsSync(own)) {
     console.error(`sallyport: Node.js 24.7 or newer is needed, and this is ${process.versions.node}.`);
-    console.error(`Run ${fileURLToPath(new URL('../scripts/setup', import.meta.url))} to bring one, or install it.`);
+    console.error(
+      `Run ${fileURLToPath(new URL('../scripts/setup', import.meta.url))} to bring one, or install it.`,
+    );
     process.exit(1);
   }
   const child = spawn(own, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: 'inherit' });

@@ -1,1 +1,33 @@
-export {};
+export { API_PREFIX, createApi } from './app.ts';
+export { type ApiClient, createClient, type Transport } from './client.ts';
+export type { ApiDeps } from './deps.ts';
+export type {
+  CellView,
+  GatewayFacts,
+  Kill,
+  KillScope,
+  Kills,
+  PackageRecord,
+  Packages,
+  Profile,
+  ProfileEntry,
+  Profiles,
+  Runtime,
+  ServerRow,
+  ServerRows,
+} from './ports.ts';
+export type {
+  AddServer,
+  CatalogView,
+  InjectBody,
+  KeyStatus,
+  KillView,
+  NewToken,
+  ProfileView,
+  SecretView,
+  ServerView,
+  StatusView,
+  TokenView,
+  VerifyView,
+} from './schemas.ts';
+export { manifestOf, packageOf } from './servers.ts';

@@ -1,1 +1,3 @@
-export {};
+export type { Check, CliHost, Connection, LintReport } from './host.ts';
+export { printable } from './output.ts';
+export { run } from './program.ts';

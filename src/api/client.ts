@@ -1,0 +1,175 @@
+/**
+ * The API as its clients call it. The transport is a function from Request to Response: the local socket of a running
+ * gateway, or an API opened in the same process.
+ */
+import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
+import { API_PREFIX } from './app.ts';
+import type {
+  AddServer,
+  CatalogView,
+  InjectBody,
+  KeyRotation,
+  KeyStatus,
+  KillView,
+  NewToken,
+  ProfileView,
+  SecretView,
+  ServerView,
+  StatusView,
+  TokenView,
+  VerifyView,
+} from './schemas.ts';
+
+export type Transport = (request: Request) => Promise<Response>;
+
+/** The statuses that the API answers, back to what they mean. */
+const KINDS: Readonly<Record<number, AppErrorKind>> = {
+  400: 'invalid',
+  401: 'unauthenticated',
+  403: 'denied',
+  404: 'not_found',
+  409: 'conflict',
+  429: 'limited',
+  502: 'unavailable',
+};
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+function toError(failure: Failure, kind: AppErrorKind): AppError {
+  return new AppError(failure.code, failure.message, {
+    kind,
+    ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+  });
+}
+
+export type ApiClient = ReturnType<typeof createClient>;
+
+export function createClient(transport: Transport) {
+  async function send(method: string, path: string, body?: unknown): Promise<Response> {
+    const response = await transport(
+      new Request(`http://sallyport${API_PREFIX}${path}`, {
+        method,
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      }),
+    );
+    if (response.ok) return response;
+    const text = await response.text();
+    const failure = failureIn(text) ?? {
+      code: 'gateway_answer_unreadable',
+      message: `The gateway answered ${response.status}.`,
+    };
+    throw toError(failure, KINDS[response.status] ?? 'failed');
+  }
+  const json = async <T>(method: string, path: string, body?: unknown): Promise<T> =>
+    (await send(method, path, body)).json() as Promise<T>;
+
+  async function* lines(path: string): AsyncGenerator<unknown> {
+    const response = await send('GET', path);
+    if (response.body !== null) yield* linesOf(response.body);
+  }
+
+  /** Runs long work, telling its progress; throws what the work failed with. */
+  async function work<T>(path: string, body: unknown, tell: (message: string) => void): Promise<T> {
+    const response = await send('POST', path, body);
+    for await (const line of linesOf(response.body ?? new ReadableStream())) {
+      const { progress, result, error } = line as {
+        progress?: string;
+        result?: T;
+        error?: Failure & { kind?: AppErrorKind };
+      };
+      if (progress !== undefined) tell(progress);
+      if (result !== undefined) return result;
+      if (error !== undefined) throw toError(error, error.kind ?? 'failed');
+    }
+    throw new AppError('gateway_gone', 'The gateway ended before the work was done.', {
+      kind: 'unavailable',
+      hint: 'Look at its log, then try again.',
+    });
+  }
+
+  const at = (slug: string): string => `/servers/${encodeURIComponent(slug)}`;
+  return {
+    status: () => json<StatusView>('GET', '/status'),
+    servers: () => json<ServerView[]>('GET', '/servers'),
+    server: (slug: string) => json<ServerView>('GET', at(slug)),
+    addServer: (body: AddServer, tell: (message: string) => void) => work<ServerView>('/servers', body, tell),
+    upgradeServer: (slug: string, to: string | undefined, tell: (message: string) => void) =>
+      work<ServerView>(`${at(slug)}/upgrade`, to === undefined ? {} : { to }, tell),
+    enableServer: (slug: string, enabled: boolean) =>
+      json<ServerView>('POST', `${at(slug)}/${enabled ? 'enable' : 'disable'}`),
+    removeServer: (slug: string) => json('DELETE', at(slug)),
+    tools: async (slug: string) => (await send('GET', `${at(slug)}/tools`)).text(),
+    logs: (slug: string, follow: boolean) =>
+      lines(`${at(slug)}/logs?follow=${follow}`) as AsyncGenerator<string>,
+    inject: (slug: string, name: string, body: InjectBody) =>
+      json<ServerView>('POST', `${at(slug)}/secrets/${encodeURIComponent(name)}/inject`, body),
+    secrets: (slug: string) => json<SecretView[]>('GET', `${at(slug)}/secrets`),
+    setSecret: (slug: string, name: string, value: string) =>
+      json<{ name: string; version: number }>('PUT', `${at(slug)}/secrets/${encodeURIComponent(name)}`, {
+        value,
+      }),
+    deleteSecret: (slug: string, name: string) =>
+      json<{ deleted: string[] }>('DELETE', `${at(slug)}/secrets/${encodeURIComponent(name)}`),
+    profiles: () => json<ProfileView[]>('GET', '/profiles'),
+    profile: (name: string) => json<ProfileView>('GET', `/profiles/${encodeURIComponent(name)}`),
+    setProfile: (name: string, entries: ProfileView['entries']) =>
+      json<ProfileView>('PUT', `/profiles/${encodeURIComponent(name)}`, { entries }),
+    deleteProfile: (name: string) => json('DELETE', `/profiles/${encodeURIComponent(name)}`),
+    tokens: () => json<TokenView[]>('GET', '/tokens'),
+    createToken: (body: { profile: string; agent: string; expiresAt?: number }) =>
+      json<NewToken>('POST', '/tokens', body),
+    revokeToken: (id: string) => json('DELETE', `/tokens/${encodeURIComponent(id)}`),
+    rotateToken: (id: string) => json<NewToken>('POST', `/tokens/${encodeURIComponent(id)}/rotate`),
+    /** @returns the result exactly as the server gave it */
+    call: async (server: string, tool: string, argumentsJson: string, profile: string | undefined) =>
+      (
+        await send('POST', '/calls', {
+          server,
+          tool,
+          arguments: argumentsJson,
+          ...(profile === undefined ? {} : { profile }),
+        })
+      ).text(),
+    kills: () => json<KillView[]>('GET', '/kills'),
+    kill: (scope: KillView['scope'], target: string, reason: string) =>
+      json<KillView>('POST', '/kills', { scope, target, reason }),
+    resume: (scope: KillView['scope'], target: string) => json('DELETE', '/kills', { scope, target }),
+    keys: () => json<KeyStatus>('GET', '/keys'),
+    rotateKeys: () => json<KeyRotation>('POST', '/keys/rotate'),
+    audit: (options: { from?: number; last?: number; follow?: boolean }) => {
+      const query = new URLSearchParams(
+        Object.entries(options).map(([key, value]): [string, string] => [key, String(value)]),
+      );
+      return lines(`/audit?${query.toString()}`) as AsyncGenerator<JsonObject>;
+    },
+    verifyAudit: () => json<VerifyView>('GET', '/audit/verify'),
+    catalog: (words: string) => json<CatalogView[]>('GET', `/catalog?q=${encodeURIComponent(words)}`),
+    catalogEntry: (name: string) => json<{ text: string }>('GET', `/catalog/${encodeURIComponent(name)}`),
+  };
+}
+
+function failureIn(text: string): Failure | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: Failure };
+    return typeof error?.code === 'string' ? error : null;
+  } catch {
+    return null;
+  }
+}
+
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<unknown> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of body) {
+    rest += decoder.decode(chunk, { stream: true });
+    const complete = rest.split('\n');
+    rest = complete.pop() ?? '';
+    for (const line of complete) if (line !== '') yield JSON.parse(line);
+  }
+}

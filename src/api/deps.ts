@@ -1,0 +1,26 @@
+/** Everything the routes work with. One object, made by `main/`. */
+import type { AuditLog } from '../audit/index.ts';
+import type { Tokens } from '../identity/index.ts';
+import type { Clock, Log, Random, WorkspaceId } from '../kernel/index.ts';
+import type { Catalog } from '../manifest/index.ts';
+import type { Caller, Vault } from '../vault/index.ts';
+import type { GatewayFacts, Kills, Packages, Profiles, Runtime, ServerRows } from './ports.ts';
+
+export interface ApiDeps {
+  readonly workspace: WorkspaceId;
+  /** Who is asking: the operator at the local socket. */
+  readonly caller: Caller;
+  readonly servers: ServerRows;
+  readonly profiles: Profiles;
+  readonly kills: Kills;
+  readonly packages: Packages;
+  readonly runtime: Runtime;
+  readonly vault: Vault;
+  readonly tokens: Tokens;
+  readonly audit: AuditLog;
+  readonly catalog: Catalog;
+  readonly facts: () => GatewayFacts;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}

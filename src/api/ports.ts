@@ -1,0 +1,123 @@
+/**
+ * What the control plane needs from outside: where servers and profiles are kept, how a package gets onto the machine,
+ * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
+ */
+import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
+
+/** A package in the store of installed packages, as kept with its server. */
+export interface PackageRecord {
+  /** `npm:NAME@VERSION`, always exact. */
+  readonly spec: string;
+  readonly name: string;
+  readonly version: string;
+  /** Hash over every installed file; checked at each start of a cell. */
+  readonly integrity: string;
+  /** Program name to path within the package. */
+  readonly bins: Readonly<Record<string, string>>;
+  /** Packages whose install scripts were not run. */
+  readonly scriptsSkipped: readonly string[];
+}
+
+export interface ServerRow {
+  readonly id: ServerId;
+  readonly slug: string;
+  /** A `Manifest` as JSON. */
+  readonly manifest: Json;
+  readonly manifestHash: string;
+  /** What was given to `server add`. */
+  readonly source: string;
+  /** A `PackageRecord`, or null. */
+  readonly package: Json;
+  readonly enabled: boolean;
+  /** Milliseconds since the Unix epoch. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface ServerRows {
+  list(workspace: WorkspaceId): Promise<readonly ServerRow[]>;
+  find(workspace: WorkspaceId, slug: string): Promise<ServerRow | null>;
+  /** @throws AppError `store_conflict` when the slug is taken */
+  insert(workspace: WorkspaceId, row: ServerRow): Promise<void>;
+  update(workspace: WorkspaceId, row: ServerRow): Promise<void>;
+  /** Removes the server with its credentials. */
+  remove(workspace: WorkspaceId, id: ServerId): Promise<void>;
+}
+
+export interface ProfileEntry {
+  readonly server: string;
+  readonly tools: readonly string[] | '*' | null;
+}
+
+export interface Profile {
+  readonly name: string;
+  readonly entries: readonly ProfileEntry[];
+}
+
+export interface Profiles {
+  list(workspace: WorkspaceId): Promise<readonly Profile[]>;
+  find(workspace: WorkspaceId, name: string): Promise<Profile | null>;
+  save(workspace: WorkspaceId, profile: Profile): Promise<void>;
+  /** @returns whether there was one */
+  remove(workspace: WorkspaceId, name: string): Promise<boolean>;
+}
+
+export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
+
+export interface Kill {
+  readonly scope: KillScope;
+  /** Slug, token id or user id; empty for `all` and `workspace`. */
+  readonly target: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+export interface Kills {
+  list(workspace: WorkspaceId): Promise<readonly Kill[]>;
+  /** Durable, then effective at once: new calls refused, cells ended, sockets cut. */
+  set(workspace: WorkspaceId, kill: Kill): Promise<void>;
+  /** @returns whether there was one */
+  lift(workspace: WorkspaceId, scope: KillScope, target: string): Promise<boolean>;
+}
+
+export interface Packages {
+  /** @param onProgress told in words what is going on */
+  install(spec: string, onProgress: (message: string) => void): Promise<PackageRecord>;
+}
+
+/** A running cell, as shown to the operator. */
+export interface CellView {
+  readonly id: string;
+  readonly server: string;
+  readonly profile: string | null;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+}
+
+export interface Runtime {
+  /** @returns the result exactly as the server gave it, JSON text */
+  call(server: string, tool: string, argumentsJson: string, profile: string | null): Promise<string>;
+  /** @returns the server's tools exactly as given, a JSON array */
+  tools(server: string): Promise<string>;
+  /** The server's last lines of stderr, control characters neutralised. */
+  logs(server: string): readonly string[];
+  /** Calls back for each further line until the returned function is called. */
+  followLogs(server: string, onLine: (line: string) => void): () => void;
+  cells(): readonly CellView[];
+  /** Ends the server's cells; the next call starts new ones. */
+  restart(server: string, reason: string): Promise<void>;
+  /** A credential changed: what leaves from now on carries the new value. */
+  credentialsChanged(server: string): Promise<void>;
+}
+
+/** What the gateway says of itself. */
+export interface GatewayFacts {
+  readonly version: string;
+  readonly home: string;
+  readonly pid: number;
+  /** Where MCP clients connect, `http://127.0.0.1:7800`; null when nothing listens. */
+  readonly url: string | null;
+  readonly startedAt: number;
+}

@@ -1,0 +1,254 @@
+/** `/calls`, `/kills`, `/keys`, `/audit`, `/catalog`, `/status`: running the gateway. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { AppError, limits } from '../../kernel/index.ts';
+import { writeManifest } from '../../manifest/index.ts';
+import type { ApiDeps } from '../deps.ts';
+import { answers, jsonBody, linesResponse, router } from '../http.ts';
+import {
+  CallBody,
+  CatalogView,
+  KeyRotation,
+  KeyStatus,
+  KillView,
+  LiftKill,
+  SetKill,
+  StatusView,
+  VerifyView,
+} from '../schemas.ts';
+import { findServer } from '../servers.ts';
+
+const Done = z.object({ done: z.literal(true) });
+
+export function callRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/calls',
+      summary: 'Call a tool',
+      request: jsonBody(CallBody),
+      responses: { 200: { description: 'The result exactly as the server gave it' } },
+    }),
+    async (c) => {
+      const { server, tool, arguments: argumentsJson, profile } = c.req.valid('json');
+      await findServer(deps, server);
+      const result = await deps.runtime.call(server, tool, argumentsJson, profile ?? null);
+      return c.body(result, 200, { 'content-type': 'application/json' });
+    },
+  );
+  return app;
+}
+
+export function killRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/kills',
+      summary: 'List the active kill switches',
+      responses: answers('Kills', z.array(KillView)),
+    }),
+    async (c) => c.json([...(await deps.kills.list(deps.workspace))], 200),
+  );
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/kills',
+      summary: 'Set a kill switch, effective at once',
+      request: jsonBody(SetKill),
+      responses: answers('Kill', KillView),
+    }),
+    async (c) => {
+      const { scope, target, reason } = c.req.valid('json');
+      if (scope === 'server') await findServer(deps, target);
+      const kill = {
+        scope,
+        target,
+        reason,
+        at: deps.clock.now(),
+        by: `${deps.caller.actor.kind}:${deps.caller.actor.id}`,
+      };
+      await deps.audit.append({
+        workspace: deps.workspace,
+        type: 'kill.set',
+        actor: deps.caller.actor,
+        data: { scope, target, reason },
+      });
+      await deps.kills.set(deps.workspace, kill);
+      return c.json(kill, 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/kills',
+      summary: 'Lift a kill switch',
+      request: jsonBody(LiftKill),
+      responses: answers('Lifted', Done),
+    }),
+    async (c) => {
+      const { scope, target } = c.req.valid('json');
+      await deps.audit.append({
+        workspace: deps.workspace,
+        type: 'kill.lifted',
+        actor: deps.caller.actor,
+        data: { scope, target },
+      });
+      if (await deps.kills.lift(deps.workspace, scope, target)) return c.json({ done: true } as const, 200);
+      throw new AppError('kill_not_active', 'No such kill switch is active.', {
+        kind: 'not_found',
+        hint: '`sallyport kill --list` shows those that are.',
+      });
+    },
+  );
+  return app;
+}
+
+export function keyRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/keys',
+      summary: 'Which master keys there are and how much each wraps',
+      responses: answers('Keys', KeyStatus),
+    }),
+    async (c) => {
+      const { provider, keys, missing } = await deps.vault.keyStatus(deps.caller);
+      return c.json(
+        {
+          provider,
+          keys: keys.map(({ id, createdAt, current, wraps }) => ({ id, createdAt, current, wraps })),
+          missing: [...missing],
+        },
+        200,
+      );
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/keys/rotate',
+      summary: 'Rotate the master key',
+      responses: answers('Rotation', KeyRotation),
+    }),
+    async (c) => {
+      const { from, to, rewrapped, retired, resumed } = await deps.vault.rotateMasterKey(deps.caller);
+      return c.json({ from, to, rewrapped, retired: [...retired], resumed }, 200);
+    },
+  );
+  return app;
+}
+
+export function auditRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  const query = z.object({
+    from: z.coerce.number().int().min(1).optional(),
+    last: z.coerce.number().int().min(1).max(limits.auditTailMax).optional(),
+    follow: z.enum(['true', 'false']).optional(),
+  });
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/audit',
+      summary: 'Events as JSON Lines',
+      request: { query },
+      responses: { 200: { description: 'JSON Lines, each a recorded event' } },
+    }),
+    (c) => {
+      const { from, last, follow } = c.req.valid('query');
+      return linesResponse(async (write, signal) => {
+        const events =
+          from === undefined
+            ? deps.audit.tail(deps.workspace, {
+                ...(last === undefined ? {} : { last }),
+                ...(follow === 'true' ? { follow: signal } : {}),
+              })
+            : deps.audit.export(deps.workspace, { from });
+        for await (const event of events) write(event);
+      });
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/audit/verify',
+      summary: 'Check the whole chain',
+      responses: answers('Verification', VerifyView),
+    }),
+    async (c) => {
+      const { ok, events, checkpoints, problems, more } = await deps.audit.verify(deps.workspace);
+      return c.json(
+        {
+          ok,
+          events,
+          checkpoints,
+          problems: problems.map(({ code, sequence, message }) => ({ code, sequence, message })),
+          more,
+        },
+        200,
+      );
+    },
+  );
+  return app;
+}
+
+export function catalogRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/catalog',
+      summary: 'Search the catalog; all of it without words',
+      request: { query: z.object({ q: z.string().optional() }) },
+      responses: answers('Entries', z.array(CatalogView)),
+    }),
+    (c) =>
+      c.json(
+        deps.catalog
+          .search((c.req.valid('query').q ?? '').split(/\s+/).filter((word) => word !== ''))
+          .map(({ manifest }) => ({
+            name: manifest.name,
+            version: manifest.version,
+            title: manifest.title ?? manifest.name,
+            description: manifest.description ?? '',
+            package: manifest.server.kind === 'sandboxed' ? (manifest.server.package ?? null) : null,
+            hosts: manifest.egress.map((rule) => rule.host),
+            secrets: manifest.credentials.map((credential) => credential.name),
+          })),
+        200,
+      ),
+  );
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/catalog/{name}',
+      summary: 'The manifest of a catalog entry',
+      request: { params: z.object({ name: z.string() }) },
+      responses: answers('Manifest', z.object({ text: z.string() })),
+    }),
+    (c) => {
+      const entry = deps.catalog.show(c.req.valid('param').name);
+      if (entry !== undefined) return c.json({ text: writeManifest(entry.manifest) }, 200);
+      throw new AppError('catalog_unknown', `The catalog has no server \`${c.req.valid('param').name}\`.`, {
+        kind: 'not_found',
+        hint: '`sallyport catalog search` lists all.',
+      });
+    },
+  );
+  return app;
+}
+
+export function statusRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/status',
+      summary: 'The gateway and its cells',
+      responses: answers('Status', StatusView),
+    }),
+    (c) => c.json({ ...deps.facts(), cells: [...deps.runtime.cells()] }, 200),
+  );
+  return app;
+}

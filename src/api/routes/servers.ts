@@ -1,0 +1,159 @@
+/** `/servers`: what the gateway runs. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import type { ApiDeps } from '../deps.ts';
+import { answers, jsonBody, linesResponse, progressResponse, router } from '../http.ts';
+import { AddServer, InjectBody, ServerView, Slug } from '../schemas.ts';
+import {
+  addServer,
+  findServer,
+  injectSecret,
+  removeServer,
+  setEnabled,
+  upgradeServer,
+  viewServer,
+} from '../servers.ts';
+
+const params = z.object({ slug: Slug });
+const Done = z.object({ done: z.literal(true) });
+const lines = { 200: { description: 'JSON Lines: progress, then the result or an error' } } as const;
+
+export function serverRoutes(deps: ApiDeps): OpenAPIHono {
+  const app = router();
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/servers',
+      summary: 'List the servers',
+      responses: answers('Servers', z.array(ServerView)),
+    }),
+    async (c) => {
+      const rows = await deps.servers.list(deps.workspace);
+      return c.json(await Promise.all(rows.map((row) => viewServer(deps, row))), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/servers',
+      summary: 'Install and add a server',
+      request: jsonBody(AddServer),
+      responses: lines,
+    }),
+    (c) => {
+      const input = c.req.valid('json');
+      return progressResponse((tell) => addServer(deps, input, tell), deps.log);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/servers/{slug}',
+      summary: 'Show a server',
+      request: { params },
+      responses: answers('Server', ServerView),
+    }),
+    async (c) => c.json(await viewServer(deps, await findServer(deps, c.req.valid('param').slug)), 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'delete',
+      path: '/servers/{slug}',
+      summary: 'Remove a server and its secrets',
+      request: { params },
+      responses: answers('Removed', Done),
+    }),
+    async (c) => {
+      await removeServer(deps, c.req.valid('param').slug);
+      return c.json({ done: true } as const, 200);
+    },
+  );
+
+  for (const [verb, enabled] of [
+    ['enable', true],
+    ['disable', false],
+  ] as const) {
+    app.openapi(
+      createRoute({
+        method: 'post',
+        path: `/servers/{slug}/${verb}`,
+        summary: `${enabled ? 'Enable' : 'Disable'} a server`,
+        request: { params },
+        responses: answers('Server', ServerView),
+      }),
+      async (c) => c.json(await setEnabled(deps, c.req.valid('param').slug, enabled), 200),
+    );
+  }
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/servers/{slug}/upgrade',
+      summary: 'Install another version of the package',
+      request: { params, ...jsonBody(z.strictObject({ to: z.string().min(1).optional() })) },
+      responses: lines,
+    }),
+    (c) => {
+      const { slug } = c.req.valid('param');
+      const { to } = c.req.valid('json');
+      return progressResponse((tell) => upgradeServer(deps, slug, to, tell), deps.log);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/servers/{slug}/secrets/{name}/inject',
+      summary: 'Declare where a credential goes',
+      request: { params: params.extend({ name: z.string() }), ...jsonBody(InjectBody) },
+      responses: answers('Server', ServerView),
+    }),
+    async (c) => {
+      const { slug, name } = c.req.valid('param');
+      return c.json(await injectSecret(deps, slug, name, c.req.valid('json')), 200);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/servers/{slug}/tools',
+      summary: "The server's tools, exactly as it lists them",
+      request: { params },
+      responses: { 200: { description: 'A JSON array of MCP tools' } },
+    }),
+    async (c) => {
+      await findServer(deps, c.req.valid('param').slug);
+      return c.body(await deps.runtime.tools(c.req.valid('param').slug), 200, {
+        'content-type': 'application/json',
+      });
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/servers/{slug}/logs',
+      summary: "The server's stderr",
+      request: { params, query: z.object({ follow: z.enum(['true', 'false']).optional() }) },
+      responses: { 200: { description: 'JSON Lines, each a string' } },
+    }),
+    async (c) => {
+      const { slug } = c.req.valid('param');
+      await findServer(deps, slug);
+      const follow = c.req.valid('query').follow === 'true';
+      return linesResponse(async (write, signal) => {
+        for (const line of deps.runtime.logs(slug)) write(line);
+        if (!follow) return;
+        const stop = deps.runtime.followLogs(slug, write);
+        await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
+        stop();
+      });
+    },
+  );
+
+  return app;
+}

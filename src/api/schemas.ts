@@ -1,0 +1,219 @@
+/** Every body and answer of the API: checked at the door, and the source of the OpenAPI document. */
+import { z } from '@hono/zod-openapi';
+
+export const Slug = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63 of them')
+  .openapi({ example: 'github' });
+
+export const CredentialName = z
+  .string()
+  .regex(/^[A-Z][A-Z0-9_]{0,127}$/, 'upper-case letters, digits and underscores, a letter first')
+  .openapi({ example: 'GITHUB_TOKEN' });
+
+export const ErrorBody = z
+  .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }) })
+  .openapi('Error');
+
+export const EgressRuleView = z.object({
+  host: z.string(),
+  port: z.number(),
+  protocol: z.enum(['https', 'http']),
+  methods: z.array(z.string()).optional(),
+  paths: z.array(z.string()).optional(),
+});
+
+const InjectRule = z.union([
+  z.strictObject({ header: z.string(), format: z.string() }),
+  z.strictObject({ basic: z.enum(['user', 'password']) }),
+  z.strictObject({ query: z.string() }),
+  z.strictObject({ json: z.string() }),
+]);
+
+export const SecretView = z
+  .object({
+    name: z.string(),
+    title: z.string().optional(),
+    tier: z.enum(['sealed', 'entrusted']),
+    required: z.boolean(),
+    hosts: z.array(z.string()),
+    inject: z.array(InjectRule),
+    /** Null: no value is set. */
+    version: z.number().nullable(),
+    updatedAt: z.number().nullable(),
+    updatedBy: z.string().nullable(),
+  })
+  .openapi('Secret');
+
+export const ServerView = z
+  .object({
+    slug: z.string(),
+    title: z.string(),
+    kind: z.enum(['sandboxed', 'remote', 'api']),
+    version: z.string(),
+    source: z.string(),
+    enabled: z.boolean(),
+    command: z.array(z.string()),
+    package: z
+      .object({
+        spec: z.string(),
+        integrity: z.string(),
+        scriptsSkipped: z.array(z.string()),
+      })
+      .nullable(),
+    egress: z.array(EgressRuleView),
+    secrets: z.array(SecretView),
+    /** Tools shown unless a profile says otherwise; null: those that declare readOnlyHint. */
+    defaultTools: z.array(z.string()).nullable(),
+    manifestHash: z.string(),
+    cells: z.number(),
+    createdAt: z.number(),
+    updatedAt: z.number(),
+  })
+  .openapi('Server');
+
+export const AddServer = z
+  .strictObject({
+    /** Catalog name, `npm:PKG[@V]`, or a file's name when `manifest` is given. */
+    source: z.string().min(1),
+    name: Slug.optional(),
+    /** The manifest's text, YAML or JSON. */
+    manifest: z.string().optional(),
+    /** For `npm:` sources without a manifest: program and arguments. */
+    command: z.array(z.string()).optional(),
+    hosts: z.array(z.string()).optional(),
+    env: z.record(z.string(), z.string()).optional(),
+  })
+  .openapi('AddServer');
+
+export const InjectBody = z
+  .strictObject({ rule: InjectRule, hosts: z.array(z.string()).optional(), env: z.string().optional() })
+  .openapi('Inject');
+
+export const SetSecret = z.strictObject({ value: z.string().min(1) }).openapi('SetSecret');
+
+const ProfileEntry = z.strictObject({
+  server: Slug,
+  tools: z.union([z.array(z.string()), z.literal('*'), z.null()]),
+});
+
+export const ProfileView = z.object({ name: z.string(), entries: z.array(ProfileEntry) }).openapi('Profile');
+export const SetProfile = z.strictObject({ entries: z.array(ProfileEntry) }).openapi('SetProfile');
+
+export const TokenView = z
+  .object({
+    id: z.string(),
+    profile: z.string(),
+    agent: z.string(),
+    createdAt: z.number(),
+    expiresAt: z.number().nullable(),
+    revokedAt: z.number().nullable(),
+    lastUsedAt: z.number().nullable(),
+  })
+  .openapi('Token');
+
+export const CreateToken = z
+  .strictObject({ profile: Slug, agent: z.string().min(1).max(128), expiresAt: z.number().optional() })
+  .openapi('CreateToken');
+
+/** The only answer that holds a token, once. */
+export const NewToken = z.object({ id: z.string(), token: z.string() }).openapi('NewToken');
+
+export const CallBody = z
+  .strictObject({
+    server: Slug,
+    tool: z.string().min(1),
+    /** A JSON object as text: it is forwarded as it is. */
+    arguments: z.string(),
+    profile: Slug.optional(),
+  })
+  .openapi('Call');
+
+export const KillView = z
+  .object({
+    scope: z.enum(['all', 'workspace', 'server', 'token', 'user']),
+    target: z.string(),
+    at: z.number(),
+    by: z.string(),
+    reason: z.string(),
+  })
+  .openapi('Kill');
+export const SetKill = z
+  .strictObject({
+    scope: z.enum(['all', 'workspace', 'server', 'token', 'user']),
+    target: z.string().default(''),
+    reason: z.string().default(''),
+  })
+  .openapi('SetKill');
+export const LiftKill = SetKill.omit({ reason: true }).openapi('LiftKill');
+
+export const KeyStatus = z
+  .object({
+    provider: z.string(),
+    /** Oldest first; `wraps` counts tenant keys. */
+    keys: z.array(
+      z.object({ id: z.string(), createdAt: z.number(), current: z.boolean(), wraps: z.number() }),
+    ),
+    /** Master keys that something is wrapped by and that are not there. */
+    missing: z.array(z.object({ id: z.string(), wraps: z.number() })),
+  })
+  .openapi('KeyStatus');
+export const KeyRotation = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    rewrapped: z.number(),
+    retired: z.array(z.string()),
+    resumed: z.boolean(),
+  })
+  .openapi('KeyRotation');
+
+export const VerifyView = z
+  .object({
+    ok: z.boolean(),
+    events: z.number(),
+    checkpoints: z.number(),
+    problems: z.array(z.object({ code: z.string(), sequence: z.number(), message: z.string() })),
+    /** Whether there are more problems than are listed. */
+    more: z.boolean(),
+  })
+  .openapi('AuditVerification');
+
+export const CatalogView = z
+  .object({
+    name: z.string(),
+    version: z.string(),
+    title: z.string(),
+    description: z.string(),
+    package: z.string().nullable(),
+    hosts: z.array(z.string()),
+    secrets: z.array(z.string()),
+  })
+  .openapi('CatalogEntry');
+
+export const StatusView = z
+  .object({
+    version: z.string(),
+    home: z.string(),
+    pid: z.number(),
+    url: z.string().nullable(),
+    startedAt: z.number(),
+    cells: z.array(
+      z.object({ id: z.string(), server: z.string(), profile: z.string().nullable(), startedAt: z.number() }),
+    ),
+  })
+  .openapi('Status');
+
+export type SecretView = z.infer<typeof SecretView>;
+export type ServerView = z.infer<typeof ServerView>;
+export type AddServer = z.infer<typeof AddServer>;
+export type InjectBody = z.infer<typeof InjectBody>;
+export type ProfileView = z.infer<typeof ProfileView>;
+export type TokenView = z.infer<typeof TokenView>;
+export type NewToken = z.infer<typeof NewToken>;
+export type KillView = z.infer<typeof KillView>;
+export type KeyStatus = z.infer<typeof KeyStatus>;
+export type KeyRotation = z.infer<typeof KeyRotation>;
+export type VerifyView = z.infer<typeof VerifyView>;
+export type CatalogView = z.infer<typeof CatalogView>;
+export type StatusView = z.infer<typeof StatusView>;

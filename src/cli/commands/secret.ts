@@ -1,0 +1,180 @@
+/** `sallyport secret …`: values go in, and none comes out. */
+import { isCancel, password } from '@clack/prompts';
+import type { Command } from 'commander';
+import type { InjectBody } from '../../api/index.ts';
+import { AppError, limits } from '../../kernel/index.ts';
+import { connected, listOption, type Options, repeated, textOption } from '../command.ts';
+import type { CliHost } from '../host.ts';
+import { table, when } from '../output.ts';
+
+export function secretCommands(host: CliHost, program: Command): void {
+  const secret = program.command('secret').description("values of the servers' credentials");
+
+  connected(
+    host,
+    secret
+      .command('set')
+      .description('set or rotate a value; asks without echo unless it is given')
+      .argument('<server>')
+      .argument('<name>')
+      .argument(
+        '[value]',
+        'the value itself; it stays in the shell history, so prefer to be asked or --stdin',
+      )
+      .option('--stdin', 'read the value from standard input, up to the end, without a final line break'),
+    async ({ client, out }, [server = '', name = '', value], options) => {
+      const slots = await client.secrets(server);
+      const text = value ?? (options['stdin'] === true ? await readAll(host) : await ask(host, server, name));
+      const { version } = await client.setSecret(server, name, text);
+      const slot = slots.find((one) => one.name === name);
+      out.show({ server, name, version }, () =>
+        [
+          `${out.paint('green', '✔')} ${name} of ${server} is set (version ${version}).`,
+          ...(slot?.tier === 'sealed'
+            ? [`  It goes to ${slot.hosts.join(', ')} only; the server sees a placeholder.`]
+            : []),
+          ...(slot?.tier === 'entrusted' ? ['  It is entrusted: the server itself sees the value.'] : []),
+        ].join('\n'),
+      );
+    },
+  );
+
+  connected(
+    host,
+    secret.command('list').description('which values a server needs and which are set').argument('<server>'),
+    async ({ client, out }, [server = '']) => {
+      const slots = await client.secrets(server);
+      out.show(slots, () =>
+        slots.length === 0
+          ? `${server} needs no credential.`
+          : table(
+              ['NAME', 'TIER', 'VALUE', 'GOES TO', 'CHANGED'],
+              slots.map((slot) => [
+                slot.name,
+                slot.tier,
+                slot.version === null ? (slot.required ? 'MISSING' : 'not set') : `version ${slot.version}`,
+                slot.hosts.join(', '),
+                when(slot.updatedAt),
+              ]),
+            ),
+      );
+    },
+  );
+
+  connected(
+    host,
+    secret
+      .command('delete')
+      .description('delete a value')
+      .argument('<server>')
+      .argument('[name]')
+      .option('--all', 'every value of the server'),
+    async ({ client, out }, [server = '', name], options) => {
+      const all = options['all'] === true;
+      if (all === (name !== undefined)) {
+        throw new AppError('cli_usage', 'Name one secret, or give --all.', {
+          kind: 'invalid',
+          hint: `\`sallyport secret list ${server}\` shows the names.`,
+        });
+      }
+      const { deleted } = await client.deleteSecret(server, name ?? '*');
+      out.show({ server, deleted }, () =>
+        deleted.length === 0 ? 'Nothing was set.' : `Deleted: ${deleted.join(', ')}.`,
+      );
+    },
+  );
+
+  connected(
+    host,
+    secret
+      .command('inject')
+      .description('declare a credential and where it goes in requests, for a server without a manifest')
+      .argument('<server>')
+      .argument(
+        '<name>',
+        'also the environment variable that holds the placeholder, unless --env says otherwise',
+      )
+      .option('--header <header>', 'in this header')
+      .option('--format <format>', 'form of the header, with {token}', '{token}')
+      .option('--bearer', 'as `Authorization: Bearer …`')
+      .option('--query <parameter>', 'in this query parameter')
+      .option('--basic <half>', 'as `user` or `password` of HTTP Basic')
+      .option('--json-pointer <pointer>', 'at this place of a JSON body')
+      .option('--host <host>', 'only to this host (repeatable); every host of the server otherwise', repeated)
+      .option('--env <variable>', 'environment variable that holds the placeholder'),
+    async ({ client, out }, [server = '', name = ''], options) => {
+      const hosts = listOption(options, 'host');
+      const env = textOption(options, 'env');
+      const body: InjectBody = {
+        rule: injectRule(options),
+        ...(hosts.length === 0 ? {} : { hosts: [...hosts] }),
+        ...(env === undefined ? {} : { env }),
+      };
+      const changed = await client.inject(server, name, body);
+      out.show(
+        changed,
+        () =>
+          `${out.paint('green', '✔')} ${name} of ${server} is declared. Next: sallyport secret set ${server} ${name}`,
+      );
+    },
+  );
+}
+
+function injectRule(options: Options): InjectBody['rule'] {
+  const rules: InjectBody['rule'][] = [];
+  const header = textOption(options, 'header');
+  if (header !== undefined) rules.push({ header, format: textOption(options, 'format') ?? '{token}' });
+  if (options['bearer'] === true) rules.push({ header: 'Authorization', format: 'Bearer {token}' });
+  const query = textOption(options, 'query');
+  if (query !== undefined) rules.push({ query });
+  const basic = textOption(options, 'basic');
+  if (basic === 'user' || basic === 'password') rules.push({ basic });
+  const pointer = textOption(options, 'jsonPointer');
+  if (pointer !== undefined) rules.push({ json: pointer });
+  const [rule] = rules;
+  if (rule !== undefined && rules.length === 1) return rule;
+  throw new AppError('cli_usage', 'Give exactly one place.', {
+    kind: 'invalid',
+    hint: '--header H [--format F], --bearer, --query Q, --basic user|password, or --json-pointer P.',
+  });
+}
+
+async function readAll(host: CliHost): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of host.stdin) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    length += bytes.length;
+    if (length > limits.secretBytesMax) {
+      throw new AppError('secret_too_long', `The value is longer than ${limits.secretBytesMax} bytes.`, {
+        kind: 'invalid',
+      });
+    }
+    chunks.push(bytes);
+  }
+  const value = Buffer.concat(chunks)
+    .toString('utf8')
+    .replace(/\r?\n$/, '');
+  if (value === '')
+    throw new AppError('secret_empty', 'Standard input held no value.', {
+      kind: 'invalid',
+      hint: "printf '%s' VALUE | sallyport secret set … --stdin",
+    });
+  return value;
+}
+
+async function ask(host: CliHost, server: string, name: string): Promise<string> {
+  if (host.stdin.isTTY !== true) {
+    throw new AppError('secret_value_needed', 'There is no terminal to ask for the value.', {
+      kind: 'invalid',
+      hint: `Pipe it in: sallyport secret set ${server} ${name} --stdin`,
+    });
+  }
+  const value = await password({
+    message: `Value of ${name} for ${server}`,
+    output: host.stderr,
+    validate: (text) => (text ? undefined : 'Type or paste a value.'),
+  });
+  if (isCancel(value)) throw new AppError('cancelled', 'Cancelled; nothing was changed.', { kind: 'failed' });
+  return value;
+}

@@ -1,0 +1,221 @@
+/** `sallyport server …` */
+import type { Command } from 'commander';
+import type { ServerView } from '../../api/index.ts';
+import { AppError } from '../../kernel/index.ts';
+import { connected, listOption, repeated, textOption } from '../command.ts';
+import type { CliHost } from '../host.ts';
+import { type Output, printable, table, when } from '../output.ts';
+
+const FILE_SOURCE = /\.(ya?ml|json)$|^\.{0,2}\//;
+
+export function serverCommands(host: CliHost, program: Command): void {
+  const server = program.command('server').description('MCP servers that the gateway runs');
+
+  connected(
+    host,
+    server
+      .command('add')
+      .description('add a server: a catalog name, a manifest file, or npm:PACKAGE[@VERSION]')
+      .argument('<source>')
+      .option('--name <slug>', 'name of the server here')
+      .option('--host <host>', 'host that it may reach, for npm: sources (repeatable)', repeated)
+      .option('--command <program>', 'program of the package that starts it, for npm: sources')
+      .option('--env <NAME=VALUE>', 'plain setting, never a secret (repeatable)', repeated),
+    async ({ client, out, tell }, [source = ''], options) => {
+      const hosts = listOption(options, 'host');
+      const name = textOption(options, 'name');
+      const command = textOption(options, 'command');
+      const env = settings(listOption(options, 'env'));
+      const added = await client.addServer(
+        {
+          source,
+          ...(FILE_SOURCE.test(source) ? { manifest: await host.readFile(source) } : {}),
+          ...(name === undefined ? {} : { name }),
+          ...(command === undefined ? {} : { command: command.split(' ') }),
+          ...(hosts.length === 0 ? {} : { hosts: [...hosts] }),
+          ...(env === undefined ? {} : { env }),
+        },
+        tell,
+      );
+      out.show(added, () => addedText(out, added));
+    },
+  );
+
+  connected(host, server.command('list').description('list the servers'), async ({ client, out }) => {
+    const servers = await client.servers();
+    out.show(servers, () =>
+      servers.length === 0
+        ? 'No servers yet. Add one: sallyport server add github'
+        : table(
+            ['NAME', 'VERSION', 'STATE', 'CELLS', 'SECRETS', 'HOSTS'],
+            servers.map((one) => [
+              one.slug,
+              one.version,
+              one.enabled ? 'enabled' : 'disabled',
+              String(one.cells),
+              secretsText(one),
+              hostsText(one),
+            ]),
+          ),
+    );
+  });
+
+  connected(
+    host,
+    server.command('show').description('show one server').argument('<server>'),
+    async ({ client, out }, [slug = '']) => {
+      const one = await client.server(slug);
+      out.show(one, () => serverText(one));
+    },
+  );
+
+  connected(
+    host,
+    server
+      .command('tools')
+      .description("list the server's tools, starting it if need be")
+      .argument('<server>'),
+    async ({ client, out }, [slug = '']) => {
+      const text = await client.tools(slug);
+      if (out.json) return out.line(text);
+      const tools = JSON.parse(text) as {
+        name: string;
+        description?: string;
+        annotations?: { readOnlyHint?: boolean };
+      }[];
+      const shown = (await client.server(slug)).defaultTools;
+      out.line(
+        table(
+          ['TOOL', 'SHOWN', 'WHAT IT DOES'],
+          tools.map((tool) => {
+            const visible =
+              shown === null ? tool.annotations?.readOnlyHint === true : shown.includes(tool.name);
+            return [
+              tool.name,
+              visible ? 'yes' : 'no',
+              printable((tool.description ?? '').split('\n')[0] ?? '').slice(0, 80),
+            ];
+          }),
+        ),
+      );
+      out.note(
+        `\nTools marked "no" are hidden until a profile names them: sallyport profile set default --server ${slug}:TOOL,TOOL (or ${slug}:*)`,
+      );
+    },
+  );
+
+  connected(
+    host,
+    server
+      .command('logs')
+      .description('what the server wrote to stderr')
+      .argument('<server>')
+      .option('-f, --follow', 'go on as it writes'),
+    async ({ client, out }, [slug = ''], options) => {
+      for await (const line of client.logs(slug, options['follow'] === true))
+        out.line(out.json ? JSON.stringify(line) : printable(line));
+    },
+  );
+
+  for (const [verb, enabled, what] of [
+    ['enable', true, 'let the server be used'],
+    ['disable', false, 'refuse every use of the server, and end its cells'],
+  ] as const) {
+    connected(
+      host,
+      server.command(verb).description(what).argument('<server>'),
+      async ({ client, out }, [slug = '']) => {
+        const one = await client.enableServer(slug, enabled);
+        out.show(one, () => `${slug} is ${verb}d.`);
+      },
+    );
+  }
+
+  connected(
+    host,
+    server
+      .command('upgrade')
+      .description('install another version of the package')
+      .argument('<server>')
+      .option('--to <version>', 'exact version; the newest otherwise'),
+    async ({ client, out, tell }, [slug = ''], options) => {
+      const before = await client.server(slug);
+      const after = await client.upgradeServer(slug, textOption(options, 'to'), tell);
+      out.show(after, () =>
+        before.version === after.version
+          ? `${slug} is at ${after.version} already.`
+          : `${slug}: ${before.version} → ${after.version}`,
+      );
+    },
+  );
+
+  connected(
+    host,
+    server.command('remove').description('remove the server and its secrets').argument('<server>'),
+    async ({ client, out }, [slug = '']) => {
+      await client.removeServer(slug);
+      out.show({ removed: slug }, () => `${slug} and its secrets are removed.`);
+    },
+  );
+}
+
+function settings(pairs: readonly string[]): Record<string, string> | undefined {
+  if (pairs.length === 0) return undefined;
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf('=');
+      if (at < 1)
+        throw new AppError('cli_env_malformed', `\`${pair}\` is not of the form NAME=VALUE.`, {
+          kind: 'invalid',
+        });
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+const hostsText = (one: ServerView): string => one.egress.map((rule) => rule.host).join(', ') || 'none';
+const secretsText = (one: ServerView): string => {
+  const set = one.secrets.filter((secret) => secret.version !== null).length;
+  return `${set} of ${one.secrets.length} set`;
+};
+
+function addedText(out: Output, added: ServerView): string {
+  const missing = added.secrets.filter((secret) => secret.required && secret.version === null);
+  const skipped = added.package?.scriptsSkipped ?? [];
+  return [
+    `${out.paint('green', '✔')} ${added.slug} (${printable(added.title)} ${added.version}) is added to the profile default.`,
+    `  May reach: ${hostsText(added)}`,
+    ...(skipped.length > 0 ? [`  Install scripts not run: ${skipped.map(printable).join(', ')}`] : []),
+    ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
+    ...(missing.length === 0 ? [`  Try: sallyport server tools ${added.slug}`] : []),
+  ].join('\n');
+}
+
+function serverText(one: ServerView): string {
+  const lines: [string, string][] = [
+    ['name', one.slug],
+    ['title', printable(one.title)],
+    ['version', one.version],
+    ['state', one.enabled ? 'enabled' : 'disabled'],
+    ['source', printable(one.source)],
+    ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
+    ['command', printable(one.command.join(' '))],
+    [
+      'reaches',
+      one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
+    ],
+    ['tools', one.defaultTools === null ? 'those that declare readOnlyHint' : one.defaultTools.join(', ')],
+    ['cells', String(one.cells)],
+    ['manifest', one.manifestHash],
+    ['changed', when(one.updatedAt)],
+  ];
+  const secrets = one.secrets.map((secret) => [
+    secret.name,
+    secret.tier,
+    secret.version === null ? (secret.required ? 'MISSING' : 'not set') : `version ${secret.version}`,
+    secret.hosts.join(', '),
+  ]);
+  const width = Math.max(...lines.map(([label]) => label.length));
+  const head = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+  return secrets.length === 0 ? head : `${head}\n\n${table(['SECRET', 'TIER', 'VALUE', 'GOES TO'], secrets)}`;
+}

@@ -1,0 +1,54 @@
+/** What a command needs from the process that it runs in. `main/` supplies it, tests supply their own. */
+import type { Readable, Writable } from 'node:stream';
+import type { ApiClient } from '../api/index.ts';
+
+export interface Connection {
+  readonly client: ApiClient;
+  /** Whether a gateway is running, or the store was opened by this process. */
+  readonly running: boolean;
+  close(): Promise<void>;
+}
+
+/** One thing that `doctor` looked at. */
+export interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly found: string;
+  /** The exact thing to do; absent when all is well. */
+  readonly fix?: string;
+}
+
+export interface LintReport {
+  readonly file: string;
+  readonly ok: boolean;
+  readonly errors: readonly object[];
+  readonly warnings: readonly object[];
+  readonly hash: string | null;
+  /** The same for a person, a line each. */
+  readonly lines: readonly string[];
+}
+
+export interface CliHost {
+  readonly version: string;
+  /** The folder of state, for messages. */
+  readonly home: string;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+  /** The running gateway over its local socket, or the store opened here. @throws AppError `home_missing` before `init` */
+  connect(): Promise<Connection>;
+  /** Makes the home, the master key, the database. Idempotent. @returns what was made, in words */
+  init(): Promise<readonly string[]>;
+  /** Runs the gateway until it is told to stop. */
+  serve(options: { listen?: string }): Promise<void>;
+  /** Serves one MCP client on stdin and stdout. */
+  stdio(options: { profile: string; server?: string }): Promise<void>;
+  /** @returns whether every claim held */
+  demo(): Promise<boolean>;
+  doctor(): Promise<readonly Check[]>;
+  lint(files: readonly string[]): Promise<readonly LintReport[]>;
+  /** @throws AppError `file_unreadable` */
+  readFile(path: string): Promise<string>;
+  /** An error that nobody foresaw, for the log. */
+  reportUnexpected(error: unknown): void;
+}

@@ -1,0 +1,65 @@
+/** The command line: parses it, runs one command, answers with an exit code. */
+import { Command, CommanderError } from 'commander';
+import { isAppError, toWire } from '../kernel/index.ts';
+import { profileCommands, tokenCommands } from './commands/access.ts';
+import { gatewayCommands } from './commands/gateway.ts';
+import {
+  auditCommands,
+  callCommand,
+  catalogCommands,
+  keyCommands,
+  killCommands,
+  manifestCommands,
+} from './commands/operate.ts';
+import { secretCommands } from './commands/secret.ts';
+import { serverCommands } from './commands/server.ts';
+import { CommandFailed } from './failed.ts';
+import type { CliHost } from './host.ts';
+import { exitCodeOf, renderError } from './output.ts';
+
+/**
+ * Runs one command line.
+ *
+ * @param argv the words after the program's name
+ * @returns 0 done, 1 failed, 2 bad usage, 3 refused by policy
+ */
+export async function run(host: CliHost, argv: readonly string[]): Promise<number> {
+  const program = new Command('sallyport')
+    .description('Lets AI agents use tools without anybody on the untrusted side ever holding a key.')
+    .version(host.version, '-V, --version')
+    .showHelpAfterError('(add --help for more)')
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+    })
+    .exitOverride();
+  const groups = [
+    gatewayCommands,
+    serverCommands,
+    secretCommands,
+    profileCommands,
+    tokenCommands,
+    callCommand,
+    auditCommands,
+    keyCommands,
+    killCommands,
+    manifestCommands,
+    catalogCommands,
+  ];
+  for (const group of groups) group(host, program);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (error) {
+    return report(host, argv, error);
+  }
+}
+
+function report(host: CliHost, argv: readonly string[], error: unknown): number {
+  if (error instanceof CommandFailed) return error.exitCode;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (argv.includes('--json')) host.stdout.write(`${JSON.stringify({ error: toWire(error) })}\n`);
+  else host.stderr.write(`${renderError(error)}\n`);
+  if (!isAppError(error)) host.reportUnexpected(error);
+  return exitCodeOf(error);
+}

@@ -1,0 +1,9 @@
+/** The program `sallyport`. */
+import { run } from '../cli/index.ts';
+import { processHost } from './process.ts';
+
+// A reader that goes away early (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+});
+process.exitCode = await run(processHost(process.env), process.argv.slice(2));

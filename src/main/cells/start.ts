@@ -1,0 +1,248 @@
+/**
+ * One cell from a stored server: placeholders, egress, launch. The order matters: nothing of the server runs before
+ * its package is verified, its credentials are there, its way out is built, and its start is in the audit log.
+ */
+import { manifestOf, packageOf, type ServerRow } from '../../api/index.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import type { CellEgress, CredentialBinding, Egress } from '../../egress/index.ts';
+import {
+  AppError,
+  type CellId,
+  type Clock,
+  newId,
+  type Random,
+  type WorkspaceId,
+} from '../../kernel/index.ts';
+import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
+import type { UpstreamTransport } from '../../mcp/index.ts';
+import type { InstalledPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
+import type { Caller, Vault } from '../../vault/index.ts';
+import type { ServerLog } from './server-log.ts';
+
+export interface StartDeps {
+  readonly workspace: WorkspaceId;
+  readonly vault: Vault;
+  readonly packages: PackageStore;
+  readonly sandbox: Sandbox;
+  readonly egress: Egress;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface RunningCell {
+  readonly id: CellId;
+  readonly server: ServerRow;
+  readonly profile: string | null;
+  readonly startedAt: number;
+  readonly transport: UpstreamTransport;
+  /** Names of the credentials that the cell was started with. */
+  readonly credentials: ReadonlySet<string>;
+  /** Whether the cell was given the value of any credential itself. */
+  readonly entrusted: boolean;
+  readonly egress: CellEgress;
+  /** Cuts every connection, ends every process. Settles when both are done. */
+  stop(reason: string): Promise<void>;
+}
+
+export const cellCaller = (workspace: WorkspaceId, cell: CellId): Caller => ({
+  workspace,
+  actor: { kind: 'cell', id: cell },
+});
+/** The gateway itself: may know which credentials are set, which a cell may not. */
+export const gatewayCaller = (workspace: WorkspaceId): Caller => ({
+  workspace,
+  actor: { kind: 'system', id: 'gateway' },
+});
+
+/** @throws AppError `server_disabled`, `vault_credential_missing`, `package_*`, `cell_*`, `audit_unavailable` */
+export async function startCell(
+  deps: StartDeps,
+  row: ServerRow,
+  profile: string | null,
+  log: ServerLog,
+  onStarting: (id: CellId) => void,
+): Promise<RunningCell> {
+  const manifest = manifestOf(row);
+  if (manifest.server.kind !== 'sandboxed') {
+    throw new AppError(
+      'server_kind_unsupported',
+      `Servers of kind \`${manifest.server.kind}\` cannot run yet.`,
+      { kind: 'failed' },
+    );
+  }
+  const id = newId<'cell'>('cell', deps.random);
+  const caller = cellCaller(deps.workspace, id);
+  const present = await presentCredentials(deps, row, manifest);
+  const installed = await openPackage(deps, row);
+  onStarting(id);
+
+  const { env, bindings, entrusted } = await prepareCredentials(deps, row, manifest, present, caller);
+  await deps.audit.append({
+    workspace: deps.workspace,
+    type: 'cell.started',
+    actor: caller.actor,
+    server: row.slug,
+    data: {
+      profile,
+      manifest: row.manifestHash,
+      package: installed?.integrity ?? null,
+      credentials: [...present],
+    },
+  });
+  const egress = await deps.egress.openCell({
+    identity: { cell: id, workspace: deps.workspace, server: row.slug, profile: profile ?? '', owner: null },
+    rules: manifest.egress,
+    credentials: bindings,
+    addresses: manifest.server.addresses,
+  });
+  try {
+    return await launch(deps, row, {
+      id,
+      profile,
+      manifest: manifest.server,
+      env,
+      installed,
+      egress,
+      present,
+      entrusted,
+      log,
+    });
+  } catch (error) {
+    egress.close();
+    throw error;
+  }
+}
+
+/** @throws AppError `vault_credential_missing` for the first required one without a value */
+async function presentCredentials(deps: StartDeps, row: ServerRow, manifest: Manifest): Promise<Set<string>> {
+  const set = new Set(
+    (await deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug })).map(
+      (info) => info.name,
+    ),
+  );
+  for (const slot of manifest.credentials) {
+    if (slot.required && !set.has(slot.name)) {
+      throw new AppError(
+        'vault_credential_missing',
+        `\`${row.slug}\` needs the credential ${slot.name}, and no value is set.`,
+        {
+          kind: 'failed',
+          hint: `Set it: \`sallyport secret set ${row.slug} ${slot.name}\`.`,
+        },
+      );
+    }
+  }
+  return set;
+}
+
+async function openPackage(deps: StartDeps, row: ServerRow): Promise<InstalledPackage | null> {
+  const pinned = packageOf(row);
+  return pinned === null ? null : deps.packages.open(pinned);
+}
+
+async function prepareCredentials(
+  deps: StartDeps,
+  row: ServerRow,
+  manifest: Manifest,
+  present: ReadonlySet<string>,
+  caller: Caller,
+) {
+  const env: Record<string, string> = {};
+  const bindings: CredentialBinding[] = [];
+  let entrusted = false;
+  for (const slot of manifest.credentials) {
+    if (!present.has(slot.name)) continue;
+    if (slot.tier === 'sealed') {
+      const placeholder = makePlaceholder(slot.placeholder, deps.random);
+      if (slot.env !== undefined) env[slot.env] = placeholder;
+      const { hosts, ports, methods, paths, inject, name } = slot;
+      bindings.push({
+        name,
+        placeholder,
+        hosts,
+        inject,
+        ...(ports === undefined ? {} : { ports }),
+        ...(methods === undefined ? {} : { methods }),
+        ...(paths === undefined ? {} : { paths }),
+      });
+    } else if (slot.env !== undefined) {
+      using value = await deps.vault.use(
+        caller,
+        { server: row.id, serverSlug: row.slug, name: slot.name, owner: null },
+        { kind: 'entrust', data: { env: slot.env } },
+      );
+      env[slot.env] = value.reveal();
+      entrusted = true;
+    }
+  }
+  return { env, bindings, entrusted };
+}
+
+interface Prepared {
+  readonly id: CellId;
+  readonly profile: string | null;
+  readonly manifest: SandboxedServerSpec;
+  readonly env: Readonly<Record<string, string>>;
+  readonly installed: InstalledPackage | null;
+  readonly egress: CellEgress;
+  readonly present: ReadonlySet<string>;
+  readonly entrusted: boolean;
+  readonly log: ServerLog;
+}
+
+async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
+  const { id, profile, manifest, egress } = prepared;
+  const cell = await deps.sandbox.launch(
+    {
+      id,
+      label: row.slug,
+      command: manifest.command,
+      args: manifest.args,
+      env: { ...manifest.env, ...prepared.env },
+      tcpPorts: egress.ports,
+      caPem: egress.caPem,
+      files: manifest.files,
+      limits: manifest.limits,
+      ...(prepared.installed === null ? {} : { packageDir: prepared.installed.dir }),
+    },
+    {
+      onTcp: (port, server) => egress.acceptTcp(port, server),
+      onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
+      onDnsTcp: (server) => egress.acceptDnsTcp(server),
+    },
+  );
+  const stderrTail = prepared.log.read(cell.stderr);
+  let asked: string | null = null;
+  const stop = async (reason: string): Promise<void> => {
+    asked ??= reason;
+    egress.close();
+    await cell.kill();
+  };
+  const exited = cell.exited.then(async (exit) => {
+    egress.close();
+    const reason = asked ?? exit.reason;
+    await deps.audit
+      .append({
+        workspace: deps.workspace,
+        type: 'cell.exited',
+        actor: { kind: 'cell', id },
+        server: row.slug,
+        data: { reason, code: exit.code, signal: exit.signal },
+      })
+      // The cell is gone either way; a log that cannot be written stops the next start instead.
+      .catch(() => undefined);
+    return { code: exit.code, signal: exit.signal, reason };
+  });
+  return {
+    id,
+    server: row,
+    profile,
+    startedAt: deps.clock.now(),
+    credentials: prepared.present,
+    entrusted: prepared.entrusted,
+    egress,
+    transport: { cell: id, input: cell.stdin, output: cell.stdout, stderrTail, exited, close: stop },
+    stop,
+  };
+}

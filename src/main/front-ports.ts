@@ -1,0 +1,105 @@
+/** What the MCP front asks for, answered by the store, the cells, the audit log and the kill switch. */
+import { manifestOf } from '../api/index.ts';
+import type { AuditEvent } from '../audit/index.ts';
+import type { JsonObject, WorkspaceId } from '../kernel/index.ts';
+import type { CallAudit, CallFacts, KillSwitch, Principal, ProfileServer, Upstreams } from '../mcp/index.ts';
+import type { CellPool } from './cells/pool.ts';
+import { profiles, serverRows } from './repositories.ts';
+import type { Services } from './services.ts';
+import { killActive } from '../vault/index.ts';
+import { systemClock, systemRandom } from '../kernel/index.ts';
+
+export function upstreams({ store }: Services, pool: CellPool): Upstreams {
+  const rows = serverRows(store);
+  const known = profiles(store, systemClock, systemRandom);
+  return {
+    async profile(workspace, name) {
+      const enabled = (await rows.list(workspace)).filter((row) => row.enabled);
+      const profile = name === null ? null : await known.find(workspace, name);
+      if (name !== null && profile === null) return null;
+      const entries =
+        profile === null
+          ? enabled.map((row) => ({ server: row.slug, tools: '*' as const }))
+          : profile.entries;
+      const servers = entries.flatMap((entry): ProfileServer[] => {
+        const row = enabled.find((candidate) => candidate.slug === entry.server);
+        if (row === undefined) return [];
+        const manifest = manifestOf(row);
+        return [
+          {
+            slug: row.slug,
+            title: manifest.title ?? null,
+            tools: entry.tools,
+            defaultTools: manifest.tools?.default ?? null,
+          },
+        ];
+      });
+      return { name, servers };
+    },
+    open: (_, profile, slug) => pool.open(slug, profile),
+  };
+}
+
+export function callAudit({ audit }: Services): CallAudit {
+  const event = (
+    type: AuditEvent['type'],
+    about: { principal: Principal; server: string },
+    data: JsonObject,
+  ): AuditEvent => ({
+    workspace: about.principal.workspace,
+    type,
+    actor: about.principal.actor,
+    server: about.server,
+    data: { agent: about.principal.agent, ...data },
+  });
+  const facts = (call: CallFacts): JsonObject => ({
+    call: call.id,
+    tool: call.tool,
+    profile: call.profile,
+    cell: call.cell,
+  });
+  return {
+    async started(call) {
+      await audit.append(event('call.started', call, facts(call)));
+    },
+    async finished(call, { outcome, code, durationMs }) {
+      await audit.append(
+        event('call.finished', call, {
+          ...facts(call),
+          outcome,
+          code: code ?? null,
+          durationMs: Math.round(durationMs),
+        }),
+      );
+    },
+    async refused({ principal, profile, server, tool, code }) {
+      await audit.append(event('call.refused', { principal, server }, { tool, profile, code }));
+    },
+  };
+}
+
+/** @param listeners told after a switch was set */
+export function killSwitch({ kills }: Services, listeners: Set<() => void>): KillSwitch {
+  return {
+    async check(principal, slug) {
+      const kill = await kills.active({
+        workspace: principal.workspace,
+        server: slug,
+        actor: principal.actor,
+      });
+      if (kill !== null) throw killActive(kill);
+    },
+    onKill(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** The operator at the local socket. */
+export const operatorOf = (workspace: WorkspaceId): Principal => ({
+  workspace,
+  actor: { kind: 'local', id: String(process.getuid?.() ?? 0) },
+  profile: null,
+  agent: 'local',
+});

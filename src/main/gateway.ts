@@ -1,0 +1,152 @@
+/**
+ * The gateway: every folder wired to its ports. Opening one starts no listener and no cell; it is what `serve` listens
+ * with, what a command uses where none runs, and what tests drive.
+ */
+import { fileURLToPath } from 'node:url';
+import { createApi } from '../api/index.ts';
+import { createEgress } from '../egress/index.ts';
+import { AppError, type Log, systemClock, systemRandom } from '../kernel/index.ts';
+import { loadCatalog } from '../manifest/index.ts';
+import { createFront, type Front, type Principal } from '../mcp/index.ts';
+import { createPackageStore, createSandbox } from '../sandbox/index.ts';
+import { type CellPool, createCellPool } from './cells/pool.ts';
+import { type Config, homeFiles } from './config.ts';
+import { credentialSource } from './egress-ports.ts';
+import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
+import { createKills } from './kills.ts';
+import { profiles, serverRows } from './repositories.ts';
+import { openServices } from './services.ts';
+import { PACKAGE_ROOT, VERSION } from './version.ts';
+
+export interface Gateway {
+  readonly version: string;
+  readonly api: ReturnType<typeof createApi>;
+  readonly front: Front;
+  /** Who is at the local socket. */
+  readonly operator: Principal;
+  /** Where MCP clients connect, once that is known. */
+  listeningAt(url: string): void;
+  /** Rejects while the gateway cannot do its work. */
+  ready(): Promise<void>;
+  /** Ends every session and cell, writes what waits, closes the database. */
+  close(): Promise<void>;
+}
+
+/** @throws AppError `home_missing`, `config_*`, `store_*`, `seal_*` */
+export async function createGateway(config: Config, log: Log): Promise<Gateway> {
+  const files = homeFiles(config.home);
+  const clock = systemClock;
+  const random = systemRandom;
+  const startedAt = clock.now();
+  const services = await openServices(config, log);
+  const { workspace, store, audit, vault, tokens } = services;
+  const operator = operatorOf(workspace);
+  const killListeners = new Set<() => void>();
+  let url: string | null = null;
+
+  const sandbox = await createSandbox({ stateDir: files.run, log, clock, random });
+  await sandbox.sweep();
+  const packages = createPackageStore({
+    dir: files.packages,
+    node: process.execPath,
+    log,
+    environment: config.environment,
+  });
+  packages.sweep();
+  const egress = createEgress({
+    credentials: credentialSource(workspace, vault, () => pool),
+    calls: { inFlight: (cell) => front.inFlight(cell) },
+    audit,
+    clock,
+    random,
+    log,
+    config: config.egress,
+  });
+  const pool: CellPool = createCellPool({
+    workspace,
+    vault,
+    packages,
+    sandbox,
+    egress,
+    audit,
+    clock,
+    random,
+    log,
+    servers: serverRows(store),
+    idleSeconds: config.idleSeconds,
+    activity: (cell) => front.activity(cell),
+  });
+  const front: Front = createFront({
+    upstreams: upstreams(services, pool),
+    audit: callAudit(services),
+    kills: killSwitch(services, killListeners),
+    authenticate: (token, remoteAddress) => tokens.verify(token, remoteAddress),
+    clock,
+    random,
+    log,
+    config: {
+      allowedHosts: [config.listen.host, ...config.allowedHosts],
+      allowedOrigins: config.allowedOrigins,
+      version: VERSION,
+    },
+  });
+  const catalog = await loadCatalog(fileURLToPath(new URL('catalog/', PACKAGE_ROOT)));
+  const kills = createKills({ services, pool, listeners: killListeners });
+  const api = createApi({
+    workspace,
+    caller: { workspace, actor: operator.actor },
+    servers: serverRows(store),
+    profiles: profiles(store, clock, random),
+    kills,
+    packages: {
+      async install(spec, onProgress) {
+        // Where it lies is this machine's business; what pins it is kept.
+        const { dir: _dir, ...record } = await packages.install(spec, onProgress);
+        return record;
+      },
+    },
+    runtime: {
+      call: (server, tool, argumentsJson, profile) =>
+        front.callTool(operator, profile, server, tool, argumentsJson),
+      tools: (server) => front.listTools(operator, server),
+      logs: (server) => pool.logs(server),
+      followLogs: (server, onLine) => pool.followLogs(server, onLine),
+      cells: () => pool.list(),
+      restart: (server, reason) => pool.stop((cell) => cell.server.slug === server, reason),
+      credentialsChanged: (server) => pool.credentialsChanged(server),
+    },
+    vault,
+    tokens,
+    audit,
+    catalog,
+    facts: () => ({ version: VERSION, home: config.home, pid: process.pid, url, startedAt }),
+    clock,
+    random,
+    log,
+  });
+
+  return {
+    version: VERSION,
+    api,
+    front,
+    operator,
+    listeningAt(address) {
+      url = address;
+    },
+    async ready() {
+      const blocked = await services.kills.active({
+        workspace,
+        server: null,
+        actor: { kind: 'system', id: 'gateway' },
+      });
+      if (blocked !== null) throw new AppError('kill_active', 'The kill switch is set.', { kind: 'denied' });
+    },
+    async close() {
+      kills.close();
+      await front.close();
+      await pool.close();
+      await egress.close();
+      await services.close();
+    },
+  };
+}

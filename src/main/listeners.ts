@@ -1,0 +1,147 @@
+/**
+ * The two doors of a running gateway. TCP: MCP clients with a token, and health. The local socket (mode 0600, in a
+ * 0700 folder): the operator's API, and stdio clients. Whoever can open the socket is the operator.
+ */
+import { rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { AppError, limits } from '../kernel/index.ts';
+import type { Gateway } from './gateway.ts';
+
+export interface Door {
+  /** `http://HOST:PORT` or the socket's path. */
+  readonly address: string;
+  /** Takes no more connections and cuts those that are open. */
+  close(): Promise<void>;
+}
+
+const pathOf = (req: IncomingMessage): string => (req.url ?? '/').split('?', 1)[0] ?? '/';
+
+function answer(res: ServerResponse, status: number, body: unknown): void {
+  res.writeHead(status, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' });
+  res.end(JSON.stringify(body));
+}
+
+/** @throws AppError `listen_failed` */
+export async function openTcpDoor(gateway: Gateway, listen: { host: string; port: number }): Promise<Door> {
+  const server = newServer((req, res) => {
+    const path = pathOf(req);
+    if (path === '/healthz') return answer(res, 200, { status: 'ok', version: gateway.version });
+    if (path === '/readyz') {
+      return void gateway.ready().then(
+        () => answer(res, 200, { status: 'ready' }),
+        () => answer(res, 503, { status: 'not ready' }),
+      );
+    }
+    if (path === '/mcp' || path.startsWith('/mcp/')) return void gateway.front.handleHttp(req, res);
+    answer(res, 404, {
+      error: {
+        code: 'route_unknown',
+        message: 'There is nothing here.',
+        hint: 'MCP clients connect to /mcp/<profile>.',
+      },
+    });
+  });
+  await listening(server, () => server.listen(listen.port, listen.host), `${listen.host}:${listen.port}`);
+  const { address, family, port } = server.address() as AddressInfo;
+  return {
+    address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    close: () => closing(server),
+  };
+}
+
+/** @throws AppError `listen_failed` */
+export async function openLocalDoor(gateway: Gateway, path: string): Promise<Door> {
+  const api = getRequestListener(gateway.api.fetch);
+  const server = newServer((req, res) => {
+    if (pathOf(req).startsWith('/mcp/')) void gateway.front.handleHttp(req, res, gateway.operator);
+    else void api(req, res);
+  });
+  server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) =>
+    acceptStdio(gateway, req, socket, head),
+  );
+  rmSync(path, { force: true });
+  // The socket exists from `listen` on, so its mode must be right before that.
+  const before = process.umask(0o177);
+  try {
+    await listening(server, () => server.listen(path), path);
+  } finally {
+    process.umask(before);
+  }
+  return {
+    address: path,
+    async close() {
+      await closing(server);
+      rmSync(path, { force: true });
+    },
+  };
+}
+
+function acceptStdio(gateway: Gateway, req: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const url = new URL(req.url ?? '/', 'http://localhost');
+  if (url.pathname !== '/stdio' || req.headers.upgrade !== 'mcp-stdio') {
+    socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    return;
+  }
+  if (head.length > 0) socket.unshift(head);
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: mcp-stdio\r\n\r\n');
+  const server = url.searchParams.get('server');
+  gateway.front.connectStdio(socket, gateway.operator, {
+    profile: url.searchParams.get('profile') ?? 'default',
+    ...(server === null ? {} : { server }),
+  });
+}
+
+function newServer(onRequest: (req: IncomingMessage, res: ServerResponse) => void): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.requestHeadBytesMax,
+      requestTimeout: 0,
+      headersTimeout: limits.frontHeadTimeoutMs,
+    },
+    onRequest,
+  );
+  server.on('clientError', (_, socket: Duplex) => {
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    else socket.destroy();
+  });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  open.set(server, sockets);
+  return server;
+}
+
+/** Every socket of a server, upgraded ones included, which the server itself forgets. */
+const open = new WeakMap<Server, Set<Socket>>();
+
+function listening(server: Server, listen: () => void, where: string): Promise<void> {
+  return new Promise((done, fail) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      fail(
+        new AppError('listen_failed', `Cannot listen on ${where}: ${error.code ?? 'unknown error'}.`, {
+          kind: 'failed',
+          hint:
+            error.code === 'EADDRINUSE'
+              ? 'Something else is listening there. Choose another address with --listen.'
+              : 'Check the address and your permissions.',
+          cause: error,
+        }),
+      ),
+    );
+    server.once('listening', done);
+    listen();
+  });
+}
+
+function closing(server: Server): Promise<void> {
+  return new Promise((done) => {
+    server.close(() => done());
+    for (const socket of open.get(server) ?? []) socket.destroy();
+  });
+}

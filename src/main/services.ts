@@ -1,0 +1,68 @@
+/** What stands on the database: keys, audit, vault, tokens. Opened together, closed in reverse. */
+import { existsSync } from 'node:fs';
+import { type AuditLog, createAuditLog } from '../audit/index.ts';
+import { createTokens, type Tokens } from '../identity/index.ts';
+import { AppError, type Log, systemClock, systemRandom, type WorkspaceId } from '../kernel/index.ts';
+import { createKeyRing, localKeyProvider } from '../seal/index.ts';
+import { openStore, type Store } from '../store/index.ts';
+import { createKillState, createVault, type KillState, type Vault } from '../vault/index.ts';
+import { type Config, homeFiles } from './config.ts';
+
+export interface Services {
+  readonly workspace: WorkspaceId;
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly vault: Vault;
+  readonly tokens: Tokens;
+  readonly kills: KillState;
+  close(): Promise<void>;
+}
+
+/** @throws AppError `home_missing` before `init`, `store_*`, `seal_*` */
+export async function openServices(config: Config, log: Log): Promise<Services> {
+  const files = homeFiles(config.home);
+  if (!existsSync(files.database)) {
+    throw new AppError('home_missing', `There is no Sallyport in ${config.home} yet.`, {
+      kind: 'failed',
+      hint: 'Make one: `sallyport init`.',
+    });
+  }
+  const clock = systemClock;
+  const random = systemRandom;
+  const store = await openStore({ path: files.database, log, clock, mustExist: true });
+  try {
+    const provider = localKeyProvider({
+      random,
+      clock,
+      ...(config.masterKey === null ? { file: files.masterKey } : { env: config.masterKey }),
+    });
+    const ring = createKeyRing({ provider, store: store.tenantKeys, random, clock });
+    const workspace = (await store.workspaces.findByName('default'))?.id;
+    if (workspace === undefined)
+      throw new AppError('home_incomplete', 'The database has no workspace.', {
+        kind: 'failed',
+        hint: 'Run `sallyport init` again.',
+      });
+    using auditKey = await ring.purposeKey(workspace, 'audit');
+    const audit = createAuditLog({ store: store.audit, key: auditKey, clock, log });
+    const kills = createKillState(store);
+    const vault = createVault({ store, audit, ring, provider, kills, clock, random, log });
+    const tokens = createTokens({ store, audit, clock, random, log });
+    return {
+      workspace,
+      store,
+      audit,
+      vault,
+      tokens,
+      kills,
+      async close() {
+        await audit.close();
+        ring.clear();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
