@@ -5,7 +5,8 @@
  */
 import { Duplex } from 'node:stream';
 import { AppError, isAppError, limits } from '../../kernel/index.ts';
-import { createDecoder, forward, parseContentEncoding } from './content-coding.ts';
+import { parseContentEncoding } from './content-coding.ts';
+import { createDecoder, forward } from './decoder.ts';
 import type { ScrubSet } from './scrub-set.ts';
 import { createScrubber, type Scrubber, type ScrubHit } from './scrubber.ts';
 

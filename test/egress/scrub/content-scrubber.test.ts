@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import {
+  constants,
+  brotliCompressSync,
+  createGzip,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import {
+  createContentScrubber,
+  createScrubSet,
+  parseContentEncoding,
+  type ScrubHit,
+} from '../../../src/egress/scrub/index.ts';
+import { AppError, Secret } from '../../../src/kernel/index.ts';
+import { renditions } from './renditions.ts';
+
+const SECRET = 'sk_live_51Hb/9+zQ=key~value';
+const set = createScrubSet([
+  { name: 'KEY', mask: 'sk_live_MASKMASKMASKMASK', value: Secret.fromString(SECRET) },
+]);
+
+interface Coding {
+  readonly label: string;
+  readonly header: string | undefined;
+  encode(plain: Buffer): Buffer;
+}
+
+const halves = (plain: Buffer): [Buffer, Buffer] => [
+  plain.subarray(0, plain.length >> 1),
+  plain.subarray(plain.length >> 1),
+];
+
+const CODINGS: readonly Coding[] = [
+  { label: 'identity', header: undefined, encode: (plain) => plain },
+  { label: 'identity by name', header: 'identity', encode: (plain) => plain },
+  { label: 'gzip', header: 'gzip', encode: (plain) => gzipSync(plain) },
+  { label: 'x-gzip in capitals', header: ' X-GZIP ', encode: (plain) => gzipSync(plain) },
+  {
+    label: 'gzip of two members, the secret cut between them',
+    header: 'gzip',
+    encode: (plain) => Buffer.concat(halves(plain).map((half) => gzipSync(half))),
+  },
+  { label: 'deflate', header: 'deflate', encode: (plain) => deflateSync(plain) },
+  { label: 'raw deflate', header: 'deflate', encode: (plain) => deflateRawSync(plain) },
+  { label: 'br', header: 'br', encode: (plain) => brotliCompressSync(plain) },
+  { label: 'zstd', header: 'zstd', encode: (plain) => zstdCompressSync(plain) },
+  {
+    label: 'zstd of two frames',
+    header: 'zstd',
+    encode: (plain) => Buffer.concat(halves(plain).map((half) => zstdCompressSync(half))),
+  },
+  { label: 'gzip in br', header: 'gzip, br', encode: (plain) => brotliCompressSync(gzipSync(plain)) },
+];
+
+async function collect(stream: Duplex, chunks: readonly Buffer[]): Promise<Buffer> {
+  const out: Buffer[] = [];
+  const write = (async () => {
+    for (const chunk of chunks) if (!stream.write(chunk)) await once(stream, 'drain');
+    stream.end();
+  })();
+  // When the reading side fails, it says so itself.
+  write.catch(() => {});
+  for await (const chunk of stream) out.push(chunk);
+  return Buffer.concat(out);
+}
+
+async function scrub(
+  header: string | undefined,
+  chunks: readonly Buffer[],
+): Promise<{ out: Buffer; hits: ScrubHit[] }> {
+  const hits: ScrubHit[] = [];
+  const out = await collect(
+    createContentScrubber(set, header, (hit) => hits.push(hit)),
+    chunks,
+  );
+  return { out, hits };
+}
+
+describe.each(CODINGS)('a body in $label', ({ header, encode }) => {
+  const before = Buffer.from(`{"text":"${'filler '.repeat(30)}","got":"`);
+  const after = Buffer.from(`","more":"${'\u00e9t cetera '.repeat(30)}"}`);
+
+  it.each(renditions(SECRET))(
+    'does not show the secret as $label, wherever the body is cut',
+    async ({ bytes, encoding }) => {
+      const coded = encode(Buffer.concat([before, bytes, after]));
+      const cuts = [1, 2, 3, coded.length >> 1, coded.length - 9, coded.length - 1];
+      for (const at of cuts) {
+        const { out, hits } = await scrub(header, [coded.subarray(0, at), coded.subarray(at)]);
+        expect(hits).toEqual([{ name: 'KEY', encoding }]);
+        expect(out.includes(bytes)).toBe(false);
+        expect(out.subarray(0, before.length)).toEqual(before);
+        expect(out.subarray(-after.length)).toEqual(after);
+      }
+    },
+  );
+
+  it('masks in a body that arrives byte by byte', async () => {
+    const coded = encode(Buffer.concat([before, Buffer.from(SECRET), after]));
+    const { out } = await scrub(
+      header,
+      [...coded].map((byte) => Buffer.from([byte])),
+    );
+    expect(out.toString()).toBe(`${before}sk_live_MASKMASKMASKMASK${after}`);
+  });
+
+  it('passes a large random body byte for byte', async () => {
+    const plain = randomBytes(700_000);
+    const coded = encode(plain);
+    const chunks = Array.from({ length: Math.ceil(coded.length / 9_973) }, (_, index) =>
+      coded.subarray(index * 9_973, (index + 1) * 9_973),
+    );
+    const { out, hits } = await scrub(header, chunks);
+    expect(hits).toEqual([]);
+    expect(out.equals(plain)).toBe(true);
+  });
+
+  it('passes an empty body', async () => {
+    expect((await scrub(header, [])).out).toHaveLength(0);
+    expect((await scrub(header, [encode(Buffer.alloc(0))])).out).toHaveLength(0);
+  });
+});
+
+describe.each([
+  ['gzip', '\0'],
+  ['deflate', SECRET],
+  ['br', SECRET],
+])('what follows the end of a %s body', (header, garbage) => {
+  it('is dropped, however long', async () => {
+    const encode = CODINGS.find((coding) => coding.label === header)?.encode ?? expect.unreachable();
+    const coded = encode(Buffer.from('the body'));
+    const { out } = await scrub(header, [
+      Buffer.concat([coded, Buffer.alloc(300_000, garbage)]),
+      Buffer.alloc(300_000),
+    ]);
+    expect(out.toString()).toBe('the body');
+  });
+});
+
+describe('event streams', () => {
+  it('come out event by event, before the next one is sent', async () => {
+    const scrubber = createContentScrubber(set, 'gzip', () => {});
+    const gzip = createGzip();
+    gzip.pipe(scrubber);
+    for (const event of ['data: one\n\n', `data: ${SECRET}\n\n`, 'data: three\n\n']) {
+      gzip.write(event);
+      gzip.flush(constants.Z_SYNC_FLUSH);
+      const [chunk] = await once(scrubber, 'data');
+      expect(String(chunk)).toBe(event.replace(SECRET, 'sk_live_MASKMASKMASKMASK'));
+    }
+    gzip.end();
+    scrubber.resume();
+    await once(scrubber, 'end');
+  });
+});
+
+describe('what is not passed', () => {
+  const codeOf = async (promise: Promise<unknown>): Promise<string> => {
+    const error = await promise.then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    return error instanceof AppError ? error.code : `no AppError: ${String(error)}`;
+  };
+
+  it.each(['compress', 'gzip, lzma', 'toString', '__proto__', 'gzip, gzip, gzip, gzip'])(
+    'a body in %s',
+    (header) => {
+      try {
+        parseContentEncoding(header);
+        expect.unreachable();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'scrub_coding_unsupported', kind: 'unavailable' });
+      }
+    },
+  );
+
+  it.each(CODINGS.filter((coding) => coding.header !== undefined && coding.header !== 'identity'))(
+    'a body in $label that ends early, or is none',
+    async ({ header, encode }) => {
+      const coded = encode(Buffer.from('some text that goes on for a while '.repeat(20)));
+      expect(await codeOf(scrub(header, [coded.subarray(0, coded.length - 12)]))).toBe(
+        'scrub_content_malformed',
+      );
+      expect(
+        await codeOf(scrub(header, [Buffer.from('\x07<html>plain text, whatever the header says</html>')])),
+      ).toBe('scrub_content_malformed');
+    },
+  );
+
+  it('a body that grows out of proportion', async () => {
+    const bomb = brotliCompressSync(Buffer.alloc(128 * 1024 * 1024), {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 1 },
+    });
+    const stream = createContentScrubber(set, 'br', () => {});
+    let bytes = 0;
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+    });
+    const failed = once(stream, 'error');
+    stream.end(bomb);
+    expect((await failed)[0]).toMatchObject({ code: 'scrub_content_expansion' });
+    expect(bytes).toBeLessThan(80 * 1024 * 1024);
+  });
+
+  it('more than the reader asked for', async () => {
+    const stream = createContentScrubber(set, 'gzip', () => {});
+    stream.end(gzipSync(Buffer.alloc(20 * 1024 * 1024)));
+    await once(stream, 'readable');
+    // Time for everything that would run ahead of the reader.
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(stream.readableLength).toBeLessThan(1024 * 1024);
+    stream.destroy();
+  });
+});
