@@ -8,6 +8,7 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
  * or trust something else than what was reviewed. Compared in upper case, because `http_proxy` counts too.
  */
 const RESERVED = new Set([
+  '__PROTO__',
   'HOME',
   'PATH',
   'PWD',

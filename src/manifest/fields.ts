@@ -30,6 +30,7 @@ export function readFields(cursor: Cursor, known: readonly string[], report: Rep
   if (node.kind !== 'map') return wrongType(cursor, `a map with the keys ${known.join(', ')}`, report);
   for (const [key, entry] of node.entries) {
     if (known.includes(key)) continue;
+    if (report.full) break;
     const near = nearest(key, known);
     report.error(entry.keyAt, join(path, key), {
       code: 'manifest_unknown_key',

@@ -54,6 +54,11 @@ export class Report {
     return this.#errors.length > 0;
   }
 
+  /** No further error will be kept, so a caller need not look for more. */
+  get full(): boolean {
+    return this.#errors.length === FINDINGS_MAX;
+  }
+
   /** In the order of the text. */
   get errors(): readonly ManifestError[] {
     return this.#errors.toSorted(byPosition);

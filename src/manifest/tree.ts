@@ -53,15 +53,7 @@ export function parseTree(text: string, report: Report): Node | undefined {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   if (!charactersAllowed(text, place, report)) return undefined;
-  const tooDeep = tokens.find((token) => deeperThan(token, limits.manifestDepthMax));
-  if (tooDeep !== undefined) {
-    report.error(place(tooDeep.offset), '', {
-      code: 'manifest_too_deep',
-      message: `the document nests deeper than ${limits.manifestDepthMax} levels`,
-      expected: `at most ${limits.manifestDepthMax} levels`,
-    });
-    return undefined;
-  }
+  if (!shapeAllowed(tokens, place, report)) return undefined;
   return composeOne(tokens, place, report);
 }
 
@@ -82,22 +74,51 @@ function charactersAllowed(text: string, place: (offset: number) => Position, re
   return false;
 }
 
-/** Measured on the token tree with a stack of our own, because the composer recurses. */
-function deeperThan(root: CST.Token, depthMax: number): boolean {
-  const open: { token: CST.Token; depth: number }[] = [{ token: root, depth: 0 }];
+/** Depth and tags, measured on the token tree with a stack of our own, because the composer recurses. */
+function shapeAllowed(
+  tokens: readonly CST.Token[],
+  place: (offset: number) => Position,
+  report: Report,
+): boolean {
+  const open = tokens.map((token) => ({ token, depth: 0 })).toReversed();
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { token, depth } = next;
-    if (depth > depthMax) return true;
+    if (depth > limits.manifestDepthMax) {
+      report.error(place(token.offset), '', {
+        code: 'manifest_too_deep',
+        message: `the document nests deeper than ${limits.manifestDepthMax} levels`,
+        expected: `at most ${limits.manifestDepthMax} levels`,
+      });
+      return false;
+    }
     if (token.type === 'document') {
+      refuseTags(token.start, place, report);
       if (token.value !== undefined) open.push({ token: token.value, depth });
     } else if (CST.isCollection(token)) {
       for (const item of token.items) {
+        refuseTags([...item.start, ...(item.sep ?? [])], place, report);
         if (item.key !== undefined && item.key !== null) open.push({ token: item.key, depth: depth + 1 });
         if (item.value !== undefined) open.push({ token: item.value, depth: depth + 1 });
       }
     }
   }
-  return false;
+  return !report.failed;
+}
+
+/** A tag makes a value something else than it looks like; even one that changes nothing has no use here. */
+function refuseTags(
+  tokens: readonly CST.SourceToken[],
+  place: (offset: number) => Position,
+  report: Report,
+): void {
+  for (const { type, offset, source } of tokens) {
+    if (type !== 'tag') continue;
+    report.error(place(offset), '', {
+      code: 'manifest_tag',
+      message: `the tag ${source} stands before a value`,
+      expected: 'the plain value, in quotes if it is text that looks like something else',
+    });
+  }
 }
 
 function composeOne(
@@ -116,12 +137,11 @@ function composeOne(
   const documents = [...composer.compose(tokens, true)];
   const [document, second] = documents;
   if (document === undefined) return undefined;
-  for (const { pos, message, code } of [...document.errors, ...document.warnings]) {
+  for (const { pos, message } of [...document.errors, ...document.warnings]) {
     report.error(place(pos[0]), '', {
-      code: code === 'TAG_RESOLVE_FAILED' ? 'manifest_tag' : 'manifest_syntax',
-      message: code === 'TAG_RESOLVE_FAILED' ? 'a tag stands before the value' : lowerFirst(message),
-      expected:
-        code === 'TAG_RESOLVE_FAILED' ? 'a plain value without a tag' : 'well-formed YAML 1.2 or JSON',
+      code: 'manifest_syntax',
+      message: lowerFirst(message),
+      expected: 'well-formed YAML 1.2 or JSON',
     });
   }
   if (second !== undefined) {
@@ -176,8 +196,6 @@ class Growth {
       });
       return { kind: 'scalar', at, value: null, plain: '' };
     }
-    if (source.tag !== undefined && source.tag.startsWith('!') && source.tag !== '!')
-      this.#refuseTag(at, path);
     if (isMap(source)) return { kind: 'map', at, entries: this.#entries(source.items, path) };
     if (isSeq(source)) {
       const items = source.items.map((item, index) =>
@@ -207,8 +225,7 @@ class Growth {
     ) {
       return { kind: 'scalar', at, value, plain };
     }
-    this.#refuseTag(at, path);
-    return { kind: 'scalar', at, value: null, plain };
+    throw new Error('the core schema has no other scalars');
   }
 
   #entries(pairs: readonly { key: unknown; value: unknown }[], path: string): ReadonlyMap<string, Entry> {
@@ -240,14 +257,6 @@ class Growth {
       entries.set(name, { keyAt, value: value.at === START ? { ...value, at: keyAt } : value });
     }
     return entries;
-  }
-
-  #refuseTag(at: Position, path: string): void {
-    this.#report.error(at, path, {
-      code: 'manifest_tag',
-      message: 'a tag stands before the value',
-      expected: 'a plain value without a tag',
-    });
   }
 }
 

@@ -116,8 +116,8 @@ export function struct<T extends object>(
       if (isNull(cursor)) return zero;
       const known = readFields(cursor, names, report);
       if (known === undefined) return undefined;
-      let complete = [...(cursor.node.kind === 'map' ? cursor.node.entries.keys() : [])].every(
-        (key) => key in fields,
+      let complete = [...(cursor.node.kind === 'map' ? cursor.node.entries.keys() : [])].every((key) =>
+        Object.hasOwn(fields, key),
       );
       const value = collect((name) => {
         const at = known.get(name);
