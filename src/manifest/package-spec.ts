@@ -11,7 +11,7 @@ export interface PackageSpec {
 }
 
 /** npm's own rule for new packages: URL-safe, lower case, no leading dot or underscore, at most 214 characters. */
-const NPM_NAME = /^(?=.{1,214}$)(?:@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/;
+const NPM_NAME = /^(?=.{1,214}$)(?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*$/;
 /** PEP 508. */
 const PYPI_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/;
 /** semver.org section 2, with pre-release and build parts. */
