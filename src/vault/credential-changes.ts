@@ -96,6 +96,7 @@ export class CredentialChanges {
       }
       await credentials.replaceIndex(workspace, nextIndex);
     });
+    this.#deps.indexes.written(workspace, nextIndex.version);
     return { name: place.name, owner: place.owner, version: place.version, ...info };
   }
 
@@ -111,6 +112,7 @@ export class CredentialChanges {
       if (row !== null) await credentials.remove(workspace, row.id, row.version);
       await credentials.replaceIndex(workspace, nextIndex);
     });
+    this.#deps.indexes.written(workspace, nextIndex.version);
   }
 
   async #record(

@@ -71,21 +71,43 @@ export class CredentialIndexes {
     const revision = this.#store.revision();
     const cached = this.#cache.get(workspace);
     if (cached?.revision === revision) return cached.index;
+    const floor = this.floor(workspace);
     const record = await this.#store.credentials.index(workspace);
     // Most changes in the store are none of this list; the same envelope opens to the same list.
+    refuseOlder(record, floor);
     const index = sameRecord(cached?.record, record) ? cached?.index : undefined;
-    return this.#keep(workspace, { revision, record, index: index ?? (await this.open(workspace, record)) });
+    return this.#keep(workspace, {
+      revision,
+      record,
+      index: index ?? (await this.open(workspace, record, floor)),
+    });
   }
 
-  /** @throws as `current` */
-  async open(workspace: WorkspaceId, record: CredentialIndexRecord | null): Promise<CredentialIndex> {
-    const version = record?.version ?? 0;
-    const seen = this.#seen.get(workspace) ?? 0;
-    if (version < seen) throw indexRolledBack(seen, version);
+  /**
+   * @param floor as it was before the record was read: later, others may have moved it past the record
+   * @throws as `current`
+   */
+  async open(
+    workspace: WorkspaceId,
+    record: CredentialIndexRecord | null,
+    floor: number,
+  ): Promise<CredentialIndex> {
+    refuseOlder(record, floor);
     if (record === null) return EMPTY;
+    const { version } = record;
     using text = await this.#ring.openValue(record, indexContext(workspace, version));
-    this.#seen.set(workspace, Math.max(version, this.#seen.get(workspace) ?? 0));
+    this.written(workspace, version);
     return { version, entries: decode(text) };
+  }
+
+  /** What is read from now on cannot be older than this version. */
+  floor(workspace: WorkspaceId): number {
+    return this.#seen.get(workspace) ?? 0;
+  }
+
+  /** From here on, this process takes nothing older for the truth. */
+  written(workspace: WorkspaceId, version: number): void {
+    this.#seen.set(workspace, Math.max(version, this.floor(workspace)));
   }
 
   /** Ready to be written. May add a tenant key to the store, so not inside a transaction. */
@@ -103,6 +125,11 @@ export class CredentialIndexes {
       this.#cache.delete(oldest.value);
     return cached.index;
   }
+}
+
+function refuseOlder(record: CredentialIndexRecord | null, floor: number): void {
+  const found = record?.version ?? 0;
+  if (found < floor) throw indexRolledBack(floor, found);
 }
 
 const sameRecord = (a: CredentialIndexRecord | null | undefined, b: CredentialIndexRecord | null): boolean =>

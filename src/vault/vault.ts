@@ -5,6 +5,7 @@
  */
 import type { AuditLog } from '../audit/index.ts';
 import {
+  type AppError,
   type Clock,
   isAppError,
   type Log,
@@ -25,7 +26,7 @@ import {
 import type { CredentialRecord, Store } from '../store/index.ts';
 import { type Deed, mayDo } from './authority.ts';
 import { CredentialChanges } from './credential-changes.ts';
-import { CredentialIndexes, entryOf, type IndexEntry } from './credential-index.ts';
+import { type CredentialIndex, CredentialIndexes, entryOf, type IndexEntry } from './credential-index.ts';
 import { Gate } from './gate.ts';
 import type { KillState } from './kill-state.ts';
 import { credentialContext } from './row-context.ts';
@@ -156,17 +157,15 @@ class AuditedVault implements Vault {
     const row = await store.credentials.find(workspace, ref);
     if (agree(entry, row)) return row;
     // Somebody may have changed both between the two reads. From one moment, they must agree.
+    const floor = this.#indexes.floor(workspace);
     const [record, rowNow] = await store.transaction(
       async ({ credentials }) =>
         [await credentials.index(workspace), await credentials.find(workspace, ref)] as const,
     );
-    const entryNow = entryOf(await this.#indexes.open(workspace, record), ref);
+    const index = await this.#indexes.open(workspace, record, floor);
+    const entryNow = entryOf(index, ref);
     if (agree(entryNow, rowNow)) return rowNow;
-    if (rowNow === null) throw rolledBack(ref, 'the row is gone');
-    if (entryNow === undefined) throw rolledBack(ref, 'a deleted row has come back');
-    if (entryNow.id !== rowNow.id) throw foreignRow(ref, 'the row of another credential');
-    if (rowNow.version > entryNow.version) throw foreignRow(ref, 'a version that was never written');
-    throw rolledBack(ref, `version ${rowNow.version} in place of ${entryNow.version}`);
+    throw disagreement(ref, index, entryNow, rowNow);
   }
 
   async #admitChange(caller: Caller, ref: CredentialRef): Promise<void> {
@@ -213,6 +212,24 @@ class AuditedVault implements Vault {
       }
     }
   }
+}
+
+/** Row and index are of one moment and do not fit: somebody else than the vault has written to the database. */
+function disagreement(
+  ref: CredentialRef,
+  index: CredentialIndex,
+  entry: IndexEntry | undefined,
+  row: CredentialRecord | null,
+): AppError {
+  if (row === null) return rolledBack(ref, 'the row is gone');
+  if (entry !== undefined && entry.id !== row.id) return foreignRow(ref, 'the row of another credential');
+  if (entry === undefined) {
+    return [...index.entries.values()].some(({ id }) => id === row.id)
+      ? foreignRow(ref, 'the row of another credential')
+      : rolledBack(ref, 'a row that was deleted, or never written');
+  }
+  if (row.version > entry.version) return foreignRow(ref, 'a version that was never written');
+  return rolledBack(ref, `version ${row.version} in place of ${entry.version}`);
 }
 
 const agree = (entry: IndexEntry | undefined, row: CredentialRecord | null): boolean =>

@@ -7,6 +7,7 @@ import {
   type Clock,
   type Log,
   newId,
+  type Random,
   type ServerId,
   silentLog,
   systemClock,
@@ -59,23 +60,24 @@ export interface Installation extends Process {
 export interface InstallationOptions {
   readonly clock?: Clock;
   readonly log?: Log;
+  readonly random?: Random;
 }
 
 export async function openProcess(
   directory: string,
   workspace: WorkspaceId,
-  { clock = systemClock, log = silentLog }: InstallationOptions = {},
+  { clock = systemClock, log = silentLog, random = systemRandom }: InstallationOptions = {},
 ): Promise<Process> {
   const store = await openStore({ path: join(directory, 'sallyport.db'), log, clock });
-  const provider = localKeyProvider({ file: join(directory, 'master.key'), random: systemRandom, clock });
-  const ring = createKeyRing({ provider, store: store.tenantKeys, random: systemRandom, clock });
+  const provider = localKeyProvider({ file: join(directory, 'master.key'), random, clock });
+  const ring = createKeyRing({ provider, store: store.tenantKeys, random, clock });
   if ((await store.workspaces.find(workspace)) === null) {
     await store.workspaces.insert({ id: workspace, name: 'default', createdAt: 1 });
   }
   const key = await ring.purposeKey(workspace, 'audit');
   const audit = createAuditLog({ store: store.audit, key, clock, log });
   const kills = createKillState(store);
-  const vault = createVault({ store, audit, ring, provider, kills, clock, random: systemRandom, log });
+  const vault = createVault({ store, audit, ring, provider, kills, clock, random, log });
   return {
     store,
     audit,
@@ -93,7 +95,10 @@ export async function openProcess(
 export async function install(options: InstallationOptions = {}): Promise<Installation> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-vault-'));
   const keyFile = join(directory, 'master.key');
-  await createLocalKeyFile(keyFile, { random: systemRandom, clock: options.clock ?? systemClock });
+  await createLocalKeyFile(keyFile, {
+    random: options.random ?? systemRandom,
+    clock: options.clock ?? systemClock,
+  });
   const workspace = newId<'workspace'>('ws', systemRandom);
   const other = newId<'workspace'>('ws', systemRandom);
   const first = await openProcess(directory, workspace, options);
