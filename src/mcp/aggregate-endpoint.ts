@@ -134,10 +134,10 @@ class AggregateRouter implements Router {
     ) {
       return resultText(request.idText, '{}');
     }
+    const watches = request.method === 'resources/subscribe' && owner !== null;
+    if (watches) upstream.watchers.add(uri, owner);
     const answer = await this.#forward(session, server, request, control, replaceParam(request, path, uri));
-    if (request.method === 'resources/subscribe' && owner !== null && find(answer, 0, ['result']) !== null) {
-      upstream.watchers.add(uri, owner);
-    }
+    if (watches && find(answer, 0, ['result']) === null) upstream.watchers.remove(uri, owner);
     return answer;
   }
 

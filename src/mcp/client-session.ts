@@ -294,7 +294,10 @@ export class ClientSession {
     const uri = method === 'notifications/resources/updated' ? paramString(notification, 'uri') : null;
     const attachment = this.#attached.get(upstream);
     if (uri !== null && (attachment === undefined || !upstream.watchers.includes(attachment))) return;
-    this.#deliver({ method, uri, text }, this.#onlyRequestAt(upstream.connection.slug));
+    // What a server says while it works on a request most likely belongs to it; changes belong to the session.
+    const related =
+      uri !== null || method.endsWith('/list_changed') ? null : this.#onlyRequestAt(upstream.connection.slug);
+    this.#deliver({ method, uri, text }, related);
   }
 
   #deliver(change: { method: string; uri: string | null; text: string }, related: string | null): void {

@@ -59,8 +59,8 @@ export async function watch(session: ClientSession, upstream: OpenUpstream, uri:
   const attachment = session.attachment(upstream);
   if (attachment === null || !upstream.hello.has('resources', 'subscribe')) return;
   const message = ownRequest('resources/subscribe', JSON.stringify({ uri }));
-  await upstream.connection.request({ message, owner: null }).response;
   upstream.watchers.add(uri, attachment);
+  await upstream.connection.request({ message, owner: null }).response;
 }
 
 async function answerFrom(
@@ -96,8 +96,10 @@ async function answerFrom(
     }
     case 'resources/subscribe': {
       const uri = requiredParam(request, 'uri');
+      // Before the answer, which the first update may overtake.
+      if (owner !== null) upstream.watchers.add(uri, owner);
       const response = await forward();
-      if (!response.failed && owner !== null) upstream.watchers.add(uri, owner);
+      if (response.failed && owner !== null) upstream.watchers.remove(uri, owner);
       return rewritten(response, request.idText);
     }
     case 'resources/unsubscribe': {

@@ -130,13 +130,12 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
         };
       },
       async open(_principal, profile, slug) {
-        const key = `${profile ?? ''}/${slug}`;
-        const running = cells.get(key);
+        const running = cells.get(slug);
         if (running?.alive === true) return running;
         const server = serversOf(profile)?.[slug];
         if (server === undefined) throw new AppError('no_server', 'no such server', { kind: 'not_found' });
         const transport = new ChildTransport(`cell_${transports.length}` as CellId, server.command);
-        cells.set(key, transport);
+        cells.set(slug, transport);
         transports.push(transport);
         return transport;
       },
