@@ -110,27 +110,34 @@ class StreamScrubber implements Scrubber {
   }
 }
 
-/** The first place from `start` on where a match may begin, as far as whole windows can tell. */
+/**
+ * The first place from `start` on where a match may begin: as far as whole windows can tell, or too near the
+ * end of the data for a whole window.
+ */
 function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
-  const { known, window, hashShift } = table;
-  const stride = window - GRAM_BYTES + 1;
+  const { known, head, window, hashShift } = table;
+  const lead = window - GRAM_BYTES;
   const last = data.length - GRAM_BYTES;
-  let at = start + window - GRAM_BYTES;
-  // The step does not depend on what the table says, so that the processor can go on to the next window before
-  // it has the entry for this one.
+  let at = start + lead;
+  // The long step does not depend on what the table says, so that the processor can go on to the next window
+  // before it has the entry for this one.
   while (at <= last) {
-    const gram = (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8) | ((data[at + 2] ?? 0) << 16);
-    if (known[Math.imul(gram, 0x9e3779b1) >>> hashShift] !== 0) break;
-    at += stride;
+    if (known[hashOf(gramAt(data, at), hashShift)] === 0) at += lead + 1;
+    else if (head[hashOf(gramAt(data, at - lead), hashShift)] === 0) at += 1;
+    else break;
   }
-  return at - (window - GRAM_BYTES);
+  return at - lead;
 }
 
+const gramAt = (data: Buffer, at: number): number =>
+  (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8) | ((data[at + 2] ?? 0) << 16);
+
 function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pattern[] {
-  const [a, b, c] = [data[start], data[start + 1], data[start + 2]];
-  if (a === undefined) return [];
-  if (b === undefined || c === undefined) return table.first[a] ?? [];
-  return table.groups[table.head[hashOf(a | (b << 8) | (c << 16), table.hashShift)] ?? 0] ?? [];
+  const patterns =
+    start + GRAM_BYTES > data.length
+      ? table.first[data[start] ?? 0]
+      : table.groups[table.head[hashOf(gramAt(data, start), table.hashShift)] ?? 0];
+  return patterns ?? [];
 }
 
 /**

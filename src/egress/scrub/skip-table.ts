@@ -27,7 +27,7 @@ export interface SkipTable {
   readonly hashShift: number;
 }
 
-/** The hash of three bytes, packed low byte first; the scanning loop has it inlined. */
+/** The hash of three bytes, packed low byte first. */
 export const hashOf = (gram: number, hashShift: number): number => Math.imul(gram, 0x9e3779b1) >>> hashShift;
 
 /** @param patterns not empty, each with a shortest spelling of at least three bytes */
