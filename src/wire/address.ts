@@ -104,8 +104,12 @@ const globalUnicast = ipaddr.parseCIDR('2000::/3');
 const within = (address: Parsed, [network, bits]: readonly [Parsed, number]): boolean =>
   address.kind() === network.kind() && address.match(network, bits);
 
+/** `::1.2.3.4`, deprecated, which the parser would take for an IPv4-mapped address. */
+const IPV4_COMPATIBLE = /^::[0-9]+\./;
+
 /** Dotted quad without leading zeros, or IPv6 without a zone; anything else is no address here. */
 function parsePlain(text: string): Parsed | null {
+  if (IPV4_COMPATIBLE.test(text)) return null;
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) return ipaddr.IPv6.parse(text);
   return null;

@@ -54,10 +54,15 @@ function checkLabels(name: string): Result<string, HostnameError> {
     if (label.startsWith('-') || label.endsWith('-')) return err('hostname_label_hyphen');
   }
   if (NUMERIC_LABEL.test(labels.at(-1) ?? '')) return err('hostname_numeric');
-  if (labels.some((label) => label.startsWith('xn--')) && domainToASCII(domainToUnicode(name)) !== name) {
-    return err('hostname_idna');
-  }
+  if (!labels.every(isReversible)) return err('hostname_idna');
   return ok(name);
+}
+
+/** Whether an `xn--` label stands for something, and is the only way to write it. */
+function isReversible(label: string): boolean {
+  if (!label.startsWith('xn--')) return true;
+  const unicode = domainToUnicode(label);
+  return unicode !== label && domainToASCII(unicode) === label;
 }
 
 /**
