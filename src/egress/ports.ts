@@ -65,10 +65,14 @@ export interface RequestFacts {
 export interface CredentialSource {
   /**
    * Opens a credential to put it into one request. Resolves only after the intent is durable in the audit log.
+   * The `Secret` is the data plane's own from then on: it is destroyed as soon as the request was written.
    * @throws AppError `vault_credential_missing`, `vault_denied`, `audit_unavailable`, `kill_active`
    */
   use(cell: CellIdentity, credential: string, request: RequestFacts): Promise<Secret>;
-  /** Every value, old or new, that this cell's server may have been given: what answers are scrubbed of. */
+  /**
+   * Every value, old or new, that this cell's server may have been given: what answers are scrubbed of. The values
+   * are the data plane's own too, and are destroyed once they are compiled.
+   */
   known(cell: CellIdentity): Promise<readonly KnownSecret[]>;
 }
 

@@ -266,3 +266,8 @@ export const agentNameCharsMax = 100;
 export const packageInstallLinesMax = 400;
 /** A request body up to this size is read before anything is sent, so that it is judged as a whole. */
 export const requestBodyWaitBytesMax = 64 * KIB;
+
+/** Findings about one manifest that are kept; more help nobody, and a hostile file must not make a huge answer. */
+export const manifestFindingsMax = 100;
+/** Longest path prefix in a manifest, in characters. */
+export const manifestPathCharsMax = 512;

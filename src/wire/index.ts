@@ -27,6 +27,28 @@ export {
   parseDnsQuery,
   readDnsTcpFrame,
 } from './dns.ts';
+export {
+  type BodyFraming,
+  type BodyOptions,
+  BodyReader,
+  type BodySink,
+  CHUNK_END,
+  encodeChunkSize,
+  encodeFields,
+  encodeLastChunk,
+  encodeRequestHead,
+  encodeResponseHead,
+  Fields,
+  HEAD_ENCODING,
+  HeadReader,
+  type Http1Reason,
+  type RequestHead,
+  type ResponseHead,
+  requestFraming,
+  requestHeadReader,
+  responseFraming,
+  responseHeadReader,
+} from './http1/index.ts';
 export { type HostnameError, matchHost, parseHostname } from './hostname.ts';
 export {
   type JsonRpcEnvelope,

@@ -1,0 +1,157 @@
+/**
+ * A connection from a cell, from its first byte to the point where requests can be read from it. Which listener
+ * accepted it says who is calling (G4); its local address says what name was looked up. The allowlist is asked
+ * before a certificate is made, and who is refused then gets the TLS alert that says so.
+ */
+import type { Socket } from 'node:net';
+import { type SecureContext, TLSSocket } from 'node:tls';
+import { type JsonObject, limits } from '../kernel/index.ts';
+import { matchEgress } from '../policy/index.ts';
+import { type ClientHello, parseClientHello } from '../wire/index.ts';
+import { Downstream } from './downstream.ts';
+import type { ExchangeHost } from './exchange.ts';
+import { Refusal } from './refusals.ts';
+import type { Arrival } from './request.ts';
+
+export interface AcceptHost extends ExchangeHost {
+  namesAt(address: string): ReadonlySet<string> | undefined;
+  contextFor(name: string): SecureContext;
+}
+
+const TLS_HANDSHAKE = 22;
+const UPPER_A = 65;
+const UPPER_Z = 90;
+/** Fatal `unrecognized_name` (RFC 6066 section 3), in a record that every version of TLS understands. */
+const UNRECOGNIZED_NAME = Buffer.of(21, 3, 1, 0, 2, 2, 112);
+
+/** Follows a connection; `sweep` ends it when it takes too long. */
+export class Accepted {
+  readonly #socket: Socket;
+  readonly #host: AcceptHost;
+  readonly #port: number;
+  readonly #startedAt: number;
+  #first: Buffer = Buffer.alloc(0);
+  #downstream: Downstream | null = null;
+
+  /** @param port that was connected to, as the listener knows it */
+  constructor(socket: Socket, port: number, host: AcceptHost) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#port = port;
+    this.#startedAt = host.clock.monotonic();
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    socket.on('data', this.#sniff);
+    socket.resume();
+  }
+
+  /** @param now monotonic milliseconds */
+  sweep(now: number): void {
+    if (this.#downstream !== null) this.#downstream.sweep(now);
+    else if (now - this.#startedAt >= limits.egressHeadTimeoutMs) this.#socket.destroy();
+  }
+
+  /** Ends everything now: the cell is closed. */
+  close(): void {
+    this.#downstream?.close();
+    this.#socket.destroy();
+  }
+
+  /** TLS and HTTP requests are told apart by their first byte; nothing else may leave a cell. */
+  readonly #sniff = (bytes: Buffer): void => {
+    this.#first = this.#first.length === 0 ? bytes : Buffer.concat([this.#first, bytes]);
+    const type = this.#first[0] ?? 0;
+    if (type === TLS_HANDSHAKE) this.#hello();
+    else if (type >= UPPER_A && type <= UPPER_Z) this.#plain();
+    else this.#refuse(Refusal.of('egress_protocol_unknown'), null);
+  };
+
+  #plain(): void {
+    this.#socket.off('data', this.#sniff);
+    this.#downstream = new Downstream(this.#socket, this.#host, this.#arrival('http', null));
+    this.#downstream.feed(this.#first);
+    this.#first = Buffer.alloc(0);
+  }
+
+  #hello(): void {
+    const hello = parseClientHello(this.#first);
+    if (!hello.ok) {
+      if (hello.error === 'client_hello_incomplete') return;
+      this.#refuse(Refusal.of('egress_protocol_unknown', { reason: hello.error }), null);
+      return;
+    }
+    const name = this.#allowedName(hello.value);
+    if (name instanceof Refusal) {
+      this.#socket.write(UNRECOGNIZED_NAME);
+      this.#refuse(name, hello.value.sni);
+    } else {
+      this.#handshake(name);
+    }
+  }
+
+  /** Address, SNI and allowlist, in this order: each is only worth asking when the one before agrees. */
+  #allowedName({ sni }: ClientHello): string | Refusal {
+    const names = this.#names();
+    if (names === undefined) return Refusal.bareAddress({});
+    if (sni === null || !names.has(sni)) {
+      return Refusal.of('egress_name_mismatch', {}, { names: [...names] });
+    }
+    const decision = matchEgress(this.#host.spec.rules, { host: sni, port: this.#port, protocol: 'https' });
+    return decision.allow ? sni : Refusal.byPolicy(decision);
+  }
+
+  #handshake(name: string): void {
+    const socket = this.#socket;
+    socket.off('data', this.#sniff);
+    socket.pause();
+    socket.unshift(this.#first); // TLSSocket takes what is buffered before it reads on
+    this.#first = Buffer.alloc(0);
+    const secure = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: this.#host.contextFor(name),
+      ALPNProtocols: ['http/1.1'],
+    });
+    secure.on('error', (error) => {
+      if (this.#downstream === null) this.#untrusted(name, error);
+      socket.destroy();
+    });
+    secure.on('close', () => socket.destroy());
+    secure.once('secure', () => {
+      this.#downstream = new Downstream(secure, this.#host, this.#arrival('https', name));
+    });
+  }
+
+  /** The program did not go through with TLS: it pins a certificate, or does not know the cell's authority. */
+  #untrusted(host: string, error: Error): void {
+    const reason = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
+    const data = { code: 'egress_client_tls', host, port: this.#port, reason };
+    this.#host.trail.refusedOften('egress.refused', `egress_client_tls ${host}:${this.#port}`, data);
+  }
+
+  #arrival(scheme: Arrival['scheme'], sni: string | null): Arrival {
+    return { scheme, port: this.#port, address: this.#address(), names: this.#names(), sni };
+  }
+
+  #address(): string {
+    return this.#socket.localAddress ?? '';
+  }
+
+  #names(): ReadonlySet<string> | undefined {
+    return this.#host.namesAt(this.#address());
+  }
+
+  #refuse(refusal: Refusal, sni: string | null): void {
+    this.#socket.off('data', this.#sniff);
+    const address = this.#address();
+    const host = sni ?? [...(this.#names() ?? [])][0] ?? address;
+    const data: JsonObject = { ...refusal.detail, code: refusal.code, host, port: this.#port, address, sni };
+    const reason = refusal.facts.reason;
+    this.#host.trail.refusedOften(
+      'egress.refused',
+      `${refusal.code} ${host}:${this.#port}`,
+      reason === undefined ? data : { ...data, reason },
+    );
+    this.#socket.resume();
+    this.#socket.destroySoon();
+  }
+}

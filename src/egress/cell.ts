@@ -1,0 +1,164 @@
+/**
+ * Everything the data plane holds for one cell: its names, certificates, connections, upstreams and scrub set.
+ * Nothing of it is shared with another cell but the index of placeholders, which is there to tell them apart.
+ */
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server, Socket } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import type { AuditLog } from '../audit/index.ts';
+import { type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
+import { Accepted, type AcceptHost } from './accept.ts';
+import { AddressTable } from './address-table.ts';
+import { CellAuthority } from './ca/cell-authority.ts';
+import type { Dialer } from './dial.ts';
+import { DnsListener } from './dns-listener.ts';
+import { FloodGate } from './flood-gate.ts';
+import type { PlaceholderIndex } from './placeholder-index.ts';
+import type { CallCorrelation, CellEgressSpec, CredentialSource } from './ports.ts';
+import { createScrubSet, type ScrubSet } from './scrub/index.ts';
+import { Trail } from './trail.ts';
+import { UpstreamPool } from './upstream-pool.ts';
+
+export interface CellDeps {
+  readonly credentials: CredentialSource;
+  readonly calls: CallCorrelation;
+  readonly audit: Pick<AuditLog, 'append'>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly dialer: Dialer;
+  readonly placeholders: PlaceholderIndex;
+}
+
+/** Always listened on, so that a refusal can be read there. */
+const USUAL_PORTS = [443, 80];
+const DNS_PORT = 53;
+
+export class EgressCell implements AcceptHost {
+  readonly caPem: string;
+  readonly ports: readonly number[];
+  readonly spec: CellEgressSpec;
+  readonly placeholders: PlaceholderIndex;
+  readonly clock: Clock;
+  readonly credentials: CredentialSource;
+  readonly calls: CallCorrelation;
+  readonly trail: Trail;
+  readonly pool: UpstreamPool;
+  readonly dialer: Dialer;
+  readonly addresses: AddressTable;
+  scrubSet: ScrubSet = createScrubSet([]);
+  readonly #authority: CellAuthority;
+  readonly #dns: DnsListener;
+  readonly #log: Log;
+  readonly #connections = new Map<Socket, Accepted | null>();
+  readonly #requestPrefix: string;
+  #requests = 0;
+  #closed = false;
+
+  constructor(spec: CellEgressSpec, addresses: AddressTable, deps: CellDeps) {
+    const { clock, random, log } = deps;
+    this.spec = spec;
+    this.addresses = addresses;
+    this.placeholders = deps.placeholders;
+    this.clock = clock;
+    this.credentials = deps.credentials;
+    this.calls = deps.calls;
+    this.dialer = deps.dialer;
+    this.#log = log;
+    this.trail = new Trail({ audit: deps.audit, identity: spec.identity, gate: new FloodGate(clock), log });
+    this.pool = new UpstreamPool(deps.dialer, clock);
+    const hosts = spec.rules.map((rule) => rule.host);
+    this.#authority = new CellAuthority(spec.identity.server, hosts, { clock, random });
+    this.caPem = this.#authority.caPem;
+    this.ports = [...new Set([...USUAL_PORTS, ...spec.rules.map((rule) => rule.port)])].filter(
+      (port) => port !== DNS_PORT,
+    );
+    this.#requestPrefix = `${newId('req', random)}-`;
+    this.#dns = new DnsListener(this);
+    for (const binding of spec.credentials) {
+      this.placeholders.add({
+        cell: spec.identity.cell,
+        credential: binding.name,
+        placeholder: binding.placeholder,
+      });
+    }
+    if (spec.addresses === 'synthetic')
+      for (const host of hosts) if (!host.startsWith('*')) addresses.syntheticFor(host);
+  }
+
+  acceptTcp(port: number, server: Server): void {
+    server.on('connection', (socket) => {
+      if (this.admit(socket)) this.#connections.set(socket, new Accepted(socket, port, this));
+    });
+  }
+
+  acceptDnsUdp(socket: UdpSocket): void {
+    this.#dns.serveUdp(socket);
+  }
+
+  acceptDnsTcp(server: Server): void {
+    this.#dns.serveTcp(server);
+  }
+
+  /** Loads what answers are scrubbed of. Answers that have begun keep the set that they began with. */
+  async refresh(): Promise<void> {
+    const { credentials, identity } = this.spec;
+    const known = await this.credentials.known(identity);
+    const masks = new Map(credentials.map(({ name, placeholder }) => [name, placeholder]));
+    this.scrubSet = createScrubSet(
+      known.map(({ name, value }) => ({ name, value, mask: masks.get(name) ?? `[${name}]` })),
+    );
+    for (const { value } of known) value.destroy();
+    if (this.scrubSet.unprotected.length > 0) {
+      this.#log.warn('egress.credential_too_short_to_mask', {
+        cell: identity.cell,
+        credentials: this.scrubSet.unprotected,
+      });
+    }
+  }
+
+  /** Cuts everything that is open, and accepts nothing more. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const [socket, accepted] of this.#connections) {
+      accepted?.close();
+      socket.destroy();
+    }
+    this.pool.close();
+    this.placeholders.removeCell(this.spec.identity.cell);
+  }
+
+  /** @param now monotonic milliseconds */
+  sweep(now: number): void {
+    for (const accepted of this.#connections.values()) accepted?.sweep(now);
+    this.pool.sweep(now);
+  }
+
+  namesAt(address: string): ReadonlySet<string> | undefined {
+    return this.addresses.namesAt(address);
+  }
+
+  contextFor(name: string): SecureContext {
+    return this.#authority.contextFor(name);
+  }
+
+  nextRequestId(): string {
+    this.#requests += 1;
+    return `${this.#requestPrefix}${this.#requests.toString(36)}`;
+  }
+
+  /** Takes a connection into account, so that it can be cut; one too many is cut at once. */
+  admit(socket: Socket): boolean {
+    socket.on('error', () => socket.destroy());
+    if (this.#closed || this.#connections.size >= limits.cellConnectionsMax) {
+      if (!this.#closed)
+        this.trail.refusedOften('egress.refused', 'connections', { code: 'egress_connections_limit' });
+      socket.destroy();
+      return false;
+    }
+    this.#connections.set(socket, null);
+    socket.once('close', () => this.#connections.delete(socket));
+    return true;
+  }
+}

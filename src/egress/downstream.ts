@@ -1,0 +1,243 @@
+/**
+ * One connection from a cell, after TLS: reads requests one after another and answers them in order. Bytes of a
+ * request that nobody is ready for stay unread, and pause the socket; so do pipelined requests. After anything
+ * that makes the place of the next request uncertain, the connection is closed.
+ */
+import type { Socket } from 'node:net';
+import { limits } from '../kernel/index.ts';
+import {
+  BodyReader,
+  encodeResponseHead,
+  Fields,
+  HEAD_ENCODING,
+  type RequestHead,
+  requestHeadReader,
+} from '../wire/index.ts';
+import { Exchange, type ExchangeClient, type ExchangeHost } from './exchange.ts';
+import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
+import type { Arrival } from './request.ts';
+
+const STATUS_PHRASES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  417: 'Expectation Failed',
+  429: 'Too Many Requests',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  504: 'Gateway Timeout',
+};
+
+export class Downstream implements ExchangeClient {
+  readonly #socket: Socket;
+  readonly #host: ExchangeHost;
+  readonly #arrival: Arrival;
+  readonly #reader = requestHeadReader();
+  #exchange: Exchange | null = null;
+  #body: BodyReader | null = null;
+  #held: Buffer | null = null;
+  #isReading = false;
+  /** No further request is read; what still comes is thrown away. */
+  #isClosing = false;
+  #hasEnded = false;
+  #drainedBytes = 0;
+  /** Monotonic milliseconds of the last byte in or out. */
+  #lastActive: number;
+  /** Monotonic milliseconds of the first byte of the head that is being read; null between requests. */
+  #headSince: number | null = null;
+
+  constructor(socket: Socket, host: ExchangeHost, arrival: Arrival) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#arrival = arrival;
+    this.#lastActive = host.clock.monotonic();
+    socket.on('data', (bytes: Buffer) => this.#data(bytes));
+    socket.on('drain', () => this.#drain());
+    socket.on('end', () => this.#ended());
+    socket.on('close', () => this.#exchange?.abandon('client_closed'));
+  }
+
+  /** Ends what takes too long. @param now monotonic milliseconds */
+  sweep(now: number): void {
+    if (this.#exchange !== null) {
+      this.#exchange.checkDeadline(now, this.#lastActive);
+    } else if (this.#isClosing) {
+      if (now - this.#lastActive >= limits.egressHeadTimeoutMs) this.cut();
+    } else if (this.#headSince !== null) {
+      if (now - this.#headSince >= limits.egressHeadTimeoutMs)
+        this.#refuseHead(Refusal.of('egress_request_timeout'));
+    } else if (now - this.#lastActive >= limits.egressIdleTimeoutMs) {
+      this.cut();
+    }
+  }
+
+  /** Bytes that were read before this object was there. */
+  feed(bytes: Buffer): void {
+    this.#data(bytes);
+  }
+
+  write(data: Buffer | string): boolean {
+    this.#lastActive = this.#host.clock.monotonic();
+    return this.#socket.write(data, HEAD_ENCODING);
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  cut(): void {
+    this.#socket.destroy();
+  }
+
+  /** Ends everything now: the cell is closed. */
+  close(): void {
+    this.#exchange?.abandon('cell_closed');
+    this.cut();
+  }
+
+  resumeInput(): void {
+    if (this.#isReading) return; // the loop that is running goes on by itself
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.#read(held);
+    if (this.#held === null && this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  answered(persist: boolean): void {
+    this.#exchange = null;
+    const isRead = this.#body?.done === true;
+    this.#body = null;
+    if (!persist || !isRead || (this.#hasEnded && this.#held === null)) {
+      this.#finish();
+      return;
+    }
+    this.#reader.reset();
+    this.resumeInput();
+  }
+
+  refuse(refusal: WireRefusal, method: string): void {
+    const isRead = this.#body?.done === true && !this.#isClosing;
+    this.#writeRefusal(refusal, method, isRead);
+    this.answered(isRead);
+  }
+
+  #data(bytes: Buffer): void {
+    this.#lastActive = this.#host.clock.monotonic();
+    if (this.#isClosing) {
+      this.#drainedBytes += bytes.length;
+      if (this.#drainedBytes > limits.requestDrainBytesMax) this.cut();
+      return;
+    }
+    this.#read(bytes);
+  }
+
+  #read(bytes: Buffer): void {
+    this.#isReading = true;
+    let at = 0;
+    while (at < bytes.length && !this.#isClosing) {
+      if (this.#exchange === null) {
+        at = this.#readHead(bytes, at);
+        continue;
+      }
+      const sink = this.#body?.done === true ? null : this.#exchange.bodySink;
+      if (sink === null) {
+        this.#held = bytes.subarray(at);
+        this.#socket.pause();
+        break;
+      }
+      at = this.#readBody(bytes, at, this.#exchange);
+    }
+    this.#isReading = false;
+  }
+
+  #readHead(bytes: Buffer, at: number): number {
+    this.#headSince ??= this.#lastActive;
+    const next = this.#reader.read(bytes, at);
+    if (this.#reader.error !== null) {
+      this.#refuseHead(Refusal.of('egress_request_malformed', { reason: this.#reader.error }));
+      return bytes.length;
+    }
+    if (this.#reader.head !== null) this.#begin(this.#reader.head);
+    return next;
+  }
+
+  #begin(head: RequestHead): void {
+    this.#headSince = null;
+    const exchange = new Exchange(this.#host, this, this.#arrival, head);
+    this.#exchange = exchange;
+    exchange.start();
+    /* Where the body ends is uncertain: no end is ever found, so the connection closes after the answer. */
+    this.#body = new BodyReader(exchange.framing ?? { kind: 'close' }, { extensions: 'refuse' });
+    this.#bodyAdvanced(exchange);
+  }
+
+  #readBody(bytes: Buffer, at: number, exchange: Exchange): number {
+    const sink = exchange.bodySink;
+    if (this.#body === null || sink === null) return at;
+    const next = this.#body.read(bytes, at, sink);
+    this.#bodyAdvanced(exchange);
+    return next;
+  }
+
+  #bodyAdvanced(exchange: Exchange): void {
+    const body = this.#body;
+    if (body === null) return;
+    exchange.bodyAdvanced();
+    if (body.error !== null) exchange.bodyMalformed(body.error);
+    else if (body.done) exchange.bodyEnded(body.trailers);
+  }
+
+  /** What came is no request: there is no exchange that could say so. */
+  #refuseHead(refusal: Refusal): void {
+    const { arrival, trail } = { arrival: this.#arrival, trail: this.#host.trail };
+    trail.refusedOften('egress.refused', `${refusal.code} ${refusal.facts.reason ?? ''}`, {
+      code: refusal.code,
+      reason: refusal.facts.reason ?? null,
+      scheme: arrival.scheme,
+      host: arrival.sni ?? [...(arrival.names ?? [])][0] ?? arrival.address,
+      port: arrival.port,
+    });
+    this.#writeRefusal(toWireRefusal(refusal), 'GET', false);
+    this.#finish();
+  }
+
+  #writeRefusal({ status, code, message, hint }: WireRefusal, method: string, persist: boolean): void {
+    const body = Buffer.from(JSON.stringify({ error: { code, message, hint } }));
+    const fields = new Fields();
+    fields.add('Content-Type', 'application/json');
+    fields.add('Content-Length', String(body.length));
+    fields.add('Cache-Control', 'no-store');
+    if (!persist) fields.add('Connection', 'close');
+    this.cork();
+    this.write(encodeResponseHead(status, STATUS_PHRASES[status] ?? 'Refused', fields));
+    if (method !== 'HEAD') this.write(body);
+    this.uncork();
+  }
+
+  /** Says that nothing more comes, and lets the client finish reading: a reset could take the answer away. */
+  #finish(): void {
+    this.#isClosing = true;
+    this.#held = null;
+    this.#socket.end();
+    if (this.#hasEnded) return;
+    if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  #drain(): void {
+    this.#lastActive = this.#host.clock.monotonic();
+    this.#exchange?.clientDrained();
+  }
+
+  /** The client sends no more. A request that is complete is still answered. */
+  #ended(): void {
+    this.#hasEnded = true;
+    const isComplete = this.#exchange !== null && (this.#body?.done === true || this.#held !== null);
+    if (!isComplete) this.#socket.destroySoon();
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The data plane: the only way out of a cell. It accepts what the cell's listeners accept, and knows by them who
+ * is calling; it trusts nothing that a cell or an upstream says. It never sees the database: credentials come
+ * through `CredentialSource`, one at a time, after their use is on record.
+ */
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
+import type { AuditLog } from '../audit/index.ts';
+import { type Clock, limits, type Log, type Random } from '../kernel/index.ts';
+import { AddressTable } from './address-table.ts';
+import { EgressCell } from './cell.ts';
+import { type DialConfig, Dialer, systemResolver } from './dial.ts';
+import { PlaceholderIndex } from './placeholder-index.ts';
+import type { CallCorrelation, CellEgressSpec, CredentialSource, Resolver } from './ports.ts';
+
+export type EgressConfig = DialConfig;
+
+export interface EgressDeps {
+  readonly credentials: CredentialSource;
+  readonly calls: CallCorrelation;
+  readonly audit: Pick<AuditLog, 'append'>;
+  /** How names become addresses outside of the cells. Default: the system's resolver. */
+  readonly resolver?: Resolver;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly config: EgressConfig;
+}
+
+export interface Egress {
+  /**
+   * Makes room for a cell: its authority, its names, and what its answers are scrubbed of.
+   *
+   * @throws whatever `CredentialSource.known` throws; then there is no cell
+   */
+  openCell(spec: CellEgressSpec): Promise<CellEgress>;
+  /** Closes all cells, and resolves when what happened in them is on record. */
+  close(): Promise<void>;
+}
+
+/** One cell's share of the data plane. */
+export interface CellEgress {
+  /** Root certificate that the cell has to trust, PEM. */
+  readonly caPem: string;
+  /** TCP ports to listen on inside the cell; 53 is not among them. */
+  readonly ports: readonly number[];
+  /** @param server listening inside the cell, with `pauseOnConnect` */
+  acceptTcp(port: number, server: Server): void;
+  acceptDnsUdp(socket: UdpSocket): void;
+  acceptDnsTcp(server: Server): void;
+  /** Credentials have changed: answers that begin from now on are scrubbed of the new values too. */
+  refresh(): Promise<void>;
+  /** Cuts every connection of the cell, and of its upstreams, now. The listeners stay their owner's. */
+  close(): void;
+}
+
+/** What only tests replace. */
+export interface EgressInternals {
+  /** First address of the synthetic IPv4 range, as a number: tests have no network namespace to use the real one in. */
+  readonly ipv4Base?: number;
+}
+
+export const createEgress = (deps: EgressDeps): Egress => createEgressWith(deps, {});
+
+/** Not exported by the folder. */
+export function createEgressWith(deps: EgressDeps, internals: EgressInternals): Egress {
+  const placeholders = new PlaceholderIndex();
+  const dialer = new Dialer(deps.resolver ?? systemResolver, deps.config);
+  const cells = new Set<EgressCell>();
+  const sweeper = setInterval(() => {
+    const now = deps.clock.monotonic();
+    for (const cell of cells) cell.sweep(now);
+  }, limits.egressSweepIntervalMs);
+  sweeper.unref();
+
+  return {
+    async openCell(spec) {
+      const addresses = new AddressTable(deps.random, internals.ipv4Base);
+      const cell = new EgressCell(spec, addresses, { ...deps, dialer, placeholders });
+      try {
+        await cell.refresh();
+      } catch (error) {
+        cell.close();
+        throw error;
+      }
+      cells.add(cell);
+      return {
+        caPem: cell.caPem,
+        ports: cell.ports,
+        acceptTcp: (port, server) => cell.acceptTcp(port, server),
+        acceptDnsUdp: (socket) => cell.acceptDnsUdp(socket),
+        acceptDnsTcp: (server) => cell.acceptDnsTcp(server),
+        refresh: () => cell.refresh(),
+        close: () => {
+          cell.close();
+          cells.delete(cell);
+        },
+      };
+    },
+    async close() {
+      clearInterval(sweeper);
+      const open = [...cells];
+      cells.clear();
+      for (const cell of open) cell.close();
+      await Promise.all(open.map((cell) => cell.trail.settled()));
+    },
+  };
+}

@@ -1,0 +1,379 @@
+/**
+ * One request and its answer. It runs the steps over the head, has the body judged, makes the intent durable,
+ * has credentials put in, finds an upstream, and relays the answer. Whatever goes wrong ends in exactly one of:
+ * an answer that says so, or, once an answer has begun, a cut connection. Exactly one outcome is recorded.
+ */
+import { type Clock, type JsonObject, limits, type Secret } from '../kernel/index.ts';
+import type { BodyFraming, BodySink, Fields, RequestHead, ResponseHead } from '../wire/index.ts';
+import { Answer, type AnswerSink } from './answer.ts';
+import { type Binder, bindTrailers } from './bind.ts';
+import type { Destination } from './dial.ts';
+import { buildRequest, type OutgoingRequest } from './inject.ts';
+import type { CallCorrelation, CredentialSource, RequestFacts } from './ports.ts';
+import { Refusal, refusalCode, toWireRefusal, type WireRefusal } from './refusals.ts';
+import { type Arrival, EgressRequest } from './request.ts';
+import { bindBody, CollectedBody, StreamedBody } from './request-body.ts';
+import { type ScrubHit, type ScrubSet, scrubText } from './scrub/index.ts';
+import { judgeHead } from './steps.ts';
+import { requestData, type Trail } from './trail.ts';
+import type { AnswerListener, UpstreamConnection } from './upstream.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
+
+/** What a cell lends to each of its requests. */
+export interface ExchangeHost extends Binder {
+  readonly clock: Clock;
+  readonly credentials: CredentialSource;
+  readonly calls: CallCorrelation;
+  readonly trail: Trail;
+  readonly pool: UpstreamPool;
+  /** As of now: it changes when credentials do. */
+  readonly scrubSet: ScrubSet;
+  nextRequestId(): string;
+}
+
+/** The connection that the request came on. */
+export interface ExchangeClient {
+  write(data: Buffer | string): boolean;
+  cork(): void;
+  uncork(): void;
+  /** More of the body, or the next request, may be read. */
+  resumeInput(): void;
+  /** The answer is written. @param persist the client may send another request */
+  answered(persist: boolean): void;
+  refuse(refusal: WireRefusal, method: string): void;
+  cut(): void;
+}
+
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+export class Exchange implements AnswerListener, AnswerSink {
+  readonly #host: ExchangeHost;
+  readonly #client: ExchangeClient;
+  readonly #request: EgressRequest;
+  readonly #startedAt: number;
+  #facts: RequestFacts | null = null;
+  #body: CollectedBody | StreamedBody | null = null;
+  #bodyDone = false;
+  #upstream: UpstreamConnection | null = null;
+  /** What was sent, while it may have to be sent again. */
+  #message: OutgoingRequest | null = null;
+  #answer: Answer | null = null;
+  readonly #hits: ScrubHit[] = [];
+  #intended = false;
+  #retried = false;
+  #over = false;
+
+  constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, head: RequestHead) {
+    this.#host = host;
+    this.#client = client;
+    this.#request = new EgressRequest(host.nextRequestId(), arrival, head);
+    this.#startedAt = host.clock.monotonic();
+  }
+
+  get minor(): 0 | 1 {
+    return this.#request.head.minor;
+  }
+
+  /** How the body is delimited; null when that is uncertain, and nothing after the head may be read. */
+  get framing(): BodyFraming | null {
+    return this.#request.framing;
+  }
+
+  /** Where body bytes go now; null while they have to wait. */
+  get bodySink(): BodySink | null {
+    return this.#over || (this.#body instanceof StreamedBody && this.#body.isFull) ? null : this.#body;
+  }
+
+  start(): void {
+    const refused = judgeHead(this.#request, this.#host);
+    if (refused !== null) {
+      void this.#refuse(refused);
+      return;
+    }
+    this.#facts = this.#makeFacts();
+    if (this.#request.bodyMode === 'whole') {
+      this.#body = new CollectedBody();
+      if (this.#request.head.fields.count('expect') > 0) this.#client.write(CONTINUE);
+    } else {
+      void this.#proceed(null);
+    }
+  }
+
+  /** After each piece of the body. */
+  bodyAdvanced(): void {
+    const body = this.#body;
+    if (body instanceof CollectedBody && body.tooLarge) {
+      void this.#refuse(
+        Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` }),
+      );
+    } else if (body instanceof StreamedBody && body.refused !== null) {
+      void this.#refuse(body.refused);
+    }
+  }
+
+  bodyEnded(trailers: Fields): void {
+    if (this.#over) return;
+    this.#bodyDone = true;
+    const refused = bindTrailers(trailers, this.#request, this.#host);
+    if (refused !== null) void this.#refuse(refused);
+    else if (this.#body instanceof CollectedBody) void this.#proceed(this.#body.take());
+    else if (this.#body instanceof StreamedBody) this.#body.end(trailers);
+  }
+
+  bodyMalformed(reason: string): void {
+    void this.#refuse(Refusal.of('egress_request_malformed', { reason }));
+  }
+
+  /** The client is gone, or has to go. @param code why */
+  abandon(code: 'client_closed' | 'cell_closed'): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#message = null;
+    this.#answer?.drop();
+    this.#upstream?.destroy();
+    if (this.#intended) this.#record(this.#answer?.begun === true ? this.#answer.status : null, code);
+  }
+
+  /** Ends it when nothing has moved for too long. @param clientActive monotonic milliseconds of the client's last byte */
+  checkDeadline(now: number, clientActive: number): void {
+    const upstream = this.#upstream;
+    if (this.#over) return;
+    const active = Math.max(clientActive, upstream?.lastActive ?? 0);
+    if (this.#answer !== null) {
+      if (now - active >= limits.egressBodyIdleTimeoutMs)
+        void this.#refuse(Refusal.of('egress_timeout', this.#place()));
+    } else if (this.#request.bodyMode !== 'none' && !this.#bodyDone) {
+      if (now - active >= limits.egressBodyIdleTimeoutMs)
+        void this.#refuse(Refusal.of('egress_request_timeout'));
+    } else if (upstream !== null && now - upstream.lastActive >= limits.upstreamHeadTimeoutMs) {
+      void this.#refuse(Refusal.of('egress_timeout', this.#place()));
+    }
+  }
+
+  /** The client has read what was written. */
+  clientDrained(): void {
+    this.#answer?.drained();
+  }
+
+  /* ---- towards the upstream ---- */
+
+  async #proceed(body: Buffer | null): Promise<void> {
+    const opened = new Map<string, Secret>();
+    try {
+      const facts = this.#facts ?? this.#makeFacts();
+      const judged = body === null ? null : bindBody(body, this.#request, this.#host);
+      await this.#openCredentials(facts, opened);
+      this.#intended = true;
+      if (this.#over) {
+        this.#record(null, 'client_closed');
+        return;
+      }
+      this.#message = buildRequest(this.#request, opened, judged, this.#host.scrubSet.table !== null);
+      await this.#send(this.#host.pool.take(this.#destination()));
+    } catch (error) {
+      await this.#refuse(error);
+    } finally {
+      for (const secret of opened.values()) secret.destroy();
+    }
+  }
+
+  /** Every credential once, however many places it goes to. Each use, or the request as such, is durable after this. */
+  async #openCredentials(facts: RequestFacts, opened: Map<string, Secret>): Promise<void> {
+    const { credentials, spec, trail } = this.#host;
+    if (this.#request.injections.length === 0) return trail.intent(facts);
+    for (const { binding } of this.#request.injections) {
+      if (opened.has(binding.name)) continue;
+      opened.set(binding.name, await credentials.use(spec.identity, binding.name, facts));
+    }
+  }
+
+  async #send(pooled: UpstreamConnection | null): Promise<void> {
+    const upstream = pooled ?? (await this.#host.pool.open(this.#destination()));
+    const message = this.#message;
+    if (this.#over || message === null) {
+      upstream.destroy();
+      return;
+    }
+    this.#upstream = upstream;
+    const streams = this.#request.bodyMode === 'stream';
+    upstream.send({ ...message, method: this.#request.head.method, streams }, this);
+    if (!this.#mayRetry()) this.#message = null;
+    if (!streams) return;
+    this.#body = new StreamedBody(upstream, this.#request, this.#host);
+    this.#client.resumeInput();
+  }
+
+  onUpstreamDrain(): void {
+    if (!(this.#body instanceof StreamedBody)) return;
+    this.#body.isFull = false;
+    this.#client.resumeInput();
+  }
+
+  onUpstreamFailure(refusal: Refusal, silent: boolean): void {
+    if (!silent || !this.#mayRetry() || this.#over) {
+      void this.#refuse(this.#located(refusal));
+      return;
+    }
+    this.#retried = true;
+    this.#send(null).catch((error: unknown) => this.#refuse(error));
+  }
+
+  /** Once, where doing it twice is the same, and only on a connection that may have been stale (RFC 9110 9.2.2). */
+  #mayRetry(): boolean {
+    const { head, bodyMode } = this.#request;
+    const isReplayable = REPLAYABLE.has(head.method) && bodyMode !== 'stream';
+    return isReplayable && this.#upstream?.reused === true && !this.#retried;
+  }
+
+  /* ---- back to the client ---- */
+
+  onInterim(head: ResponseHead): void {
+    /* The body was asked for already where it had to be read whole. */
+    if (head.status === 100 && this.#request.bodyMode !== 'stream') return;
+    new Answer(this, this.#host.scrubSet, () => false).interim(head);
+  }
+
+  onAnswerHead(head: ResponseHead, framing: BodyFraming, whole: boolean): void {
+    this.#message = null;
+    this.#answer = new Answer(this, this.#host.scrubSet, () => this.#clientMayPersist());
+    try {
+      this.#answer.head(head, framing, whole);
+    } catch (error) {
+      void this.#refuse(error instanceof Refusal ? this.#located(error) : error);
+    }
+  }
+
+  onBody(data: Buffer): void {
+    if (!this.#over) this.#answer?.body(data);
+  }
+
+  onAnswerEnd(trailers: Fields): void {
+    if (this.#over) return;
+    const upstream = this.#upstream;
+    this.#upstream = null;
+    if (upstream !== null) this.#host.pool.give(this.#destination(), upstream);
+    this.#answer?.end(trailers);
+  }
+
+  onWritten(persist: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#record(this.#answer?.status ?? null, null);
+    this.#client.answered(persist);
+  }
+
+  onBroken(refusal: Refusal): void {
+    void this.#refuse(this.#located(refusal));
+  }
+
+  onHit(hit: ScrubHit): void {
+    this.#hits.push(hit);
+  }
+
+  holdUpstream(hold: boolean): void {
+    if (hold) this.#upstream?.pause();
+    else this.#upstream?.resume();
+  }
+
+  write(data: Buffer | string): boolean {
+    return this.#client.write(data);
+  }
+
+  cork(): void {
+    this.#client.cork();
+  }
+
+  uncork(): void {
+    this.#client.uncork();
+  }
+
+  /* ---- the end ---- */
+
+  async #refuse(reason: unknown): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    this.#message = null;
+    this.#answer?.drop();
+    this.#upstream?.destroy();
+    const wire = toWireRefusal(reason);
+    await this.#host.trail.refused(eventOf(reason), this.#refusalData(reason));
+    const begun = this.#answer?.begun === true;
+    if (this.#intended) this.#record(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
+    if (begun) this.#client.cut();
+    else this.#client.refuse(wire, this.#request.head.method);
+  }
+
+  #refusalData(reason: unknown): JsonObject {
+    const { arrival, head, id } = this.#request;
+    const known: JsonObject =
+      this.#facts === null
+        ? {
+            request: id,
+            scheme: arrival.scheme,
+            host: this.#request.host || arrival.sni,
+            port: arrival.port,
+            method: head.method,
+          }
+        : requestData(this.#facts);
+    const more: JsonObject =
+      reason instanceof Refusal
+        ? { ...reason.detail, ...(reason.facts.reason === undefined ? {} : { reason: reason.facts.reason }) }
+        : {};
+    return { ...known, ...more, code: refusalCode(reason) };
+  }
+
+  #record(status: number | null, code: string | null): void {
+    const request = this.#facts;
+    if (request === null) return; // only what was judged has an outcome
+    const { trail, clock } = this.#host;
+    if (this.#hits.length > 0) trail.masked(request, this.#hits);
+    trail.finished({
+      request,
+      status,
+      requestBytes: this.#body?.bytes ?? 0,
+      responseBytes: this.#answer?.bytes ?? 0,
+      ms: clock.monotonic() - this.#startedAt,
+      credentials: [...new Set(this.#request.injections.map(({ binding }) => binding.name))],
+      code,
+    });
+  }
+
+  #makeFacts(): RequestFacts {
+    const { arrival, head, host, id, port, target } = this.#request;
+    const { calls, scrubSet, spec } = this.#host;
+    return {
+      requestId: id,
+      scheme: arrival.scheme,
+      host,
+      port,
+      method: head.method,
+      path: scrubText(scrubSet, target.path),
+      calls: calls.inFlight(spec.identity.cell),
+    };
+  }
+
+  #destination(): Destination {
+    return { scheme: this.#request.arrival.scheme, host: this.#request.host, port: this.#request.port };
+  }
+
+  #place(): { host: string; port: number } {
+    return { host: this.#request.host, port: this.#request.port };
+  }
+
+  #located(refusal: Refusal): Refusal {
+    return refusal.at(this.#place());
+  }
+
+  #clientMayPersist(): boolean {
+    const { head, bodyMode } = this.#request;
+    const isRead = bodyMode === 'none' || this.#bodyDone;
+    return isRead && head.minor === 1 && !head.fields.list('connection').includes('close');
+  }
+}
+
+function eventOf(reason: unknown): 'credential.refused' | 'placeholder.foreign' | 'egress.refused' {
+  const code = refusalCode(reason);
+  if (code === 'egress_placeholder_foreign') return 'placeholder.foreign';
+  return code === 'egress_placeholder_misplaced' ? 'credential.refused' : 'egress.refused';
+}

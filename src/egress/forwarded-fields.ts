@@ -1,0 +1,67 @@
+/**
+ * Which fields go on. What concerns one connection only stays on it (RFC 9110 section 7.6.1), framing is
+ * written anew, and what would let a key come back unread is taken out.
+ */
+import { Fields } from '../wire/index.ts';
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authorization',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Naming one of these in Connection would take away what the request means or who sends it. */
+const NEVER_PER_HOP: ReadonlySet<string> = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'location',
+  'date',
+  'expect',
+]);
+
+/** The first name in Connection that must not be there; null when all may. */
+export function reservedInConnection(fields: Fields): string | null {
+  return fields.list('connection').find((name) => NEVER_PER_HOP.has(name)) ?? null;
+}
+
+/**
+ * Copies the fields that `keep` lets through and that concern more than this connection.
+ *
+ * @param values to send in place of the received ones, position by position
+ */
+export function forwardedFields(
+  fields: Fields,
+  keep: (key: string) => boolean,
+  values: readonly string[] = fields.values,
+): Fields {
+  const forwarded = new Fields();
+  const perHop = fields.list('connection');
+  for (let index = 0; index < fields.length; index += 1) {
+    const key = fields.keys[index] ?? '';
+    if (HOP_BY_HOP.has(key) || perHop.includes(key) || !keep(key)) continue;
+    forwarded.add(fields.names[index] ?? '', values[index] ?? '');
+  }
+  return forwarded;
+}
+
+/** What the scrubber can look into. */
+const READABLE_CODINGS: ReadonlySet<string> = new Set(['gzip', 'deflate', 'br', 'zstd', 'identity']);
+
+/** An Accept-Encoding value without what the scrubber cannot read; `identity` when nothing is left. */
+export function readableCodings(value: string): string {
+  const kept = value
+    .split(',')
+    .filter((part) => READABLE_CODINGS.has((part.split(';', 1)[0] ?? '').trim().toLowerCase()));
+  return kept.length === 0 ? 'identity' : kept.map((part) => part.trim()).join(', ');
+}

@@ -1,0 +1,260 @@
+/**
+ * Every way in which the data plane says no, and what the program in the cell is told about it: the one place
+ * where an inner reason becomes a status and a text. Details that only the operator may know stay in the
+ * audit event; what is said here is what the program could find out anyway, and what to do next.
+ */
+import { AppError, type AppErrorKind, isAppError, type JsonObject } from '../kernel/index.ts';
+import type { EgressRefusalCode, Refusal as PolicyRefusal } from '../policy/index.ts';
+
+/** Decided by policy, which brings the texts along. */
+type PolicyCode = EgressRefusalCode;
+
+/** Decided here. */
+type OwnCode =
+  | 'egress_name_mismatch'
+  | 'egress_protocol_unknown'
+  | 'egress_placeholder_misplaced'
+  | 'egress_placeholder_foreign'
+  | 'egress_request_malformed'
+  | 'egress_request_timeout'
+  | 'egress_body_too_large'
+  | 'egress_expectation_unsupported'
+  | 'egress_upgrade_unsupported'
+  | 'egress_credential_unusable'
+  | 'egress_upstream_unresolved'
+  | 'egress_upstream_address_refused'
+  | 'egress_upstream_tls'
+  | 'egress_upstream_unreachable'
+  | 'egress_upstream_closed'
+  | 'egress_response_malformed'
+  | 'egress_content_coding'
+  | 'egress_timeout';
+
+export type RefusalCode = PolicyCode | OwnCode;
+
+/** What a text may mention. */
+export interface RefusalFacts {
+  readonly host?: string;
+  readonly port?: number;
+  readonly credential?: string;
+  /** Where a placeholder stood, in words. */
+  readonly place?: string;
+  /** What would be allowed, in words. */
+  readonly allowed?: string;
+  /** The parser's or the peer's reason, a stable word. */
+  readonly reason?: string;
+}
+
+/** What a policy, or whoever knows better than the table below, has to say. */
+interface Said {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** Thrown, or handed on, by any step of the pipeline. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: RefusalCode;
+  readonly facts: RefusalFacts;
+  /** For the audit only. */
+  readonly detail: JsonObject;
+  readonly said: Said | null;
+
+  private constructor(code: RefusalCode, facts: RefusalFacts, detail: JsonObject, said: Said | null) {
+    super(code);
+    this.code = code;
+    this.facts = facts;
+    this.detail = detail;
+    this.said = said;
+  }
+
+  static of(code: OwnCode, facts: RefusalFacts = {}, detail: JsonObject = {}): Refusal {
+    return new Refusal(code, facts, detail, null);
+  }
+
+  /** The same, said of a place. */
+  at(place: { readonly host: string; readonly port: number }): Refusal {
+    return new Refusal(this.code, { ...place, ...this.facts }, this.detail, this.said);
+  }
+
+  static byPolicy(refusal: PolicyRefusal<EgressRefusalCode>, detail: JsonObject = {}): Refusal {
+    return new Refusal(refusal.code, {}, detail, refusal);
+  }
+
+  /** The placeholder stands where its place is declared, in a request that its binding does not cover. */
+  static unbound(refusal: PolicyRefusal<string>, detail: JsonObject): Refusal {
+    return new Refusal('egress_placeholder_misplaced', {}, { ...detail, rule: refusal.code }, refusal);
+  }
+
+  /** A connection to an address that the resolver of the cell never gave out. */
+  static bareAddress(detail: JsonObject): Refusal {
+    return new Refusal('egress_host_denied', {}, detail, {
+      message: 'This server may not connect to bare addresses.',
+      hint: 'Connections go to names on the "egress" list of the manifest, resolved by the resolver of the cell.',
+    });
+  }
+}
+
+/** A refusal as it goes out. */
+export interface WireRefusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+interface Text {
+  readonly status: number;
+  readonly message: (facts: RefusalFacts) => string;
+  readonly hint: (facts: RefusalFacts) => string;
+}
+
+const place = ({ host, port }: RefusalFacts): string =>
+  `${host ?? 'this address'}${port === undefined ? '' : `:${port}`}`;
+
+const TEXTS: Readonly<Record<OwnCode, Text>> = {
+  egress_name_mismatch: {
+    status: 403,
+    message: () =>
+      'The name that was connected to, the name in TLS, and the Host of the request are not the same.',
+    hint: (facts) =>
+      `This connection is for ${facts.allowed ?? 'one name'}; a request on it must say so everywhere.`,
+  },
+  egress_protocol_unknown: {
+    status: 400,
+    message: () => 'The connection speaks neither TLS nor HTTP.',
+    hint: () => 'Only HTTPS and HTTP can leave a cell.',
+  },
+  egress_placeholder_misplaced: {
+    status: 403,
+    message: (facts) =>
+      `The placeholder of ${facts.credential ?? 'a credential'} is in ${facts.place ?? 'a place'}, where it is not declared, in a request to ${place(facts)}.`,
+    hint: (facts) =>
+      `It is declared for: ${facts.allowed ?? 'nowhere'}. See "credentials" in the manifest of the server.`,
+  },
+  egress_placeholder_foreign: {
+    status: 403,
+    message: () => 'The request has a placeholder that was not given to this server.',
+    hint: () =>
+      'Find out how it got here: the operator has been told. A placeholder works only for the server that it was made for.',
+  },
+  egress_request_malformed: {
+    status: 400,
+    message: (facts) => `The request is not HTTP/1.1 as it has to be (${facts.reason ?? 'malformed'}).`,
+    hint: () => 'Requests that two programs could read differently are refused rather than guessed at.',
+  },
+  egress_request_timeout: {
+    status: 408,
+    message: () => 'The request did not arrive in time.',
+    hint: () => 'Send the whole request without pausing.',
+  },
+  egress_body_too_large: {
+    status: 413,
+    message: () => 'The body is too large for a request into whose body a credential may have to be put.',
+    hint: (facts) => `The limit is ${facts.allowed ?? 'fixed'}.`,
+  },
+  egress_expectation_unsupported: {
+    status: 417,
+    message: () => 'The request expects something that is not supported.',
+    hint: () => 'The only expectation is 100-continue.',
+  },
+  egress_upgrade_unsupported: {
+    status: 501,
+    message: () => 'Connections cannot be upgraded to another protocol here.',
+    hint: () => 'Use plain HTTP requests.',
+  },
+  egress_credential_unusable: {
+    status: 502,
+    message: (facts) =>
+      `The stored value of ${facts.credential ?? 'a credential'} cannot be put into ${facts.place ?? 'a request'}.`,
+    hint: () =>
+      'It holds a line break or another control character. Set it again: sallyport secret set SERVER NAME.',
+  },
+  egress_upstream_unresolved: {
+    status: 502,
+    message: (facts) => `The name ${facts.host ?? ''} could not be resolved.`,
+    hint: () => 'Check the name, and the resolver of the machine that Sallyport runs on.',
+  },
+  egress_upstream_address_refused: {
+    status: 403,
+    message: (facts) =>
+      `${facts.host ?? 'The name'} resolves to an address that may not be connected to (${facts.reason ?? 'special'}).`,
+    hint: () =>
+      'If that is meant to be, the operator can list the network in "egress.allowNetworks" of sallyport.yaml.',
+  },
+  egress_upstream_tls: {
+    status: 502,
+    message: (facts) => `${place(facts)} could not prove who it is (${facts.reason ?? 'TLS failed'}).`,
+    hint: () => 'A private authority can be trusted with "egress.extraCa" of sallyport.yaml.',
+  },
+  egress_upstream_unreachable: {
+    status: 502,
+    message: (facts) => `${place(facts)} could not be reached (${facts.reason ?? 'no connection'}).`,
+    hint: () => 'Check that the service is up and that the machine that Sallyport runs on can reach it.',
+  },
+  egress_upstream_closed: {
+    status: 502,
+    message: (facts) => `${place(facts)} closed the connection before it answered.`,
+    hint: () => 'The request may or may not have been carried out. Check before sending it again.',
+  },
+  egress_response_malformed: {
+    status: 502,
+    message: (facts) =>
+      `${place(facts)} answered with something that is not HTTP/1.1 as it has to be (${facts.reason ?? 'malformed'}).`,
+    hint: () => 'Answers that two programs could read differently are refused rather than guessed at.',
+  },
+  egress_content_coding: {
+    status: 502,
+    message: (facts) =>
+      `${place(facts)} answered in a content coding that cannot be searched for keys (${facts.reason ?? 'unknown'}).`,
+    hint: () => 'Ask for gzip, deflate, br or identity.',
+  },
+  egress_timeout: {
+    status: 504,
+    message: (facts) => `${place(facts)} did not answer in time.`,
+    hint: () => 'The request may or may not have been carried out. Check before sending it again.',
+  },
+};
+
+const KIND_STATUS: Readonly<Record<AppErrorKind, number>> = {
+  invalid: 400,
+  unauthenticated: 403,
+  denied: 403,
+  not_found: 403,
+  conflict: 409,
+  limited: 429,
+  unavailable: 502,
+  failed: 502,
+};
+
+const isOwn = (code: RefusalCode): code is OwnCode => Object.hasOwn(TEXTS, code);
+/** Policy says no: always 403. */
+const POLICY_STATUS = 403;
+
+function wording({ code, facts, said }: Refusal): { status: number; message: string; hint: string } {
+  const text = isOwn(code) ? TEXTS[code] : null;
+  return {
+    status: text?.status ?? POLICY_STATUS,
+    message: said?.message ?? text?.message(facts) ?? code,
+    hint: said?.hint ?? text?.hint(facts) ?? '',
+  };
+}
+
+/** What the program in the cell is told about any reason for which its request was not carried out. */
+export function toWireRefusal(reason: unknown): WireRefusal {
+  if (reason instanceof Refusal) return { code: reason.code, ...wording(reason) };
+  if (isAppError(reason)) {
+    const hint = reason.hint ?? "The gateway's log has the details.";
+    return { status: KIND_STATUS[reason.kind], code: reason.code, message: reason.message, hint };
+  }
+  return {
+    status: 502,
+    code: 'internal_error',
+    message: 'Something went wrong inside Sallyport.',
+    hint: "The gateway's log has the details.",
+  };
+}
+
+/** The code under which a reason is recorded. */
+export const refusalCode = (reason: unknown): string =>
+  reason instanceof Refusal || reason instanceof AppError ? reason.code : 'internal_error';

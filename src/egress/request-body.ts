@@ -1,0 +1,107 @@
+/**
+ * The body of a request on its way to the upstream: collected where it has to be seen whole, otherwise
+ * searched and passed on piece by piece, in the framing in which it came.
+ */
+import { type Json, limits } from '../kernel/index.ts';
+import {
+  type BodySink,
+  CHUNK_END,
+  checkJson,
+  encodeChunkSize,
+  encodeLastChunk,
+  type Fields,
+  parseStrictJson,
+} from '../wire/index.ts';
+import { type Binder, BodyScan, bindJson } from './bind.ts';
+import { Refusal } from './refusals.ts';
+import type { EgressRequest } from './request.ts';
+import type { UpstreamConnection } from './upstream.ts';
+
+/** Collects a body up to the limit. */
+export class CollectedBody implements BodySink {
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get tooLarge(): boolean {
+    return this.#bytes > limits.requestBodyBufferBytesMax;
+  }
+
+  onBody(data: Buffer): void {
+    this.#bytes += data.length;
+    if (this.tooLarge) this.#pieces = [];
+    else this.#pieces.push(data);
+  }
+
+  /** All of it. The pieces are views of what was read, so this is the first copy. */
+  take(): Buffer {
+    const [only] = this.#pieces;
+    const whole = this.#pieces.length === 1 && only !== undefined ? only : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    return whole;
+  }
+}
+
+/**
+ * Judges a whole body.
+ *
+ * @returns JSON text that places for credentials were found in, or the bytes as they are
+ * @throws Refusal `egress_placeholder_misplaced`, `egress_placeholder_foreign`
+ */
+export function bindBody(body: Buffer, request: EgressRequest, binder: Binder): string | Buffer {
+  const text = request.wantsJson ? checkJson(body) : null;
+  const parsed = text?.ok === true ? parseStrictJson(text.value) : null;
+  /* What is not JSON after all has no declared place: any placeholder in it refuses the request. */
+  if (text?.ok !== true || parsed?.ok !== true) {
+    const refused = new BodyScan(request, binder).push(body);
+    if (refused !== null) throw refused;
+    return body;
+  }
+  const value: Json = parsed.value;
+  const refused = bindJson(value, request, binder);
+  if (refused !== null) throw refused;
+  return request.injections.some(({ place }) => place.kind === 'json') ? text.value : body;
+}
+
+/** Passes a body on as it comes. */
+export class StreamedBody implements BodySink {
+  /** Set when a placeholder was found; nothing is passed on after that. */
+  refused: Refusal | null = null;
+  /** The upstream wants a pause. */
+  isFull = false;
+  bytes = 0;
+  readonly #upstream: UpstreamConnection;
+  readonly #scan: BodyScan;
+  readonly #chunked: boolean;
+
+  constructor(upstream: UpstreamConnection, request: EgressRequest, binder: Binder) {
+    this.#upstream = upstream;
+    this.#scan = new BodyScan(request, binder);
+    this.#chunked = request.framing?.kind === 'chunked';
+  }
+
+  onBody(data: Buffer): void {
+    if (this.refused !== null) return;
+    this.bytes += data.length;
+    this.refused = this.#scan.push(data);
+    if (this.refused !== null) return;
+    if (!this.#chunked) {
+      this.isFull = !this.#upstream.write(data);
+      return;
+    }
+    this.#upstream.cork();
+    this.#upstream.write(encodeChunkSize(data.length));
+    this.#upstream.write(data);
+    this.isFull = !this.#upstream.write(CHUNK_END);
+    this.#upstream.uncork();
+  }
+
+  /** @param trailers searched already */
+  end(trailers: Fields): void {
+    if (this.#chunked) this.#upstream.write(encodeLastChunk(trailers));
+    this.#upstream.requestSent();
+  }
+}

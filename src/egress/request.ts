@@ -1,0 +1,47 @@
+/** One request on its way through the pipeline. Steps fill it in; what a later step uses, an earlier one checked. */
+import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
+import type { Injection } from './injection.ts';
+
+/** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
+export interface Arrival {
+  readonly scheme: 'https' | 'http';
+  /** Port that was connected to. */
+  readonly port: number;
+  /** Address that was connected to. */
+  readonly address: string;
+  /** Names that the cell's resolver gave this address for; undefined when it never did. */
+  readonly names: ReadonlySet<string> | undefined;
+  /** The name of the certificate; null without TLS. */
+  readonly sni: string | null;
+}
+
+/** A body is read whole where a credential may go into it, or where it is small; otherwise it streams. */
+export type BodyMode = 'none' | 'stream' | 'whole';
+
+const NO_TARGET: Target = { path: '', query: null, raw: '' };
+
+export class EgressRequest {
+  readonly id: string;
+  readonly arrival: Arrival;
+  readonly head: RequestHead;
+  /** Null until it is certain. */
+  framing: BodyFraming | null = null;
+  /** Canonical name, agreed by address, TLS and Host. */
+  host = '';
+  target: Target = NO_TARGET;
+  bodyMode: BodyMode = 'none';
+  /** A credential may have to be put into the body. */
+  wantsJson = false;
+  /** Where credentials go, found by the placeholders that stand there. */
+  readonly injections: Injection[] = [];
+
+  constructor(id: string, arrival: Arrival, head: RequestHead) {
+    this.id = id;
+    this.arrival = arrival;
+    this.head = head;
+  }
+
+  get port(): number {
+    return this.arrival.port;
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * The way of a request's head through the data plane, as a list. Each step is pure, takes what the ones before
+ * it made sure of, and either fills in the request or refuses it. Nothing has left and nothing was opened when
+ * the last one is done. The order is the point: every entry says why it stands where it stands.
+ */
+import { limits } from '../kernel/index.ts';
+import { matchEgress } from '../policy/index.ts';
+import { normalizeTarget, parseAuthority, requestFraming } from '../wire/index.ts';
+import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
+import { reservedInConnection } from './forwarded-fields.ts';
+import { Refusal } from './refusals.ts';
+import type { EgressRequest } from './request.ts';
+
+type Step = (request: EgressRequest, binder: Binder) => Refusal | null;
+
+/** First, because everything else is said of one request: where it ends must be certain before it is believed. */
+const frame: Step = (request) => {
+  const framing = requestFraming(request.head);
+  if (!framing.ok) return malformed(framing.error);
+  request.framing = framing.value;
+  if (request.head.method === 'CONNECT' || request.head.method === 'TRACE')
+    return malformed('method_not_forwarded');
+  const reserved = reservedInConnection(request.head.fields);
+  return reserved === null ? null : malformed(`connection_names_${reserved}`);
+};
+
+/** Before any rule is asked: rules are about a host, so there must be exactly one (ATTACKS 10). */
+const agree: Step = (request) => {
+  const { arrival, head } = request;
+  const authority = parseAuthority(head.fields.get('host') ?? '', arrival.scheme === 'https' ? 443 : 80);
+  if (!authority.ok) return malformed(authority.error);
+  const { host, port } = authority.value;
+  if (arrival.names === undefined) return Refusal.bareAddress({ address: arrival.address, saidHost: host });
+  const target = agreedTarget(request, authority.value.host, port);
+  if (target instanceof Refusal) return target;
+  const named = arrival.sni === null ? arrival.names.has(host) : arrival.sni === host;
+  if (!named || port !== arrival.port) return mismatch(request, host, port);
+  request.host = host;
+  request.target = { path: '', query: null, raw: target };
+  return null;
+};
+
+const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/i;
+
+/** The origin form of the target. An absolute one has to name the same scheme, host and port. */
+function agreedTarget(request: EgressRequest, host: string, port: number): string | Refusal {
+  const { target } = request.head;
+  const parts = ABSOLUTE.exec(target);
+  if (parts === null) return target;
+  const [, scheme = '', authority = '', rest = ''] = parts;
+  const named = parseAuthority(authority, scheme.toLowerCase() === 'https' ? 443 : 80);
+  if (!named.ok) return malformed(named.error);
+  if (
+    scheme.toLowerCase() !== request.arrival.scheme ||
+    named.value.host !== host ||
+    named.value.port !== port
+  ) {
+    return mismatch(request, named.value.host, named.value.port);
+  }
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+/** Before rules about paths, which are only as good as the path that they see (ATTACKS 13). */
+const normalize: Step = (request) => {
+  const target = normalizeTarget(request.target.raw);
+  if (!target.ok) return malformed(target.error);
+  request.target = target.value;
+  return null;
+};
+
+/** Before placeholders are looked at: what may not be reached needs no reason beyond that. */
+const allow: Step = (request, { spec }) => {
+  const decision = matchEgress(spec.rules, {
+    host: request.host,
+    port: request.port,
+    protocol: request.arrival.scheme,
+    method: request.head.method,
+    path: request.target.path,
+  });
+  return decision.allow ? null : Refusal.byPolicy(decision);
+};
+
+/** What is not relayed is refused now, while a readable answer is still possible. */
+const expect: Step = (request) => {
+  const { fields } = request.head;
+  const expectation = fields.get('expect');
+  if (
+    expectation !== undefined &&
+    (expectation.toLowerCase() !== '100-continue' || fields.count('expect') > 1)
+  ) {
+    return Refusal.of('egress_expectation_unsupported');
+  }
+  /* `h2c` is an offer that may be ignored; anything else is what the client came for. */
+  const upgrades = fields.list('upgrade').filter((protocol) => protocol !== 'h2c');
+  return upgrades.length === 0 ? null : Refusal.of('egress_upgrade_unsupported');
+};
+
+/** Last, because a binding is about host, port, method and path, and all of them are certain now (G3). */
+const bind: Step = (request, binder) => {
+  const refused = bindHead(request, binder);
+  if (refused !== null) return refused;
+  const { framing } = request;
+  if (framing === null || framing.kind === 'none') return null;
+  /* A small body costs nothing to wait for, and then a misplaced placeholder in it is found before anything left. */
+  const isSmall = framing.kind === 'length' && framing.bytes <= limits.requestBodyWaitBytesMax;
+  request.wantsJson = wantsJsonBody(request, binder);
+  request.bodyMode = isSmall || request.wantsJson ? 'whole' : 'stream';
+  return null;
+};
+
+export const HEAD_STEPS: readonly Step[] = [frame, agree, normalize, allow, expect, bind];
+
+/** @returns why the request is refused, or null when it may go on */
+export function judgeHead(request: EgressRequest, binder: Binder): Refusal | null {
+  for (const step of HEAD_STEPS) {
+    const refused = step(request, binder);
+    if (refused !== null) return refused;
+  }
+  return null;
+}
+
+const malformed = (reason: string): Refusal => Refusal.of('egress_request_malformed', { reason });
+
+function mismatch({ arrival }: EgressRequest, host: string, port: number): Refusal {
+  const names = [...(arrival.names ?? [])];
+  const expected = arrival.sni ?? names.join(' or ');
+  return Refusal.of(
+    'egress_name_mismatch',
+    { allowed: arrival.port === 443 || arrival.port === 80 ? expected : `${expected}:${arrival.port}` },
+    { saidHost: host, saidPort: port, sni: arrival.sni, names },
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * What the data plane writes to the audit log about one cell. Names, numbers and codes; never a header, a
+ * body, a query, or a value. Intents are awaited before anything happens; outcomes are on their way when the
+ * answer is, and `settled` waits for them.
+ */
+import type { AuditEventType, AuditLog } from '../audit/index.ts';
+import type { JsonObject, Log } from '../kernel/index.ts';
+import type { FloodGate } from './flood-gate.ts';
+import type { ScrubHit } from './scrub/index.ts';
+import type { CallRef, CellIdentity, RequestFacts } from './ports.ts';
+
+/** How one request ended. */
+export interface Outcome {
+  readonly request: RequestFacts;
+  /** Status that the cell was given; null when it was given none. */
+  readonly status: number | null;
+  /** Body bytes from the cell, and to it. */
+  readonly requestBytes: number;
+  readonly responseBytes: number;
+  /** Milliseconds from the end of the request's head. */
+  readonly ms: number;
+  readonly credentials: readonly string[];
+  /** Why it did not end as it should; null when it did. */
+  readonly code: string | null;
+}
+
+const callsOf = (calls: readonly CallRef[]): JsonObject[] =>
+  calls.map(({ id, tool, actor }) => ({ id, tool, actor }));
+
+export const requestData = (request: RequestFacts): JsonObject => ({
+  request: request.requestId,
+  scheme: request.scheme,
+  host: request.host,
+  port: request.port,
+  method: request.method,
+  path: request.path,
+  calls: callsOf(request.calls),
+});
+
+export class Trail {
+  readonly #audit: Pick<AuditLog, 'append'>;
+  readonly #identity: CellIdentity;
+  readonly #gate: FloodGate;
+  readonly #log: Log;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(deps: { audit: Pick<AuditLog, 'append'>; identity: CellIdentity; gate: FloodGate; log: Log }) {
+    this.#audit = deps.audit;
+    this.#identity = deps.identity;
+    this.#gate = deps.gate;
+    this.#log = deps.log;
+  }
+
+  /** A request without a credential is about to leave. @throws AppError `audit_unavailable`: then it must not */
+  async intent(request: RequestFacts): Promise<void> {
+    await this.#append('egress.request', requestData(request));
+  }
+
+  finished(outcome: Outcome): void {
+    this.#later('egress.finished', {
+      ...requestData(outcome.request),
+      status: outcome.status,
+      requestBytes: outcome.requestBytes,
+      responseBytes: outcome.responseBytes,
+      ms: Math.round(outcome.ms * 1_000) / 1_000,
+      credentials: outcome.credentials,
+      ...(outcome.code === null ? {} : { code: outcome.code }),
+    });
+  }
+
+  /** Keys were found in an answer and masked. */
+  masked(request: RequestFacts, hits: readonly ScrubHit[]): void {
+    this.#later('egress.masked', {
+      ...requestData(request),
+      credentials: [...new Set(hits.map(({ name }) => name))],
+      encodings: [...new Set(hits.map(({ encoding }) => encoding))],
+      hits: hits.length,
+    });
+  }
+
+  /** A request was refused. Resolves when that is recorded, or cannot be: a refusal stands either way. */
+  async refused(type: AuditEventType, data: JsonObject): Promise<void> {
+    await this.#quietly(type, data);
+  }
+
+  /** A connection or a question was refused; repetitions are only counted. @param key what makes two the same */
+  refusedOften(type: AuditEventType, key: string, data: JsonObject): void {
+    const suppressed = this.#gate.pass(`${type} ${key}`);
+    if (suppressed === null) return;
+    this.#later(type, suppressed === 0 ? data : { ...data, suppressed });
+  }
+
+  /** Resolves when everything that was handed in is recorded or has failed. */
+  async settled(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  async #append(type: AuditEventType, data: JsonObject): Promise<void> {
+    const { workspace, cell, server, profile, owner } = this.#identity;
+    await this.#audit.append({
+      workspace,
+      type,
+      actor: { kind: 'cell', id: cell },
+      server,
+      data: { ...data, profile, owner },
+    });
+  }
+
+  async #quietly(type: AuditEventType, data: JsonObject): Promise<void> {
+    try {
+      await this.#append(type, data);
+    } catch (error) {
+      this.#log.error('egress.audit_failed', {
+        type,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  #later(type: AuditEventType, data: JsonObject): void {
+    const pending = this.#quietly(type, data).finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+  }
+}
