@@ -22,7 +22,7 @@ export interface Fields {
   need(key: string, expected: string): Cursor | undefined;
 }
 
-export const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
+const join = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
 
 /** A map with no other keys than `known`. */
 export function readFields(cursor: Cursor, known: readonly string[], report: Report): Fields | undefined {
@@ -191,7 +191,7 @@ function nameOf(node: Node): string {
 const WORD_CHARS_MAX = 40;
 
 /** The candidate that differs by case, or by few enough letters to be what was meant. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
+function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > WORD_CHARS_MAX) return undefined;
   const lower = word.toLowerCase();
   let best: { candidate: string; distance: number } | undefined;

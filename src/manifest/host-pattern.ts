@@ -86,21 +86,37 @@ function nameFault(pattern: string, host: string): Complaint | undefined {
   );
 }
 
+/** Where the large clouds hand out names below their own, as far as the public suffix list knows them. */
+const TENANT_LABELS = [
+  's3',
+  'elb',
+  'compute',
+  'execute-api',
+  'lambda-url.us-east-1',
+  'blob',
+  'blob.core',
+  'web.core',
+  'cloudapp',
+];
+
 /**
  * A wildcard over a public suffix (the list's private section included) reaches names that anybody may
- * register: `*.co.uk`, `*.github.io`.
+ * register: `*.co.uk`, `*.github.io`. So does one over a name that has such suffixes below: `*.amazonaws.com`.
  *
  * @param suffix what stands after `*.`
  */
-export function publicSuffixFault(suffix: string): Complaint | undefined {
-  const { publicSuffix } = parseDomain(suffix, { allowPrivateDomains: true, validateHostname: false });
-  if (publicSuffix !== suffix) return undefined;
+function publicSuffixFault(suffix: string): Complaint | undefined {
+  const open = [suffix, ...TENANT_LABELS.map((label) => `${label}.${suffix}`)].find(isPublicSuffix);
+  if (open === undefined) return undefined;
   return complain(
     'manifest_host_public_suffix',
-    `anybody can register a name under ${shown(suffix)}, so "*.${suffix}" would reach strangers`,
-    `the exact hosts, or a wildcard over one owner's name, e.g. "*.owner.${suffix}"`,
+    `anybody can register a name under ${shown(open)}, so "*.${suffix}" would reach strangers`,
+    `the exact hosts, or a wildcard over one owner's name, e.g. "*.owner.${open}"`,
   );
 }
+
+const isPublicSuffix = (name: string): boolean =>
+  parseDomain(name, { allowPrivateDomains: true, validateHostname: false }).publicSuffix === name;
 
 /** Whether every host that `inner` matches is matched by `outer` too. Both must be free of faults. */
 export function covers(outer: string, inner: string): boolean {

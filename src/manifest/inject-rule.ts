@@ -25,7 +25,7 @@ const FRAMING_HEADERS = new Set([
   'date',
 ]);
 
-export const tokenSlot = '{token}';
+const tokenSlot = '{token}';
 
 const KINDS = ['header', 'basic', 'query', 'json'] as const;
 const SYNTAX =
@@ -78,7 +78,7 @@ function readHeaderRule(place: Cursor, formatAt: Cursor | undefined, report: Rep
 }
 
 /** Why a credential may not go into a header of this name; undefined when it may. */
-export function headerNameFault(name: string): Complaint | undefined {
+function headerNameFault(name: string): Complaint | undefined {
   if (!HEADER_NAME.test(name)) {
     return {
       code: 'manifest_header_name',
@@ -95,7 +95,7 @@ export function headerNameFault(name: string): Complaint | undefined {
 }
 
 /** Why a header's format is wrong; undefined when it is right. */
-export function headerFormatFault(format: string): Complaint | undefined {
+function headerFormatFault(format: string): Complaint | undefined {
   const slots = format.split(tokenSlot).length - 1;
   if (slots !== 1) {
     return {

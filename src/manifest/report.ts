@@ -3,6 +3,8 @@
  * Messages quote the manifest, which is not a secret; nothing else may go into them.
  */
 
+import { limits } from '../kernel/index.ts';
+
 /** A place in the text. Both count from 1; columns count UTF-16 code units. */
 export interface Position {
   readonly line: number;
@@ -29,9 +31,6 @@ export interface Complaint {
   readonly expected: string;
 }
 
-/** More than this many findings help nobody, and a hostile file must not make a huge answer. */
-const FINDINGS_MAX = 100;
-
 export class Report {
   readonly file: string;
   readonly #errors: ManifestError[] = [];
@@ -43,11 +42,13 @@ export class Report {
   }
 
   error(at: Position, field: string, complaint: Complaint): void {
-    if (this.#errors.length < FINDINGS_MAX) this.#errors.push(this.#place(at, field, complaint));
+    if (this.#errors.length < limits.manifestFindingsMax)
+      this.#errors.push(this.#place(at, field, complaint));
   }
 
   warn(at: Position, field: string, complaint: Complaint): void {
-    if (this.#warnings.length < FINDINGS_MAX) this.#warnings.push(this.#place(at, field, complaint));
+    if (this.#warnings.length < limits.manifestFindingsMax)
+      this.#warnings.push(this.#place(at, field, complaint));
   }
 
   get failed(): boolean {
@@ -56,7 +57,7 @@ export class Report {
 
   /** No further error will be kept, so a caller need not look for more. */
   get full(): boolean {
-    return this.#errors.length === FINDINGS_MAX;
+    return this.#errors.length === limits.manifestFindingsMax;
   }
 
   /** In the order of the text. */

@@ -1,4 +1,5 @@
 /** The parts that egress rules and credentials share: hosts, ports, methods and paths. */
+import { limits } from '../kernel/index.ts';
 import { normalizeTarget } from '../wire/index.ts';
 import type { HttpMethod } from './types.ts';
 import { type Cursor, readChoice, readEach, readInteger, readList, readText, refuse } from './fields.ts';
@@ -17,7 +18,6 @@ export const httpMethods: readonly HttpMethod[] = [
 
 /** 53 belongs to the cell's resolver. */
 const RESOLVER_PORT = 53;
-const PATH_CHARS_MAX = 512;
 
 export function readHost(cursor: Cursor | undefined, report: Report): string | undefined {
   const host = readText(cursor, 'a host name such as api.example.com', report);
@@ -101,7 +101,8 @@ function pathFault(path: string): Complaint | undefined {
     expected,
   });
   if (!path.startsWith('/')) return complain('does not begin with a slash', JSON.stringify(`/${path}`));
-  if (path.length > PATH_CHARS_MAX) return complain('is too long', `at most ${PATH_CHARS_MAX} characters`);
+  if (path.length > limits.manifestPathCharsMax)
+    return complain('is too long', `at most ${limits.manifestPathCharsMax} characters`);
   if (path.includes('*')) return complain('has a wildcard', 'a prefix; everything below it is included');
   if (/[?#]/.test(path)) return complain('has a query or a fragment', 'the path alone');
   const target = normalizeTarget(path);

@@ -15,7 +15,7 @@ export interface MapNode {
   readonly entries: ReadonlyMap<string, Entry>;
 }
 
-export interface Entry {
+interface Entry {
   readonly keyAt: Position;
   readonly value: Node;
 }
@@ -26,7 +26,7 @@ export interface ListNode {
   readonly items: readonly Node[];
 }
 
-export interface ScalarNode {
+interface ScalarNode {
   readonly kind: 'scalar';
   readonly at: Position;
   readonly value: string | number | boolean | null;

@@ -11,6 +11,8 @@ describe('a host pattern', () => {
     'xn--bcher-kva.example',
     '3scale.example',
     '*.owner.github.io',
+    '*.slack.com',
+    '*.owner.s3.amazonaws.com',
   ])('may be %s', (pattern) => {
     expect(hostPatternFault(pattern)).toBeUndefined();
   });
@@ -26,6 +28,11 @@ describe('a host pattern', () => {
     ['*.herokuapp.com', 'manifest_host_public_suffix'],
     ['*.s3.amazonaws.com', 'manifest_host_public_suffix'],
     ['*.vercel.app', 'manifest_host_public_suffix'],
+    ['*.kawasaki.jp', 'manifest_host_public_suffix'],
+    ['*.compute.amazonaws.com', 'manifest_host_public_suffix'],
+    ['*.amazonaws.com', 'manifest_host_public_suffix'],
+    ['*.eu-central-1.amazonaws.com', 'manifest_host_public_suffix'],
+    ['*.core.windows.net', 'manifest_host_public_suffix'],
     ['127.0.0.1', 'manifest_host_address'],
     ['*.10.0.0.1', 'manifest_host_address'],
     ['010.0.0.1', 'manifest_host_address'],

@@ -35,7 +35,7 @@ const itemOf = (node: Node, index: number): Node | undefined =>
 const memberOf = (node: Node, key: string): Node | undefined =>
   node.kind === 'map' ? node.entries.get(key)?.value : undefined;
 
-export const fieldOf = (steps: Steps): string =>
+const fieldOf = (steps: Steps): string =>
   steps.reduce<string>((path, step) => {
     if (typeof step === 'number') return `${path}[${step}]`;
     return path === '' ? step : `${path}.${step}`;
