@@ -8,13 +8,23 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const SYSTEMS = { android: 'android', darwin: 'darwin', freebsd: 'freebsd', linux: 'linux', openharmony: 'openharmony', win32: 'win32' };
+const SYSTEMS = {
+  android: 'android',
+  darwin: 'darwin',
+  freebsd: 'freebsd',
+  linux: 'linux',
+  openharmony: 'openharmony',
+  win32: 'win32',
+};
 const PROCESSORS = ['arm64', 'x64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x'];
 
 const scratch = mkdtempSync(join(tmpdir(), 'lock-'));
 try {
   for (const file of ['package.json', '.npmrc']) cpSync(file, join(scratch, file));
-  execFileSync('npm', ['install', '--package-lock-only'], { cwd: scratch, stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('npm', ['install', '--package-lock-only'], {
+    cwd: scratch,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const lock = JSON.parse(readFileSync(join(scratch, 'package-lock.json'), 'utf8'));
   let added = 0;
   for (const [path, entry] of Object.entries(lock.packages)) {
@@ -23,14 +33,25 @@ try {
       const words = name.split(/[/-]/);
       const os = words.filter((word) => SYSTEMS[word]);
       const cpu = PROCESSORS.filter((word) => words.includes(word));
-      if (os.length === 0 || cpu.length === 0) throw new Error(`${name} is missing and its name names no platform`);
+      if (os.length === 0 || cpu.length === 0)
+        throw new Error(`${name} is missing and its name names no platform`);
       const libc = words.includes('musl') || words.includes('musleabihf') ? { libc: ['musl'] } : {};
-      lock.packages[`node_modules/${name}`] = { version, ...(entry.dev ? { dev: true } : {}), optional: true, os, cpu, ...libc };
+      lock.packages[`node_modules/${name}`] = {
+        version,
+        ...(entry.dev ? { dev: true } : {}),
+        optional: true,
+        os,
+        cpu,
+        ...libc,
+      };
       added += 1;
     }
   }
   const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1));
-  writeFileSync('package-lock.json', `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
+  writeFileSync(
+    'package-lock.json',
+    `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`,
+  );
   console.log(`package-lock.json: ${sorted.length - 1} packages, ${added} of them by platform only`);
 } finally {
   rmSync(scratch, { recursive: true });
