@@ -36,7 +36,7 @@ export interface CredentialsTable {
   updated_by: string;
 }
 
-export interface CredentialIndexTable {
+interface CredentialIndexTable {
   workspace: string;
   version: number;
   value: Uint8Array;
@@ -83,7 +83,7 @@ export interface KillsTable {
   reason: string;
 }
 
-export interface MetaTable {
+interface MetaTable {
   key: string;
   value: string;
 }

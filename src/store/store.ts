@@ -3,8 +3,7 @@
  * read or change what is decided before it is called. A database adapter supplies a `Backend`, and passes the
  * same tests as every other one.
  */
-import { Kysely } from 'kysely';
-import { storeClosed } from './errors.ts';
+import type { Backend } from './backend.ts';
 import type { AuditRepository } from './repositories/audit.ts';
 import { type CredentialRepository, credentialRepository } from './repositories/credentials.ts';
 import { type KillRepository, killRepository } from './repositories/kills.ts';
@@ -15,12 +14,8 @@ import { type ServerRepository, serverRepository } from './repositories/servers.
 import { type TenantKeyRepository, tenantKeyRepository } from './repositories/tenant-keys.ts';
 import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
 import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
-import type { Tables } from './schema.ts';
-import { sqliteAudit } from './sqlite/audit.ts';
-import { sqliteFindCredential } from './sqlite/credential-read.ts';
-import { sqliteDialect } from './sqlite/dialect.ts';
-import { checkPages, openSqlite, type SqliteOptions } from './sqlite/open.ts';
-import { sqliteRevision } from './sqlite/revision.ts';
+import { sqliteBackend } from './sqlite/backend.ts';
+import type { SqliteOptions } from './sqlite/open.ts';
 
 /** What can take part in a transaction. */
 export interface Repositories {
@@ -58,31 +53,28 @@ export type StoreOptions = SqliteOptions;
  * @throws AppError `store_missing`, `store_corrupt`, `store_schema_newer`, `store_locked`, `store_unavailable`
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const connection = openSqlite(options);
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(connection) });
-  const revision = sqliteRevision(connection);
+  return storeOn(sqliteBackend(options));
+}
+
+function storeOn({ db, revision, audit, findCredential, ...backend }: Backend): Store {
   const repositories = repositoriesOf({ db, touched: revision.touched });
-  let closed: Promise<void> | undefined;
   return {
     ...repositories,
-    credentials: { ...repositories.credentials, find: sqliteFindCredential(connection) },
-    audit: sqliteAudit(connection),
+    credentials: { ...repositories.credentials, find: findCredential },
+    audit,
     async transaction(work) {
       try {
-        return await db.transaction().execute((transaction) => {
-          // Whoever looks between a change and its commit must look again after the commit.
-          return work(repositoriesOf({ db: transaction, touched: revision.touched }));
-        });
+        return await db
+          .transaction()
+          .execute((transaction) => work(repositoriesOf({ db: transaction, touched: revision.touched })));
       } finally {
+        // Whoever looked between a change and its commit looks again.
         revision.touched();
       }
     },
     revision: revision.current,
-    check: () => connection.read(() => checkPages(connection)),
-    close() {
-      closed ??= connection.lock.retire(storeClosed).then(() => connection.close());
-      return closed;
-    },
+    check: () => backend.check(),
+    close: () => backend.close(),
   };
 }
 

@@ -217,6 +217,36 @@ describe('the SQLite file', () => {
     await store.close();
   });
 
+  it('says store_unavailable when there is no space, writes nothing by halves, and goes on afterwards', async () => {
+    const { SqliteConnection } = await import('../../src/store/sqlite/connection.ts');
+    const { sqliteAudit } = await import('../../src/store/sqlite/audit.ts');
+    await (await open()).close();
+    const connection = SqliteConnection.open(path);
+    const audit = sqliteAudit(connection);
+    const workspace = 'ws_1' as WorkspaceId;
+    const event = (sequence: number, previous: string) => ({
+      workspace,
+      sequence,
+      at: 1,
+      type: 'x',
+      actor: { kind: 'local', id: '0' },
+      data: { text: 'x'.repeat(4000) },
+      previous,
+      hash: String(sequence).padStart(64, '0'),
+    });
+    const batch = Array.from({ length: 50 }, (_, index) => event(index + 1, String(index).padStart(64, '0')));
+    connection.exec(`pragma max_page_count = ${connection.number('pragma page_count') + 20}`);
+    await expect(audit.append(workspace, batch, Buffer.from('mac'))).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
+    expect(await audit.read(workspace, 1, 9)).toEqual([]);
+    expect(await audit.head(workspace)).toBeNull();
+    connection.exec('pragma max_page_count = 1000000');
+    await audit.append(workspace, batch, Buffer.from('mac'));
+    expect((await audit.head(workspace))?.sequence).toBe(50);
+    connection.close();
+  });
+
   it('shows an edited audit event instead of failing on it', async () => {
     const store = await open();
     const workspace = 'ws_1' as WorkspaceId;

@@ -535,6 +535,8 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
       await store.close();
       await expect(store.servers.list(workspace)).rejects.toMatchObject({ code: 'store_closed' });
       await expect(store.audit.head(workspace)).rejects.toMatchObject({ code: 'store_closed' });
+      expect(() => store.revision()).toThrow(expect.objectContaining({ code: 'store_closed' }));
+      await expect(store.check()).rejects.toMatchObject({ code: 'store_closed' });
       await expect(store.transaction(async () => 1)).rejects.toMatchObject({ code: 'store_closed' });
     });
   });

@@ -127,6 +127,6 @@ describe('at rest', () => {
       await home.vault.remove(home.local, { server, serverSlug: 'github', name, owner });
     }
     await home.close();
-    expect(readFileSync(home.database).includes(found)).toBe(false);
+    expect(readFileSync(home.database).includes(Buffer.from(found))).toBe(false);
   });
 });

@@ -99,16 +99,19 @@ describe('a database that somebody else has written to', () => {
       ['users', () => [mine, theirs]],
       ['a user and the shared one', () => [mine, shared]],
       ['servers', () => [shared, elsewhere]],
-    ] as const)('ciphertext between %s: seal_tampered', async (_, pair) => {
-      const [one, two] = pair();
-      for (const columns of [['value', 'data_key'], ['value'], ['data_key']]) {
-        swap(columns, await idOf(one), await idOf(two));
-        expect(await everywhere(one)).toEqual(['seal_tampered', 'seal_tampered']);
-        expect(await everywhere(two)).toEqual(['seal_tampered', 'seal_tampered']);
-        swap(columns, await idOf(one), await idOf(two));
-        expect(await used(one)).toMatch(/^opened/);
-      }
-    });
+    ] satisfies [string, () => [CredentialRef, CredentialRef]][])(
+      'ciphertext between %s: seal_tampered',
+      async (_, pair) => {
+        const [one, two] = pair();
+        for (const columns of [['value', 'data_key'], ['value'], ['data_key']]) {
+          swap(columns, await idOf(one), await idOf(two));
+          expect(await everywhere(one)).toEqual(['seal_tampered', 'seal_tampered']);
+          expect(await everywhere(two)).toEqual(['seal_tampered', 'seal_tampered']);
+          swap(columns, await idOf(one), await idOf(two));
+          expect(await used(one)).toMatch(/^opened/);
+        }
+      },
+    );
 
     it('owners, so that each has the other one’s row: seal_tampered', async () => {
       swap(['owner'], await idOf(mine), await idOf(theirs));

@@ -4,7 +4,7 @@
  */
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { isAppError, limits } from '../../kernel/index.ts';
-import { storeConflict, storeCorrupt, storeLocked, storeUnavailable } from '../errors.ts';
+import { storeClosed, storeConflict, storeCorrupt, storeLocked, storeUnavailable } from '../errors.ts';
 import { ConnectionLock } from './lock.ts';
 
 /** Primary result codes, https://sqlite.org/rescode.html */
@@ -154,7 +154,9 @@ function translating<T>(path: string, work: () => T): T {
 }
 
 function translate(path: string, error: unknown): unknown {
-  if (isAppError(error) || !(error instanceof Error) || !('errcode' in error)) return error;
+  if (isAppError(error) || !(error instanceof Error)) return error;
+  if ('code' in error && error.code === 'ERR_INVALID_STATE') return storeClosed();
+  if (!('errcode' in error)) return error;
   const code = Number(error.errcode) & 0xff;
   switch (code) {
     case SQLITE_BUSY:

@@ -1,16 +1,10 @@
 /** The read that every use of a credential makes, on a prepared statement. */
-import type { WorkspaceId } from '../../kernel/index.ts';
-import type { CredentialRecord, CredentialSlot } from '../records.ts';
+import type { Backend } from '../backend.ts';
 import { toCredential } from '../repositories/credentials.ts';
 import type { CredentialsTable } from '../schema.ts';
 import type { SqliteConnection } from './connection.ts';
 
-export type FindCredential = (
-  workspace: WorkspaceId,
-  slot: CredentialSlot,
-) => Promise<CredentialRecord | null>;
-
-export function sqliteFindCredential(connection: SqliteConnection): FindCredential {
+export function sqliteFindCredential(connection: SqliteConnection): Backend['findCredential'] {
   const select = connection.prepare(
     `select id, server_id, name, owner, version, value, data_key, updated_at, updated_by from credentials
      where workspace = ? and server_id = ? and name = ? and owner = ?`,

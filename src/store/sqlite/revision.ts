@@ -1,14 +1,9 @@
 /**
- * A number that changes whenever what others may have cached has changed, in this process or another one.
  * SQLite's `data_version` moves when another connection commits; changes of our own are counted here, except
  * audit events, which nobody caches and which would otherwise empty every cache all the time.
  */
+import type { Revision } from '../backend.ts';
 import type { SqliteConnection } from './connection.ts';
-
-export interface Revision {
-  readonly current: () => number;
-  readonly touched: () => void;
-}
 
 export function sqliteRevision(connection: SqliteConnection): Revision {
   const statement = connection.prepare('pragma data_version');

@@ -1,0 +1,26 @@
+/** What a database adapter supplies: a query builder, and the few things that are its own. */
+import type { Kysely } from 'kysely';
+import type { WorkspaceId } from '../kernel/index.ts';
+import type { CredentialRecord, CredentialSlot } from './records.ts';
+import type { AuditRepository } from './repositories/audit.ts';
+import type { Tables } from './schema.ts';
+
+export interface Backend {
+  readonly db: Kysely<Tables>;
+  readonly revision: Revision;
+  readonly audit: AuditRepository;
+  /** The read that every use of a credential makes, as fast as the database can. */
+  readonly findCredential: (workspace: WorkspaceId, slot: CredentialSlot) => Promise<CredentialRecord | null>;
+  /** @throws AppError `store_corrupt` */
+  check(): Promise<void>;
+  /** Waits for what is under way; whatever comes later gets `store_closed`. Once is enough, more is no error. */
+  close(): Promise<void>;
+}
+
+/** A number that changes whenever what others may have cached has changed, in this process or another one. */
+export interface Revision {
+  /** @throws AppError `store_closed` */
+  readonly current: () => number;
+  /** This process has changed something, or is about to commit it. */
+  readonly touched: () => void;
+}

@@ -1,0 +1,27 @@
+/** The SQLite adapter as a whole. */
+import { Kysely } from 'kysely';
+import type { Backend } from '../backend.ts';
+import { storeClosed } from '../errors.ts';
+import type { Tables } from '../schema.ts';
+import { sqliteAudit } from './audit.ts';
+import { sqliteFindCredential } from './credential-read.ts';
+import { sqliteDialect } from './dialect.ts';
+import { checkPages, openSqlite, type SqliteOptions } from './open.ts';
+import { sqliteRevision } from './revision.ts';
+
+/** @throws AppError `store_missing`, `store_corrupt`, `store_schema_newer`, `store_locked`, `store_unavailable` */
+export function sqliteBackend(options: SqliteOptions): Backend {
+  const connection = openSqlite(options);
+  let closed: Promise<void> | undefined;
+  return {
+    db: new Kysely<Tables>({ dialect: sqliteDialect(connection) }),
+    revision: sqliteRevision(connection),
+    audit: sqliteAudit(connection),
+    findCredential: sqliteFindCredential(connection),
+    check: () => connection.read(() => checkPages(connection)),
+    close() {
+      closed ??= connection.lock.retire(storeClosed).then(() => connection.close());
+      return closed;
+    },
+  };
+}
