@@ -118,11 +118,9 @@ class StoredTokens implements Tokens {
   async verify(presented: string, remoteAddress: string): Promise<Principal> {
     const parsed = parseToken(presented);
     if (!parsed.ok) return this.#refuse('token_malformed', null, remoteAddress);
-    using secret = parsed.value.secret;
     const digest = digestOf(presented);
     const record =
-      (await this.#verified.find(digest)) ??
-      (await this.#proved({ id: parsed.value.id, secret }, digest, remoteAddress));
+      (await this.#verified.find(digest)) ?? (await this.#proved(parsed.value, digest, remoteAddress));
     const now = this.#deps.clock.now();
     if (record.revokedAt !== null) return this.#refuse('token_revoked', record, remoteAddress);
     if (record.expiresAt !== null && record.expiresAt <= now) {
@@ -189,12 +187,14 @@ class StoredTokens implements Tokens {
       throw tokenInvalid(`The name of an agent has 1 to ${limits.agentNameCharsMax} printable characters.`);
     }
     const id = newId<'token'>('tok', this.#deps.random);
-    using secret = newTokenSecret(this.#deps.random);
+    const secret = newTokenSecret(this.#deps.random);
     const hash = await this.#hash.make(secret);
+    const token = formatToken(id, secret);
+    secret.destroy();
     const times = { createdAt, expiresAt: expiresAt ?? null, revokedAt: null, lastUsedAt: null };
     return {
       record: { workspace, id, profile, agent, hash, ...times },
-      created: { id, token: formatToken(id, secret) },
+      created: { id, token },
     };
   }
 

@@ -95,7 +95,7 @@ export class CredentialIndexes {
     refuseOlder(record, floor);
     if (record === null) return EMPTY;
     const { version } = record;
-    using text = await this.#ring.openValue(record, indexContext(workspace, version));
+    const text = await this.#ring.openValue(record, indexContext(workspace, version));
     this.written(workspace, version);
     return { version, entries: decode(text) };
   }
@@ -112,7 +112,7 @@ export class CredentialIndexes {
 
   /** Ready to be written. May add a tenant key to the store, so not inside a transaction. */
   async seal(workspace: WorkspaceId, index: CredentialIndex): Promise<CredentialIndexRecord> {
-    using text = Secret.fromString(encode(index));
+    const text = Secret.fromString(encode(index));
     const sealed = await this.#ring.sealValue(text, indexContext(workspace, index.version));
     return { version: index.version, ...sealed };
   }
