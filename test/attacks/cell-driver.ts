@@ -1,0 +1,85 @@
+/**
+ * A gateway as small as can be: starts the cells it is told to, answers what arrives on their listeners with "sallyport",
+ * and reports as one line of JSON. A program of its own, so that tests can run it as another user, and kill it.
+ *
+ * Arguments: home folder, JSON of `DriverInput`.
+ */
+import { join } from 'node:path';
+import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { type Cell, createSandbox, type CellSpec } from '../../src/sandbox/index.ts';
+import type { CellReport, DriverInput, DriverReport } from './cell-harness.ts';
+
+const [home = '', json = ''] = process.argv.slice(2);
+const input = JSON.parse(json) as DriverInput;
+const sandbox = await createSandbox({
+  stateDir: join(home, 'run'),
+  log: silentLog,
+  clock: systemClock,
+  random: systemRandom,
+});
+
+interface Started {
+  readonly cell: Cell;
+  readonly report: Promise<CellReport>;
+  /** Resolves at the program's line READY, or at its end. */
+  readonly ready: Promise<unknown>;
+}
+
+async function start(wanted: DriverInput['cells'][number]): Promise<Started> {
+  const arrived: string[] = [];
+  const spec: CellSpec = {
+    id: newId<'cell'>('cell', systemRandom),
+    label: 'attack',
+    args: [],
+    env: {},
+    tcpPorts: [443, 80],
+    caPem: '',
+    files: [],
+    limits: {},
+    ...wanted,
+  };
+  const cell = await sandbox.launch(spec, {
+    onTcp(port, server) {
+      server.on('connection', (socket) => {
+        arrived.push(`tcp ${port} ${socket.localAddress}`);
+        socket.on('error', () => undefined).end('sallyport');
+      });
+    },
+    onDnsUdp(socket) {
+      socket.on('message', (query, from) => {
+        arrived.push(`dns ${query.toString('latin1')}`);
+        socket.send('sallyport', from.port, from.address);
+      });
+    },
+    onDnsTcp(server) {
+      server.on('connection', (socket) => socket.destroy());
+    },
+  });
+  let stdout = '';
+  let stderr = '';
+  const ready = new Promise<void>((resolve) => {
+    cell.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (stdout.includes('READY\n')) resolve();
+    });
+    void cell.exited.then(() => resolve());
+  });
+  cell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  const ended = new Promise((resolve) => cell.stdout.once('end', resolve));
+  const report = Promise.all([cell.exited, ended]).then(([exit]) => ({ exit, stdout, stderr, arrived }));
+  return { cell, report, ready };
+}
+
+const started: Started[] = [];
+for (const wanted of input.cells) {
+  const next = await start(wanted);
+  started.push(next);
+  await next.ready;
+}
+// For tests that kill this program while its cells run.
+if (input.hold === true) process.stdout.write('HOLDING\n');
+await started.at(-1)?.report;
+await Promise.all(started.slice(0, -1).map(({ cell }) => cell.kill()));
+const report: DriverReport = { cells: await Promise.all(started.map((one) => one.report)) };
+process.stdout.write(`${JSON.stringify(report)}\n`);
+process.exit(0);

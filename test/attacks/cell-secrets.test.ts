@@ -1,0 +1,198 @@
+/** ATTACKS 1: read the key, wherever it may lie. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { makeStage, modes, outcomes, runCell, runOutside } from './cell-harness.ts';
+
+const stage = makeStage();
+afterAll(() => stage.remove());
+
+/** A secret that is nowhere but where a test put it. */
+function plant() {
+  const secret = `canary-${randomBytes(16).toString('hex')}`;
+  const folder = join(stage.folder, secret.slice(0, 12));
+  mkdirSync(folder);
+  const file = join(folder, 'key');
+  // The worst case: a file that every user of the machine may read.
+  writeFileSync(file, secret);
+  chmodSync(file, 0o644);
+  return { secret, backwards: [...secret].reverse().join(''), file };
+}
+
+/** Runs an action with a file open, as a descriptor that children get. */
+async function withDescriptor<T>(file: string, action: (descriptor: number) => Promise<T>): Promise<T> {
+  const descriptor = openSync(file, 'r');
+  try {
+    return await action(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+describe('a secret of the gateway', () => {
+  it('control: the probe finds it outside, in the environment, a command line, a descriptor and a file', async () => {
+    const { secret, backwards, file } = plant();
+    const probe = [
+      process.execPath,
+      `${stage.probes}/search.mjs`,
+      'no-memory',
+      backwards,
+      '/work',
+      '/root',
+      '/home',
+      '/opt',
+      '/var',
+      '/farm',
+      '/etc',
+      '/mnt',
+    ];
+    const [stdout] = await withDescriptor(file, (descriptor) =>
+      Promise.all([
+        runOutside(probe, { env: { SECRET: secret }, extra: [descriptor] }),
+        // A neighbour whose command line holds it, for as long as the probe needs.
+        runOutside(['/bin/sh', '-c', 'sleep 4; :', secret]),
+      ]),
+    );
+    const found = outcomes(stdout);
+    expect(found).toMatchObject({
+      'environ of itself': 'ok',
+      'cmdline of another process': 'ok',
+      'descriptor of itself': 'ok',
+      file: 'ok',
+    });
+  });
+
+  it('control: bubblewrap shows its own environment to the program, as pid 1, and so does its memory', async () => {
+    const { secret, backwards } = plant();
+    const bwrap = [
+      '/usr/bin/bwrap',
+      '--unshare-user',
+      '--unshare-pid',
+      '--ro-bind',
+      '/',
+      '/',
+      '--proc',
+      '/proc',
+      '--clearenv',
+      '--',
+    ];
+    const folders = ['/work', '/root', '/home', '/opt', '/var', '/farm', '/etc', '/mnt', '/tmp', '/run'];
+    const probe = [process.execPath, `${stage.probes}/search.mjs`, 'all', backwards, ...folders];
+    const stdout = await runOutside([...bwrap, ...probe], { env: { SECRET: secret } });
+    expect(outcomes(stdout)).toMatchObject({ 'environ of pid 1': 'ok', 'memory of pid 1': 'ok' });
+  });
+
+  it.each(modes)('is nowhere in a cell, gateway as %s', async (mode) => {
+    const { secret, backwards, file } = plant();
+    const report = await withDescriptor(file, (descriptor) =>
+      runCell(
+        stage,
+        mode,
+        { command: ['node', '/probes/search.mjs', 'all', backwards] },
+        // Number 3 becomes close-on-exec in Node; the far ones would be passed on.
+        {
+          env: { SECRET: secret, SALLYPORT_MASTER_KEY: secret },
+          extra: [descriptor, ...new Array<number>(40).fill(descriptor)],
+        },
+      ),
+    );
+    const [looked = '{}'] = report.stdout.split('\n');
+    expect(JSON.parse(looked)).toMatchObject({ processes: expect.toSatisfy((n: number) => n >= 2) });
+    expect(outcomes(report.stdout)).toEqual({});
+  });
+});
+
+describe.each(modes)('what a program in a cell is given, gateway as %s', (mode) => {
+  it('has an empty environment behind it, three descriptors, and only the variables of the plan', async () => {
+    const script = `
+      const fs = require('node:fs');
+      const open = fs.readdirSync('/proc/self/fd').filter((n) => { try { return fs.readlinkSync('/proc/self/fd/' + n); } catch { return false; } });
+      const parent = fs.readdirSync('/proc/1/fd');
+      console.log(JSON.stringify({ launcher: fs.readFileSync('/proc/1/environ', 'latin1'), own: Object.keys(process.env).sort(), parent,
+        processes: fs.readdirSync('/proc').filter((n) => /^[0-9]+$/.test(n)).length }));`;
+    const shell = 'ls /proc/self/fd; exec node -e "$0"';
+    const { stdout } = await runCell(stage, mode, {
+      command: ['/bin/sh', '-c', shell, script],
+      env: { PLACEHOLDER: 'ghp_x' },
+    });
+    const [zero, one, two, listing] = stdout.split('\n');
+    // The fourth is the listing's own.
+    expect([zero, one, two, listing]).toEqual(['0', '1', '2', '3']);
+    const seen = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    expect(seen['launcher']).toBe('');
+    expect(seen['processes']).toBe(2);
+    expect(seen['own']).toEqual([
+      'AWS_CA_BUNDLE',
+      'CURL_CA_BUNDLE',
+      'DENO_CERT',
+      'GIT_SSL_CAINFO',
+      'HOME',
+      'JAVA_TOOL_OPTIONS',
+      'LANG',
+      'LOGNAME',
+      'NODE_EXTRA_CA_CERTS',
+      'PATH',
+      'PLACEHOLDER',
+      'PWD',
+      'REQUESTS_CA_BUNDLE',
+      'SSL_CERT_DIR',
+      'SSL_CERT_FILE',
+      'TMPDIR',
+      'TZ',
+      'USER',
+    ]);
+  });
+
+  it('sees of the host no folder but the system programs, and of /etc only what was made for it', async () => {
+    const { stdout } = await runCell(stage, mode, {
+      command: ['/bin/sh', '-c', 'ls /; echo --; ls -A /etc /home /root /run /var /sys 2>/dev/null'],
+    });
+    const [top = '', rest = ''] = stdout.split('--\n');
+    const folders = [
+      'bin',
+      'dev',
+      'etc',
+      'home',
+      'lib',
+      'lib32',
+      'lib64',
+      'libx32',
+      'probes',
+      'proc',
+      'sallyport',
+      'sbin',
+      'tmp',
+      'usr',
+    ];
+    expect(
+      top
+        .trim()
+        .split('\n')
+        .filter((name) => !folders.includes(name)),
+    ).toEqual([]);
+    const made = [
+      'alternatives',
+      'cell',
+      'group',
+      'hosts',
+      'ld.so.cache',
+      'localtime',
+      'nsswitch.conf',
+      'os-release',
+      'passwd',
+      'pki',
+      'resolv.conf',
+      'ssl',
+    ];
+    const seen = rest.split('\n').filter((line) => line !== '' && !line.endsWith(':'));
+    expect(seen.filter((name) => !made.includes(name))).toEqual([]);
+  });
+
+  it('leaves no core file behind, and cannot ask for one', async () => {
+    const { stdout } = await runCell(stage, mode, {
+      command: ['/bin/sh', '-c', 'ulimit -c; ulimit -c 1 2>/dev/null || echo refused'],
+    });
+    expect(stdout).toBe('0\nrefused\n');
+  });
+});
