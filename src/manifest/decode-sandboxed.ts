@@ -106,21 +106,7 @@ function readArguments(cursor: Cursor | undefined, report: Report): readonly str
   return readEach(readList(cursor, 'a list of texts', report), (item) => readArgument(item, report));
 }
 
-function readArgument(cursor: Cursor, report: Report): string | undefined {
-  const text = readText(cursor, 'text', report);
-  if (text !== undefined && text.includes('\0')) {
-    refuse(
-      cursor,
-      {
-        code: 'manifest_argument_nul',
-        message: 'the text holds a NUL character',
-        expected: 'text without NUL',
-      },
-      report,
-    );
-  }
-  return text;
-}
+const readArgument = (cursor: Cursor, report: Report): string | undefined => readText(cursor, 'text', report);
 
 function readEnv(cursor: Cursor | undefined, report: Report): Readonly<Record<string, string>> | undefined {
   if (cursor === undefined) return {};
@@ -174,7 +160,6 @@ function readAbsolutePath(cursor: Cursor | undefined, owned: RegExp, report: Rep
   if (cursor === undefined || path === undefined) return undefined;
   if (
     !path.startsWith('/') ||
-    path.includes('\0') ||
     /\/(?:\.{0,2})(?:\/|$)/.test(path.length > 1 ? path.replace(/\/$/, '') : '/x')
   ) {
     return refuse(

@@ -2,7 +2,7 @@
  * Reading typed values out of a tree. Every reader reports what it refuses and returns undefined, so that a
  * caller can go on and find the next mistake.
  */
-import type { ListNode, MapNode, Node } from './tree.ts';
+import { characterName, forbiddenCharacter, type ListNode, type MapNode, type Node } from './tree.ts';
 import type { Complaint, Position, Report } from './report.ts';
 
 /** A value and the path that leads to it. */
@@ -83,7 +83,12 @@ export function readEntries(
 export function readText(cursor: Cursor | undefined, expected: string, report: Report): string | undefined {
   if (cursor === undefined) return undefined;
   const { node } = cursor;
-  if (node.kind === 'scalar' && typeof node.value === 'string') return node.value;
+  if (node.kind === 'scalar' && typeof node.value === 'string') {
+    const forbidden = forbiddenCharacter(node.value);
+    if (forbidden === null) return node.value;
+    const message = `the text holds the character ${characterName(forbidden[0])}`;
+    return refuse(cursor, { code: 'manifest_control_character', message, expected }, report);
+  }
   if (node.kind === 'scalar' && node.value !== null && node.plain !== undefined) {
     return wrongType(cursor, `${expected}; in quotes: ${JSON.stringify(node.plain)}`, report);
   }

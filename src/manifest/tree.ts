@@ -57,18 +57,26 @@ export function parseTree(text: string, report: Report): Node | undefined {
   return composeOne(tokens, place, report);
 }
 
-/** YAML 1.2 section 5.1: what a stream may hold. Lone surrogates are not Unicode at all. */
+/**
+ * The first character that a manifest must not hold: controls but tab and line ends, halves of characters, and
+ * what is no character (YAML 1.2 section 5.1). Values made by escapes are held to it too, so that every value
+ * can be written out again.
+ */
+export const forbiddenCharacter = (text: string): RegExpExecArray | null => FORBIDDEN.exec(text);
+
 const FORBIDDEN =
   // oxlint-disable-next-line no-control-regex
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u0084\u0086-\u009f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
+export const characterName = (character: string): string =>
+  `U+${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+
 function charactersAllowed(text: string, place: (offset: number) => Position, report: Report): boolean {
-  const found = FORBIDDEN.exec(text);
+  const found = forbiddenCharacter(text);
   if (found === null) return true;
-  const code = found[0].charCodeAt(0).toString(16).padStart(4, '0');
   report.error(place(found.index), '', {
     code: 'manifest_control_character',
-    message: `the text holds the character U+${code.toUpperCase()}`,
+    message: `the text holds the character ${characterName(found[0])}`,
     expected: 'printable characters, tabs and line ends; others as an escape in double quotes',
   });
   return false;
