@@ -101,13 +101,10 @@ export class HttpExchange {
       this.#res.end();
       return;
     }
-    const { batch, headers, status } = this.#options;
-    answerJson(
-      this.#res,
-      batch ? 200 : status(first),
-      batch ? `[${this.#answers.join(',')}]` : first,
-      headers(),
-    );
+    const options = this.#options;
+    const status = options.batch ? 200 : options.status(first);
+    const text = options.batch ? `[${this.#answers.join(',')}]` : first;
+    answerJson(this.#res, status, text, options.headers());
   }
 
   #stopTimer(): void {

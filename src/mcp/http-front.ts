@@ -67,25 +67,18 @@ export class HttpFront {
 
   async #serve(visit: Visit): Promise<void> {
     const { req, res, principal, endpoint } = visit;
-    switch (req.method) {
-      case 'POST':
-        await this.#post(visit);
-        return;
-      case 'GET': {
-        if (!acceptedKinds(req).stream) {
-          throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', {
-            kind: 'invalid',
-          });
-        }
-        this.#session(visit).openStream(res);
-        return;
+    if (req.method === 'POST') {
+      await this.#post(visit);
+    } else if (req.method === 'GET') {
+      if (!acceptedKinds(req).stream) {
+        throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', { kind: 'invalid' });
       }
-      case 'DELETE':
-        this.sessions.end(this.sessions.find(req, principal, endpoint));
-        res.writeHead(200).end();
-        return;
-      default:
-        throw new AppError('mcp_method_not_allowed', 'Use POST, GET or DELETE.', { kind: 'invalid' });
+      this.#session(visit).openStream(res);
+    } else if (req.method === 'DELETE') {
+      this.sessions.end(this.sessions.find(req, principal, endpoint));
+      res.writeHead(200).end();
+    } else {
+      throw new AppError('mcp_method_not_allowed', 'Use POST, GET or DELETE.', { kind: 'invalid' });
     }
   }
 

@@ -163,12 +163,12 @@ export class HttpSessions {
 
   close(): void {
     clearInterval(this.#sweeper);
-    for (const session of [...this.#sessions.values()]) this.end(session);
+    for (const session of this.#sessions.values()) this.end(session);
   }
 
   #sweep(): void {
     const oldest = this.#deps.clock.monotonic() - limits.mcpSessionIdleMs;
-    for (const session of [...this.#sessions.values()]) {
+    for (const session of this.#sessions.values()) {
       if (session.unused && session.lastUsedMs < oldest) this.end(session);
     }
   }

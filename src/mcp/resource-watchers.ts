@@ -37,7 +37,7 @@ export class ResourceWatchers {
 
   /** A client left: subscriptions of its own alone are ended. */
   dropped(attachment: Attachment): void {
-    for (const [uri, watchers] of [...this.#byUri]) {
+    for (const [uri, watchers] of this.#byUri) {
       if (!watchers.has(attachment) || this.remove(uri, attachment) || !this.#connection.alive) continue;
       const message = ownRequest('resources/unsubscribe', JSON.stringify({ uri }));
       this.#connection.request({ message, owner: null }).response.catch(() => {});

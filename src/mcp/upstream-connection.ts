@@ -165,8 +165,7 @@ export class UpstreamConnection {
 
   /** What the server said before it failed, for the hint of an error. */
   lastWords(): string | undefined {
-    const { stderrTail } = this.#deps.transport;
-    const words = printable(stderrTail.call(this.#deps.transport), limits.mcpStderrShownCharsMax);
+    const words = printable(this.#deps.transport.stderrTail(), limits.mcpStderrShownCharsMax);
     if (words.length > 0) return `Its last output: ${words}`;
     return this.#noise.length > 0 ? `It printed, instead of JSON-RPC: ${this.#noise}` : undefined;
   }
@@ -322,9 +321,9 @@ export class UpstreamConnection {
       ...(hint === undefined ? {} : { hint }),
     });
     this.#gone = error;
-    for (const idText of [...this.#waiting.keys()]) this.#settle(idText)?.reject(error);
+    for (const idText of this.#waiting.keys()) this.#settle(idText)?.reject(error);
     this.#serverRequests.closed();
-    for (const attachment of [...this.#attachments]) attachment.gone(error);
+    for (const attachment of this.#attachments) attachment.gone(error);
     this.#attachments.clear();
   }
 }

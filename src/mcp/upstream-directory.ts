@@ -65,7 +65,8 @@ export class UpstreamDirectory {
   }
 
   async close(error: AppError): Promise<void> {
-    await Promise.all([...this.#entries.values()].map(({ connection }) => connection.close(error)));
+    const connections = [...this.#entries.values()].map(({ connection }) => connection);
+    await Promise.all(connections.map((connection) => connection.close(error)));
     this.#entries.clear();
   }
 

@@ -160,6 +160,8 @@ describe('forwarding at the endpoint of one server', () => {
     client.send({ jsonrpc: '2.0', id: 2, method: 'prompts/list' });
     client.end();
     await client.closed;
-    expect(client.lines.map((line) => (JSON.parse(line) as { id: number }).id).sort()).toEqual([1, 2]);
+    expect(client.lines.map((line) => (JSON.parse(line) as { id: number }).id).sort((a, b) => a - b)).toEqual(
+      [1, 2],
+    );
   });
 });

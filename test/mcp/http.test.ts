@@ -282,7 +282,7 @@ describe('sessions', () => {
       { jsonrpc: '2.0', id: 2, method: 'prompts/list' },
     ];
     const answers = (await (await post(batch, session)).json()) as { id: number }[];
-    expect(answers.map(({ id }) => id).sort()).toEqual([1, 2]);
+    expect(answers.map(({ id }) => id).sort((a, b) => a - b)).toEqual([1, 2]);
     expect((await post([initialize(1), initialize(2)])).status).toBe(400);
   });
 

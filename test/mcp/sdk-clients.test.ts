@@ -188,8 +188,13 @@ describe('the stateless revision, on the wire', () => {
 
   it('400 where headers and body disagree', async () => {
     const call = { id: 1, method: 'tools/call', params: { name: 'echo' } };
-    for (const headers of [{}, { 'mcp-name': 'write' }, { 'mcp-name': 'echo', 'mcp-method': 'tools/list' }]) {
-      const response = await post(call, headers as Record<string, string>);
+    const wrong: Record<string, string>[] = [
+      {},
+      { 'mcp-name': 'write' },
+      { 'mcp-name': 'echo', 'mcp-method': 'tools/list' },
+    ];
+    for (const headers of wrong) {
+      const response = await post(call, headers);
       expect(response.status).toBe(400);
       expect(await response.json()).toMatchObject({ id: 1, error: { code: -32020 } });
     }

@@ -57,7 +57,7 @@ describe('names', () => {
     ['github', 'search_repositories', 'github__search_repositories'],
     ['github', 'a.b c', 'github__a_b_c_'],
     ['a', 'x'.repeat(64), `a__${'x'.repeat(53)}_`],
-    [`${'s'.repeat(60)}`, 'tool', `${'s'.repeat(16)}-`],
+    ['s'.repeat(60), 'tool', `${'s'.repeat(16)}-`],
   ])('%s %s', (slug, tool, start) => {
     const name = exposedName(slug, tool);
     expect(name.startsWith(start)).toBe(true);
