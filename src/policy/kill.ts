@@ -24,19 +24,8 @@ export function findKill(kills: readonly Kill[], subject: KillSubject): Kill | n
   return kills.find((kill) => covers(kill, subject)) ?? null;
 }
 
-function covers(kill: Kill, subject: KillSubject): boolean {
-  switch (kill.scope) {
-    case 'all':
-      return true;
-    case 'workspace':
-      return kill.target === subject.workspace;
-    case 'server':
-      return kill.target === subject.server;
-    case 'token':
-      return kill.target === subject.token;
-    case 'user':
-      return kill.target === subject.user;
-  }
+function covers({ scope, target }: Kill, subject: KillSubject): boolean {
+  return scope === 'all' || subject[scope] === target;
 }
 
 /** Whether the subject may act, as far as kills go. */

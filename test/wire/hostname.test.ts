@@ -79,7 +79,7 @@ describe('parseHostname', () => {
         fc.oneof(
           fc.domain(),
           fc.string({ unit: 'grapheme', maxLength: 40 }),
-          fc.string({ unit: fc.constantFrom(...'aZ0.-_x\u00fc\uff0e\u3002%:[]') }),
+          fc.string({ unit: fc.constantFrom(...Array.from('aZ0.-_x\u00fc\uff0e\u3002%:[]')) }),
         ),
         (raw) => {
           const parsed = parseHostname(raw);

@@ -61,6 +61,7 @@ describe('parseStrictJson', () => {
     ['"\ud800"', 'json_surrogate'],
     ['"\\ud800"', 'json_surrogate'],
     ['"\\udc00\\ud800"', 'json_surrogate'],
+    ['"\\udc00\\udc00"', 'json_surrogate'],
     ['"\\ud800\\u0041"', 'json_surrogate'],
     ['"\\ud800\\n"', 'json_surrogate'],
     ['{"\\udfff":1}', 'json_surrogate'],

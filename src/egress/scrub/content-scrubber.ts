@@ -24,7 +24,7 @@ export function createContentScrubber(
   contentEncoding: string | undefined,
   onHit: (hit: ScrubHit) => void,
 ): Duplex {
-  const decoders = parseContentEncoding(contentEncoding).map(createDecoder).reverse();
+  const decoders = parseContentEncoding(contentEncoding).map(createDecoder).toReversed();
   return new ContentScrubber(createScrubber(set, onHit), decoders);
 }
 

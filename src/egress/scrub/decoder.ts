@@ -19,18 +19,14 @@ type Done = (error?: Error | null) => void;
 /** A stream of Node's zlib, with its count of coded bytes consumed. */
 type Engine = Duplex & { readonly bytesWritten: number };
 
-export function createDecoder(coding: ContentCoding): Duplex {
-  switch (coding) {
-    case 'gzip':
-      return new EngineDecoder(() => createGunzip(), false); // goes on with the next member, skips zeros
-    case 'br':
-      return new EngineDecoder(() => createBrotliDecompress(), false);
-    case 'zstd':
-      return new EngineDecoder(openZstd, true);
-    case 'deflate':
-      return new EngineDecoder(openDeflate, false);
-  }
-}
+const DECODERS: Readonly<Record<ContentCoding, () => Duplex>> = {
+  gzip: () => new EngineDecoder(() => createGunzip(), false), // goes on with the next member, skips zeros
+  br: () => new EngineDecoder(() => createBrotliDecompress(), false),
+  zstd: () => new EngineDecoder(openZstd, true),
+  deflate: () => new EngineDecoder(openDeflate, false),
+};
+
+export const createDecoder = (coding: ContentCoding): Duplex => DECODERS[coding]();
 
 /** Writes with backpressure. */
 export function forward(to: Duplex, chunk: Buffer, done: Done): void {

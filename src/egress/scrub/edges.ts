@@ -42,6 +42,6 @@ export function edgesOf(spellings: readonly Spelling[]): Edges {
 /** Each group once, as a number. */
 function pack(groups: readonly string[]): readonly number[] {
   return [...new Set(groups)].map((group) =>
-    [...group].reduce((packed, byte, index) => packed | (byte.charCodeAt(0) << (8 * index)), 0),
+    Array.from(group).reduce((packed, byte, index) => packed | (byte.charCodeAt(0) << (8 * index)), 0),
   );
 }

@@ -2,8 +2,7 @@
  * What stands in for a masked secret. The mask is written in the encoding that the secret was found in, so that
  * what surrounds it stays readable: hex stays hex, base64 keeps its length, a JSON string stays one.
  */
-import { type Pattern } from './pattern.ts';
-import { certainBase64 } from './pattern.ts';
+import { certainBase64, type Pattern } from './pattern.ts';
 import { HTML, JSON_ESCAPE, PERCENT } from './spelling.ts';
 
 const HTML_ESCAPES: Readonly<Record<string, string>> = {
@@ -34,31 +33,26 @@ export function encodingOf(pattern: Pattern, kinds: number): Encoding {
   return kinds === HTML ? 'html' : 'mixed';
 }
 
+type Encode = (mask: string, pattern: Pattern, found: Buffer) => Buffer;
+
+const ENCODERS: Readonly<Record<Encoding, Encode>> = {
+  raw: (mask) => Buffer.from(mask, 'utf8'),
+  mixed: (mask) => Buffer.from(mask, 'utf8'),
+  percent: (mask) => Buffer.from(encodeURIComponent(mask)),
+  json: (mask) => Buffer.from(JSON.stringify(mask).slice(1, -1)),
+  html: (mask) => Buffer.from(mask.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character)),
+  hex: (mask) => Buffer.from(Buffer.from(mask, 'utf8').toString('hex')),
+  base64: maskBase64,
+  utf16le: (mask) => Buffer.from(mask, 'utf16le'),
+  utf16be: (mask) => Buffer.from(mask, 'utf16le').swap16(),
+};
+
 /**
  * @param mask the text that stands in for the secret
  * @param found the bytes that are masked
  */
-export function encodeMask(mask: string, pattern: Pattern, encoding: Encoding, found: Buffer): Buffer {
-  switch (encoding) {
-    case 'hex':
-      return Buffer.from(Buffer.from(mask, 'utf8').toString('hex'));
-    case 'utf16le':
-      return Buffer.from(mask, 'utf16le');
-    case 'utf16be':
-      return Buffer.from(mask, 'utf16le').swap16();
-    case 'base64':
-      return maskBase64(mask, pattern, found);
-    case 'percent':
-      return Buffer.from(encodeURIComponent(mask));
-    case 'json':
-      return Buffer.from(JSON.stringify(mask).slice(1, -1));
-    case 'html':
-      return Buffer.from(mask.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character));
-    case 'raw':
-    case 'mixed':
-      return Buffer.from(mask, 'utf8');
-  }
-}
+export const encodeMask = (mask: string, pattern: Pattern, encoding: Encoding, found: Buffer): Buffer =>
+  ENCODERS[encoding](mask, pattern, found);
 
 /** As many base64 characters as the secret had, saying the mask over and over at the secret's alignment. */
 function maskBase64(mask: string, pattern: Pattern, found: Buffer): Buffer {

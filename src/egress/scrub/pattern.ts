@@ -75,7 +75,7 @@ export function patternsFor(name: string, value: Buffer, cache: UnitCache): read
     make('text', textUnits(value, text, cache)),
     make(
       'hex',
-      [...value.toString('hex')].map((digit) => cache.get(`hex:${digit}`, () => spellHexDigit(digit))),
+      Array.from(value.toString('hex'), (digit) => cache.get(`hex:${digit}`, () => spellHexDigit(digit))),
     ),
   ];
   for (const alignment of [0, 1, 2] as const) {
@@ -99,11 +99,11 @@ function asText(value: Buffer): string | null {
 
 function textUnits(value: Buffer, text: string | null, cache: UnitCache): readonly Unit[] {
   if (text === null) return [...value].map((byte) => cache.get(`byte:${byte}`, () => spellByte(byte)));
-  return [...text].map((character) => cache.get(`text:${character}`, () => spellCharacter(character)));
+  return Array.from(text, (character) => cache.get(`text:${character}`, () => spellCharacter(character)));
 }
 
 function base64Units(characters: string, cache: UnitCache): readonly Unit[] {
-  return [...characters].map((character, index) =>
+  return Array.from(characters, (character, index) =>
     cache.get(`base64:${index === 0}:${character}`, () => spellBase64(character, index === 0)),
   );
 }

@@ -72,7 +72,9 @@ function digitCases(digits: string): readonly string[] {
 
 function percentForms(bytes: string): readonly string[] {
   const encode = (digits: (byte: string) => string): string =>
-    [...bytes].map((byte) => `%${digits(hex(byte.charCodeAt(0), 2))}`).join('');
+    Array.from(bytes)
+      .map((byte) => `%${digits(hex(byte.charCodeAt(0), 2))}`)
+      .join('');
   if (bytes.length === 1) return digitCases(hex(bytes.charCodeAt(0), 2)).map((digits) => `%${digits}`);
   return [encode((digits) => digits), encode((digits) => digits.toUpperCase())];
 }

@@ -12,13 +12,17 @@ const units = (text: string): readonly number[] =>
 const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0');
 
 const percentAll = (text: string): string =>
-  [...Buffer.from(text)].map((byte) => `%${hex(byte, 2)}`).join('');
+  Array.from(Buffer.from(text))
+    .map((byte) => `%${hex(byte, 2)}`)
+    .join('');
 const jsonAll = (text: string): string =>
   units(text)
     .map((unit) => `\\u${hex(unit, 4)}`)
     .join('');
 const entities = (text: string, write: (code: number) => string): string =>
-  [...text].map((character) => write(character.codePointAt(0) ?? 0)).join('');
+  Array.from(text)
+    .map((character) => write(character.codePointAt(0) ?? 0))
+    .join('');
 const upperDigits = (text: string): string =>
   text.replace(/%..|\\u..../g, (e) =>
     e.slice(0, 2) === '\\u' ? `\\u${e.slice(2).toUpperCase()}` : e.toUpperCase(),
@@ -27,9 +31,9 @@ const upperDigits = (text: string): string =>
 /** Base64 of the secret at an alignment, cut to the characters that only the secret decides. */
 export function base64At(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
   const value = Buffer.from(secret);
-  const bits = [...Buffer.concat([Buffer.alloc(before), value])]
-    .map((byte) => byte.toString(2).padStart(8, '0'))
-    .join('');
+  const bits = Array.from(Buffer.concat([Buffer.alloc(before), value]), (byte) =>
+    byte.toString(2).padStart(8, '0'),
+  ).join('');
   const alphabet = `ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789${encoding === 'base64' ? '+/' : '-_'}`;
   let text = '';
   for (let at = 0; at + 6 <= bits.length; at += 6) {
@@ -123,5 +127,7 @@ function mixed(secret: string): string {
     (c: string) => entities(c, (code) => `&#${code};`),
     (c: string) => c,
   ];
-  return [...secret].map((character, index) => ways[index % ways.length]?.(character) ?? character).join('');
+  return Array.from(secret)
+    .map((character, index) => ways[index % ways.length]?.(character) ?? character)
+    .join('');
 }

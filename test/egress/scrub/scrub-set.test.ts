@@ -49,9 +49,15 @@ describe('createScrubSet', () => {
   it('keeps the mask readable in the encoding that the secret stood in', () => {
     const set = createScrubSet([entry(VALUE, 'tok_<"M&M">')]);
     const at = (text: string): string => scrubText(set, `[${text}]`).slice(1, -1);
-    const json = [...VALUE].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('');
-    const html = [...VALUE].map((c) => `&#${c.charCodeAt(0)};`).join('');
-    const percent = [...VALUE].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('');
+    const json = Array.from(VALUE)
+      .map((c) => `\\u00${c.charCodeAt(0).toString(16)}`)
+      .join('');
+    const html = Array.from(VALUE)
+      .map((c) => `&#${c.charCodeAt(0)};`)
+      .join('');
+    const percent = Array.from(VALUE)
+      .map((c) => `%${c.charCodeAt(0).toString(16)}`)
+      .join('');
     expect(at(VALUE)).toBe('tok_<"M&M">');
     expect(JSON.parse(`"${at(json)}"`)).toBe('tok_<"M&M">');
     expect(at(html)).toBe('tok_&lt;&quot;M&amp;M&quot;&gt;');

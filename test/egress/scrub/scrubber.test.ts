@@ -52,9 +52,18 @@ describe.each([
     expect(
       run(
         set,
-        [...text].map((byte) => Buffer.from([byte])),
+        Array.from(text).map((byte) => Buffer.from([byte])),
       ),
     ).toEqual(whole);
+  });
+
+  it.each(renditions(secret))('is masked as $label at any distance from the start', ({ encoding, bytes }) => {
+    for (let distance = 0; distance < 140; distance += 1) {
+      const before = Buffer.alloc(distance, 1);
+      const { out, hits } = run(set, [Buffer.concat([before, bytes, Buffer.alloc(140, 2)])]);
+      expect(hits, `at ${distance}`).toEqual([{ name: 'K0', encoding }]);
+      expect(out.subarray(0, distance)).toEqual(before);
+    }
   });
 
   it.each(renditions(secret))('is masked as $label when nothing stands around it', ({ encoding, bytes }) => {
@@ -196,7 +205,9 @@ describe('any secret in any mixture of spellings', () => {
         fc.nat(300),
         fc.nat(300),
         (value, ways, a, b) => {
-          const written = [...value].map((character, index) => spell(character, ways[index] ?? 0)).join('');
+          const written = Array.from(value)
+            .map((character, index) => spell(character, ways[index] ?? 0))
+            .join('');
           const text = Buffer.from(`\x01\x02${written}\x03\x04`);
           const [first, second] = [Math.min(a, text.length), Math.min(b, text.length)].sort((x, y) => x - y);
           const { out, hits } = run(setOf(value), cut(text, first ?? 0, second ?? 0));
