@@ -121,10 +121,10 @@ export class Downstream implements ExchangeClient {
     this.resumeInput();
   }
 
-  refuse(refusal: WireRefusal, method: string): void {
-    const isRead = this.#body?.done === true && !this.#isClosing;
-    this.#writeRefusal(refusal, method, isRead);
-    this.answered(isRead);
+  refuse(refusal: WireRefusal, method: string, persist: boolean): void {
+    const isKept = persist && this.#body?.done === true && !this.#isClosing;
+    this.#writeRefusal(refusal, method, isKept);
+    this.answered(isKept);
   }
 
   #data(bytes: Buffer): void {

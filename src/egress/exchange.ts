@@ -40,7 +40,8 @@ export interface ExchangeClient {
   resumeInput(): void;
   /** The answer is written. @param persist the client may send another request */
   answered(persist: boolean): void;
-  refuse(refusal: WireRefusal, method: string): void;
+  /** @param persist the client would send another request */
+  refuse(refusal: WireRefusal, method: string, persist: boolean): void;
   cut(): void;
 }
 
@@ -92,7 +93,12 @@ export class Exchange implements AnswerListener, AnswerSink {
       return;
     }
     this.#facts = this.#makeFacts();
-    if (this.#request.bodyMode === 'whole') {
+    const { bodyMode, framing } = this.#request;
+    if (bodyMode === 'whole') {
+      if (framing?.kind === 'length' && framing.bytes > limits.requestBodyBufferBytesMax) {
+        void this.#refuse(bodyTooLarge());
+        return;
+      }
       this.#body = new CollectedBody();
       if (this.#request.head.fields.count('expect') > 0) this.#client.write(CONTINUE);
     } else {
@@ -104,9 +110,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   bodyAdvanced(): void {
     const body = this.#body;
     if (body instanceof CollectedBody && body.tooLarge) {
-      void this.#refuse(
-        Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` }),
-      );
+      void this.#refuse(bodyTooLarge());
     } else if (body instanceof StreamedBody && body.refused !== null) {
       void this.#refuse(body.refused);
     }
@@ -301,7 +305,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     const begun = this.#answer?.begun === true;
     if (this.#intended) this.#record(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
     if (begun) this.#client.cut();
-    else this.#client.refuse(wire, this.#request.head.method);
+    else this.#client.refuse(wire, this.#request.head.method, this.#clientMayPersist());
   }
 
   #refusalData(reason: unknown): JsonObject {
@@ -371,6 +375,9 @@ export class Exchange implements AnswerListener, AnswerSink {
     return isRead && head.minor === 1 && !head.fields.list('connection').includes('close');
   }
 }
+
+const bodyTooLarge = (): Refusal =>
+  Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` });
 
 function eventOf(reason: unknown): 'credential.refused' | 'placeholder.foreign' | 'egress.refused' {
   const code = refusalCode(reason);

@@ -1,3 +1,4 @@
 /** Egress: the data plane. What it needs from outside is in `ports.ts`; what it offers is here. */
+export { type KeyPair, leafCertificate, rootCertificate, toPem } from './ca/certificate.ts';
 export { type CellEgress, createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
 export type * from './ports.ts';

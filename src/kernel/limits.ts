@@ -176,7 +176,7 @@ export const requestBodyBufferBytesMax = 8 * MIB;
 /** Interim (1xx) answers before one final answer. */
 export const interimResponsesMax = 16;
 /** What may still arrive of a request that was answered early, before the connection is cut. */
-export const requestDrainBytesMax = 1 * MIB;
+export const requestDrainBytesMax = 16 * MIB;
 /** How often deadlines are looked at. */
 export const egressSweepIntervalMs = 1_000;
 
@@ -271,3 +271,5 @@ export const requestBodyWaitBytesMax = 64 * KIB;
 export const manifestFindingsMax = 100;
 /** Longest path prefix in a manifest, in characters. */
 export const manifestPathCharsMax = 512;
+/** How far away, in events, a verification looks for the place that an event was moved from. */
+export const auditMovedEventsMax = 32;
