@@ -1,44 +1,48 @@
 /**
  * Explains events whose content does not have the hash stored with them. Most were edited; some are whole and only
- * stand in the wrong place. The event that one of those names as `previous` tells where it came from.
+ * stand in the wrong place, which a hash that fits at another sequence shows.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { limits, type WorkspaceId } from '../kernel/index.ts';
 import { hashOf, NO_PREVIOUS } from './canonical.ts';
 import type { RecordedEvent } from './events.ts';
+import { eventPages } from './pages.ts';
 import type { AuditStore } from './ports.ts';
 import type { VerifyProblem } from './verify-report.ts';
 
-/** An event that does not have its hash. */
-export type Misfit = RecordedEvent;
-
-/** @param misfits in order of sequence */
+/**
+ * @param misfits events that do not have their hash, in order of sequence
+ * @param end sequence of the last event of the chain
+ */
 export async function explainMisfits(
   store: AuditStore,
   workspace: WorkspaceId,
-  misfits: readonly Misfit[],
+  misfits: readonly RecordedEvent[],
+  end: number,
 ): Promise<readonly VerifyProblem[]> {
   if (misfits.length === 0) return [];
-  const placeOf = await findPlaces(store, workspace, new Set(misfits.map((event) => event.previous)));
+  const places = await findPlaces(store, workspace, new Set(misfits.map((event) => event.previous)), end);
   const problems: VerifyProblem[] = [];
   const movedFrom = new Map<number, number>();
+  let lastShift = 0;
   for (const event of misfits) {
-    const place = placeOf.get(event.previous);
-    const was = place === undefined ? undefined : place + 1;
     const { sequence } = event;
-    if (was === undefined || was === sequence || hashOfMoved(event, was) !== event.hash) {
+    const predecessor = places.get(event.previous);
+    const was = originalSequence(event, [
+      sequence + lastShift,
+      ...(predecessor === undefined ? [] : [predecessor + 1]),
+    ]);
+    if (was === undefined) {
       const message = `Event ${sequence} was edited: its content does not have the hash stored with it.`;
       problems.push({ code: 'event_edited', sequence, message });
-      continue;
+    } else {
+      lastShift = was - sequence;
+      movedFrom.set(sequence, was);
+      problems.push({
+        code: 'event_moved',
+        sequence,
+        message: `Event ${sequence} was moved here from ${was}.`,
+      });
     }
-    // Its followers name it by its hash: they stood right behind where it stood.
-    if (placeOf.has(event.hash)) placeOf.set(event.hash, was);
-    movedFrom.set(sequence, was);
-    problems.push({
-      code: 'event_moved',
-      sequence,
-      message: `Event ${sequence} was moved here from ${was}.`,
-    });
   }
 
   const misplaced = new Set(misfits.map((event) => event.sequence));
@@ -50,10 +54,25 @@ export async function explainMisfits(
   return problems;
 }
 
-function hashOfMoved(event: Misfit, sequence: number): string | null {
+/**
+ * The sequence at which the event has the hash that is stored with it, if there is one among the likely ones:
+ * behind the event that it names as `previous`, as far off as the misfit before it, or nearby.
+ */
+function originalSequence(event: RecordedEvent, likely: readonly number[]): number | undefined {
+  const nearby = Array.from({ length: limits.auditMovedEventsMax }, (_, i) => [
+    event.sequence - i - 1,
+    event.sequence + i + 1,
+  ]);
+  return [...likely, ...nearby.flat()].find(
+    (sequence) => sequence > 0 && hashAt(event, sequence) === event.hash,
+  );
+}
+
+function hashAt(event: RecordedEvent, sequence: number): string | null {
   try {
     return hashOf({ ...event, sequence });
   } catch {
+    // Content that could never have been recorded, at any sequence.
     return null;
   }
 }
@@ -63,17 +82,11 @@ async function findPlaces(
   store: AuditStore,
   workspace: WorkspaceId,
   wanted: ReadonlySet<string>,
-): Promise<Map<string, number>> {
-  const places = new Map<string, number>();
-  if (wanted.has(NO_PREVIOUS)) places.set(NO_PREVIOUS, 0);
-  let from = 1;
-  while (places.size < wanted.size) {
-    const page = await store.read(workspace, from, limits.auditPageEvents);
+  end: number,
+): Promise<ReadonlyMap<string, number>> {
+  const places = new Map<string, number>([[NO_PREVIOUS, 0]]);
+  for await (const page of eventPages(store, workspace, end, () => {})) {
     for (const { hash, sequence } of page) if (wanted.has(hash)) places.set(hash, sequence);
-    const last = page.at(-1);
-    if (last === undefined) break;
-    from = last.sequence + 1;
-    await nextTurn();
   }
   return places;
 }

@@ -2,13 +2,13 @@
  * Checks a workspace's chain from its first event to its head, and says exactly what is wrong and where. It trusts
  * the audit key and nothing that the store returns.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { hashOf, NO_PREVIOUS } from './canonical.ts';
 import type { ChainKeys } from './chain-keys.ts';
 import type { RecordedEvent } from './events.ts';
 import type { AuditHead, AuditStore, Checkpoint } from './ports.ts';
-import { explainMisfits, type Misfit } from './misfits.ts';
+import { explainMisfits } from './misfits.ts';
+import { eventPages } from './pages.ts';
 import type { VerifyOptions, VerifyProblem, VerifyReport } from './verify-report.ts';
 
 export interface VerifyDeps {
@@ -25,14 +25,14 @@ export async function verifyChain(
   const checkpoints = [...(await deps.store.checkpoints(workspace)), ...(options.anchors ?? [])];
   const walk = new Walk(deps.keys, workspace, checkpoints);
   const end = head?.sequence ?? 0;
-  for await (const page of pages(deps.store, workspace, end, walk)) {
+  for await (const page of eventPages(deps.store, workspace, end, (sequence) =>
+    walk.skipUnreadable(sequence),
+  )) {
     for (const event of page) walk.take(event);
-    // A long chain must not stop the gateway meanwhile.
-    await nextTurn();
   }
   walk.finish(head);
   await checkBehindHead(deps.store, workspace, head, walk);
-  for (const problem of await explainMisfits(deps.store, workspace, walk.misfits)) walk.report(problem);
+  for (const problem of await explainMisfits(deps.store, workspace, walk.misfits, end)) walk.report(problem);
 
   const problems = walk.problems.toSorted((a, b) => a.sequence - b.sequence);
   return {
@@ -45,35 +45,6 @@ export async function verifyChain(
     problems,
     more: walk.more,
   };
-}
-
-/** Pages of events up to `end`. Where the store finds a row damaged, it is read around, row by row. */
-async function* pages(
-  store: AuditStore,
-  workspace: WorkspaceId,
-  end: number,
-  walk: Walk,
-): AsyncGenerator<readonly RecordedEvent[]> {
-  let from = 1;
-  let rowByRowUntil = 0;
-  while (from <= end) {
-    const limit = from < rowByRowUntil ? 1 : Math.min(limits.auditPageEvents, end - from + 1);
-    try {
-      const page = await store.read(workspace, from, limit);
-      const last = page.at(-1);
-      if (last === undefined) return;
-      yield page.filter((event) => event.sequence <= end);
-      from = last.sequence + 1;
-    } catch (error) {
-      if (!isAppError(error) || error.code !== 'store_corrupt') throw error;
-      if (limit === 1) {
-        walk.skipUnreadable(from);
-        from += 1;
-      } else {
-        rowByRowUntil = from + limit;
-      }
-    }
-  }
 }
 
 /** Other processes may append while we read, so that events behind the head are wrong only if the head stood still. */
@@ -93,7 +64,7 @@ async function checkBehindHead(
       ? {
           code: 'head_missing',
           sequence: behind.sequence,
-          message: 'There are events, but the head of the chain is gone.',
+          message: `There are events from ${behind.sequence} on, but the head of the chain is gone.`,
         }
       : {
           code: 'events_after_head',
@@ -106,7 +77,7 @@ async function checkBehindHead(
 /** One pass over the events in order of sequence, with what has to be remembered from one to the next. */
 class Walk {
   readonly problems: VerifyProblem[] = [];
-  readonly misfits: Misfit[] = [];
+  readonly misfits: RecordedEvent[] = [];
   more = false;
   events = 0;
   #lastSequence = 0;
