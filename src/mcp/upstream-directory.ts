@@ -64,9 +64,9 @@ export class UpstreamDirectory {
     return entry.ready;
   }
 
-  async close(error: AppError): Promise<void> {
+  async close(why: AppError): Promise<void> {
     const connections = [...this.#entries.values()].map(({ connection }) => connection);
-    await Promise.all(connections.map((connection) => connection.close(error)));
+    await Promise.all(connections.map((connection) => connection.close(why)));
     this.#entries.clear();
   }
 
