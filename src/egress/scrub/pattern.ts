@@ -8,7 +8,7 @@ import { type Edges, edgesOf } from './edges.ts';
 import { RAW, type Spelling, spellBase64, spellByte, spellCharacter, spellHexDigit } from './spelling.ts';
 import { buildTrie, type TrieNode } from './trie.ts';
 
-export type Family = 'text' | 'base64' | 'hex' | 'utf16le' | 'utf16be';
+type Family = 'text' | 'base64' | 'hex' | 'utf16le' | 'utf16be';
 
 export interface Unit {
   readonly trie: TrieNode;

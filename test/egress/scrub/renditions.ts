@@ -29,7 +29,7 @@ const upperDigits = (text: string): string =>
   );
 
 /** Base64 of the secret at an alignment, cut to the characters that only the secret decides. */
-export function base64At(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
+function base64At(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
   const value = Buffer.from(secret);
   const bits = Array.from(Buffer.concat([Buffer.alloc(before), value]), (byte) =>
     byte.toString(2).padStart(8, '0'),
