@@ -91,9 +91,10 @@ afterAll(() => {
 describe.skipIf(!hasPython)(`reaching the network from a cell${needsPython}`, () => {
   beforeAll(async () => {
     const probe = [python, '-B', `${stage.probes}/network.py`, target];
-    const here = outcomes(await runOutside(probe));
-    // Changes to the network are tried in a namespace of the control's own, where it is root.
+    // Changes to the network are tried in a namespace of the control's own, where it is root: never on the machine itself.
     const changes = Object.keys(refusals).filter((name) => name.startsWith('netlink: '));
+    const harmless = Object.keys(refusals).filter((name) => !changes.includes(name));
+    const here = outcomes(await runOutside([...probe, ...harmless]));
     const own = [
       '/usr/bin/unshare',
       '--user',

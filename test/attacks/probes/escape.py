@@ -157,6 +157,12 @@ def int80(arguments):
     return run
 
 
+def device_node():
+    path = f"/tmp/probe-device-{os.getpid()}"
+    os.mknod(path, 0o20600, os.makedev(1, 1))
+    os.remove(path)
+
+
 def x32():
     call(0x40000000 | number("getpid"))
 
@@ -197,7 +203,7 @@ attempts = {
     "syslog": lambda: call("syslog", 3, ctypes.create_string_buffer(64), 64),
     "personality without randomisation": lambda: call("personality", 0x40000),
     "terminal input": tiocsti,
-    "device node": lambda: os.mknod(f"/tmp/probe-device-{os.getpid()}", 0o20600, os.makedev(1, 1)),
+    "device node": device_node,
     "write to /usr": lambda: os.close(os.open("/usr/probe-of-sallyport", os.O_CREAT | os.O_WRONLY)),
     "write to /": lambda: os.mkdir("/probe-of-sallyport"),
     "write to /proc/sys": lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)),
