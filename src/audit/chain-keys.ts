@@ -82,12 +82,13 @@ const statementBytes = (statement: Pick<Checkpoint, 'workspace' | 'sequence' | '
   );
 
 function signingKey(key: Secret): KeyObject {
-  using seed = derive(key, 'sallyport/audit-checkpoint/1');
+  const seed = derive(key, 'sallyport/audit-checkpoint/1');
   const der = Buffer.concat([ED25519_PKCS8_PREFIX, seed.bytes()]);
   try {
     return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   } finally {
     der.fill(0);
+    seed.destroy();
   }
 }
 

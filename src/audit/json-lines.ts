@@ -14,7 +14,7 @@ export function toJsonLine(event: RecordedEvent): string {
     at: event.at,
     workspace: event.workspace,
     type: event.type,
-    actor: { kind: event.actor.kind, id: event.actor.id },
+    actor: event.actor,
     server: event.server,
     data: event.data,
     previous: event.previous,

@@ -101,18 +101,26 @@ class OpenKeyRing implements KeyRing {
   }
 
   async sealValue(plaintext: Secret, context: RowContext): Promise<SealedValue> {
-    using dataKey = Secret.fromBytes(this.#random.bytes(KEY_BYTES));
-    const key = { id: `dk-${context.version}`, secret: dataKey };
-    return {
-      value: seal(plaintext.bytes(), key, context, this.#sealOptions),
-      dataKey: await this.wrap(dataKey, dataKeyContext(context)),
-    };
+    const secret = Secret.fromBytes(this.#random.bytes(KEY_BYTES));
+    try {
+      const key = { id: `dk-${context.version}`, secret };
+      return {
+        value: seal(plaintext.bytes(), key, context, this.#sealOptions),
+        dataKey: await this.wrap(secret, dataKeyContext(context)),
+      };
+    } finally {
+      secret.destroy();
+    }
   }
 
   async openValue(sealed: SealedValue, context: RowContext): Promise<Secret> {
-    using secret = await this.unwrap(sealed.dataKey, dataKeyContext(context));
-    const id = keyIdOf(sealed.value);
-    return open(sealed.value, new Map([[id, { id, secret }]]), context);
+    const secret = await this.unwrap(sealed.dataKey, dataKeyContext(context));
+    try {
+      const id = keyIdOf(sealed.value);
+      return open(sealed.value, new Map([[id, { id, secret }]]), context);
+    } finally {
+      secret.destroy();
+    }
   }
 
   wrap(key: Secret, context: RowContext): Promise<Buffer> {
@@ -145,7 +153,7 @@ class OpenKeyRing implements KeyRing {
   }
 
   clear(): void {
-    for (const key of [...this.#sets.keys()]) this.#drop(key);
+    for (const key of this.#sets.keys()) this.#drop(key);
   }
 
   /** `work` is synchronous, so that no key can be dropped while it is in use. */
@@ -168,12 +176,16 @@ class OpenKeyRing implements KeyRing {
   }
 
   async #insert(workspace: WorkspaceId, purpose: TenantKeyPurpose, version: number): Promise<void> {
-    using secret = Secret.fromBytes(this.#random.bytes(KEY_BYTES));
-    await this.#provider.withCurrent(async (master) => {
-      const place = { workspace, purpose, version };
-      const wrapped = seal(secret.bytes(), master, tenantKeyContext(place), this.#sealOptions);
-      await this.#store.insert({ ...place, masterKeyId: master.id, wrapped, createdAt: this.#clock.now() });
-    });
+    const secret = Secret.fromBytes(this.#random.bytes(KEY_BYTES));
+    try {
+      await this.#provider.withCurrent(async (master) => {
+        const place = { workspace, purpose, version };
+        const wrapped = seal(secret.bytes(), master, tenantKeyContext(place), this.#sealOptions);
+        await this.#store.insert({ ...place, masterKeyId: master.id, wrapped, createdAt: this.#clock.now() });
+      });
+    } finally {
+      secret.destroy();
+    }
   }
 
   /** Reads and opens a set, if the store has one. Callers that come while it is being read share the result. */

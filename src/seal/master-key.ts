@@ -14,8 +14,10 @@ export const newMasterKey = (random: Random): SealingKey =>
 
 /** `mk-` and the first 64 bits of HKDF(key, "sallyport/master-key-id/1") in hex. */
 export function nameMasterKey(secret: Secret): SealingKey {
-  using fingerprint = deriveKey(secret, 'sallyport/master-key-id/1');
-  return { id: `mk-${fingerprint.bytes().toString('hex', 0, FINGERPRINT_BYTES)}`, secret };
+  const fingerprint = deriveKey(secret, 'sallyport/master-key-id/1');
+  const id = `mk-${fingerprint.bytes().toString('hex', 0, FINGERPRINT_BYTES)}`;
+  fingerprint.destroy();
+  return { id, secret };
 }
 
 /**

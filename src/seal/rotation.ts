@@ -86,16 +86,19 @@ async function rewrapAll(deps: RotationDeps): Promise<number> {
 
 /** @returns false when the row was moved or removed by somebody else meanwhile */
 async function rewrap(row: TenantKeyRow, deps: RotationDeps): Promise<boolean> {
-  using secret = await openTenantKey(row, deps.provider);
-  // Awaited here: `secret` is zeroed when this function is left.
-  return await deps.provider.withCurrent(async (master) => {
-    if (row.masterKeyId === master.id) return false;
-    const wrapped = seal(secret.bytes(), master, tenantKeyContext(row), {
-      suite: deps.suite ?? 1,
-      random: deps.random,
+  const secret = await openTenantKey(row, deps.provider);
+  try {
+    return await deps.provider.withCurrent(async (master) => {
+      if (row.masterKeyId === master.id) return false;
+      const wrapped = seal(secret.bytes(), master, tenantKeyContext(row), {
+        suite: deps.suite ?? 1,
+        random: deps.random,
+      });
+      return deps.store.replace({ ...row, masterKeyId: master.id, wrapped }, row.masterKeyId);
     });
-    return deps.store.replace({ ...row, masterKeyId: master.id, wrapped }, row.masterKeyId);
-  });
+  } finally {
+    secret.destroy();
+  }
 }
 
 export interface MasterKeyStatus {

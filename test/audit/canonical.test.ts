@@ -48,7 +48,7 @@ describe('the canonical form', () => {
       if (Array.isArray(value)) return value.map(shuffled);
       return Object.fromEntries(
         Object.entries(value)
-          .reverse()
+          .toReversed()
           .map(([k, v]) => [k, shuffled(v)]),
       );
     };

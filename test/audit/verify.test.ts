@@ -97,6 +97,10 @@ describe('an edited event', () => {
     ['hash', { hash: 'f'.repeat(64) }],
     ['workspace', { workspace: 'ws_b' as WorkspaceId }],
     ['data that could never be recorded', { data: { n: Number.NaN } }],
+    ['an actor of another shape', { actor: JSON.parse('{"unreadable":"x"}') as RecordedEvent['actor'] }],
+    ['an actor that is none', { actor: JSON.parse('null') as RecordedEvent['actor'] }],
+    ['data that is no object', { data: JSON.parse('5') as RecordedEvent['data'] }],
+    ['a time that is none', { at: Number.NaN }],
   ])('is found: %s', async (what, change) => {
     put(4, { ...at(4), ...change });
     // Where the stored hash itself was changed, the follower does not fit either.
@@ -282,7 +286,9 @@ describe('a checkpoint', () => {
       signature:
         'b1fdd506fa2b38234f8c1e86d28d07888550732fbb7dc7d0317263ac1c4766e8938702037c6088a86061cf9affe16e37018209a2a9646d4b890a4ac3e7e94303',
     });
-    expect(chain.head?.mac.toString('hex')).toBe('9f05cd8cb4ffe42cf9cfd61ef2adf24cce92a1e3558e625089243ce618c9071a');
+    expect(chain.head?.mac.toString('hex')).toBe(
+      '9f05cd8cb4ffe42cf9cfd61ef2adf24cce92a1e3558e625089243ce618c9071a',
+    );
   });
 
   it.each<[string, Partial<Checkpoint>]>([

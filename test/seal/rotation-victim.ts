@@ -20,15 +20,16 @@ const { open, rename, unlink } = fs;
 fs.open = async (...args) => {
   step();
   const handle = await open(...args);
-  const { writeFile, sync } = handle;
+  const writeFile = handle.writeFile.bind(handle);
+  const sync = handle.sync.bind(handle);
   handle.writeFile = async (...content) => {
     step();
-    await writeFile.apply(handle, content);
+    await writeFile(...content);
     step();
   };
   handle.sync = async () => {
     step();
-    await sync.apply(handle);
+    await sync();
   };
   return handle;
 };
