@@ -11,13 +11,15 @@ import { bootId, identify, isAlive, type ProcessIdentity } from './process-ident
 interface CellRecord {
   readonly boot: string;
   readonly gateway: ProcessIdentity;
-  /** Leads a process group and, once the cell runs, is the bubblewrap outside of it. */
+  /** Leads the process group of everything outside of the cell's innermost namespace. */
   readonly launcher: ProcessIdentity;
+  /** First process of the namespace around the cell, once it is known. */
+  readonly first: ProcessIdentity | null;
 }
 
 export interface CellRecords {
-  /** @throws when the launcher is already gone or the file cannot be written */
-  add(cell: CellId, launcherPid: number): void;
+  /** Called again when `first` is known. Does nothing when the launcher is gone. @throws when the file cannot be written */
+  put(cell: CellId, launcherPid: number, first: ProcessIdentity | null): void;
   remove(cell: CellId): void;
   /** Kills and forgets the cells of gateways that are gone. @returns how many cells were forgotten */
   sweep(): Promise<number>;
@@ -38,7 +40,7 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
     if (record === null && isAlive(writerOf(name))) return false;
     if (record !== null && record.boot === boot) {
       if (isAlive(record.gateway)) return false;
-      if (isAlive(record.launcher)) await killGroup(record.launcher);
+      await killGroup(record);
       log.warn('cell.swept', { cell: name.replace(/\.json$/, '') });
     }
     rmSync(path, { force: true });
@@ -46,10 +48,10 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
   }
 
   return {
-    add(cell, launcherPid) {
+    put(cell, launcherPid, first) {
       const launcher = identify(launcherPid);
-      if (launcher === null) throw new Error('the launcher ended at once');
-      const record: CellRecord = { boot, gateway, launcher };
+      if (launcher === null) return;
+      const record: CellRecord = { boot, gateway, launcher, first };
       const unfinished = `${pathOf(cell)}.${gateway.pid}.${gateway.startTime}`;
       writeFileSync(unfinished, JSON.stringify(record), { mode: 0o600 });
       renameSync(unfinished, pathOf(cell));
@@ -75,10 +77,9 @@ function readRecord(path: string): CellRecord | null {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     if (typeof value !== 'object' || value === null) return null;
-    const { boot, gateway, launcher } = value as Readonly<Record<string, unknown>>; // checked field by field below
-    return typeof boot === 'string' && isIdentity(gateway) && isIdentity(launcher)
-      ? { boot, gateway, launcher }
-      : null;
+    const { boot, gateway, launcher, first } = value as Readonly<Record<string, unknown>>; // checked field by field below
+    if (typeof boot !== 'string' || !isIdentity(gateway) || !isIdentity(launcher)) return null;
+    return first === null || isIdentity(first) ? { boot, gateway, launcher, first } : null;
   } catch {
     return null;
   }
@@ -92,14 +93,16 @@ const isIdentity = (value: unknown): value is ProcessIdentity =>
   'startTime' in value &&
   typeof value.startTime === 'string';
 
-/** Kills a launcher's whole process group and waits until the launcher is gone; its cell goes with it. */
-async function killGroup(leader: ProcessIdentity): Promise<void> {
-  try {
-    process.kill(-leader.pid, 'SIGKILL');
-  } catch {
-    // Gone in the meantime, or not ours to kill; the wait below tells which.
-  }
+/** Kills a launcher's whole process group and waits until nothing is left. Does nothing when nothing is. */
+async function killGroup({ launcher, first }: CellRecord): Promise<void> {
+  const left = (): boolean => isAlive(launcher) || (first !== null && isAlive(first));
   const waitMs = 5;
-  for (let waited = 0; isAlive(leader) && waited < limits.cellKillTimeoutMs; waited += waitMs)
+  for (let waited = 0; left() && waited < limits.cellKillTimeoutMs; waited += waitMs) {
+    try {
+      process.kill(-launcher.pid, 'SIGKILL');
+    } catch {
+      // Gone in the meantime, or not ours to kill; the next look tells which.
+    }
     await sleep(waitMs);
+  }
 }

@@ -4,7 +4,7 @@
  */
 
 /**
- * Runs as root of fresh user, network and mount namespaces, with an empty environment but Node's IPC variables.
+ * Runs as root of fresh user, network, mount and process namespaces, with an empty environment but Node's IPC variables.
  * Descriptors: 0-2 the program's, 3 IPC, 4 bubblewrap's options, the rest what those options refer to.
  *
  * Arguments: ip, routes, node, setup program's text, ports, env, bwrap, `--`, arguments of bwrap.

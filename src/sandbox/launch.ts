@@ -24,8 +24,10 @@ export interface Launched {
   readonly stderr: Readable;
   /** The end of what the program wrote to stderr. */
   stderrTail(): string;
-  /** The cell's first process as the host sees it, once bubblewrap told it. Of the cell's processes it goes last. */
-  firstProcess(): ProcessIdentity | null;
+  /** The first process of the namespace around the cell: when it is gone, everything is. Null when it is gone already. */
+  readonly first: ProcessIdentity | null;
+  /** True once bubblewrap reported that it made the cell's own first process. */
+  built(): boolean;
   /** What was handed over: holds the cell's network namespace until closed. */
   readonly listening: readonly (Server | UdpSocket)[];
   /** False when the kernel gave the cell IPv4 only. */
@@ -46,19 +48,10 @@ export async function launch(
   const tail = tapTail(streams.stderr, limits.cellStderrTailBytes);
   try {
     onSpawn(pid);
-    const firstProcess = readFirstProcess(streams.status);
-    for (const { descriptor, content } of plan.inputs) streams.writable(descriptor).end(content);
-    const dualStack = await takeListeners(child, listening, listeners, tail.text);
-    return {
-      child,
-      pid,
-      ...streams,
-      stderr: tail.open(),
-      stderrTail: tail.text,
-      firstProcess,
-      listening,
-      dualStack,
-    };
+    const built = watchStatus(streams.status);
+    for (const { descriptor, content } of plan.inputs) deliver(streams.writable(descriptor), content);
+    const ready = await takeListeners(child, listening, listeners, tail.text);
+    return { child, pid, ...streams, ...ready, stderr: tail.open(), stderrTail: tail.text, built, listening };
   } catch (error) {
     for (const open of listening) open.close();
     if (child.exitCode === null && child.signalCode === null) {
@@ -84,7 +77,7 @@ interface Streams {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly status: Readable;
-  writable(descriptor: number): Writable;
+  writable(descriptor: number): Duplex;
 }
 
 function start(plan: CellPlan): { child: ChildProcess; pid: number; streams: Streams } {
@@ -129,18 +122,18 @@ function furtherDescriptors(pipes: ReadonlySet<number>): ('pipe' | 'ignore')[] {
   );
 }
 
-/** Reads bubblewrap's report, a line `{ "child-pid": N, … }`. */
-function readFirstProcess(status: Readable): () => ProcessIdentity | null {
+/** Whoever reads gets all of it; the descriptor here is given back at once, not when the launcher ends. */
+function deliver(stream: Duplex, content: Buffer): void {
+  stream.end(content, () => stream.destroy());
+}
+
+/** Bubblewrap reports a line `{ "child-pid": N, … }` when it has made the cell's first process. */
+function watchStatus(status: Readable): () => boolean {
   let text = '';
-  let found: ProcessIdentity | null = null;
   status.setEncoding('latin1').on('data', (chunk: string) => {
-    if (found !== null) return;
-    text = (text + chunk).slice(0, 4 * limits.KIB);
-    const [, pid] = /"child-pid"\s*:\s*(\d+)/.exec(text) ?? [];
-    // At once, while the number cannot yet belong to another process. One that is gone needs no start time.
-    if (pid !== undefined) found = identify(Number(pid)) ?? { pid: Number(pid), startTime: '' };
+    text = (text + chunk).slice(0, limits.KIB);
   });
-  return () => found;
+  return () => text.includes('"child-pid"');
 }
 
 /** Resolves when every listener is here and the set-up program was told to leave. */
@@ -149,7 +142,7 @@ function takeListeners(
   listening: (Server | UdpSocket)[],
   listeners: CellListeners,
   stderr: () => string,
-): Promise<boolean> {
+): Promise<Pick<Launched, 'first' | 'dualStack'>> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       const message = `The cell was not ready after ${limits.cellSetupTimeoutMs / 1000} seconds.`;
@@ -171,11 +164,14 @@ function takeListeners(
       try {
         if (handle !== undefined) listening.push(handOver(note, handle, listeners));
         if (!isReady(note)) return;
-        child.send({ go: true }, (error) => {
-          if (error !== null) fail(launchFailed('the set-up program is gone', stderr()));
+        // Before the answer, while the process surely waits: later the number could be another's.
+        const first = identify(note.first);
+        child.send({ go: true }, () => {
+          // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
+          if (child.connected) child.disconnect();
         });
         finish();
-        resolve(note.dualStack);
+        resolve({ first, dualStack: note.dualStack });
       } catch (error) {
         fail(error);
       }
@@ -204,8 +200,15 @@ function handOver(note: unknown, handle: SendHandle, listeners: CellListeners): 
   return server;
 }
 
-const isReady = (note: unknown): note is { readonly ready: true; readonly dualStack: boolean } =>
-  typeof note === 'object' && note !== null && 'ready' in note && 'dualStack' in note;
+interface Ready {
+  readonly ready: true;
+  readonly dualStack: boolean;
+  /** Process id on the host of the namespace's first process. */
+  readonly first: number;
+}
+
+const isReady = (note: unknown): note is Ready =>
+  typeof note === 'object' && note !== null && 'ready' in note && 'first' in note && 'dualStack' in note;
 
 function launchFailed(why: string, stderr = ''): AppError {
   return new AppError('sandbox_launch_failed', 'The cell could not be built on this machine.', {

@@ -91,7 +91,13 @@ export function planCell(input: PlanInput): CellPlan {
 const strayDescriptors = ({ inherited }: HostFacts, firstFree: number): readonly number[] =>
   inherited.filter((descriptor) => descriptor >= firstFree);
 
-/** New user, network and mount namespaces, then the script that ends in the cell's command. */
+/**
+ * New user, network, mount and process namespaces, then the script that ends in the cell's command.
+ *
+ * The process namespace around bubblewrap's own is what makes the end certain: its first process is tied to the launcher
+ * before the set-up hears from the gateway, and the kernel kills everything in it along with that process. Bubblewrap alone
+ * ties its child only after building the file system, and would leave it behind if the gateway was killed meanwhile.
+ */
 function inNamespaces(
   { spec, facts, setup }: PlanInput,
   node: string,
@@ -108,7 +114,16 @@ function inNamespaces(
     tools.bwrap,
   ];
   return [
-    ...[tools.unshare, '--user', '--map-root-user', '--net', '--mount'],
+    ...[
+      tools.unshare,
+      '--user',
+      '--map-root-user',
+      '--net',
+      '--mount',
+      '--pid',
+      '--fork',
+      '--kill-child=SIGKILL',
+    ],
     ...[tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap],
   ];
 }

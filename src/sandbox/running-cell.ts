@@ -28,13 +28,15 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
 
   async function finish(): Promise<CellExit> {
     const end = await ended;
-    const first = launched.firstProcess();
+    const { first } = launched;
+    // Where the launcher was killed, the rest of its group may not know yet.
+    if (first !== null && isAlive(first)) killGroup(pid);
     if (first !== null && !(await gone(first))) log.error('cell.unkillable', { cell: id, pid: first.pid });
     for (const listener of listening) closeQuietly(listener);
     forget();
     const exit = explainExit({
       ...end,
-      built: first !== null,
+      built: launched.built(),
       killed,
       stderr: launched.stderrTail(),
       program,

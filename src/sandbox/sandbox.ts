@@ -65,7 +65,8 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
     };
     try {
       const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
-      const launched = await launch(plan, listeners, (pid) => records.add(spec.id, pid));
+      const launched = await launch(plan, listeners, (pid) => records.put(spec.id, pid, null));
+      records.put(spec.id, launched.pid, launched.first);
       const readyMs = Math.round(clock.monotonic() - startedMs);
       log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
       return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });

@@ -8,12 +8,13 @@
  */
 import type { SendHandle } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 type Note =
   | { readonly tcp: number }
   | { readonly udp: number }
-  | { readonly ready: true; readonly dualStack: boolean };
+  | { readonly ready: true; readonly dualStack: boolean; readonly first: number };
 
 /** Codes that say "this kernel has no IPv6", as opposed to "this port cannot be bound". */
 const withoutIpv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
@@ -39,6 +40,12 @@ function give(note: Note, handle?: SendHandle): Promise<void> {
   });
 }
 
+/** Number of the parent process as the host counts. `/proc` is still the host's, whereas `process.ppid` is the namespace's. */
+function parentOnHost(): number {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+}
+
 async function giveTcp(port: number): Promise<void> {
   const server = await onEveryAddress((address) => {
     const listener = createServer();
@@ -59,10 +66,15 @@ async function giveUdp(port: number): Promise<void> {
   await give({ udp: port }, socket);
 }
 
-process.once('disconnect', () => process.exit(1));
+// Without the gateway there is nothing to do here. Looking is needed: Node does not emit `disconnect` when the channel
+// breaks while a handle is on its way.
+const LOOK_MS = 20;
+setInterval(() => {
+  if (!process.connected) process.exit(1);
+}, LOOK_MS);
 // The gateway's answer to `ready`: it has everything and is alive.
 process.once('message', () => process.exit(0));
 
 const ports = process.argv.slice(1).map(Number);
 await Promise.all([...ports.map(giveTcp), giveTcp(53), giveUdp(53)]);
-await give({ ready: true, dualStack });
+await give({ ready: true, dualStack, first: parentOnHost() });

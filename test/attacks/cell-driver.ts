@@ -71,12 +71,13 @@ async function start(wanted: DriverInput['cells'][number]): Promise<Started> {
 }
 
 const started: Started[] = [];
+// For tests that kill this program while it starts cells, or while they run.
+if (input.hold === true) process.stdout.write('LAUNCHING\n');
 for (const wanted of input.cells) {
   const next = await start(wanted);
   started.push(next);
   await next.ready;
 }
-// For tests that kill this program while its cells run.
 if (input.hold === true) process.stdout.write('HOLDING\n');
 await started.at(-1)?.report;
 await Promise.all(started.slice(0, -1).map(({ cell }) => cell.kill()));
