@@ -21,13 +21,29 @@ const OPEN: Match = { end: -1, kinds: 0, open: true };
 export function matchAt(pattern: Pattern, buffer: Uint8Array, start: number, length: number): Match {
   const { units } = pattern;
   let at = start;
-  let index = 0;
-  while (index < units.length && at < length && units[index]?.plain === buffer[at]) {
-    index += 1;
-    at += 1;
+  let kinds = 0;
+  for (let index = 0; index < units.length; index += 1) {
+    const unit = units[index];
+    if (unit === undefined) break;
+    if (at < length && unit.plain === buffer[at]) {
+      at += 1;
+      continue;
+    }
+    // As long as there is one way to read on, there is no set of positions to keep.
+    let node = unit.trie;
+    let end = at;
+    while (node.bytes.length > 0 && node.accept < 0) {
+      if (end === length) return OPEN;
+      const child = step(node, buffer[end]);
+      if (child === null) return NONE;
+      node = child;
+      end += 1;
+    }
+    if (node.bytes.length > 0) return followAll(units, index, buffer, { at, kinds, length });
+    kinds |= node.accept;
+    at = end;
   }
-  if (index === units.length) return { end: at, kinds: 0, open: false };
-  return at === length ? OPEN : followAll(units.slice(index), buffer, at, length);
+  return { end: at, kinds, open: false };
 }
 
 /** The set of positions that the units read so far may end at, each with the escapes used on the way. */
@@ -47,14 +63,23 @@ class Front {
   }
 }
 
-function followAll(units: readonly Unit[], buffer: Uint8Array, start: number, length: number): Match {
+/** Where a reading stands, and how many bytes there are. */
+interface Place {
+  readonly at: number;
+  readonly kinds: number;
+  readonly length: number;
+}
+
+function followAll(units: readonly Unit[], first: number, buffer: Uint8Array, place: Place): Match {
   let front = new Front();
-  front.add(start, 0);
+  front.add(place.at, place.kinds);
   let open = false;
-  for (const unit of units) {
+  for (let index = first; index < units.length; index += 1) {
     const next = new Front();
-    for (const [index, position] of front.positions.entries()) {
-      follow(unit, buffer, position, length, front.kinds[index] ?? 0, next);
+    const unit = units[index];
+    for (let which = 0; unit !== undefined && which < front.positions.length; which += 1) {
+      const at = front.positions[which] ?? place.length;
+      follow(unit, buffer, { at, kinds: front.kinds[which] ?? 0, length: place.length }, next);
     }
     open ||= next.open;
     if (next.positions.length === 0) return open ? OPEN : NONE;
@@ -64,23 +89,17 @@ function followAll(units: readonly Unit[], buffer: Uint8Array, start: number, le
   return { end, kinds: front.kinds[front.positions.indexOf(end)] ?? 0, open };
 }
 
-function follow(
-  unit: Unit,
-  buffer: Uint8Array,
-  start: number,
-  length: number,
-  kinds: number,
-  next: Front,
-): void {
+/** Adds to `next` every place where a spelling of the unit that begins at `place` ends. */
+function follow(unit: Unit, buffer: Uint8Array, place: Place, next: Front): void {
   let node = unit.trie;
-  for (let at = start; node.bytes.length > 0; at += 1) {
-    if (at >= length) {
+  for (let at = place.at; node.bytes.length > 0; at += 1) {
+    if (at >= place.length) {
       next.open = true;
       return;
     }
     const child = step(node, buffer[at]);
     if (child === null) return;
     node = child;
-    if (node.accept >= 0) next.add(at + 1, kinds | node.accept);
+    if (node.accept >= 0) next.add(at + 1, place.kinds | node.accept);
   }
 }
