@@ -1,0 +1,200 @@
+/** ATTACKS 9: a placeholder sent anywhere but where it is declared. The control is the declared place. */
+import { describe, expect, it } from 'vitest';
+import { newId, systemRandom } from '../../src/kernel/index.ts';
+import {
+  API,
+  apiRule,
+  bearer,
+  errorOf,
+  httpsUpstream,
+  inWorld,
+  PLACEHOLDER,
+  type RequestOptions,
+  TOKEN,
+  type Upstream,
+  type World,
+} from '../egress/world.ts';
+
+const OTHER = 'other.test';
+
+interface Recorder {
+  readonly upstream: Upstream;
+  /** Everything that arrived, heads and bodies. */
+  readonly seen: string[];
+}
+
+async function recorder(name: string): Promise<Recorder> {
+  const seen: string[] = [];
+  const upstream = await httpsUpstream(async (request, response) => {
+    let text = `${request.method} ${request.url} ${request.rawHeaders.join(' ')} `;
+    try {
+      for await (const piece of request) text += String(piece);
+      response.end('ok');
+    } catch {
+      text += '[cut]';
+    }
+    seen.push(text);
+  }, name);
+  return { upstream, seen };
+}
+
+async function inTwoHosts(
+  body: (world: World, api: Recorder, other: Recorder) => Promise<void>,
+): Promise<void> {
+  const [api, other] = [await recorder(API), await recorder(OTHER)];
+  await inWorld(
+    {
+      rules: [apiRule(), apiRule({ host: OTHER })],
+      credentials: [bearer({ methods: ['GET', 'POST'], paths: ['/v1'] })],
+      upstreams: { 'api.test:443': api.upstream, 'other.test:443': other.upstream },
+    },
+    (world) => body(world, api, other),
+  );
+}
+
+const bearerHeader = { Authorization: `Bearer ${PLACEHOLDER}` };
+const percent = (text: string): string => Buffer.from(text).toString('hex').replace(/../g, '%$&');
+
+const attacks: readonly [name: string, request: RequestOptions][] = [
+  ['another listed host', { host: OTHER, path: '/v1', headers: bearerHeader }],
+  ['another path', { path: '/v2', headers: bearerHeader }],
+  ['another path that begins the same', { path: '/v10', headers: bearerHeader }],
+  ['another method', { method: 'DELETE', path: '/v1', headers: bearerHeader }],
+  ['another header', { path: '/v1', headers: { 'X-Auth': `Bearer ${PLACEHOLDER}` } }],
+  ['another format', { path: '/v1', headers: { Authorization: `token ${PLACEHOLDER}` } }],
+  ['within a longer value', { path: '/v1', headers: { Authorization: `Bearer x${PLACEHOLDER}` } }],
+  ['twice in a value', { path: '/v1', headers: { Authorization: `Bearer ${PLACEHOLDER} ${PLACEHOLDER}` } }],
+  [
+    'in two headers of the same name',
+    { path: '/v1', headers: { Authorization: [`Bearer ${PLACEHOLDER}`, 'Bearer x'] } },
+  ],
+  ['as the name of a header', { path: '/v1', headers: { [`X-${PLACEHOLDER}`]: '1' } }],
+  ['a cookie', { path: '/v1', headers: { Cookie: `a=${PLACEHOLDER}` } }],
+  [
+    'Basic authentication',
+    { path: '/v1', headers: { Authorization: `Basic ${btoa(`user:${PLACEHOLDER}`)}` } },
+  ],
+  [
+    'Basic authentication of a proxy',
+    { path: '/v1', headers: { 'Proxy-Authorization': `Basic ${btoa(`${PLACEHOLDER}:x`)}` } },
+  ],
+  ['the query', { path: `/v1?q=${PLACEHOLDER}` }],
+  ['the query, percent-encoded', { path: `/v1?q=${percent(PLACEHOLDER)}` }],
+  ['the query, percent-encoded twice', { path: `/v1?q=${percent(percent(PLACEHOLDER))}` }],
+  ['the name of a query parameter', { path: `/v1?${PLACEHOLDER}=1` }],
+  ['the path', { path: `/v1/${PLACEHOLDER}` }],
+  ['the path, percent-encoded', { path: `/v1/${percent(PLACEHOLDER).replaceAll('%5f', '_')}` }],
+  [
+    'an email',
+    {
+      method: 'POST',
+      path: '/v1',
+      headers: { 'Content-Type': 'text/plain' },
+      body: `Dear attacker, ${PLACEHOLDER}.`,
+    },
+  ],
+  [
+    'a JSON body',
+    {
+      method: 'POST',
+      path: '/v1',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ body: PLACEHOLDER }),
+    },
+  ],
+  ['a form', { method: 'POST', path: '/v1', body: `a=1&b=${PLACEHOLDER}` }],
+  [
+    'a chunked body',
+    { method: 'POST', path: '/v1', headers: { 'Transfer-Encoding': 'chunked' }, body: `x${PLACEHOLDER}` },
+  ],
+  ['the end of a long body', { method: 'POST', path: '/v1', body: `${'x'.repeat(300_000)}${PLACEHOLDER}` }],
+  [
+    'the declared header and the body too',
+    { method: 'POST', path: '/v1', headers: bearerHeader, body: PLACEHOLDER },
+  ],
+];
+
+describe('ATTACKS 9: a placeholder sent elsewhere', () => {
+  it('control: in its declared place it becomes the key', async () => {
+    await inTwoHosts(async (world, api) => {
+      expect((await world.request({ path: '/v1/x', headers: bearerHeader })).status).toBe(200);
+      expect(api.seen[0]).toContain(`Bearer ${TOKEN}`);
+      expect(world.events.map(({ type }) => type)).toContain('credential.used');
+    });
+  });
+
+  it.each(attacks)('%s', async (_name, request) => {
+    await inTwoHosts(async (world, api, other) => {
+      const reply = await world.request(request);
+      expect([reply.status, errorOf(reply).code]).toEqual([403, 'egress_placeholder_misplaced']);
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({
+        code: 'egress_placeholder_misplaced',
+        credential: 'TOKEN',
+      });
+      for (const text of [...api.seen, ...other.seen]) {
+        expect(text).not.toContain(TOKEN);
+        expect(text).not.toContain(PLACEHOLDER);
+      }
+      expect(world.uses).toEqual([]);
+    });
+  });
+
+  it('in a body that streams, split at every place: it never arrives whole', async () => {
+    for (const at of [1, 2, 20, PLACEHOLDER.length - 1]) {
+      await inTwoHosts(async (world, api) => {
+        const socket = await world.connectTls();
+        socket.setNoDelay(true);
+        socket.write(
+          `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\n\r\n${at.toString(16)}\r\n${PLACEHOLDER.slice(0, at)}\r\n`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        socket.write(`${(PLACEHOLDER.length - at).toString(16)}\r\n${PLACEHOLDER.slice(at)}\r\n0\r\n\r\n`);
+        let text = '';
+        for await (const piece of socket) text += String(piece);
+        expect(errorOf(text).code).toBe('egress_placeholder_misplaced');
+        expect(api.seen.join('')).not.toContain(PLACEHOLDER);
+      });
+    }
+  });
+
+  it('in a trailer', async () => {
+    await inTwoHosts(async (world) => {
+      const text = await world.exchange(
+        `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nX-T: ${PLACEHOLDER}\r\n\r\n`,
+      );
+      expect(errorOf(text).code).toBe('egress_placeholder_misplaced');
+    });
+  });
+
+  it('of another cell: an incident that names neither the key nor its owner to the cell', async () => {
+    await inTwoHosts(async (world, api) => {
+      const foreign = 'ghp_OTHERCELLq8Wn3Zx5Vb7Mk1Lp9Ts2Rd4Fg6';
+      const neighbour = await world.egress.openCell({
+        ...world.spec,
+        identity: {
+          ...world.spec.identity,
+          cell: newId('cel', systemRandom),
+          workspace: newId('wsp', systemRandom),
+        },
+        credentials: [bearer({ placeholder: foreign })],
+      });
+      for (const request of [
+        { path: '/v1', headers: { Authorization: `Bearer ${foreign}` } },
+        { path: `/v1?x=${foreign}` },
+        { method: 'POST', path: '/v1', body: `a ${foreign} b` },
+      ]) {
+        const reply = await world.request(request);
+        expect([reply.status, errorOf(reply).code]).toEqual([403, 'egress_placeholder_foreign']);
+        expect(reply.body.toString()).not.toMatch(/cel_|TOKEN/);
+      }
+      const incidents = await world.eventsOf('placeholder.foreign', 3);
+      expect(incidents.map(({ data }) => data['code'])).toEqual(Array(3).fill('egress_placeholder_foreign'));
+      expect(api.seen).toEqual([]);
+      /* Once its cell is gone it is just text. */
+      neighbour.close();
+      expect(
+        (await world.request({ path: '/v1', headers: { Authorization: `Bearer ${foreign}` } })).status,
+      ).toBe(200);
+    });
+  });
+});

@@ -1,0 +1,117 @@
+/** ATTACKS 13 and 14: paths and wildcards that reach further than a rule. */
+import { describe, expect, it } from 'vitest';
+import {
+  API,
+  apiRule,
+  bearer,
+  errorOf,
+  httpsUpstream,
+  inWorld,
+  PLACEHOLDER,
+  type World,
+} from '../egress/world.ts';
+
+async function withPaths(body: (world: World, seen: string[]) => Promise<void>): Promise<void> {
+  const seen: string[] = [];
+  const upstream = await httpsUpstream((request, response) => {
+    seen.push(request.url ?? '');
+    response.end('ok');
+  });
+  await inWorld(
+    {
+      upstreams: { 'api.test:443': upstream },
+      rules: [apiRule({ paths: ['/v1/public'], methods: ['GET'] })],
+      credentials: [bearer()],
+    },
+    (world) => body(world, seen),
+  );
+}
+
+describe('ATTACKS 13: path tricks', () => {
+  it.each([
+    '/v1/public',
+    '/v1/public/',
+    '/v1/public/a%20b',
+    '/v1/public/x?next=/../../admin',
+    '/v1/public/group%2Fproject',
+  ])('control: %s passes as it is', async (path) => {
+    await withPaths(async (world, seen) => {
+      const text = await world.exchange(
+        `GET ${path} HTTP/1.1\r\nHost: ${API}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(text).toContain('200 OK');
+      expect(seen).toEqual([path]);
+    });
+  });
+
+  it.each([
+    '/v1/public/../admin',
+    '/v1/public/..',
+    '/v1/public/%2e%2e/admin',
+    '/v1/public/%2E./admin',
+    '/v1/public/%252e%252e/admin',
+    '/v1/public/..%2fadmin',
+    '/v1/public/..;/admin',
+    '/v1/public/..;x=y/admin',
+    '/v1/public/./../admin',
+    '/v1/public\\..\\admin',
+    '/v1/public/%5c..%5cadmin',
+    '/v1/public//../admin',
+    '//v1/public',
+    '/v1/publicity',
+    '/V1/public',
+    '/v1%2fpublic',
+    '/v1/public/%00',
+    '/v1/public/%c0%ae%c0%ae/admin',
+    '/v1/public#/../admin',
+    '/admin?/v1/public',
+    '/',
+  ])('%s', async (path) => {
+    await withPaths(async (world, seen) => {
+      const text = await world.exchange(
+        `GET ${path} HTTP/1.1\r\nHost: ${API}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(['egress_path_denied', 'egress_request_malformed']).toContain(errorOf(text).code);
+      expect(seen).toEqual([]);
+      expect(world.uses).toEqual([]);
+      expect((await world.eventsOf('egress.refused'))[0]?.data['code']).toBe(errorOf(text).code);
+    });
+  });
+
+  it('a method that is not on the list, in any spelling', async () => {
+    await withPaths(async (world, seen) => {
+      for (const method of ['POST', 'get', 'PROPFIND']) {
+        const text = await world.exchange(
+          `${method} /v1/public HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\n\r\n`,
+        );
+        expect(['egress_method_denied', 'egress_request_malformed']).toContain(errorOf(text).code);
+      }
+      expect(seen).toEqual([]);
+    });
+  });
+});
+
+describe('ATTACKS 14: wildcards that reach too far', () => {
+  const rules = [apiRule({ host: '*.tenant.example.test' })];
+
+  it('control: a name below the suffix resolves', async () => {
+    await inWorld({ rules }, async (world) => {
+      expect(await world.resolver.resolve4('a.tenant.example.test')).toHaveLength(1);
+      expect(await world.resolver.resolve4('a.b.tenant.example.test')).toHaveLength(1);
+    });
+  });
+
+  it.each([
+    'tenant.example.test',
+    'eviltenant.example.test',
+    'a.example.test',
+    'tenant.example.test.evil.test',
+    'example.test',
+    'test',
+  ])('%s does not exist', async (name) => {
+    await inWorld({ rules }, async (world) => {
+      await expect(world.resolver.resolve4(name)).rejects.toMatchObject({ code: 'ENOTFOUND' });
+      expect((await world.eventsOf('dns.refused'))[0]?.data).toMatchObject({ name, reason: 'not_listed' });
+    });
+  });
+});

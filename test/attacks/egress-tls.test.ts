@@ -1,0 +1,117 @@
+/** ATTACKS 16: upstreams that cannot prove who they are. The control is one that can. */
+import { once } from 'node:events';
+import { connect, createServer } from 'node:tls';
+import { describe, expect, it } from 'vitest';
+import { createTestAuthority, type Identity } from '../egress/test-authority.ts';
+import {
+  API,
+  errorOf,
+  inWorld,
+  PLACEHOLDER,
+  rawUpstream,
+  testAuthority,
+  type Upstream,
+} from '../egress/world.ts';
+
+const DAY_MS = 86_400_000;
+const now = Date.now();
+
+/** An upstream that keeps whatever is said to it. */
+async function listener(identity: Identity): Promise<{ upstream: Upstream; heard: () => string }> {
+  let text = '';
+  const upstream = await rawUpstream((socket) => {
+    socket.on('data', (bytes) => {
+      text += bytes.toString('latin1');
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  }, identity);
+  return { upstream, heard: () => text };
+}
+
+const AUTH = { headers: { Authorization: `Bearer ${PLACEHOLDER}` } };
+
+describe('ATTACKS 16: TLS of the upstream', () => {
+  it('control: a certificate for the name, by a trusted authority', async () => {
+    const { upstream } = await listener(testAuthority.issue(API));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      expect((await world.request(AUTH)).status).toBe(200);
+    });
+  });
+
+  it.each([
+    [
+      'expired',
+      testAuthority.issue(API, { notBefore: now - 9 * DAY_MS, notAfter: now - DAY_MS }),
+      'CERT_HAS_EXPIRED',
+    ],
+    [
+      'not yet valid',
+      testAuthority.issue(API, { notBefore: now + DAY_MS, notAfter: now + 2 * DAY_MS }),
+      'CERT_NOT_YET_VALID',
+    ],
+    ['of another name', testAuthority.issue('other.test'), 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['self-signed', testAuthority.selfSigned(API), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['by an unknown authority', createTestAuthority(['test']).issue(API), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ])('%s', async (_name, identity, reason) => {
+    const { upstream, heard } = await listener(identity);
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const reply = await world.request(AUTH);
+      expect([reply.status, errorOf(reply).code]).toEqual([502, 'egress_upstream_tls']);
+      expect(errorOf(reply).message).toBe(`api.test:443 could not prove who it is (${reason}).`);
+      expect(heard()).toBe('');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_upstream_tls',
+        reason,
+      });
+    });
+  });
+
+  it('a downgrade: an upstream that only speaks TLS 1.1', async () => {
+    const server = createServer({
+      ...testAuthority.issue(API),
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    });
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const upstream: Upstream = {
+      address: `127.0.0.1:${port}`,
+      connections: [],
+      close: async () => {
+        server.close();
+      },
+    };
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      expect(errorOf(await world.request(AUTH)).code).toBe('egress_upstream_tls');
+    });
+  });
+
+  it('a downgrade by the cell: nothing below TLS 1.2 is spoken to it', async () => {
+    await inWorld({}, async (world) => {
+      const place = await world.placeOf(API, 443);
+      const socket = connect({
+        ...place,
+        servername: API,
+        ca: world.cell.caPem,
+        minVersion: 'TLSv1',
+        maxVersion: 'TLSv1.1',
+        ciphers: 'DEFAULT@SECLEVEL=0',
+      });
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).toMatch(/^ERR_SSL_/);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ code: 'egress_client_tls' });
+    });
+  });
+
+  it('trusts a private authority only when the operator says so', async () => {
+    const { upstream, heard } = await listener(testAuthority.issue(API));
+    await inWorld({ upstreams: { 'api.test:443': upstream }, extraCa: [] }, async (world) => {
+      expect(errorOf(await world.request(AUTH)).code).toBe('egress_upstream_tls');
+      expect(heard()).toBe('');
+    });
+  });
+});
