@@ -131,7 +131,10 @@ async function resolveSource(
   const withEnv: Manifest =
     input.env === undefined
       ? manifest
-      : { ...manifest, server: { ...manifest.server, env: { ...manifest.server.env, ...input.env } } };
+      : complete({
+          ...manifest,
+          server: { ...manifest.server, env: { ...manifest.server.env, ...input.env } },
+        });
   if (manifest.server.package === undefined) return { manifest: withEnv, pinned: null };
   return { manifest: withEnv, pinned: await deps.packages.install(manifest.server.package, tell) };
 }

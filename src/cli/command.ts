@@ -57,7 +57,7 @@ function split(
 
 function createProgress(host: CliHost, out: Output): { tell: (message: string) => void; stop: () => void } {
   if (out.json) return { tell() {}, stop() {} };
-  if (host.stderr.isTTY !== true) return { tell: (message) => out.note(printable(message)), stop() {} };
+  if (host.stderr.isTTY !== true) return { tell: eachStep(out), stop() {} };
   const indicator = spinner({ output: host.stderr });
   let spinning = false;
   return {
@@ -69,6 +69,16 @@ function createProgress(host: CliHost, out: Output): { tell: (message: string) =
     stop() {
       if (spinning) indicator.clear();
     },
+  };
+}
+
+/** Where there is no terminal: a line for each step, not for each count within one (`fetching x: 12 downloads`). */
+function eachStep(out: Output): (message: string) => void {
+  let before = '';
+  return (message) => {
+    const step = message.split(': ', 1)[0] ?? message;
+    if (step !== before) out.note(printable(step));
+    before = step;
   };
 }
 

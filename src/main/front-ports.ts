@@ -89,6 +89,10 @@ export function killSwitch({ kills }: Services, listeners: Set<() => void>): Kil
       });
       if (kill !== null) throw killActive(kill);
     },
+    async isStopped({ workspace, actor }) {
+      const kill = await kills.active({ workspace, server: null, actor });
+      return kill !== null && (kill.scope === 'token' || kill.scope === 'user');
+    },
     onKill(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -43,8 +43,9 @@ export async function openServices(config: Config, log: Log): Promise<Services> 
         kind: 'failed',
         hint: 'Run `sallyport init` again.',
       });
-    using auditKey = await ring.purposeKey(workspace, 'audit');
+    const auditKey = await ring.purposeKey(workspace, 'audit');
     const audit = createAuditLog({ store: store.audit, key: auditKey, clock, log });
+    auditKey.destroy();
     const kills = createKillState(store);
     const vault = createVault({ store, audit, ring, provider, kills, clock, random, log });
     const tokens = createTokens({ store, audit, clock, random, log });

@@ -106,10 +106,15 @@ export function createFront(deps: FrontDeps): Front {
     });
   const http = new HttpFront({ clock, random, log, config, authenticate: deps.authenticate, start });
 
-  /** Ends the clients that a kill switch or a revocation covers now; calls in flight are the gate's. */
+  /**
+   * Ends the clients that were stopped themselves. Where a server or everything was stopped they stay, and are told
+   * so at each call, so that an agent need not be restarted once the switch is lifted. Calls in flight are the gate's.
+   */
   const stopListening = kills.onKill(() => {
     const stillAllowed = (principal: Principal, end: () => void): void => {
-      kills.check(principal, null).catch(end);
+      kills.isStopped(principal).then((stopped) => {
+        if (stopped) end();
+      }, end);
     };
     for (const session of http.sessions) stillAllowed(session.principal, () => http.sessions.end(session));
     for (const client of http.statelessClients) stillAllowed(client.principal, () => client.close());

@@ -106,6 +106,8 @@ export interface CallAudit {
 export interface KillSwitch {
   /** @throws AppError `kill_active` when any switch covers this caller or server; `slug` null: the caller alone */
   check(principal: Principal, slug: string | null): Promise<void>;
+  /** Whether a switch names this very caller, its token or its user, rather than a server or everything. */
+  isStopped(principal: Principal): Promise<boolean>;
   /** Told after a switch was set: the front checks everything in flight again. Returns the way to stop listening. */
   onKill(listener: () => void): () => void;
 }

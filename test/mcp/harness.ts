@@ -165,6 +165,7 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
           hint: 'sallyport resume',
         });
       },
+      isStopped: async (who) => killed.has(who.actor.id),
       onKill(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);

@@ -167,12 +167,13 @@ async function prepareCredentials(
         ...(paths === undefined ? {} : { paths }),
       });
     } else if (slot.env !== undefined) {
-      using value = await deps.vault.use(
+      const value = await deps.vault.use(
         caller,
         { server: row.id, serverSlug: row.slug, name: slot.name, owner: null },
         { kind: 'entrust', data: { env: slot.env } },
       );
       env[slot.env] = value.reveal();
+      value.destroy();
       entrusted = true;
     }
   }

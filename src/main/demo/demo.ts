@@ -165,18 +165,27 @@ async function theMainJob({ story, standIn }: Stage, agent: Client, key: string)
   return placeholder;
 }
 
-/** The environment of the one process below this one whose command line holds `words`, as the kernel keeps it. */
+/** The environment, as the kernel keeps it, of the one process below this one whose command line holds `words`. */
 function serverEnvironment(words: string): string {
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      if (program.endsWith('node') && script.includes(words))
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll('\0', '\n');
+      if (!program.endsWith('node') || !script.includes(words) || !isBelow(pid)) continue;
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').replaceAll('\0', '\n');
     } catch {
       // Gone meanwhile, or not ours to read.
     }
   }
   return '';
+}
+
+/** Whether this process is an ancestor of that one. */
+function isBelow(pid: string): boolean {
+  for (let current = pid; current !== '0' && current !== ''; ) {
+    if (current === String(process.pid)) return true;
+    current = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${current}/status`, 'utf8'))?.[1] ?? '';
+  }
+  return false;
 }
 
 async function reflection(

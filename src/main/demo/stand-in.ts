@@ -2,11 +2,12 @@
  * A local HTTPS service that stands for api.github.com: the demo needs no account and no internet. It remembers what
  * credentials it was sent, and gives one back when it is asked about `reflection`, as a careless API might.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import * as x509 from '@peculiar/x509';
+import { type KeyPair, leafCertificate, rootCertificate, toPem } from '../../egress/index.ts';
+import { systemClock, systemRandom } from '../../kernel/index.ts';
 
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 
 export interface StandIn {
@@ -19,7 +20,7 @@ export interface StandIn {
 }
 
 export async function startStandIn(host: string): Promise<StandIn> {
-  const { caPem, certPem, keyPem } = await makeCertificate(host);
+  const { caPem, certPem, keyPem } = makeIdentity(host);
   const authorizations: string[] = [];
   const server: Server = createServer({ key: keyPem, cert: certPem }, (req, res) => {
     const authorization = req.headers.authorization ?? '';
@@ -82,35 +83,27 @@ function repository(description: string): unknown {
   };
 }
 
-async function makeCertificate(host: string): Promise<{ caPem: string; certPem: string; keyPem: string }> {
-  const caKeys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const validity = {
-    notBefore: new Date(Date.now() - DAY_MS),
-    notAfter: new Date(Date.now() + DAY_MS),
-    signingAlgorithm: ALGORITHM,
-  };
-  const ca = await x509.X509CertificateGenerator.createSelfSigned({
-    ...validity,
-    name: 'CN=Demo authority',
-    keys: caKeys,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-    ],
+interface Identity {
+  readonly caPem: string;
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+/** A certificate for `host` from an authority that is made for it and forgotten. */
+function makeIdentity(host: string): Identity {
+  const newKey = (): KeyPair => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const [root, leaf] = [newKey(), newKey()];
+  const keyId = Buffer.concat([Buffer.of(1), systemRandom.bytes(15)]);
+  const validity = { notBefore: systemClock.now() - DAY_MS, notAfter: systemClock.now() + DAY_MS };
+  const commonName = 'Sallyport demo authority';
+  const ca = rootCertificate({ commonName, key: root, serial: keyId, validity, permittedNames: [host] });
+  const cert = leafCertificate({
+    name: host,
+    publicKey: leaf.publicKey,
+    serial: Buffer.of(2),
+    validity,
+    issuer: { commonName, keyId, privateKey: root.privateKey },
   });
-  const cert = await x509.X509CertificateGenerator.create({
-    ...validity,
-    subject: `CN=${host}`,
-    issuer: ca.subject,
-    signingKey: caKeys.privateKey,
-    publicKey: keys.publicKey,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: host }])],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  return {
-    caPem: ca.toString('pem'),
-    certPem: cert.toString('pem'),
-    keyPem: `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`,
-  };
+  const keyPem = leaf.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { caPem: toPem(ca), certPem: toPem(cert), keyPem };
 }
