@@ -8,7 +8,7 @@ import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../audit/index.ts';
 import { type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
 import { Accepted, type AcceptHost } from './accept.ts';
-import { AddressTable } from './address-table.ts';
+import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';

@@ -13,7 +13,7 @@ import {
   parseStrictJson,
 } from '../wire/index.ts';
 import { type Binder, BodyScan, bindJson } from './bind.ts';
-import { Refusal } from './refusals.ts';
+import type { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 import type { UpstreamConnection } from './upstream.ts';
 

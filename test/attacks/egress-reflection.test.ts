@@ -18,7 +18,7 @@ const spellings: readonly [name: string, text: string][] = [
   ['upper-case hex', hex.toUpperCase()],
   ['percent escapes', hex.replace(/../g, '%$&')],
   ['JSON escapes', hex.replace(/../g, '\\u00$&')],
-  ['HTML entities', [...TOKEN].map((char) => `&#${char.charCodeAt(0)};`).join('')],
+  ['HTML entities', TOKEN.replace(/./g, (char) => `&#${char.charCodeAt(0)};`)],
 ];
 
 /** Answers every request with these bytes, in these pieces. */

@@ -1,8 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
-import type { TLSSocket } from 'node:tls';
+import { type AddressInfo, createServer } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
+import { newId, systemRandom } from '../../src/kernel/index.ts';
 import {
   API,
   bearer,
@@ -82,6 +84,19 @@ describe('connections', () => {
         await world.request();
         await world.request();
         expect(upstream.connections).toHaveLength(1);
+        const identity = { ...world.spec.identity, cell: newId<'cell'>('cel', systemRandom) };
+        const neighbour = await world.egress.openCell({ ...world.spec, identity, credentials: [] });
+        const listener = createServer({ pauseOnConnect: true });
+        neighbour.acceptTcp(443, listener);
+        const [host] = await world.resolver.resolve4(API); // the first name has the same address in every cell
+        listener.listen(0, host);
+        await once(listener, 'listening');
+        const place = { host, port: (listener.address() as AddressInfo).port };
+        const socket = connect({ ...place, servername: API, ca: neighbour.caPem });
+        socket.end(`${GET}Connection: close\r\n\r\n`);
+        expect(await readAll(socket)).toContain('200 OK');
+        expect(upstream.connections).toHaveLength(2);
+        listener.close();
       },
     );
   });

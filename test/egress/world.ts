@@ -112,8 +112,11 @@ async function upstreamOf(server: Server): Promise<Upstream> {
 }
 
 /** An upstream on Node's own HTTP server. */
-export const httpsUpstream = (listener: RequestListener, name = API): Promise<Upstream> =>
-  upstreamOf(createHttpsServer(authority.issue(name), listener));
+type Handler = (...exchange: Parameters<RequestListener>) => unknown;
+export const httpsUpstream = (handler: Handler, name = API): Promise<Upstream> =>
+  upstreamOf(
+    createHttpsServer(authority.issue(name), (request, response) => void handler(request, response)),
+  );
 export const httpUpstream = (listener: RequestListener): Promise<Upstream> =>
   upstreamOf(createHttpServer(listener));
 /** An upstream that gets a socket after TLS and does what it likes. */

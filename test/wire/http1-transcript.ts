@@ -69,4 +69,4 @@ export function transcribe(
 }
 
 export const whole = (text: string): Buffer[] => [Buffer.from(text, 'latin1')];
-export const bytewise = (text: string): Buffer[] => [...text].map((char) => Buffer.from(char, 'latin1'));
+export const bytewise = (text: string): Buffer[] => text.split('').map((char) => Buffer.from(char, 'latin1'));

@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AddressTable } from '../../src/egress/address-table.ts';
+import { FloodGate } from '../../src/egress/flood-gate.ts';
+import { readableCodings } from '../../src/egress/forwarded-fields.ts';
+import { formatBasic, parseBasic } from '../../src/egress/injection.ts';
+import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
+import { type CellId, fixedClock, limits, systemRandom } from '../../src/kernel/index.ts';
+import { canonicalAddress, inNetworks } from '../../src/wire/index.ts';
+
+describe('synthetic addresses', () => {
+  it('are of the ranges set aside for that, one per name, and known back to it', () => {
+    const table = new AddressTable(systemRandom);
+    const seen = new Set<string>();
+    for (let index = 0; index < 300; index += 1) {
+      const addresses = table.syntheticFor(`n${index}.test`);
+      if (addresses === null) throw new Error('no address');
+      const { ipv4, ipv6 } = addresses;
+      expect([inNetworks(ipv4, ['198.18.0.0/15']), inNetworks(ipv6, ['fd00::/8'])]).toEqual([true, true]);
+      expect(canonicalAddress(ipv6)).toBe(ipv6); // as a socket reports it
+      expect([...(table.namesAt(ipv4) ?? [])]).toEqual([`n${index}.test`]);
+      expect([...(table.namesAt(`::ffff:${ipv4}`) ?? [])]).toEqual([`n${index}.test`]);
+      expect([...(table.namesAt(ipv6) ?? [])]).toEqual([`n${index}.test`]);
+      seen.add(ipv4).add(ipv6);
+    }
+    expect(seen.size).toBe(600);
+    expect(table.syntheticFor('n0.test')?.ipv4).toBe('198.18.0.1');
+    expect(table.namesAt('198.18.200.1')).toBe(undefined);
+  });
+
+  it('end when a cell has asked for too many names', () => {
+    const table = new AddressTable(systemRandom);
+    for (let index = 0; index < limits.cellNamesMax; index += 1)
+      expect(table.syntheticFor(`n${index}.test`)).not.toBe(null);
+    expect(table.syntheticFor('one-more.test')).toBe(null);
+    expect(table.syntheticFor('n0.test')).not.toBe(null);
+  });
+
+  it('of two cells differ in IPv6, so that one cell cannot guess the other', () => {
+    expect(new AddressTable(systemRandom).syntheticFor('a.test')?.ipv6).not.toBe(
+      new AddressTable(systemRandom).syntheticFor('a.test')?.ipv6,
+    );
+  });
+});
+
+describe('the flood gate', () => {
+  it('passes the first of a kind, counts the rest, and tells how many there were', () => {
+    const clock = fixedClock(0);
+    const gate = new FloodGate(clock);
+    expect([gate.pass('a'), gate.pass('a'), gate.pass('a'), gate.pass('b')]).toEqual([0, null, null, 0]);
+    clock.advance(limits.cellRefusalIntervalMs);
+    expect(gate.pass('a')).toBe(2);
+  });
+
+  it('passes only so many of different kinds per interval', () => {
+    const clock = fixedClock(0);
+    const gate = new FloodGate(clock);
+    const passed = Array.from({ length: 1_000 }, (_, index) => gate.pass(`k${index}`)).filter(
+      (count) => count !== null,
+    );
+    expect(passed).toHaveLength(limits.cellRefusalEventsMax);
+    clock.advance(limits.cellRefusalIntervalMs);
+    expect(gate.pass('later')).toBe(1_000 - limits.cellRefusalEventsMax);
+  });
+});
+
+describe('the index of placeholders', () => {
+  const cell = (name: string): CellId => name as CellId;
+  const alphabet = fc.stringMatching(/^[A-Za-z0-9_-]{12,40}$/);
+
+  it('finds what indexOf finds, in text and in bytes', () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(alphabet, { minLength: 1, maxLength: 8 }),
+        alphabet,
+        alphabet,
+        fc.nat(7),
+        (all, before, after, pick) => {
+          const index = new PlaceholderIndex();
+          for (const [at, placeholder] of all.entries())
+            index.add({ cell: cell('a'), credential: String(at), placeholder });
+          const chosen = all[pick % all.length] ?? '';
+          for (const text of [`${before}${chosen}${after}`, `${before}${chosen.slice(1)}`, before, '']) {
+            const expected = all.some((placeholder) => text.includes(placeholder));
+            expect(index.find(text) !== null).toBe(expected);
+            expect(index.findInBytes(Buffer.from(text)) !== null).toBe(expected);
+            const hit = index.find(text);
+            if (hit !== null) expect(text.startsWith(hit.entry.placeholder, hit.start)).toBe(true);
+          }
+        },
+      ),
+      { numRuns: 500, seed: 7 },
+    );
+  });
+
+  it('forgets a cell, and only that one', () => {
+    const index = new PlaceholderIndex();
+    index.add({ cell: cell('a'), credential: 'x', placeholder: 'placeholder-one-abcd' });
+    index.add({ cell: cell('b'), credential: 'y', placeholder: 'placeholder-two-abcd' });
+    index.removeCell(cell('a'));
+    expect(index.find('placeholder-one-abcd')).toBe(null);
+    expect(index.find('xx placeholder-two-abcd yy')).toMatchObject({ entry: { cell: 'b' }, start: 3 });
+  });
+
+  it('refuses one that is too short to be told from other text', () => {
+    expect(() =>
+      new PlaceholderIndex().add({ cell: cell('a'), credential: 'x', placeholder: 'abc' }),
+    ).toThrow('too short');
+  });
+});
+
+describe('fields', () => {
+  it('Accept-Encoding keeps what can be read', () => {
+    expect(readableCodings('gzip, br;q=0.5, compress, *')).toBe('gzip, br;q=0.5');
+    expect(readableCodings('*')).toBe('identity');
+    expect(readableCodings('')).toBe('identity');
+    expect(readableCodings('GZIP , zstd')).toBe('GZIP, zstd');
+  });
+
+  it('Basic is taken apart and put together', () => {
+    expect(parseBasic('Basic dXNlcjpwYTpzcw==')).toEqual({ user: 'user', password: 'pa:ss' });
+    expect(parseBasic('basic  dXNlcjo')).toEqual({ user: 'user', password: '' });
+    expect(formatBasic({ user: 'user', password: 'pa:ss' })).toBe('Basic dXNlcjpwYTpzcw==');
+    for (const value of ['Bearer dXNlcjpwYQ==', 'Basic', 'Basic !!', 'Basic dXNlcg=='])
+      expect(parseBasic(value)).toBe(null);
+  });
+});
