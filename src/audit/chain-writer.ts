@@ -73,8 +73,6 @@ export class ChainWriter {
   }
 
   #refuse(refused: readonly Waiting[], cause: unknown): void {
-    // What is stored now is not known: the transaction may have come through all the same.
-    this.#end = null;
     this.#deps.onLeft(refused.length);
     const error = unavailable(cause);
     for (const { reject } of refused) reject(error);
@@ -91,6 +89,7 @@ export class ChainWriter {
         this.#end = { sequence: last.sequence, hash: last.hash };
         return events;
       } catch (error) {
+        // What is stored now is not known: the transaction may have come through all the same.
         this.#end = null;
         const moved = isAppError(error) && error.code === 'audit_chain_moved';
         if (!moved || attempt >= limits.auditChainRetriesMax) throw error;

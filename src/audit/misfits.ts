@@ -64,7 +64,7 @@ function originalSequence(event: RecordedEvent, likely: readonly number[]): numb
     event.sequence + i + 1,
   ]);
   return [...likely, ...nearby.flat()].find(
-    (sequence) => sequence > 0 && hashAt(event, sequence) === event.hash,
+    (sequence) => sequence > 0 && sequence !== event.sequence && hashAt(event, sequence) === event.hash,
   );
 }
 

@@ -114,6 +114,11 @@ describe('an edited event', () => {
     expect(await problems()).toEqual(['link_broken 5']);
   });
 
+  it('is found when it was taken from another workspace', async () => {
+    put(4, rehashed({ ...at(4), workspace: 'ws_b' as WorkspaceId }));
+    expect(await problems()).toEqual(['event_edited 4', 'link_broken 5']);
+  });
+
   it('is found when it is the last, with or without its hash made to fit', async () => {
     const last = at(10);
     put(10, { ...last, data: { n: 99 } });
@@ -240,6 +245,27 @@ describe('reordered events', () => {
       { code: 'event_moved', sequence: 7, message: 'Event 7 was moved here from 3.' },
       { code: 'link_broken', sequence: 8 },
     ]);
+  });
+
+  it('are found when blocks of them changed places far from each other', async () => {
+    await Promise.all(Array.from({ length: 100 }, (_, n) => log.append(event(n))));
+    const [early, late] = [[5, 6, 7].map(at), [80, 81, 82].map(at)];
+    for (const i of [0, 1, 2]) {
+      const [a, b] = [early[i], late[i]];
+      if (a === undefined || b === undefined) throw new Error('no such event');
+      put(5 + i, { ...b, sequence: 5 + i });
+      put(80 + i, { ...a, sequence: 80 + i });
+    }
+    const { problems: found } = await log.verify(A);
+    expect(found.filter(({ code }) => code === 'event_moved').map(({ message }) => message)).toEqual([
+      'Event 5 was moved here from 80.',
+      'Event 6 was moved here from 81.',
+      'Event 7 was moved here from 82.',
+      'Event 80 was moved here from 5.',
+      'Event 81 was moved here from 6.',
+      'Event 82 was moved here from 7.',
+    ]);
+    expect(found.filter(({ code }) => code === 'event_edited')).toEqual([]);
   });
 
   it('are found when they are neighbours', async () => {

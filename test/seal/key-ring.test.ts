@@ -136,6 +136,13 @@ describe('a tenant key row', () => {
     await expect(asked).rejects.toEqual(code(expected));
   });
 
+  it('that was moved to another workspace does not open', async () => {
+    const { store, ring } = world();
+    await ring.purposeKey(A, 'audit');
+    store.rows = store.rows.map((row) => ({ ...row, workspace: B }));
+    await expect(ring.purposeKey(B, 'audit')).rejects.toEqual(code('seal_tampered'));
+  });
+
   it('does not open under another master key, and says that it is not the one', async () => {
     const { store, ring } = world(envProvider(1));
     const sealed = await ring.sealValue(Secret.fromString('s3cret'), context());
