@@ -76,17 +76,12 @@ export class Gate {
   /** @throws AppError `mcp_profile_unknown`, `kill_active` */
   async profile(principal: Principal, name: string | null): Promise<ProfileView> {
     await this.#deps.kills.check(principal, null);
-    const profile = await this.#deps.upstreams.profile(principal.workspace, name);
-    if (profile !== null) return profile;
-    throw new AppError('mcp_profile_unknown', `There is no profile "${name ?? ''}".`, {
-      kind: 'not_found',
-      hint: 'See the profiles: sallyport profile list',
-    });
+    return this.#view(principal, name);
   }
 
-  /** @throws AppError `mcp_server_unknown`, `mcp_profile_unknown`, `kill_active` */
+  /** Without a look at the kill switch, which `open` asks for this very server. @throws AppError `mcp_server_unknown`, `mcp_profile_unknown` */
   async server(principal: Principal, profileName: string | null, slug: string): Promise<ProfileServer> {
-    const profile = await this.profile(principal, profileName);
+    const profile = await this.#view(principal, profileName);
     const server = profile.servers.find((candidate) => candidate.slug === slug);
     if (server !== undefined) return server;
     const where =
@@ -152,6 +147,15 @@ export class Gate {
   /** Of a server's tools, those that this caller may see; exactly those that it may call. */
   visible<Tool extends ToolFacts>(target: Target, tools: readonly Tool[]): readonly Tool[] {
     return visibleTools(tools, choiceOf(target.server));
+  }
+
+  async #view(principal: Principal, name: string | null): Promise<ProfileView> {
+    const profile = await this.#deps.upstreams.profile(principal.workspace, name);
+    if (profile !== null) return profile;
+    throw new AppError('mcp_profile_unknown', `There is no profile "${name ?? ''}".`, {
+      kind: 'not_found',
+      hint: 'See the profiles: sallyport profile list',
+    });
   }
 
   async #send(upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {

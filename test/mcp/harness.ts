@@ -94,7 +94,7 @@ export interface Harness {
   readonly audit: string[];
   readonly calls: CallFacts[];
   readonly transports: ChildTransport[];
-  /** Sets or lifts the switch for a slug or an actor id. */
+  /** Sets or lifts the switch for a slug, an actor id, or `everything`. */
   kill(target: string): void;
   resume(target: string): void;
   failAudit(fail: boolean): void;
@@ -159,7 +159,8 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
     },
     kills: {
       async check(who, slug) {
-        if (!killed.has(who.actor.id) && (slug === null || !killed.has(slug))) return;
+        const names = [who.actor.id, 'everything', ...(slug === null ? [] : [slug])];
+        if (!names.some((name) => killed.has(name))) return;
         throw new AppError('kill_active', 'A kill switch is set.', {
           kind: 'denied',
           hint: 'sallyport resume',

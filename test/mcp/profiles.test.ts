@@ -121,6 +121,23 @@ describe('kill switch', () => {
     expect(seen).toContain('cancelled x');
   });
 
+  it('refuses everything and keeps its clients, for when it is lifted', async () => {
+    const client = harness.stdio(principal('tok_1', 'default'), { profile: 'default' });
+    await client.initialize();
+    const single = harness.stdio(principal('tok_1', 'default'), { profile: 'default', server: 'a' });
+    await single.initialize();
+    harness.kill('everything');
+    const refused = { error: { data: { code: 'kill_active' } } };
+    expect(await client.request(1, 'tools/list')).toMatchObject(refused);
+    expect(await client.request(2, 'tools/call', { name: 'a__echo' })).toMatchObject(refused);
+    expect(await single.request(3, 'tools/list')).toMatchObject(refused);
+    expect(await single.request(4, 'tools/call', { name: 'echo' })).toMatchObject(refused);
+    const late = harness.stdio(principal('tok_1', 'default'), { profile: 'default' });
+    expect(await late.initialize()).toMatchObject(refused);
+    harness.resume('everything');
+    expect(await client.request(5, 'tools/call', { name: 'a__echo' })).toMatchObject({ result: {} });
+  });
+
   it('ends the sessions of a caller', async () => {
     const client = harness.stdio(principal('tok_1', 'default'), { profile: 'default' });
     const other = harness.stdio(principal('tok_2', 'default'), { profile: 'default' });
