@@ -6,6 +6,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, limits } from '../kernel/index.ts';
+import { masterKeyUnwritable } from './seal-error.ts';
 
 const RETRY_AFTER_MS = 20;
 const SQLITE_BUSY = 5;
@@ -29,12 +30,20 @@ export function keyFileLock(path: string): KeyFileLock {
 }
 
 async function runLocked<T>(lockPath: string, work: () => Promise<T>): Promise<T> {
-  const database = new DatabaseSync(lockPath, { timeout: 0 });
+  const database = openLockFile(lockPath);
   try {
     await acquire(database, lockPath);
     return await work();
   } finally {
     database.close();
+  }
+}
+
+function openLockFile(lockPath: string): DatabaseSync {
+  try {
+    return new DatabaseSync(lockPath, { timeout: 0 });
+  } catch (cause) {
+    throw masterKeyUnwritable(lockPath, cause);
   }
 }
 

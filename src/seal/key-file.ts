@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 import { AppError, limits, Secret } from '../kernel/index.ts';
 import type { SealingKey } from './keys.ts';
 import { nameMasterKey } from './master-key.ts';
-import { masterKeyMissing, masterKeyWrong } from './seal-error.ts';
+import { masterKeyMissing, masterKeyUnwritable, masterKeyWrong } from './seal-error.ts';
 import { KEY_BYTES } from './suites.ts';
 
 const FIRST_LINE = 'sallyport-master-keys 1';
@@ -184,7 +184,7 @@ function formatKeyFile(keys: readonly StoredMasterKey[]): Buffer {
  * Puts a new content in the file's place: durable on return, and at every moment either the old content or the
  * new one is there, whole. The caller holds the file's lock, or `create` is set.
  *
- * @throws AppError `seal_master_key_exists` with `create`, when there is a file already
+ * @throws AppError `seal_master_key_file_unwritable`; with `create`, `seal_master_key_exists`
  */
 export async function writeKeyFile(
   path: string,
@@ -192,10 +192,10 @@ export async function writeKeyFile(
   options: { readonly create: boolean },
 ): Promise<void> {
   const temporary = `${path}.new`;
-  // What a killed process left. Only the holder of the lock writes here.
-  await unlinkIfThere(temporary);
   const content = formatKeyFile(keys);
   try {
+    // What a killed process left. Only the holder of the lock writes here.
+    await unlinkIfThere(temporary);
     await writeDurably(temporary, content);
     if (options.create) {
       await link(temporary, path);
@@ -205,14 +205,15 @@ export async function writeKeyFile(
     }
     await syncFolder(dirname(path));
   } catch (cause) {
-    await unlinkIfThere(temporary);
+    // The first failure is the one to report.
+    await unlinkIfThere(temporary).catch(() => undefined);
     if (options.create && errnoOf(cause) === 'EEXIST') {
       throw new AppError('seal_master_key_exists', `There is a master key file at ${path} already.`, {
         kind: 'conflict',
         hint: 'It may be the only key to a vault: move it away yourself if you are sure.',
       });
     }
-    throw cause;
+    throw masterKeyUnwritable(path, cause);
   } finally {
     content.fill(0);
   }

@@ -32,7 +32,7 @@ export function localKeyProvider(options: LocalKeyOptions): KeyProvider {
  * Makes a key file with one new key, mode 0600, durable on return.
  *
  * @returns the new key's id
- * @throws AppError `seal_master_key_exists`
+ * @throws AppError `seal_master_key_exists`, `seal_master_key_file_unwritable`
  */
 export async function createLocalKeyFile(
   path: string,

@@ -51,6 +51,13 @@ export const keyUnknown = (keyId: string): AppError =>
 export const masterKeyMissing = (message: string, hint: string): AppError =>
   new AppError('seal_master_key_missing', message, { kind: 'failed', hint });
 
+export const masterKeyUnwritable = (path: string, cause: unknown): AppError =>
+  new AppError('seal_master_key_file_unwritable', `The master key file ${path} cannot be written.`, {
+    kind: 'failed',
+    hint: 'Its folder must exist and belong to the user who runs Sallyport, and the disk must not be full.',
+    cause,
+  });
+
 export const masterKeyWrong = (message: string, keyId: string): AppError =>
   new AppError('seal_master_key_wrong', message, {
     kind: 'failed',

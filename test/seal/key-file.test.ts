@@ -1,4 +1,15 @@
-import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,6 +61,17 @@ describe('a key file', () => {
     await expect(createLocalKeyFile(file, { random, clock })).rejects.toEqual(code('seal_master_key_exists'));
     expect(await readFile(file, 'latin1')).toBe('precious');
     expect(await readdir(folder)).not.toContain('master.key.new');
+  });
+
+  it('is not made where there is no folder, or something is in the way', async () => {
+    const nowhere = join(folder, 'nowhere', 'master.key');
+    await expect(createLocalKeyFile(nowhere, { random, clock })).rejects.toEqual(
+      code('seal_master_key_file_unwritable'),
+    );
+    await mkdir(join(folder, 'master.key.new', 'in the way'), { recursive: true });
+    await expect(createLocalKeyFile(file, { random, clock })).rejects.toEqual(
+      code('seal_master_key_file_unwritable'),
+    );
   });
 
   it('is read as documented', async () => {
