@@ -6,8 +6,6 @@ export interface EndFacts {
   /** How the launcher, by then bubblewrap, ended. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** True once bubblewrap reported its child. */
-  readonly built: boolean;
   /** True when `kill()` was called first. */
   readonly killed: boolean;
   /** The end of stderr. */
@@ -15,13 +13,13 @@ export interface EndFacts {
   readonly program: string;
 }
 
-export function explainExit({ code, signal, built, killed, stderr, program }: EndFacts): CellExit {
-  if (killed) return { code: null, signal: 'SIGKILL', started: built, reason: 'stopped by Sallyport' };
+export function explainExit({ code, signal, killed, stderr, program }: EndFacts): CellExit {
+  if (killed) return { code: null, signal: 'SIGKILL', started: true, reason: 'stopped by Sallyport' };
   if (signal !== null) {
-    return { code: null, signal, started: built, reason: `its sandbox was ended from outside by ${signal}` };
+    return { code: null, signal, started: true, reason: `its sandbox was ended from outside by ${signal}` };
   }
   const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
-  if (!built || /^bwrap: /.test(lastLine)) {
+  if (/^bwrap: /.test(lastLine)) {
     return {
       code: null,
       signal: null,

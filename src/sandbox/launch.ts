@@ -13,7 +13,7 @@ import { Duplex, type Readable, type Writable } from 'node:stream';
 import { AppError, limits } from '../kernel/index.ts';
 import type { CellListeners } from './cell-spec.ts';
 import { type CellPlan, descriptors } from './plan.ts';
-import { identify, type ProcessIdentity } from './process-identity.ts';
+import { onlyChild, type ProcessIdentity } from './process-identity.ts';
 import { tapTail } from './stderr-tail.ts';
 
 export interface Launched {
@@ -26,8 +26,6 @@ export interface Launched {
   stderrTail(): string;
   /** The first process of the namespace around the cell: when it is gone, everything is. Null when it is gone already. */
   readonly first: ProcessIdentity | null;
-  /** True once bubblewrap reported that it made the cell's own first process. */
-  built(): boolean;
   /** What was handed over: holds the cell's network namespace until closed. */
   readonly listening: readonly (Server | UdpSocket)[];
   /** False when the kernel gave the cell IPv4 only. */
@@ -48,10 +46,9 @@ export async function launch(
   const tail = tapTail(streams.stderr, limits.cellStderrTailBytes);
   try {
     onSpawn(pid);
-    const built = watchStatus(streams.status);
     for (const { descriptor, content } of plan.inputs) deliver(streams.writable(descriptor), content);
     const ready = await takeListeners(child, listening, listeners, tail.text);
-    return { child, pid, ...streams, ...ready, stderr: tail.open(), stderrTail: tail.text, built, listening };
+    return { child, pid, ...streams, ...ready, stderr: tail.open(), stderrTail: tail.text, listening };
   } catch (error) {
     for (const open of listening) open.close();
     if (child.exitCode === null && child.signalCode === null) {
@@ -76,13 +73,12 @@ interface Streams {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  readonly status: Readable;
   writable(descriptor: number): Duplex;
 }
 
 function start(plan: CellPlan): { child: ChildProcess; pid: number; streams: Streams } {
   const [program = '', ...args] = plan.launcher;
-  const pipes = new Set<number>([descriptors.status, ...plan.inputs.map(({ descriptor }) => descriptor)]);
+  const pipes = new Set(plan.inputs.map(({ descriptor }) => descriptor));
   const child = spawn(program, args, {
     cwd: '/',
     env: {},
@@ -108,7 +104,6 @@ function start(plan: CellPlan): { child: ChildProcess; pid: number; streams: Str
       stdin: stream(0),
       stdout: stream(1),
       stderr: stream(2),
-      status: stream(descriptors.status),
       writable: stream,
     },
   };
@@ -125,15 +120,6 @@ function furtherDescriptors(pipes: ReadonlySet<number>): ('pipe' | 'ignore')[] {
 /** Whoever reads gets all of it; the descriptor here is given back at once, not when the launcher ends. */
 function deliver(stream: Duplex, content: Buffer): void {
   stream.end(content, () => stream.destroy());
-}
-
-/** Bubblewrap reports a line `{ "child-pid": N, … }` when it has made the cell's first process. */
-function watchStatus(status: Readable): () => boolean {
-  let text = '';
-  status.setEncoding('latin1').on('data', (chunk: string) => {
-    text = (text + chunk).slice(0, limits.KIB);
-  });
-  return () => text.includes('"child-pid"');
 }
 
 /** Resolves when every listener is here and the set-up program was told to leave. */
@@ -164,8 +150,8 @@ function takeListeners(
       try {
         if (handle !== undefined) listening.push(handOver(note, handle, listeners));
         if (!isReady(note)) return;
-        // Before the answer, while the process surely waits: later the number could be another's.
-        const first = identify(note.first);
+        // Before the answer, while the launcher's child surely waits for it: later the number could be another's.
+        const first = onlyChild(child.pid ?? 0);
         child.send({ go: true }, () => {
           // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
           if (child.connected) child.disconnect();
@@ -203,12 +189,10 @@ function handOver(note: unknown, handle: SendHandle, listeners: CellListeners): 
 interface Ready {
   readonly ready: true;
   readonly dualStack: boolean;
-  /** Process id on the host of the namespace's first process. */
-  readonly first: number;
 }
 
 const isReady = (note: unknown): note is Ready =>
-  typeof note === 'object' && note !== null && 'ready' in note && 'first' in note && 'dualStack' in note;
+  typeof note === 'object' && note !== null && 'ready' in note && 'dualStack' in note;
 
 function launchFailed(why: string, stderr = ''): AppError {
   return new AppError('sandbox_launch_failed', 'The cell could not be built on this machine.', {

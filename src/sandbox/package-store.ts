@@ -3,10 +3,10 @@
  * everything in it, and is mounted read-only into the cells of its servers; nothing is downloaded when a server starts.
  *
  * Layout of the store: `<hash>/` holds a package (`package.json`, `package-lock.json`, `node_modules/`, `sallyport.json`
- * with what the store knows of it, so that the hash covers that too); `.staging-<pid>-<start time>-<n>` one being made.
+ * with what the store knows of it, so that the hash covers that too); `.staging-<pid>-<start time>-<random>` one being made.
  */
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, type Log } from '../kernel/index.ts';
 import { type PackageSpec, parsePackageSpec } from '../manifest/index.ts';
@@ -83,13 +83,11 @@ export function createPackageStore({
   const installing = new Map<string, Promise<InstalledPackage>>();
   /** Integrity to the stamps of the tree when it was last hashed whole. */
   const verified = new Map<string, string>();
-  let count = 0;
 
   async function fetchNpm({ name, version }: PackageSpec, onProgress: (message: string) => void) {
-    const staging = join(dir, `.staging-${self?.pid ?? 0}-${self?.startTime ?? 0}-${count++}`);
+    const staging = await mkdtemp(join(dir, `.staging-${self?.pid ?? 0}-${self?.startTime ?? 0}-`));
     const wanted = version === undefined ? name : `${name}@${version}`;
     try {
-      await mkdir(staging, { mode: 0o700 });
       await writeFile(join(staging, 'package.json'), JSON.stringify(NPM_ROOT));
       onProgress(`fetching ${wanted}`);
       let files = 0;

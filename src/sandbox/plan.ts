@@ -17,7 +17,7 @@ import { compileFilter, encodeFilter, type Instruction } from './seccomp/filter.
 const STAGE = '/dev/shm';
 
 /** Descriptors of the launcher besides 0-2. */
-export const descriptors = { ipc: 3, options: 4, filter: 5, status: 6, firstFile: 7 } as const;
+export const descriptors = { ipc: 3, options: 4, filter: 5, firstFile: 6 } as const;
 
 export interface PlanInput {
   readonly spec: CellSpec;
@@ -114,16 +114,9 @@ function inNamespaces(
     tools.bwrap,
   ];
   return [
-    ...[
-      tools.unshare,
-      '--user',
-      '--map-root-user',
-      '--net',
-      '--mount',
-      '--pid',
-      '--fork',
-      '--kill-child=SIGKILL',
-    ],
+    ...[tools.unshare, '--user', '--map-root-user', '--net', '--mount'],
+    // With a view of its own on the processes, since bubblewrap looks its child up in /proc.
+    ...['--pid', '--mount-proc', '--fork', '--kill-child=SIGKILL'],
     ...[tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap],
   ];
 }
@@ -162,7 +155,7 @@ function bubblewrapOptions(
     ...['--unshare-user', '--uid', String(cellUserId), '--gid', String(cellUserId), '--disable-userns'],
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--hostname', 'cell'],
     ...['--cap-drop', 'ALL', '--new-session', '--die-with-parent'],
-    ...['--seccomp', String(descriptors.filter), '--json-status-fd', String(descriptors.status)],
+    ...['--seccomp', String(descriptors.filter)],
     ...others.flatMap(mountOptions),
     ...files.flatMap(({ path }, index) => [
       '--perms',

@@ -2,7 +2,7 @@
  * A process, unmistakably, within one boot of the machine. Its id alone is soon used again for another one, which
  * must then not be killed.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -13,6 +13,7 @@ export interface ProcessIdentity {
 interface ProcessState extends ProcessIdentity {
   /** Dead, and only waiting for its parent to take notice. */
   readonly zombie: boolean;
+  readonly parent: number;
 }
 
 /** @returns null when there is no such process */
@@ -21,10 +22,9 @@ function readState(pid: number): ProcessState | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [state, startTime] = [fields[0], fields[19]];
-    return state === undefined || startTime === undefined
-      ? null
-      : { pid, startTime, zombie: /^[ZX]$/.test(state) };
+    const [state, parent, startTime] = [fields[0], fields[1], fields[19]];
+    if (state === undefined || startTime === undefined) return null;
+    return { pid, startTime, zombie: /^[ZX]$/.test(state), parent: Number(parent) };
   } catch {
     return null;
   }
@@ -34,6 +34,19 @@ function readState(pid: number): ProcessState | null {
 export function identify(pid: number): ProcessIdentity | null {
   const state = readState(pid);
   return state === null ? null : { pid, startTime: state.startTime };
+}
+
+/** The only child of a process, or null while it has none. */
+export function onlyChild(pid: number): ProcessIdentity | null {
+  try {
+    // Made by kernels with CONFIG_PROC_CHILDREN, which distributions set.
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
+    return child === undefined || child === '' ? null : identify(Number(child));
+  } catch {
+    const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+    const child = all.map((name) => readState(Number(name))).find((state) => state?.parent === pid);
+    return child === undefined || child === null ? null : identify(child.pid);
+  }
 }
 
 /** True while this very process runs. A zombie does not: of a pid namespace's first process, nothing is left then. */

@@ -36,7 +36,6 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     forget();
     const exit = explainExit({
       ...end,
-      built: launched.built(),
       killed,
       stderr: launched.stderrTail(),
       program,

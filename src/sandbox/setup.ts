@@ -8,13 +8,12 @@
  */
 import type { SendHandle } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 type Note =
   | { readonly tcp: number }
   | { readonly udp: number }
-  | { readonly ready: true; readonly dualStack: boolean; readonly first: number };
+  | { readonly ready: true; readonly dualStack: boolean };
 
 /** Codes that say "this kernel has no IPv6", as opposed to "this port cannot be bound". */
 const withoutIpv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
@@ -38,12 +37,6 @@ function give(note: Note, handle?: SendHandle): Promise<void> {
     if (process.send === undefined) process.exit(1);
     process.send(note, handle, { keepOpen: false }, (error) => (error === null ? resolve() : reject(error)));
   });
-}
-
-/** Number of the parent process as the host counts. `/proc` is still the host's, whereas `process.ppid` is the namespace's. */
-function parentOnHost(): number {
-  const stat = readFileSync('/proc/self/stat', 'latin1');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
 async function giveTcp(port: number): Promise<void> {
@@ -77,4 +70,4 @@ process.once('message', () => process.exit(0));
 
 const ports = process.argv.slice(1).map(Number);
 await Promise.all([...ports.map(giveTcp), giveTcp(53), giveUdp(53)]);
-await give({ ready: true, dualStack, first: parentOnHost() });
+await give({ ready: true, dualStack });

@@ -32,7 +32,6 @@ export const op = {
   jump: 0x05,
   jumpEqual: 0x15,
   jumpAtLeast: 0x35,
-  jumpAnyBit: 0x45,
   give: 0x06,
 } as const;
 

@@ -1,0 +1,93 @@
+/** A package registry on loopback with packages made up by the test, as npm talks to one. */
+import { createHash } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+
+export interface MadePackage {
+  readonly name: string;
+  readonly version: string;
+  /** Further fields of its `package.json`. */
+  readonly fields?: Readonly<Record<string, unknown>>;
+  /** Path within the package to text. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+export interface LocalRegistry {
+  readonly url: string;
+  /** Paths asked for, in order. */
+  readonly requests: readonly string[];
+  publish(made: MadePackage): void;
+  close(): void;
+}
+
+export async function startRegistry(): Promise<LocalRegistry> {
+  const documents = new Map<string, { versions: Record<string, unknown>; latest: string }>();
+  const tarballs = new Map<string, Buffer>();
+  const requests: string[] = [];
+  const server: Server = createServer((request, response) => {
+    const path = decodeURIComponent(request.url ?? '');
+    requests.push(path);
+    const tarball = tarballs.get(path);
+    if (tarball !== undefined) {
+      response.end(tarball);
+      return;
+    }
+    const document = documents.get(path.slice(1));
+    if (document === undefined) {
+      response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"Not found"}');
+      return;
+    }
+    const body = {
+      name: path.slice(1),
+      'dist-tags': { latest: document.latest },
+      versions: document.versions,
+    };
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP listener has one
+
+  return {
+    url,
+    requests,
+    publish({ name, version, fields = {}, files = {} }) {
+      const manifest = { name, version, ...fields };
+      const tarball = pack({ 'package.json': JSON.stringify(manifest), ...files });
+      const path = `/${name}/-/${version}.tgz`;
+      tarballs.set(path, tarball);
+      const scripts = Object.keys((fields['scripts'] ?? {}) as Record<string, unknown>);
+      const entry = {
+        ...manifest,
+        ...(scripts.some((script) => /install$/.test(script)) ? { hasInstallScript: true } : {}),
+        dist: {
+          tarball: `${url}${path}`,
+          integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`,
+        },
+      };
+      const versions = { ...documents.get(name)?.versions, [version]: entry };
+      documents.set(name, { versions, latest: version });
+    },
+    close: () => server.close(),
+  };
+}
+
+/** A gzipped tar archive (ustar) with everything below `package/`. */
+function pack(files: Readonly<Record<string, string>>): Buffer {
+  const blocks = Object.entries(files).flatMap(([path, text]) => {
+    const content = Buffer.from(text);
+    const header = Buffer.alloc(512);
+    header.write(`package/${path}`, 0);
+    header.write('0000644\0', 100);
+    header.write('0000000\0', 108);
+    header.write('0000000\0', 116);
+    header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
+    header.write('00000000000\0', 136);
+    header.write('        0', 148);
+    header.write('ustar\u000000', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return [header, content, Buffer.alloc((512 - (content.length % 512)) % 512)];
+  });
+  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)]));
+}

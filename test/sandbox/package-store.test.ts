@@ -1,0 +1,306 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/kernel/index.ts';
+import { createPackageStore, type InstalledPackage, type PackageStore } from '../../src/sandbox/index.ts';
+import { findNpm, npmEnvironment } from '../../src/sandbox/package-npm.ts';
+import { type LocalRegistry, startRegistry } from './local-registry.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sallyport-packages-'));
+let registry: LocalRegistry;
+let environment: Record<string, string>;
+
+const storeAt = (dir: string, overrides: Record<string, string> = {}): PackageStore =>
+  createPackageStore({
+    dir,
+    node: process.execPath,
+    log: silentLog,
+    environment: { ...environment, ...overrides },
+  });
+const silent = (): void => undefined;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  const home = join(root, 'home');
+  mkdirSync(home);
+  environment = {
+    HOME: home,
+    PATH: process.env['PATH'] ?? '',
+    npm_config_registry: registry.url,
+    npm_config_cache: join(root, 'cache'),
+    npm_config_fetch_retries: '0',
+    SALLYPORT_MASTER_KEY: 'must not get there',
+  };
+  const bin = '#!/usr/bin/env node\nconsole.log("hello from the package");\n';
+  registry.publish({ name: 'helper', version: '1.2.0', files: { 'index.js': 'module.exports = 1;\n' } });
+  registry.publish({
+    name: 'scripted',
+    version: '3.0.0',
+    fields: { scripts: { postinstall: `touch ${join(root, 'script-ran')}` } },
+  });
+  for (const version of ['1.0.0', '1.1.0']) {
+    registry.publish({
+      name: '@acme/server',
+      version,
+      fields: { bin: { 'acme-server': 'cli.js' }, dependencies: { helper: '^1.0.0', scripted: '*' } },
+      files: { 'cli.js': bin, 'lib/data.txt': 'data' },
+    });
+  }
+  registry.publish({ name: 'plain', version: '0.1.0', fields: { bin: 'run.js' }, files: { 'run.js': bin } });
+});
+afterAll(() => {
+  registry.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+describe('installing', () => {
+  const dir = join(root, 'store');
+  let installed: InstalledPackage;
+
+  it('fetches one exact version, pins what it depends on, runs no script and says so', async () => {
+    const told: string[] = [];
+    installed = await storeAt(dir).install('npm:@acme/server@1.0.0', (message) => told.push(message));
+    expect(installed).toEqual({
+      spec: 'npm:@acme/server@1.0.0',
+      name: '@acme/server',
+      version: '1.0.0',
+      dir: join(dir, installed.integrity),
+      integrity: expect.stringMatching(/^sha256-[0-9a-f]{64}$/),
+      bins: { 'acme-server': 'node_modules/.bin/acme-server' },
+      scriptsSkipped: ['scripted@3.0.0'],
+    });
+    expect(existsSync(join(root, 'script-ran'))).toBe(false);
+    expect(JSON.parse(readFileSync(join(installed.dir, 'package.json'), 'utf8'))).toMatchObject({
+      dependencies: { '@acme/server': '1.0.0' },
+    });
+    expect(readFileSync(join(installed.dir, 'package-lock.json'), 'utf8')).toContain('sha512-');
+    expect(told[0]).toBe('fetching @acme/server@1.0.0');
+    expect(told.at(-1)).toBe('checking @acme/server@1.0.0');
+    expect(told).toContain('fetching @acme/server@1.0.0: 1 downloads');
+  });
+
+  it('leaves files that every user can read and nobody can write, programs executable, no unfinished folder', () => {
+    const mode = (path: string): number => statSync(join(installed.dir, path)).mode & 0o777;
+    expect(mode('.')).toBe(0o755);
+    expect(mode('node_modules/@acme/server/lib/data.txt')).toBe(0o444);
+    expect(mode('node_modules/.bin/acme-server')).toBe(0o555);
+    expect(statSync(dir).mode & 0o777).toBe(0o700);
+    expect(readdirSync(dir)).toEqual([installed.integrity]);
+  });
+
+  it('without a version takes the latest and records which that was', async () => {
+    const latest = await storeAt(dir).install('npm:@acme/server', silent);
+    expect(latest.spec).toBe('npm:@acme/server@1.1.0');
+    const exact = await storeAt(dir).install('npm:@acme/server@1.1.0', silent);
+    expect(exact.integrity).toBe(latest.integrity);
+  });
+
+  it('names a single program after the package', async () => {
+    const plain = await storeAt(dir).install('npm:plain@0.1.0', silent);
+    expect(plain.bins).toEqual({ plain: 'node_modules/.bin/plain' });
+    expect(plain.scriptsSkipped).toEqual([]);
+  });
+
+  it('does the same installation once when it is asked for twice at the same time', async () => {
+    const store = storeAt(join(root, 'coalesced'), { npm_config_cache: join(root, 'cache-coalesced') });
+    const before = registry.requests.length;
+    const [one, two] = await Promise.all([
+      store.install('npm:plain@0.1.0', silent),
+      store.install('npm:plain@0.1.0', silent),
+    ]);
+    expect(one).toBe(two);
+    expect(registry.requests.slice(before).filter((path) => path.endsWith('.tgz'))).toHaveLength(1);
+  });
+
+  it('two stores over one folder agree', async () => {
+    const shared = join(root, 'shared');
+    const [one, two] = await Promise.all([
+      storeAt(shared).install('npm:plain@0.1.0', silent),
+      storeAt(shared).install('npm:plain@0.1.0', silent),
+    ]);
+    expect(one).toEqual(two);
+    expect(readdirSync(shared)).toEqual([one.integrity]);
+  });
+
+  it.each([
+    ['npm:nothing-of-that-name@1.0.0', 'package_not_found'],
+    ['npm:plain@9.9.9', 'package_version_not_found'],
+    ['npm:plain@latest', 'package_version_required'],
+    ['npm:plain@^0.1.0', 'package_version_required'],
+    ['npm:../plain@1.0.0', 'package_spec_invalid'],
+    ['plain@0.1.0', 'package_spec_invalid'],
+    ['pypi:plain==0.1.0', 'package_kind_unsupported'],
+  ])('%s: %s', async (spec, code) => {
+    await expect(storeAt(dir).install(spec, silent)).rejects.toMatchObject({ name: 'AppError', code });
+    expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('says when the registry cannot be reached', async () => {
+    // Port 1 of loopback: nobody listens there.
+    const store = storeAt(join(root, 'unreachable'), {
+      npm_config_registry: 'http://127.0.0.1:1/',
+      npm_config_cache: join(root, 'cold'),
+    });
+    await expect(store.install('npm:plain@0.1.0', silent)).rejects.toMatchObject({
+      code: 'package_registry_unreachable',
+      message: 'The package registry could not be reached (ECONNREFUSED).',
+    });
+  });
+
+  it('says when there is no npm', async () => {
+    const lonely = join(root, 'lonely/bin');
+    mkdirSync(lonely, { recursive: true });
+    const found = findNpm(join(lonely, 'node'), lonely);
+    // Where the system itself has npm, that one is found.
+    expect(found === null || found.cli.startsWith('/usr/')).toBe(true);
+  });
+});
+
+describe('opening', () => {
+  const dir = join(root, 'opened');
+  let installed: InstalledPackage;
+  beforeAll(async () => {
+    installed = await storeAt(dir).install('npm:@acme/server@1.0.0', silent);
+  });
+
+  it('gives the same package again, also to a new store', async () => {
+    const store = storeAt(dir);
+    expect(await store.open(installed)).toEqual(installed);
+    expect(await store.open(installed)).toEqual(installed);
+  });
+
+  /** What somebody may do to an installed tree, and how it is undone. */
+  const changes: readonly (readonly [string, (file: string) => () => void])[] = [
+    [
+      'a byte of a file',
+      (file) => {
+        const before = readFileSync(file);
+        chmodSync(file, 0o644);
+        writeFileSync(file, `${before.toString()} `);
+        return () => {
+          writeFileSync(file, before);
+          chmodSync(file, 0o444);
+        };
+      },
+    ],
+    [
+      'a file of the same size and time',
+      (file) => {
+        const before = readFileSync(file);
+        const { atime, mtime } = statSync(file);
+        chmodSync(file, 0o644);
+        writeFileSync(file, 'atad');
+        utimesSync(file, atime, mtime);
+        chmodSync(file, 0o444);
+        return () => {
+          chmodSync(file, 0o644);
+          writeFileSync(file, before);
+          chmodSync(file, 0o444);
+        };
+      },
+    ],
+    ['a new file', (file) => (writeFileSync(`${file}.new`, 'x'), () => unlinkSync(`${file}.new`))],
+    ['a new folder', (file) => (mkdirSync(`${file}.d`), () => rmSync(`${file}.d`, { recursive: true }))],
+    [
+      'a missing file',
+      (file) => (renameSync(file, join(root, 'kept')), () => renameSync(join(root, 'kept'), file)),
+    ],
+    ['a renamed file', (file) => (renameSync(file, `${file}2`), () => renameSync(`${file}2`, file))],
+    ['a file made executable', (file) => (chmodSync(file, 0o755), () => chmodSync(file, 0o444))],
+    [
+      'a file replaced by a link to itself',
+      (file) => {
+        renameSync(file, `${file}.real`);
+        symlinkSync('data.txt.real', file);
+        return () => renameSync(`${file}.real`, file);
+      },
+    ],
+  ];
+
+  it.each(changes)('refuses %s, whether or not the store saw the package before', async (_what, change) => {
+    const seen = storeAt(dir);
+    await seen.open(installed);
+    const undo = change(join(installed.dir, 'node_modules/@acme/server/lib/data.txt'));
+    const tampered = { name: 'AppError', code: 'package_tampered', kind: 'denied' };
+    await expect(seen.open(installed)).rejects.toMatchObject(tampered);
+    await expect(storeAt(dir).open(installed)).rejects.toMatchObject(tampered);
+    undo();
+    expect(await seen.open(installed)).toEqual(installed);
+  });
+
+  it('refuses a link that leads out of the package', async () => {
+    const link = join(installed.dir, 'node_modules/way-out');
+    symlinkSync('/etc', link);
+    await expect(storeAt(dir).open(installed)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+    unlinkSync(link);
+  });
+
+  it('repairs a tampered package when it is installed again', async () => {
+    const file = join(installed.dir, 'node_modules/helper/index.js');
+    chmodSync(file, 0o644);
+    writeFileSync(file, 'evil');
+    const again = await storeAt(dir).install('npm:@acme/server@1.0.0', silent);
+    expect(again).toEqual(installed);
+    expect(readFileSync(file, 'utf8')).toBe('module.exports = 1;\n');
+  });
+
+  it.each([
+    ['another version', { version: '1.1.0' }],
+    ['another name', { name: '@acme/other' }],
+    ['a package that is not there', { integrity: `sha256-${'0'.repeat(64)}` }],
+    ['a path in place of a hash', { integrity: '../store' }],
+  ])('does not know %s', async (_what, wrong) => {
+    await expect(storeAt(dir).open({ ...installed, ...wrong })).rejects.toMatchObject({
+      code: 'package_missing',
+    });
+  });
+});
+
+describe('sweeping', () => {
+  it('removes what a process that is gone left unfinished, and nothing else', () => {
+    const dir = join(root, 'swept');
+    const store = storeAt(dir);
+    mkdirSync(join(dir, '.staging-1-999999999999-0/node_modules'), { recursive: true });
+    const own = `.staging-${process.pid}-${readFileSync('/proc/self/stat', 'latin1').split(' ')[21]}-0`;
+    mkdirSync(join(dir, own));
+    mkdirSync(join(dir, `sha256-${'1'.repeat(64)}`));
+    expect(store.sweep()).toBe(1);
+    expect(readdirSync(dir).sort()).toEqual([own, `sha256-${'1'.repeat(64)}`]);
+  });
+});
+
+describe("npm's environment", () => {
+  it("has the user's npm settings, and nothing of Sallyport's", () => {
+    const given = {
+      HOME: '/h',
+      https_proxy: 'p',
+      NPM_CONFIG_CAFILE: 'c',
+      npm_config_registry: 'r',
+      SALLYPORT_MASTER_KEY: 'k',
+      NODE_OPTIONS: '--x',
+      GITHUB_TOKEN: 't',
+      PATH: undefined,
+    };
+    expect(npmEnvironment(given)).toEqual({
+      HOME: '/h',
+      https_proxy: 'p',
+      NPM_CONFIG_CAFILE: 'c',
+      npm_config_registry: 'r',
+    });
+  });
+});
