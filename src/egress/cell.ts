@@ -14,7 +14,7 @@ import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import { FloodGate } from './flood-gate.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
-import type { CallCorrelation, CellEgressSpec, CredentialSource } from './ports.ts';
+import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
 import { Trail } from './trail.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -34,6 +34,10 @@ export interface CellDeps {
 const USUAL_PORTS = [443, 80];
 const DNS_PORT = 53;
 
+function destroyAll(secrets: readonly KnownSecret[]): void {
+  for (const { value } of secrets) value.destroy();
+}
+
 export class EgressCell implements AcceptHost {
   readonly caPem: string;
   readonly ports: readonly number[];
@@ -52,6 +56,8 @@ export class EgressCell implements AcceptHost {
   readonly #log: Log;
   readonly #connections = new Map<Socket, Accepted | null>();
   readonly #requestPrefix: string;
+  /** Oldest first. */
+  readonly #known: KnownSecret[] = [];
   #requests = 0;
   #closed = false;
 
@@ -104,17 +110,30 @@ export class EgressCell implements AcceptHost {
   async refresh(): Promise<void> {
     const { credentials, identity } = this.spec;
     const known = await this.credentials.known(identity);
+    if (this.#closed) return destroyAll(known);
+    this.#remember(known);
     const masks = new Map(credentials.map(({ name, placeholder }) => [name, placeholder]));
     this.scrubSet = createScrubSet(
-      known.map(({ name, value }) => ({ name, value, mask: masks.get(name) ?? `[${name}]` })),
+      this.#known.map(({ name, value }) => ({ name, value, mask: masks.get(name) ?? `[${name}]` })),
     );
-    for (const { value } of known) value.destroy();
     if (this.scrubSet.unprotected.length > 0) {
       this.#log.warn('egress.credential_too_short_to_mask', {
         cell: identity.cell,
         credentials: this.scrubSet.unprotected,
       });
     }
+  }
+
+  /** Values that were rotated away stay: an upstream that got one can send it back for as long as the cell lives. */
+  #remember(known: readonly KnownSecret[]): void {
+    for (const secret of known) {
+      const isNew = !this.#known.some(
+        ({ name, value }) => name === secret.name && value.equals(secret.value),
+      );
+      if (isNew) this.#known.push(secret);
+      else secret.value.destroy();
+    }
+    destroyAll(this.#known.splice(0, this.#known.length - limits.cellKnownSecretsMax));
   }
 
   /** Cuts everything that is open, and accepts nothing more. */
@@ -126,6 +145,7 @@ export class EgressCell implements AcceptHost {
       socket.destroy();
     }
     this.pool.close();
+    destroyAll(this.#known.splice(0));
     this.placeholders.removeCell(this.spec.identity.cell);
   }
 

@@ -70,8 +70,8 @@ export interface CredentialSource {
    */
   use(cell: CellIdentity, credential: string, request: RequestFacts): Promise<Secret>;
   /**
-   * Every value, old or new, that this cell's server may have been given: what answers are scrubbed of. The values
-   * are the data plane's own too, and are destroyed once they are compiled.
+   * Every value that this cell's server may be given now: what answers are scrubbed of. The values
+   * are the data plane's own too, and are destroyed with the cell.
    */
   known(cell: CellIdentity): Promise<readonly KnownSecret[]>;
 }

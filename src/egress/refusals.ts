@@ -21,6 +21,7 @@ type OwnCode =
   | 'egress_expectation_unsupported'
   | 'egress_upgrade_unsupported'
   | 'egress_credential_unusable'
+  | 'egress_credential_unmasked'
   | 'egress_upstream_unresolved'
   | 'egress_upstream_address_refused'
   | 'egress_upstream_tls'
@@ -169,6 +170,12 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
       `The stored value of ${facts.credential ?? 'a credential'} cannot be put into ${facts.place ?? 'a request'}.`,
     hint: () =>
       'It holds a line break or another control character. Set it again: sallyport secret set SERVER NAME.',
+  },
+  egress_credential_unmasked: {
+    status: 502,
+    message: (facts) =>
+      `Answers cannot be searched for the value of ${facts.credential ?? 'a credential'} yet.`,
+    hint: () => 'It has just changed. Try again.',
   },
   egress_upstream_unresolved: {
     status: 502,

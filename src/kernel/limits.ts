@@ -177,6 +177,8 @@ export const requestBodyBufferBytesMax = 8 * MIB;
 export const interimResponsesMax = 16;
 /** What may still arrive of a request that was answered early, before the connection is cut. */
 export const requestDrainBytesMax = 16 * MIB;
+/** Values, rotated ones included, that the answers to one cell are searched for. */
+export const cellKnownSecretsMax = 64;
 /** How often deadlines are looked at. */
 export const egressSweepIntervalMs = 1_000;
 

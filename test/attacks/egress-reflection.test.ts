@@ -195,7 +195,6 @@ describe('ATTACKS 17: reflection', () => {
     const fresh = 'ghp_fresh0value1after2rotation3xyz';
     await reflecting([sized(`${TOKEN} ${fresh}`)], async (world) => {
       expect((await world.request()).body.toString()).toBe(`${PLACEHOLDER} ${fresh}`);
-      world.previous.push({ name: 'TOKEN', value: TOKEN });
       world.secrets.set('TOKEN', fresh);
       await world.cell.refresh();
       expect((await world.request()).body.toString()).toBe(`${PLACEHOLDER} ${PLACEHOLDER}`);

@@ -256,6 +256,26 @@ describe('what the vault says', () => {
     });
   });
 
+  it('masks a value from the first request that uses it on, without being told that it changed', async () => {
+    const fresh = 'ghp_new_value_after_rotation_0002';
+    const upstream = await httpsUpstream((request, response) => response.end(request.headers.authorization));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      world.secrets.set('TOKEN', fresh);
+      const reply = await world.request({ headers: { Authorization: `Bearer ${PLACEHOLDER}` } });
+      expect(reply.body.toString()).toBe(`Bearer ${PLACEHOLDER}`);
+      expect((await world.eventsOf('egress.masked'))[0]?.data).toMatchObject({ credentials: ['TOKEN'] });
+    });
+  });
+
+  it('uses nothing that could not be masked', async () => {
+    const { upstream, seen } = await recorder();
+    await inWorld({ upstreams: { 'api.test:443': upstream }, unknown: ['TOKEN'] }, async (world) => {
+      const reply = await world.request({ headers: { Authorization: `Bearer ${PLACEHOLDER}` } });
+      expect([reply.status, errorOf(reply).code]).toEqual([502, 'egress_credential_unmasked']);
+      expect(seen).toHaveLength(0);
+    });
+  });
+
   it('lets nothing out when the intent cannot be recorded', async () => {
     const { upstream, seen } = await recorder();
     await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {

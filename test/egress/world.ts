@@ -62,6 +62,8 @@ export interface WorldOptions {
   readonly addresses?: 'synthetic' | 'real';
   readonly clock?: Clock;
   readonly calls?: readonly CallRef[];
+  /** Credentials that the source forgets to name among the known ones. */
+  readonly unknown?: readonly string[];
 }
 
 export interface Reply {
@@ -142,8 +144,6 @@ export class World {
   auditFailure: AppError | null = null;
   /** When set, no credential is given out. */
   useFailure: AppError | null = null;
-  /** Old values that answers have to be scrubbed of too. */
-  readonly previous: { name: string; value: string }[] = [];
   cell!: CellEgress;
   readonly #listeners = new Map<string, { server: Server; port: number }>();
   readonly #dns = createSocket('udp4');
@@ -186,8 +186,9 @@ export class World {
         return Secret.fromString(value);
       },
       known: async () => [
-        ...[...this.secrets].map(([name, value]) => ({ name, value: Secret.fromString(value) })),
-        ...this.previous.map(({ name, value }) => ({ name, value: Secret.fromString(value) })),
+        ...[...this.secrets]
+          .filter(([name]) => options.unknown?.includes(name) !== true)
+          .map(([name, value]) => ({ name, value: Secret.fromString(value) })),
       ],
     };
     this.egress = createEgressWith(
