@@ -86,7 +86,7 @@ class AggregateRouter implements Router {
     const exposed = requiredParam(request, 'name');
     const server = serverOfName(servers, exposed);
     if (server === null) throw nameUnknown('tool', exposed);
-    const upstream = await session.use(server);
+    const upstream = await session.use(server, plainName(server.slug, exposed) ?? exposed);
     session.sentTo(request.idText, server.slug);
     const tool = plainName(server.slug, exposed) ?? (await listedTool(upstream, exposed));
     if (tool === null) throw nameUnknown('tool', exposed);

@@ -122,9 +122,14 @@ export class ClientSession {
     else this.#notification(message);
   }
 
-  /** The running server with this session attached to it. @throws AppError */
-  async use(server: ProfileServer): Promise<OpenUpstream> {
-    const upstream = await this.gate.open(this.target(server), this.#capabilitiesText);
+  /**
+   * The running server with this session attached to it.
+   *
+   * @param tool what is to be called, where it is for a call
+   * @throws AppError
+   */
+  async use(server: ProfileServer, tool?: string): Promise<OpenUpstream> {
+    const upstream = await this.gate.open(this.target(server), this.#capabilitiesText, tool);
     if (!this.#closed && !this.#attached.has(upstream)) {
       const attachment = this.#attachmentTo(upstream);
       this.#attached.set(upstream, attachment);

@@ -35,7 +35,7 @@ export async function callOnce(gate: Gate, call: DirectCall): Promise<string> {
   }
   const server = await gate.server(principal, profile, slug);
   const target = { principal, profile, server };
-  const upstream = await gate.open(target, '{}');
+  const upstream = await gate.open(target, '{}', tool);
   const message = ownRequest('tools/call', `{"name":${JSON.stringify(tool)},"arguments":${argumentsText}}`);
   const response = await gate.call(target, upstream, tool, {
     message,

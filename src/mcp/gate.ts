@@ -58,6 +58,8 @@ export class Gate {
   readonly #active = new Set<Active>();
   readonly #calls = new Map<CellId, Map<string, CallRef>>();
   readonly #stopListening: () => void;
+  /** Counts the switches that were set since the start. */
+  #killsSeen = 0;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
@@ -93,60 +95,87 @@ export class Gate {
     });
   }
 
-  /** The running server, started if need be. @throws AppError `kill_active`, or why it does not start */
-  async open(target: Target, capabilitiesText: string): Promise<OpenUpstream> {
+  /**
+   * The running server, started if need be.
+   *
+   * @param tool what is to be called, so that a refusal is recorded as that of a call
+   * @throws AppError `kill_active`, or why it does not start
+   */
+  async open(target: Target, capabilitiesText: string, tool?: string): Promise<OpenUpstream> {
     const { principal, profile, server } = target;
-    await this.#deps.kills.check(principal, server.slug);
-    return this.#deps.directory.open(principal, profile, server.slug, capabilitiesText);
+    await this.#checkKills(target, tool);
+    const kills = this.#killsSeen;
+    const upstream = await this.#deps.directory.open(principal, profile, server.slug, capabilitiesText);
+    // A start takes a while; a switch that was set meanwhile holds too.
+    if (kills !== this.#killsSeen) await this.#checkKills(target, tool);
+    return upstream;
   }
 
   /** Any request but `tools/call`. */
-  async forward(target: Target, upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
-    const active: Active = { target, control: request.control };
-    this.#active.add(active);
-    try {
-      return await this.#send(upstream, request);
-    } finally {
-      this.#active.delete(active);
-    }
+  forward(target: Target, upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
+    return this.#tracked(target, request, () => this.#send(upstream, request));
   }
 
   /** @param tool the server's own name of it */
-  async call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
-    await this.#admit(target, upstream, tool);
-    const cell = upstream.connection.cell;
-    const facts: CallFacts = {
-      id: newId<'call'>('call', this.#deps.random),
-      principal: target.principal,
-      profile: target.profile,
-      server: target.server.slug,
-      tool,
-      cell,
-    };
-    await this.#deps.audit.started(facts);
-    const startedMs = this.#deps.clock.monotonic();
-    const active: Active = { target, control: request.control };
-    this.#active.add(active);
-    this.#enter(cell, { id: facts.id, tool, actor: target.principal.actor.id });
-    let outcome: Omit<CallOutcome, 'durationMs'> = { outcome: 'failed', code: 'internal_error' };
-    try {
-      const response = await this.#send(upstream, request);
-      outcome = outcomeOf(response);
-      return response;
-    } catch (error) {
-      const code = error instanceof AppError ? error.code : 'internal_error';
-      outcome = { outcome: code === 'mcp_cancelled' ? 'cancelled' : 'failed', code };
-      throw error;
-    } finally {
-      this.#active.delete(active);
-      this.#leave(cell, facts.id);
-      this.#finished(facts, { ...outcome, durationMs: this.#deps.clock.monotonic() - startedMs });
-    }
+  call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
+    return this.#tracked(target, request, async () => {
+      await this.#admit(target, upstream, tool);
+      const { principal, profile, server } = target;
+      const { cell } = upstream.connection;
+      const id = newId<'call'>('call', this.#deps.random);
+      const facts: CallFacts = { id, principal, profile, server: server.slug, tool, cell };
+      await this.#deps.audit.started(facts);
+      return this.#recorded(facts, () => this.#send(upstream, request));
+    });
   }
 
   /** Of a server's tools, those that this caller may see; exactly those that it may call. */
   visible<Tool extends ToolFacts>(target: Target, tools: readonly Tool[]): readonly Tool[] {
     return visibleTools(tools, choiceOf(target.server));
+  }
+
+  /** Runs a request in reach of the kill switch. */
+  async #tracked<T>(target: Target, { control }: Forwarded, work: () => Promise<T>): Promise<T> {
+    const active: Active = { target, control };
+    this.#active.add(active);
+    try {
+      return await work();
+    } finally {
+      this.#active.delete(active);
+    }
+  }
+
+  /** Runs a call whose start is on record: in flight meanwhile, its outcome recorded after it. */
+  async #recorded(facts: CallFacts, work: () => Promise<RpcResponse>): Promise<RpcResponse> {
+    const startedMs = this.#deps.clock.monotonic();
+    this.#enter(facts.cell, { id: facts.id, tool: facts.tool, actor: facts.principal.actor.id });
+    let outcome: Outcome = { outcome: 'failed', code: 'internal_error' };
+    try {
+      const response = await work();
+      outcome = outcomeOf(response);
+      return response;
+    } catch (error) {
+      if (error instanceof AppError) {
+        outcome = { outcome: error.code === 'mcp_cancelled' ? 'cancelled' : 'failed', code: error.code };
+      }
+      throw error;
+    } finally {
+      this.#leave(facts.cell, facts.id);
+      this.#finished(facts, { ...outcome, durationMs: this.#deps.clock.monotonic() - startedMs });
+    }
+  }
+
+  async #checkKills(target: Target, tool: string | undefined): Promise<void> {
+    const { principal, profile, server } = target;
+    try {
+      await this.#deps.kills.check(principal, server.slug);
+    } catch (error) {
+      if (tool !== undefined && error instanceof AppError) {
+        const refusal = { principal, profile, server: server.slug, tool, code: error.code };
+        await this.#deps.audit.refused(refusal);
+      }
+      throw error;
+    }
   }
 
   async #view(principal: Principal, name: string | null): Promise<ProfileView> {
@@ -198,6 +227,7 @@ export class Gate {
 
   /** A kill switch was set: what it covers and is in flight ends now. */
   #recheck(): void {
+    this.#killsSeen += 1;
     for (const { target, control } of this.#active) {
       this.#deps.kills.check(target.principal, target.server.slug).catch((error: unknown) => {
         if (error instanceof AppError) control.cancel(error);
@@ -213,7 +243,9 @@ const choiceOf = (server: ProfileServer) => ({
   defaultTools: server.defaultTools ?? undefined,
 });
 
-function outcomeOf(response: RpcResponse): Omit<CallOutcome, 'durationMs'> {
+type Outcome = Omit<CallOutcome, 'durationMs'>;
+
+function outcomeOf(response: RpcResponse): Outcome {
   const error = response.members.get('error');
   if (error !== undefined) {
     const code = find(response.text, error.start, ['code']);

@@ -36,7 +36,7 @@ export interface ProfileView {
 export interface UpstreamExit {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Why, in words that may be shown to the caller: `exited with code 1`, `killed: idle`. */
+  /** Why, as a clause that may be shown to the caller after `stopped: `: `it ended with code 1`, `idle`. */
   readonly reason: string;
 }
 

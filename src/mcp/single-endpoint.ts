@@ -16,9 +16,12 @@ import { metaKey } from './protocol.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
 export function singleEndpoint(slug: string): Router {
-  const open = async (session: ClientSession): Promise<{ server: ProfileServer; upstream: OpenUpstream }> => {
+  const open = async (
+    session: ClientSession,
+    tool?: string,
+  ): Promise<{ server: ProfileServer; upstream: OpenUpstream }> => {
     const server = await session.gate.server(session.principal, session.profile, slug);
-    return { server, upstream: await session.use(server) };
+    return { server, upstream: await session.use(server, tool) };
   };
   return {
     async initialize(session, request) {
@@ -28,7 +31,8 @@ export function singleEndpoint(slug: string): Router {
       return splice(hello, [{ ...version, text: JSON.stringify(sessionVersionFor(request)) }]);
     },
     async handle(session, request, control) {
-      const { server, upstream } = await open(session);
+      const tool = request.method === 'tools/call' ? requiredParam(request, 'name') : undefined;
+      const { server, upstream } = await open(session, tool);
       session.sentTo(request.idText, slug);
       return answerFrom(session, server, upstream, request, control);
     },

@@ -96,7 +96,7 @@ export class UpstreamConnection {
     transport.input.on('error', () => {});
     void transport.exited.then(({ reason }) => {
       reader.end();
-      this.#end('upstream_exited', `The server "${deps.slug}" ${reason}.`);
+      this.#end('upstream_exited', `The server "${deps.slug}" stopped: ${reason}.`);
     });
   }
 

@@ -33,7 +33,7 @@ describe('a server that does not start', () => {
   it('is reported with its exit and its last words, made harmless', async () => {
     const error = await failure('exits');
     expect(error.code).toBe('upstream_exited');
-    expect(error.message).toBe('The server "exits" exited with code 3.');
+    expect(error.message).toBe('The server "exits" stopped: it ended with code 3.');
     expect(error.hint).toBe('Its last output: Error: MISSING_KEY is not set');
   });
 
@@ -60,7 +60,7 @@ describe('a server that does not start', () => {
     expect(await client.initialize()).toMatchObject({
       error: {
         code: -32000,
-        message: 'The server "exits" exited with code 3.',
+        message: 'The server "exits" stopped: it ended with code 3.',
         data: { code: 'upstream_exited', hint: 'Its last output: Error: MISSING_KEY is not set' },
       },
     });

@@ -149,6 +149,27 @@ describe('forwarding at the endpoint of one server', () => {
     client.end();
   });
 
+  it('refuses a line over the limit without keeping it, and reads the next', async () => {
+    const { client } = await connect();
+    const piece = Buffer.alloc(1024 * 1024, 'x');
+    for (let sent = 0; sent < 40; sent += 1) client.duplex.push(piece);
+    client.send('');
+    const line = await client.line((message) => message['error'] !== undefined);
+    expect(JSON.parse(line)).toMatchObject({ id: null, error: { data: { code: 'mcp_message_too_large' } } });
+    expect(await client.request(1, 'ping')).toMatchObject({ result: {} });
+    client.end();
+  });
+
+  it('answers others while half a line is silent', async () => {
+    const [{ client: half }, { client: whole }] = await Promise.all([connect(), connect()]);
+    half.duplex.push('{"jsonrpc":"2.0","id":1,"meth');
+    expect(await whole.request(1, 'prompts/list')).toMatchObject({ result: {} });
+    half.send('od":"ping"}');
+    expect(await half.answer(1)).toMatchObject({ result: {} });
+    half.end();
+    whole.end();
+  });
+
   it('answers requests that came before the end of the input, then closes', async () => {
     const client = harness.stdio(principal('tok_1', 'default'), { profile: 'default', server: 'echo' });
     client.send({

@@ -64,7 +64,7 @@ class ChildTransport implements UpstreamTransport {
       return {
         code: typeof code === 'number' ? code : null,
         signal: typeof signal === 'string' ? signal : null,
-        reason: typeof code === 'number' ? `exited with code ${code}` : `was ended by ${String(signal)}`,
+        reason: typeof code === 'number' ? `it ended with code ${code}` : `it was ended by ${String(signal)}`,
       };
     });
   }

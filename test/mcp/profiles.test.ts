@@ -112,6 +112,8 @@ describe('kill switch', () => {
     const refused = { error: { code: -32000, data: { code: 'kill_active', hint: 'sallyport resume' } } };
     expect(await client.answer(1)).toMatchObject(refused);
     expect(await client.request(2, 'tools/call', { name: 'a__echo' })).toMatchObject(refused);
+    expect(harness.audit).toContain('finished a wait failed kill_active');
+    expect(harness.audit).toContain('refused a echo kill_active');
     expect(await client.request(3, 'tools/call', { name: 'b__seen' })).toMatchObject({ result: {} });
     expect(toolNames(await client.request(4, 'tools/list')).some((name) => name.startsWith('a__'))).toBe(
       false,
