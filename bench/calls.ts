@@ -20,13 +20,11 @@ interface Row {
   readonly times: number[];
 }
 
-const support = (file: string): string => fileURLToPath(new URL(`support/${file}`, import.meta.url));
-
-async function start(file: string): Promise<{ process: ChildProcess; address: GatewayAddress }> {
-  const child = fork(support(file), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+async function start(file: URL): Promise<{ process: ChildProcess; address: GatewayAddress }> {
+  const child = fork(file, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const told = once(child, 'message');
   const ended = once(child, 'exit').then(() => {
-    throw new Error(`${file} ended before it was ready`);
+    throw new Error(`${file.pathname} ended before it was ready`);
   });
   const [address] = (await Promise.race([told, ended])) as [GatewayAddress];
   ended.catch(() => undefined);
@@ -35,9 +33,10 @@ async function start(file: string): Promise<{ process: ChildProcess; address: Ga
 
 const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(sorted.length * q)] ?? 0;
 
-const direct = spawn(process.execPath, [support('echo-server.mjs')], { stdio: ['pipe', 'pipe', 'inherit'] });
-const front = await start('front-process.ts');
-const gateway = await start('gateway-process.ts');
+const echoServer = fileURLToPath(new URL('./support/echo-server.mjs', import.meta.url));
+const direct = spawn(process.execPath, [echoServer], { stdio: ['pipe', 'pipe', 'inherit'] });
+const front = await start(new URL('./support/front-process.ts', import.meta.url));
+const gateway = await start(new URL('./support/gateway-process.ts', import.meta.url));
 const frontSocket = connect(front.address.socket);
 const bridge = await stdioBridge(gateway.address.socket, '/stdio?profile=default&server=echo');
 

@@ -205,8 +205,9 @@ export class ClientSession {
       this.#stateless = true;
       this.#capabilitiesText = statelessCapabilities(request);
       this.levels.setForStateless(request);
-      if (request.method === 'subscriptions/listen')
-        return this.subscriptions.serve(request, control, this, router);
+      if (request.method === 'subscriptions/listen') {
+        return this.subscriptions.serve(request, control, (uris) => this.#watch(uris));
+      }
       if (request.method === 'server/discover') {
         return finishStateless(
           'server/discover',
@@ -223,6 +224,14 @@ export class ClientSession {
       return resultText(request.idText, await router.initialize(this, request));
     }
     return router.handle(this, request, control);
+  }
+
+  /** Attaches to the endpoint's servers, so that their changes arrive, and subscribes to resources there. */
+  async #watch(uris: ReadonlySet<string>): Promise<void> {
+    const { router } = this.#deps;
+    const servers = await router.servers(this);
+    await Promise.allSettled(servers.map((server) => this.use(server)));
+    await Promise.allSettled([...uris].map((uri) => router.watchResource(this, uri)));
   }
 
   #notification(notification: RpcNotification): void {

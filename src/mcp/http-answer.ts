@@ -21,7 +21,7 @@ const SPECIAL_STATUS: Readonly<Record<string, number>> = {
   mcp_method_not_allowed: 405,
 };
 
-export const statusOf = (error: unknown): number =>
+const statusOf = (error: unknown): number =>
   isAppError(error) ? (SPECIAL_STATUS[error.code] ?? STATUS[error.kind]) : 500;
 
 /** Answers with JSON text. Nothing happens where an answer has begun or the client is gone. */

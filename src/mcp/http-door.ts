@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import { AppError } from '../kernel/index.ts';
 import { parseAuthority } from '../wire/index.ts';
-import type { Endpoint, FrontConfig } from './front.ts';
+import type { Endpoint, FrontConfig } from './front-contract.ts';
 import type { Authenticate, Principal } from './ports.ts';
 
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '::1'];

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, isAppError, type Log } from '../kernel/index.ts';
 import { type ClientInput, faultText, readClientInput } from './client-input.ts';
 import type { ClientChannel, ClientSession } from './client-session.ts';
-import type { Endpoint, FrontConfig } from './front.ts';
+import type { Endpoint, FrontConfig } from './front-contract.ts';
 import { answerFailure, answerJson, readBody } from './http-answer.ts';
 import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-door.ts';
 import { acceptedKinds, HttpExchange } from './http-exchange.ts';

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, type Clock, limits, type Random } from '../kernel/index.ts';
 import type { ClientChannel, ClientSession } from './client-session.ts';
 import { EventStream } from './event-stream.ts';
-import type { Endpoint } from './front.ts';
+import type { Endpoint } from './front-contract.ts';
 import type { HttpExchange } from './http-exchange.ts';
 import type { Principal } from './ports.ts';
 

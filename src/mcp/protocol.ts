@@ -13,8 +13,6 @@ export const SESSION_VERSIONS: readonly string[] = [
   '2024-10-07',
 ];
 export const LATEST_SESSION_VERSION = '2025-11-25';
-/** Assumed for an HTTP client that names none. */
-export const DEFAULT_SESSION_VERSION = '2025-03-26';
 /** The stateless revision: every request carries its envelope in `_meta`. */
 export const STATELESS_VERSION = '2026-07-28';
 

@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import { limits } from '../kernel/index.ts';
 import { faultText, readClientInput, tooLarge } from './client-input.ts';
 import type { ClientChannel, ClientSession } from './client-session.ts';
-import type { StdioSession } from './front.ts';
+import type { StdioSession } from './front-contract.ts';
 import { LineReader } from './lines.ts';
 import { failureText } from './rpc-error.ts';
 

@@ -3,7 +3,6 @@
  * will deliver, followed by the changes that it asked for, each marked with the subscription's id.
  */
 import { AppError } from '../kernel/index.ts';
-import type { ClientSession, Router } from './client-session.ts';
 import { notificationText, paramSpan, type RpcRequest, resultText } from './message.ts';
 import { metaKey } from './protocol.ts';
 import { elementsOf, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
@@ -39,12 +38,15 @@ export class Subscriptions {
     this.#send = send;
   }
 
-  /** Resolves when the subscription ends. */
+  /**
+   * Resolves when the subscription ends.
+   *
+   * @param watch makes the changes arrive: of the endpoint's servers, and of these resources
+   */
   async serve(
     request: RpcRequest,
     control: RequestControl,
-    session: ClientSession,
-    router: Router,
+    watch: (uris: ReadonlySet<string>) => Promise<void>,
   ): Promise<string> {
     const filter = paramSpan(request, 'notifications');
     const wanted = filter === null ? null : membersOf(request.text, filter.start);
@@ -57,7 +59,7 @@ export class Subscriptions {
     const list = wanted.get('resourceSubscriptions');
     const elements = list === undefined ? [] : (elementsOf(request.text, list) ?? []);
     const uris = new Set(elements.map((span) => stringAt(request.text, span)).filter((uri) => uri !== null));
-    await this.#watch(session, router, uris);
+    await watch(uris);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#used = true;
     this.#open.set(request.idText, { kinds, uris, finish: resolve });
@@ -94,13 +96,6 @@ export class Subscriptions {
 
   #mark(idText: string): string {
     return `{"${metaKey.subscriptionId}":${idText}}`;
-  }
-
-  /** Attaches the session to its servers, so that their changes arrive, and subscribes to resources there. */
-  async #watch(session: ClientSession, router: Router, uris: ReadonlySet<string>): Promise<void> {
-    const servers = await router.servers(session);
-    await Promise.allSettled(servers.map((server) => session.use(server)));
-    await Promise.allSettled([...uris].map((uri) => router.watchResource(session, uri)));
   }
 }
 

@@ -25,7 +25,7 @@ import {
   type UpstreamTransport,
 } from '../../src/mcp/index.ts';
 
-export const workspace = 'ws_test' as WorkspaceId;
+const workspace = 'ws_test' as WorkspaceId;
 
 export const fixture = (name: string, ...args: readonly string[]): readonly string[] => [
   fileURLToPath(new URL(`./fixtures/${name}.mjs`, import.meta.url)),
