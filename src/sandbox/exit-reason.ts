@@ -19,7 +19,7 @@ export function explainExit({ code, signal, killed, stderr, program }: EndFacts)
     return { code: null, signal, started: true, reason: `its sandbox was ended from outside by ${signal}` };
   }
   const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
-  if (/^bwrap: /.test(lastLine)) {
+  if (lastLine.startsWith('bwrap: ')) {
     return {
       code: null,
       signal: null,
@@ -27,7 +27,7 @@ export function explainExit({ code, signal, killed, stderr, program }: EndFacts)
       reason: `the sandbox could not be built: ${lastLine}`,
     };
   }
-  if ((code === 126 || code === 127) && /^prlimit: failed to execute/.test(lastLine)) {
+  if ((code === 126 || code === 127) && lastLine.startsWith('prlimit: failed to execute')) {
     const why = code === 127 ? 'was not found in the cell' : 'may not be executed';
     return { code, signal: null, started: false, reason: `the program "${program}" ${why}` };
   }
@@ -47,18 +47,13 @@ function signalName(number: number): NodeJS.Signals | undefined {
   return names.find(([, value]) => value === number)?.[0];
 }
 
-function signalReason(signal: NodeJS.Signals): string {
-  switch (signal) {
-    case 'SIGSYS':
-      return 'it was killed because it used system calls of a foreign architecture (SIGSYS)';
-    case 'SIGKILL':
-      return 'it was killed (SIGKILL): by itself, or because memory ran out';
-    case 'SIGABRT':
-    case 'SIGTRAP':
-      return `it crashed (${signal}): with Node, most often because it reached its memory limit`;
-    case 'SIGXFSZ':
-      return 'it was killed because a file reached the disk limit (SIGXFSZ)';
-    default:
-      return `it was ended by ${signal}`;
-  }
-}
+/** Signals that say more than their name. */
+const knownSignals: Partial<Record<NodeJS.Signals, string>> = {
+  SIGSYS: 'it was killed because it used system calls of a foreign architecture (SIGSYS)',
+  SIGKILL: 'it was killed (SIGKILL): by itself, or because memory ran out',
+  SIGABRT: 'it crashed (SIGABRT): with Node, most often because it reached its memory limit',
+  SIGTRAP: 'it crashed (SIGTRAP): with Node, most often because it reached its memory limit',
+  SIGXFSZ: 'it was killed because a file reached the disk limit (SIGXFSZ)',
+};
+
+const signalReason = (signal: NodeJS.Signals): string => knownSignals[signal] ?? `it was ended by ${signal}`;

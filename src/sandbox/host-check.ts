@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { limits } from '../kernel/index.ts';
+import { isAppError, limits } from '../kernel/index.ts';
 import { hostArchitecture, kernelAtLeast } from './host.ts';
 import { findTools, type ToolName } from './tools.ts';
 
@@ -90,7 +90,7 @@ async function checkBubblewrap(): Promise<HostCheck> {
 async function checkNamespaces(): Promise<HostCheck> {
   const { setpriv, unshare, sh } = findTools().found;
   const asNobody = process.getuid?.() === 0 ? ['--reuid=65534', '--regid=65534', '--clear-groups'] : [];
-  const namespaces = ['--user', '--map-root-user', '--net', '--mount'];
+  const namespaces = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--mount-proc', '--fork'];
   const { ok, stderr } = await run(setpriv, [
     ...asNobody,
     '--no-new-privs',
@@ -166,11 +166,12 @@ async function checkTrial(trial: () => Promise<number>): Promise<HostCheck> {
     return { name: 'trial cell', ok: true, found: `built and ended in ${Math.round(await trial())} ms` };
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
+    const why = isAppError(error) ? JSON.stringify(error.detail ?? {}) : '';
     return {
       name: 'trial cell',
       ok: false,
       found,
-      fix: 'Start the gateway with debug logging, and look for cell.failed.',
+      fix: `This machine refuses something that the checks above do not know: ${why}`,
     };
   }
 }

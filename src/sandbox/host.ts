@@ -1,12 +1,12 @@
 /** Facts about this machine that a plan depends on. Read once; nothing here changes while the gateway runs. */
-import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import type { Architecture } from './seccomp/filter.ts';
 import type { Tools } from './tools.ts';
 
 /** How the host provides a folder such as `/lib`: a link into `/usr`, or a folder of its own. */
-export interface SystemFolder {
+interface SystemFolder {
   readonly path: string;
   /** Link target; null for a real folder. */
   readonly link: string | null;
@@ -21,7 +21,7 @@ export interface HostFacts {
   readonly root: boolean;
   readonly ipv6: boolean;
   readonly systemFolders: readonly SystemFolder[];
-  /** Those of `optionalFiles` that this host has. */
+  /** Parts of `/etc` that cells see. */
   readonly systemFiles: readonly string[];
   /** Since Linux 5.14 processes are counted per user namespace, hence per cell. */
   readonly processesCountedPerCell: boolean;
@@ -32,8 +32,11 @@ export interface HostFacts {
 /** Top-level folders besides `/usr` that programs and their loader use. */
 const systemFolderPaths = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'] as const;
 
-/** Parts of `/etc` that say nothing about the host but which programs it has. */
-const optionalFiles = ['/etc/ld.so.cache', '/etc/alternatives'] as const;
+/**
+ * Parts of `/etc` that programs of `/usr` are made of, and that say nothing about the host but which programs it has: the
+ * loader's cache, Debian's choice among programs of one purpose, and the files that Debian's Java moved there.
+ */
+const systemFileNames = /^(ld\.so\.cache|alternatives|java-\d+-openjdk)$/;
 
 /** @returns null on an architecture that there is no filter for */
 export function hostArchitecture(arch: string = process.arch): Architecture | null {
@@ -49,7 +52,10 @@ export function readHostFacts(architecture: Architecture, tools: Tools, node: st
     root,
     ipv6: existsSync('/proc/net/if_inet6') && !ipv6Disabled(),
     systemFolders: systemFolderPaths.flatMap(systemFolder),
-    systemFiles: optionalFiles.filter((path) => existsSync(path)),
+    systemFiles: readdirSync('/etc')
+      .filter((name) => systemFileNames.test(name))
+      .map((name) => `/etc/${name}`)
+      .sort(),
     processesCountedPerCell: root || kernelAtLeast(5, 14),
     inherited: inheritedDescriptors(),
   };

@@ -14,6 +14,7 @@ import { AppError, limits } from '../kernel/index.ts';
 import type { CellListeners } from './cell-spec.ts';
 import { type CellPlan, descriptors } from './plan.ts';
 import { onlyChild, type ProcessIdentity } from './process-identity.ts';
+import type { SetupNote } from './setup.ts';
 import { tapTail } from './stderr-tail.ts';
 
 export interface Launched {
@@ -47,8 +48,16 @@ export async function launch(
   try {
     onSpawn(pid);
     for (const { descriptor, content } of plan.inputs) deliver(streams.writable(descriptor), content);
-    const ready = await takeListeners(child, listening, listeners, tail.text);
-    return { child, pid, ...streams, ...ready, stderr: tail.open(), stderrTail: tail.text, listening };
+    const ready = await takeListeners(child, listening, listeners, () => tail.text());
+    return {
+      child,
+      pid,
+      ...streams,
+      ...ready,
+      stderr: tail.open(),
+      stderrTail: () => tail.text(),
+      listening,
+    };
   } catch (error) {
     for (const open of listening) open.close();
     if (child.exitCode === null && child.signalCode === null) {
@@ -186,11 +195,7 @@ function handOver(note: unknown, handle: SendHandle, listeners: CellListeners): 
   return server;
 }
 
-interface Ready {
-  readonly ready: true;
-  readonly dualStack: boolean;
-}
-
+type Ready = Extract<SetupNote, { readonly ready: true }>;
 const isReady = (note: unknown): note is Ready =>
   typeof note === 'object' && note !== null && 'ready' in note && 'dualStack' in note;
 

@@ -67,6 +67,7 @@ export function mountOptions(mount: Mount): readonly string[] {
     case 'devices':
       return ['--dev', mount.path];
     case 'seal':
-      return ['--remount-ro', mount.path];
+      break;
   }
+  return ['--remount-ro', mount.path];
 }

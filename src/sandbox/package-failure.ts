@@ -10,34 +10,13 @@ export interface NpmFailure {
 }
 
 /** Codes by which npm says that it could not talk to the registry. */
-const unreachable = new Set([
-  ...[
-    'ENOTFOUND',
-    'EAI_AGAIN',
-    'ECONNREFUSED',
-    'ECONNRESET',
-    'ETIMEDOUT',
-    'ENETUNREACH',
-    'EHOSTUNREACH',
-    'ESOCKETTIMEDOUT',
-  ],
-  ...[
-    'ERR_SOCKET_TIMEOUT',
-    'FETCH_ERROR',
-    'EPROTO',
-    'EPIPE',
-    'E502',
-    'E503',
-    'E504',
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  ],
-  ...[
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'CERT_HAS_EXPIRED',
-  ],
-]);
+const unreachable = new Set(
+  `ENOTFOUND EAI_AGAIN ECONNREFUSED ECONNRESET ETIMEDOUT ENETUNREACH EHOSTUNREACH ESOCKETTIMEDOUT
+   ERR_SOCKET_TIMEOUT FETCH_ERROR EPROTO EPIPE E502 E503 E504 CERT_HAS_EXPIRED SELF_SIGNED_CERT_IN_CHAIN
+   DEPTH_ZERO_SELF_SIGNED_CERT UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY`.split(
+    /\s+/,
+  ),
+);
 
 export function npmFailure({ spec, lines, timedOut }: NpmFailure): AppError {
   const code = lines

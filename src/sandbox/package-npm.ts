@@ -40,17 +40,10 @@ export function npmEnvironment(environment: Environment): Record<string, string>
   return kept;
 }
 
-const FLAGS = [
-  ...['--ignore-scripts', '--omit=dev', '--no-audit', '--no-fund', '--save-exact', '--no-update-notifier'],
-  ...[
-    '--no-progress',
-    '--loglevel=http',
-    '--color=false',
-    '--location=project',
-    '--no-global',
-    '--package-lock',
-  ],
-];
+const FLAGS = (
+  '--ignore-scripts --omit=dev --no-audit --no-fund --save-exact --no-update-notifier ' +
+  '--no-progress --loglevel=http --color=false --location=project --no-global --package-lock'
+).split(' ');
 
 /** @throws AppError `package_npm_missing`, `package_not_found`, `package_registry_unreachable`, `package_install_failed`, … */
 export async function runNpm({ folder, args, spec, node, environment, onLine }: NpmRun): Promise<void> {

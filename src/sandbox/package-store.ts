@@ -99,7 +99,8 @@ export function createPackageStore({
         node,
         environment,
         onLine: (line) => {
-          if (/^npm http fetch GET 200 /.test(line)) onProgress(`fetching ${wanted}: ${++files} downloads`);
+          if (line.startsWith('npm http fetch GET 200 '))
+            onProgress(`fetching ${wanted}: ${++files} downloads`);
         },
       });
       onProgress(`checking ${wanted}`);

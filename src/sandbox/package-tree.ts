@@ -58,7 +58,7 @@ function kindOf(
 /** Hash of the tree, `sha256-` and 64 hex digits. Reads every byte. */
 export async function hashTree(root: string): Promise<string> {
   const entries = await listTree(root);
-  const contents = new Array<string>(entries.length).fill('');
+  const contents = Array.from({ length: entries.length }, () => '');
   const numbered = entries.entries();
   const work = async (): Promise<void> => {
     // One iterator for all readers: each takes the next entry.
@@ -71,15 +71,8 @@ export async function hashTree(root: string): Promise<string> {
 }
 
 async function contentHash(root: string, { kind, path }: Entry): Promise<string> {
-  switch (kind) {
-    case 'd':
-      return '';
-    case 'l':
-      return hash('sha256', await safeTarget(root, path));
-    case 'f':
-    case 'x':
-      return hash('sha256', await readFile(`${root}/${path}`));
-  }
+  if (kind === 'd') return '';
+  return hash('sha256', kind === 'l' ? await safeTarget(root, path) : await readFile(`${root}/${path}`));
 }
 
 /** A link must stay inside: in a cell it would otherwise lead somewhere else than where it was checked. */

@@ -113,12 +113,11 @@ function inNamespaces(
     tools.env,
     tools.bwrap,
   ];
-  return [
-    ...[tools.unshare, '--user', '--map-root-user', '--net', '--mount'],
-    // With a view of its own on the processes, since bubblewrap looks its child up in /proc.
-    ...['--pid', '--mount-proc', '--fork', '--kill-child=SIGKILL'],
-    ...[tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap],
-  ];
+  const namespaces = [tools.unshare, '--user', '--map-root-user', '--net', '--mount'];
+  // With a view of its own on the processes, since bubblewrap looks its child up in /proc.
+  const processes = ['--pid', '--mount-proc', '--fork', '--kill-child=SIGKILL'];
+  const shell = [tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap];
+  return [...namespaces, ...processes, ...shell];
 }
 
 /** Bound to the gateway's life, without a way to gain privileges, and as an own user where the gateway is root. */
@@ -127,21 +126,9 @@ function asCellUser({ facts, uid, unreachable }: PlanInput, rest: readonly strin
   const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
   const launcher = [tools.setpriv, ...identity, '--no-new-privs', '--pdeathsig=KILL', ...rest];
   if (unreachable.length === 0) return launcher;
-  return [
-    ...[tools.setpriv, '--pdeathsig=KILL', tools.unshare, '--mount', '--propagation=private'],
-    ...[
-      tools.sh,
-      '-c',
-      stageScript,
-      'sallyport-stage',
-      tools.mount,
-      tools.mkdir,
-      STAGE,
-      ...unreachable,
-      '--',
-    ],
-    ...launcher,
-  ];
+  const namespace = [tools.setpriv, '--pdeathsig=KILL', tools.unshare, '--mount', '--propagation=private'];
+  const stage = [tools.sh, '-c', stageScript, 'sallyport-stage', tools.mount, tools.mkdir, STAGE];
+  return [...namespace, ...stage, ...unreachable, '--', ...launcher];
 }
 
 function bubblewrapOptions(
@@ -151,11 +138,20 @@ function bubblewrapOptions(
 ): readonly string[] {
   const sealed = mounts.filter(({ kind }) => kind === 'seal');
   const others = mounts.filter(({ kind }) => kind !== 'seal');
+  const identity = ['--unshare-user', '--uid', `${cellUserId}`, '--gid', `${cellUserId}`, '--disable-userns'];
+  const namespaces = ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'];
+  const restraints = [
+    '--cap-drop',
+    'ALL',
+    '--new-session',
+    '--die-with-parent',
+    '--seccomp',
+    `${descriptors.filter}`,
+  ];
   return [
-    ...['--unshare-user', '--uid', String(cellUserId), '--gid', String(cellUserId), '--disable-userns'],
-    ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--hostname', 'cell'],
-    ...['--cap-drop', 'ALL', '--new-session', '--die-with-parent'],
-    ...['--seccomp', String(descriptors.filter)],
+    ...identity,
+    ...namespaces,
+    ...restraints,
     ...others.flatMap(mountOptions),
     ...files.flatMap(({ path }, index) => [
       '--perms',
@@ -165,7 +161,11 @@ function bubblewrapOptions(
       path,
     ]),
     ...sealed.flatMap(mountOptions),
-    ...['--chdir', cellPaths.home, '--clearenv'],
+    '--hostname',
+    'cell',
+    '--chdir',
+    cellPaths.home,
+    '--clearenv',
     ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
   ];
 }

@@ -3,7 +3,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppError, type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
+import { AppError, type Clock, isAppError, limits, type Log, newId, type Random } from '../kernel/index.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { type CellUsers, openCellUsers } from './cell-users.ts';
@@ -72,6 +72,8 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
       return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
     } catch (error) {
       forget();
+      const facts = isAppError(error) ? { code: error.code, ...error.detail } : { error: String(error) };
+      log.error('cell.failed', { cell: spec.id, server: spec.label, ...facts });
       throw error;
     }
   }

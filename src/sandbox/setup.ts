@@ -3,14 +3,15 @@
  * them to the gateway over the IPC channel, and goes away.
  *
  * Self-contained: its text is handed to Node with `--eval`, because the cell's own user may not be able to read
- * the folder that this file is installed in. So it imports nothing but Node's own modules, and nothing imports it.
+ * the folder that this file is installed in. So it imports nothing but Node's own modules, and of it only a type is imported.
  * It trusts its arguments (the gateway's) and runs nothing of the cell's.
  */
 import type { SendHandle } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
-type Note =
+/** What it tells the gateway, with the listener itself beside the first two. */
+export type SetupNote =
   | { readonly tcp: number }
   | { readonly udp: number }
   | { readonly ready: true; readonly dualStack: boolean };
@@ -31,7 +32,7 @@ async function onEveryAddress<T>(bind: (address: string) => Promise<T>): Promise
   }
 }
 
-function give(note: Note, handle?: SendHandle): Promise<void> {
+function give(note: SetupNote, handle?: SendHandle): Promise<void> {
   return new Promise((resolve, reject) => {
     // Without a channel the gateway is gone, and there is nobody to work for.
     if (process.send === undefined) process.exit(1);

@@ -95,6 +95,9 @@ describe.skipIf(!hasPython)(`escaping from a cell${needsPython}`, () => {
       const verdicts: Record<string, string> = {};
       for (let number = 0; number < 1024; number += 1) {
         const entry = entries[number] ?? 'ENOSYS';
+        // uretprobe and uprobe: the kernel's own return from a probe, which newer kernels keep from every filter, and
+        // which kills a program that calls it.
+        if (process.arch === 'x64' && (number === 335 || number === 336)) continue;
         // What is allowed would be done, and half of it would end the probe.
         if (typeof entry === 'string' && entry !== 'allow') verdicts[number] = entry;
       }

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-export interface MadePackage {
+interface MadePackage {
   readonly name: string;
   readonly version: string;
   /** Further fields of its `package.json`. */
@@ -56,10 +56,10 @@ export async function startRegistry(): Promise<LocalRegistry> {
       const tarball = pack({ 'package.json': JSON.stringify(manifest), ...files });
       const path = `/${name}/-/${version}.tgz`;
       tarballs.set(path, tarball);
-      const scripts = Object.keys((fields['scripts'] ?? {}) as Record<string, unknown>);
+      const scripts = Object.keys(fields['scripts'] ?? {});
       const entry = {
         ...manifest,
-        ...(scripts.some((script) => /install$/.test(script)) ? { hasInstallScript: true } : {}),
+        ...(scripts.some((script) => script.endsWith('install')) ? { hasInstallScript: true } : {}),
         dist: {
           tarball: `${url}${path}`,
           integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`,

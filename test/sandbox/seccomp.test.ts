@@ -33,7 +33,7 @@ function judge(rule: ConditionalRule, values: readonly bigint[]): Verdict {
       oneOf.includes(Number(BigInt.asUintN(32, values[argument] ?? 0n) & BigInt(mask))),
     ),
   );
-  return hit?.then ?? rule.otherwise;
+  return hit?.verdict ?? rule.otherwise;
 }
 
 describe('the allowlist', () => {
@@ -45,67 +45,16 @@ describe('the allowlist', () => {
     for (const name of Object.keys(conditional)) expect(allowed, name).not.toContain(name);
   });
 
-  it.each([
-    ...[
-      'unshare',
-      'setns',
-      'mount',
-      'umount2',
-      'pivot_root',
-      'chroot',
-      'fsopen',
-      'fsmount',
-      'open_tree',
-      'move_mount',
-    ],
-    ...[
-      'mount_setattr',
-      'ptrace',
-      'process_vm_readv',
-      'process_vm_writev',
-      'process_madvise',
-      'pidfd_getfd',
-      'kcmp',
-    ],
-    ...['keyctl', 'add_key', 'request_key', 'bpf', 'perf_event_open', 'io_uring_setup', 'io_uring_enter'],
-    ...[
-      'io_uring_register',
-      'userfaultfd',
-      'open_by_handle_at',
-      'kexec_load',
-      'kexec_file_load',
-      'init_module',
-    ],
-    ...[
-      'finit_module',
-      'delete_module',
-      'swapon',
-      'swapoff',
-      'reboot',
-      'acct',
-      'quotactl',
-      'quotactl_fd',
-      'syslog',
-    ],
-    ...[
-      'sethostname',
-      'setdomainname',
-      'settimeofday',
-      'clock_settime',
-      'adjtimex',
-      'clock_adjtime',
-      'vhangup',
-    ],
-    ...[
-      'fanotify_init',
-      'fanotify_mark',
-      'lookup_dcookie',
-      'nfsservctl',
-      'mbind',
-      'move_pages',
-      'migrate_pages',
-    ],
-  ])('does not name %s', (name) => {
+  const refused = `
+    unshare setns mount umount2 pivot_root chroot fsopen fsmount open_tree move_mount mount_setattr
+    ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd kcmp keyctl add_key
+    request_key bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
+    open_by_handle_at kexec_load kexec_file_load init_module finit_module delete_module swapon
+    swapoff reboot acct quotactl quotactl_fd syslog sethostname setdomainname settimeofday
+    clock_settime adjtimex clock_adjtime vhangup fanotify_init fanotify_mark lookup_dcookie
+    nfsservctl mbind move_pages migrate_pages
+  `;
+  it.each(refused.trim().split(/\s+/))('does not name %s', (name) => {
     expect(arm64Numbers.has(name)).toBe(true);
     expect(allowed).not.toContain(name);
     expect(conditional).not.toHaveProperty(name);
@@ -166,7 +115,7 @@ describe.each(architectures)('the filter for $name', ({ name, audit, numbers }) 
         const result = runFilter(program, {
           number,
           architecture: audit,
-          arguments: new Array<bigint>(6).fill(filler),
+          arguments: Array.from({ length: 6 }, () => filler),
         });
         expect(result, `${number} ${call}`).toBe(returns[entry]);
       }
@@ -183,11 +132,9 @@ describe.each(architectures)('the filter for $name', ({ name, audit, numbers }) 
 
   it('judges arguments as the table says', () => {
     const interesting = [
-      ...[0, 1, 2, 3, 5, 6, 10, 16, 17, 38, 40, 58, 132, 262, 0x5412, 0x541c, 0x20000, 0x40000, 0xffffffff],
-      ...[
-        0x10000000, 0x20000, 0x02000000, 0x04000000, 0x08000000, 0x40000000, 0x3d0f00, 0x80801, 0x80802,
-        0x80803,
-      ],
+      0, 1, 2, 3, 5, 6, 10, 16, 17, 38, 40, 58, 132, 262, 0x5412, 0x541c, 0x20000, 0x40000, 0xffffffff,
+      0x10000000, 0x20000, 0x02000000, 0x04000000, 0x08000000, 0x40000000, 0x3d0f00, 0x80801, 0x80802,
+      0x80803,
     ];
     const value = fc
       .tuple(
@@ -258,7 +205,7 @@ describe.each(architectures)('the filter for $name', ({ name, audit, numbers }) 
     const architecture = Buffer.alloc(4);
     architecture.writeUInt32LE(audit);
     expect(bytes.subarray(0, 24).toString('hex')).toBe(
-      `2000000004000000${'15000100'}${architecture.toString('hex')}${'0600000000000080'}`,
+      `200000000400000015000100${architecture.toString('hex')}0600000000000080`,
     );
   });
 

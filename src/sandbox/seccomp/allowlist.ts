@@ -14,7 +14,7 @@ export const errno = {
   EPROTONOSUPPORT: 93,
   EAFNOSUPPORT: 97,
 } as const;
-export type Errno = keyof typeof errno;
+type Errno = keyof typeof errno;
 export type Verdict = 'allow' | Errno;
 
 /** True when `argument & mask` is one of `oneOf`. */
@@ -27,7 +27,7 @@ export interface ArgumentTest {
 
 export interface ConditionalRule {
   /** First match wins. Every test of `when` must hold. */
-  readonly cases: readonly { readonly when: readonly ArgumentTest[]; readonly then: Verdict }[];
+  readonly cases: readonly { readonly when: readonly ArgumentTest[]; readonly verdict: Verdict }[];
   readonly otherwise: Verdict;
 }
 
@@ -100,14 +100,14 @@ const netlinkSocket: ArgumentTest = { argument: 0, oneOf: [family.netlink] };
 /** Allowed or refused by their arguments. */
 export const conditional: Readonly<Record<string, ConditionalRule>> = {
   clone: {
-    cases: [{ when: [{ argument: 0, mask: CLONE_NEW_ANY, oneOf: [0] }], then: 'allow' }],
+    cases: [{ when: [{ argument: 0, mask: CLONE_NEW_ANY, oneOf: [0] }], verdict: 'allow' }],
     otherwise: 'EPERM',
   },
   // Its flags lie behind a pointer, which a filter cannot read. C libraries fall back to `clone` on ENOSYS.
   clone3: { cases: [], otherwise: 'ENOSYS' },
   socket: {
     cases: [
-      { when: [{ argument: 0, oneOf: [family.unix] }], then: 'allow' },
+      { when: [{ argument: 0, oneOf: [family.unix] }], verdict: 'allow' },
       {
         when: [
           internetSocket,
@@ -116,28 +116,28 @@ export const conditional: Readonly<Record<string, ConditionalRule>> = {
           // Default, TCP, UDP: no ICMP, SCTP, DCCP, MPTCP.
           { argument: 2, oneOf: [0, 6, 17] },
         ],
-        then: 'allow',
+        verdict: 'allow',
       },
-      { when: [internetSocket], then: 'EPROTONOSUPPORT' },
+      { when: [internetSocket], verdict: 'EPROTONOSUPPORT' },
       // NETLINK_ROUTE only, which `getaddrinfo` and `getifaddrs` ask for the machine's addresses.
-      { when: [netlinkSocket, { argument: 2, oneOf: [0] }], then: 'allow' },
-      { when: [netlinkSocket], then: 'EPROTONOSUPPORT' },
+      { when: [netlinkSocket, { argument: 2, oneOf: [0] }], verdict: 'allow' },
+      { when: [netlinkSocket], verdict: 'EPROTONOSUPPORT' },
     ],
     // vsock, AF_ALG, packet, bluetooth, TIPC, …
     otherwise: 'EAFNOSUPPORT',
   },
   socketpair: {
-    cases: [{ when: [{ argument: 0, oneOf: [family.unix] }], then: 'allow' }],
+    cases: [{ when: [{ argument: 0, oneOf: [family.unix] }], verdict: 'allow' }],
     otherwise: 'EAFNOSUPPORT',
   },
   ioctl: {
     // TIOCSTI and TIOCLINUX put characters into a terminal's input, as if a person had typed them.
-    cases: [{ when: [{ argument: 1, oneOf: [0x5412, 0x541c] }], then: 'EPERM' }],
+    cases: [{ when: [{ argument: 1, oneOf: [0x5412, 0x541c] }], verdict: 'EPERM' }],
     otherwise: 'allow',
   },
   personality: {
     // PER_LINUX, UNAME26, and the question what it is. Nothing that weakens address randomisation.
-    cases: [{ when: [{ argument: 0, oneOf: [0, 0x2_0000, 0xffff_ffff] }], then: 'allow' }],
+    cases: [{ when: [{ argument: 0, oneOf: [0, 0x2_0000, 0xffff_ffff] }], verdict: 'allow' }],
     otherwise: 'EPERM',
   },
 };

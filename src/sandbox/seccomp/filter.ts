@@ -36,8 +36,8 @@ export const op = {
 } as const;
 
 /** SECCOMP_RET_*. */
-export const KILL_PROCESS = 0x8000_0000;
-export const ALLOW = 0x7fff_0000;
+const KILL_PROCESS = 0x8000_0000;
+const ALLOW = 0x7fff_0000;
 const ERRNO = 0x0005_0000;
 
 /** Offsets in `struct seccomp_data`; both architectures are little-endian, so the low half of an argument comes first. */
@@ -59,8 +59,7 @@ const targets: Readonly<Record<Architecture, Target>> = {
   arm64: { audit: 0xc000_00b7, numbers: arm64Numbers },
 };
 
-export const returnValue = (verdict: Verdict): number =>
-  verdict === 'allow' ? ALLOW : ERRNO | errno[verdict];
+const returnValue = (verdict: Verdict): number => (verdict === 'allow' ? ALLOW : ERRNO | errno[verdict]);
 
 /** What the table says for one number: a fixed verdict, or a rule on its arguments. */
 export type Entry = Verdict | ConditionalRule;
@@ -68,7 +67,7 @@ export type Entry = Verdict | ConditionalRule;
 /** Verdict for each number from 0 to the highest known one. Known but unlisted: EPERM. Unknown: ENOSYS. */
 export function table(architecture: Architecture): readonly Entry[] {
   const { numbers } = targets[architecture];
-  const entries = new Array<Entry>(Math.max(...numbers.values()) + 1).fill('ENOSYS');
+  const entries = Array.from<unknown, Entry>({ length: Math.max(...numbers.values()) + 1 }, () => 'ENOSYS');
   const plain = new Set(allowed);
   for (const [name, number] of numbers) {
     entries[number] = conditional[name] ?? (plain.has(name) ? 'allow' : 'EPERM');
@@ -140,7 +139,7 @@ function search(sorted: readonly Range[]): readonly Instruction[] {
 function leaf(entry: Entry): readonly Instruction[] {
   if (typeof entry === 'string') return [give(returnValue(entry))];
   return [
-    ...entry.cases.flatMap(({ when, then }) => when.reduceRight(guard, [give(returnValue(then))])),
+    ...entry.cases.flatMap(({ when, verdict }) => when.reduceRight(guard, [give(returnValue(verdict))])),
     give(returnValue(entry.otherwise)),
   ];
 }

@@ -6,7 +6,7 @@
 import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 
 const [extent = '', backwards = '', ...skipped] = process.argv.slice(2);
-const secret = Buffer.from([...backwards].reverse().join(''));
+const secret = Buffer.from(backwards.split('').toReversed().join(''));
 const found = {};
 const looked = { processes: 0, regions: 0, files: 0 };
 const note = (place, bytes) => {
@@ -38,7 +38,9 @@ function searchMemory(pid) {
   closeSync(memory);
 }
 
-for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)) {
+for (const pid of readdirSync('/proc')
+  .filter((name) => /^\d+$/.test(name))
+  .map(Number)) {
   const own = pid === process.pid;
   looked.processes += 1;
   for (const file of ['environ', 'cmdline']) {
@@ -48,7 +50,11 @@ for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(
   for (const descriptor of quietly(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
     const path = `/proc/${pid}/fd/${descriptor}`;
     // Only regular files: reading a pipe or a socket would wait.
-    const bytes = quietly(() => (readlinkSync(path).startsWith('/') && !readlinkSync(path).startsWith('/dev/') ? readFileSync(path) : null));
+    const bytes = quietly(() =>
+      readlinkSync(path).startsWith('/') && !readlinkSync(path).startsWith('/dev/')
+        ? readFileSync(path)
+        : null,
+    );
     if (bytes) note(`descriptor of ${own ? 'itself' : 'another process'}`, bytes);
   }
   if (!own && extent === 'all') searchMemory(pid);
@@ -68,5 +74,5 @@ for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
     }
   }
 }
-console.log(JSON.stringify(looked));
-console.log(JSON.stringify(found));
+process.stdout.write(`${JSON.stringify(looked)}\n`);
+process.stdout.write(`${JSON.stringify(found)}\n`);
