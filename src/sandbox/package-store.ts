@@ -90,7 +90,7 @@ export function createPackageStore({
     try {
       await writeFile(join(staging, 'package.json'), JSON.stringify(NPM_ROOT));
       onProgress(`fetching ${wanted}`);
-      let files = 0;
+      let answers = 0;
       await runNpm({
         folder: staging,
         // With a tag, npm resolves it once and saves the exact version it found.
@@ -99,8 +99,7 @@ export function createPackageStore({
         node,
         environment,
         onLine: (line) => {
-          if (line.startsWith('npm http fetch GET 200 '))
-            onProgress(`fetching ${wanted}: ${++files} downloads`);
+          if (line.startsWith('npm http fetch GET 200 ')) onProgress(`fetching ${wanted}: ${++answers} done`);
         },
       });
       onProgress(`checking ${wanted}`);

@@ -28,21 +28,21 @@ async function listTree(root: string): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   const pending = [''];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    for (const name of await readdir(`${root}/${folder}`)) {
-      const path = folder === '' ? name : `${folder}/${name}`;
-      const stat = await lstat(`${root}/${path}`, { bigint: true });
-      const kind = kindOf(path, stat);
-      if (kind === 'd') pending.push(path);
-      entries.push({
-        kind,
-        path,
-        stamp: `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`,
-      });
-      if (entries.length > limits.packageEntriesMax)
-        throw unsafe(`it has more than ${limits.packageEntriesMax} files`);
-    }
+    const names = await readdir(`${root}/${folder}`);
+    const paths = names.map((name) => (folder === '' ? name : `${folder}/${name}`));
+    const found = await Promise.all(paths.map((path) => readEntry(root, path)));
+    pending.push(...found.filter(({ kind }) => kind === 'd').map(({ path }) => path));
+    entries.push(...found);
+    if (entries.length > limits.packageEntriesMax)
+      throw unsafe(`it has more than ${limits.packageEntriesMax} files`);
   }
   return entries.sort((one, other) => Buffer.compare(Buffer.from(one.path), Buffer.from(other.path)));
+}
+
+async function readEntry(root: string, path: string): Promise<Entry> {
+  const stat = await lstat(`${root}/${path}`, { bigint: true });
+  const stamp = `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`;
+  return { kind: kindOf(path, stat), path, stamp };
 }
 
 function kindOf(

@@ -91,7 +91,7 @@ describe('installing', () => {
     expect(readFileSync(join(installed.dir, 'package-lock.json'), 'utf8')).toContain('sha512-');
     expect(told[0]).toBe('fetching @acme/server@1.0.0');
     expect(told.at(-1)).toBe('checking @acme/server@1.0.0');
-    expect(told).toContain('fetching @acme/server@1.0.0: 1 downloads');
+    expect(told).toContain('fetching @acme/server@1.0.0: 1 done');
   });
 
   it('leaves files that every user can read and nobody can write, programs executable, no unfinished folder', () => {

@@ -71,10 +71,10 @@ function show(plan: CellPlan): string {
 
 describe('planCell', () => {
   it.each([
-    ['as a user', input],
-    ['as root', { ...input, facts: { ...facts, root: true }, uid: 2_046_820_352 }],
+    ['user', input],
+    ['root', { ...input, facts: { ...facts, root: true }, uid: 2_046_820_352 }],
     [
-      'as root, with a store that the cell cannot reach',
+      'root-store-out-of-reach',
       {
         ...input,
         facts: { ...facts, root: true },
@@ -82,12 +82,9 @@ describe('planCell', () => {
         unreachable: ['/opt/node/bin/node', input.packageDir ?? ''],
       },
     ],
-    [
-      'without IPv6, package and files',
-      { ...input, facts: { ...facts, ipv6: false }, packageDir: null, files: [] },
-    ],
+    ['no-ipv6-package-files', { ...input, facts: { ...facts, ipv6: false }, packageDir: null, files: [] }],
   ] as const)('plans as reviewed: %s', async (name, given) => {
-    await expect(show(planCell(given))).toMatchFileSnapshot(`golden/plan ${name}.json`);
+    await expect(show(planCell(given))).toMatchFileSnapshot(`golden/plan-${name}.txt`);
   });
 
   it('keeps what the program gets out of every command line of the host but the program itself', () => {
