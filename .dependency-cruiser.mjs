@@ -23,7 +23,7 @@ const builtins = [
     name: 'ciphers',
     module: '^(node:)?crypto$',
     allowed:
-      '^src/(kernel/(random|secret)|seal/|audit/|manifest/hash|identity/|egress/(ca|certificate)|sandbox/package|main/)',
+      '^src/(kernel/(random|secret)|seal/|audit/|manifest/(content-hash|v1/shapes)|identity/|egress/(ca|certificate)|sandbox/package|main/)',
   },
   { name: 'processes', module: '^(node:)?child_process$', allowed: '^src/(sandbox/|main/|cli/)' },
   {
@@ -31,7 +31,7 @@ const builtins = [
     module: '^(node:)?(net|tls|http|https|http2|dns|dgram)(/promises)?$',
     allowed: '^src/(egress/|sandbox/|mcp/|main/)',
   },
-  { name: 'database', module: '^(node:sqlite|kysely|pg)$', allowed: '^src/store/' },
+  { name: 'database', module: '^(node:sqlite|kysely|pg)$', allowed: '^src/(store/|seal/key-file-lock)' },
 ];
 
 export default {

@@ -2,7 +2,15 @@
 import { manifestOf } from '../api/index.ts';
 import type { AuditEvent } from '../audit/index.ts';
 import type { JsonObject, WorkspaceId } from '../kernel/index.ts';
-import type { CallAudit, CallFacts, KillSwitch, Principal, ProfileServer, Upstreams } from '../mcp/index.ts';
+import type {
+  CallAudit,
+  CallFacts,
+  KillSwitch,
+  Principal,
+  ProfileServer,
+  ProfileView,
+  Upstreams,
+} from '../mcp/index.ts';
 import type { CellPool } from './cells/pool.ts';
 import { profiles, serverRows } from './repositories.ts';
 import type { Services } from './services.ts';
@@ -11,30 +19,37 @@ import { systemClock, systemRandom } from '../kernel/index.ts';
 
 export function upstreams({ store }: Services, pool: CellPool): Upstreams {
   const rows = serverRows(store);
-  const known = profiles(store, systemClock, systemRandom);
+  const stored = profiles(store, systemClock, systemRandom);
+  /** Views as of one revision of the store: asked for at every request, and worth a parse of every manifest. */
+  let cached = { revision: -1, views: new Map<string, Promise<ProfileView | null>>() };
+
+  async function view(workspace: WorkspaceId, name: string | null): Promise<ProfileView | null> {
+    const enabled = (await rows.list(workspace)).filter((row) => row.enabled);
+    const profile = name === null ? null : await stored.find(workspace, name);
+    if (name !== null && profile === null) return null;
+    const entries = profile?.entries ?? enabled.map((row) => ({ server: row.slug, tools: '*' as const }));
+    const servers = entries.flatMap((entry): ProfileServer[] => {
+      const row = enabled.find((candidate) => candidate.slug === entry.server);
+      if (row === undefined) return [];
+      const { title, tools } = manifestOf(row);
+      return [
+        { slug: row.slug, title: title ?? null, tools: entry.tools, defaultTools: tools?.default ?? null },
+      ];
+    });
+    return { name, servers };
+  }
+
   return {
-    async profile(workspace, name) {
-      const enabled = (await rows.list(workspace)).filter((row) => row.enabled);
-      const profile = name === null ? null : await known.find(workspace, name);
-      if (name !== null && profile === null) return null;
-      const entries =
-        profile === null
-          ? enabled.map((row) => ({ server: row.slug, tools: '*' as const }))
-          : profile.entries;
-      const servers = entries.flatMap((entry): ProfileServer[] => {
-        const row = enabled.find((candidate) => candidate.slug === entry.server);
-        if (row === undefined) return [];
-        const manifest = manifestOf(row);
-        return [
-          {
-            slug: row.slug,
-            title: manifest.title ?? null,
-            tools: entry.tools,
-            defaultTools: manifest.tools?.default ?? null,
-          },
-        ];
-      });
-      return { name, servers };
+    profile(workspace, name) {
+      // Taken before reading: a change in between makes the next request read again.
+      const revision = store.revision();
+      if (cached.revision !== revision) cached = { revision, views: new Map() };
+      const key = JSON.stringify([workspace, name]);
+      const { views } = cached;
+      const known = views.get(key) ?? view(workspace, name);
+      views.set(key, known);
+      known.catch(() => views.delete(key));
+      return known;
     },
     open: (_, profile, slug) => pool.open(slug, profile),
   };
