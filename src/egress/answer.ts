@@ -4,7 +4,7 @@
  * leaves as one piece.
  */
 import type { Duplex } from 'node:stream';
-import { isAppError } from '../kernel/index.ts';
+import { isAppError, limits } from '../kernel/index.ts';
 import {
   type BodyFraming,
   CHUNK_END,
@@ -245,7 +245,7 @@ export class Answer {
   }
 
   #scrubPhrase(phrase: string): string {
-    return this.#set.table === null || phrase.length < 3
+    return this.#set.table === null || phrase.length < limits.scrubValueBytesMin
       ? phrase
       : lineSafe(scrubText(this.#set, phrase, (hit) => this.#sink.onHit(hit)));
   }

@@ -6,7 +6,7 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../audit/index.ts';
-import { type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
+import { type Clock, limits, type Log, newId, type Random, type Secret } from '../kernel/index.ts';
 import { Accepted, type AcceptHost } from './accept.ts';
 import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
@@ -122,6 +122,10 @@ export class EgressCell implements AcceptHost {
         credentials: this.scrubSet.unprotected,
       });
     }
+  }
+
+  masks(credential: string, value: Secret): boolean {
+    return this.#known.some((known) => known.name === credential && known.value.equals(value));
   }
 
   /** Values that were rotated away stay: an upstream that got one can send it back for as long as the cell lives. */

@@ -3,13 +3,13 @@
  * it made sure of, and either fills in the request or refuses it. Nothing has left and nothing was opened when
  * the last one is done. The order is the point: every entry says why it stands where it stands.
  */
-import { limits } from '../kernel/index.ts';
+import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { normalizeTarget, parseAuthority, requestFraming } from '../wire/index.ts';
 import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
 import { Refusal } from './refusals.ts';
-import type { EgressRequest } from './request.ts';
+import type { Arrival, EgressRequest } from './request.ts';
 
 type Step = (request: EgressRequest, binder: Binder) => Refusal | null;
 
@@ -27,7 +27,7 @@ const frame: Step = (request) => {
 /** Before any rule is asked: rules are about a host, so there must be exactly one (ATTACKS 10). */
 const agree: Step = (request) => {
   const { arrival, head } = request;
-  const authority = parseAuthority(head.fields.get('host') ?? '', arrival.scheme === 'https' ? 443 : 80);
+  const authority = saidAuthority(head.fields.get('host') ?? '', arrival);
   if (!authority.ok) return malformed(authority.error);
   const { host, port } = authority.value;
   if (arrival.names === undefined) return Refusal.bareAddress({ address: arrival.address, saidHost: host });
@@ -40,6 +40,15 @@ const agree: Step = (request) => {
   return null;
 };
 
+const defaultPort = (scheme: 'https' | 'http'): number => (scheme === 'https' ? 443 : 80);
+
+/** Most requests say the agreed name in its canonical form, letter by letter: then there is nothing to parse. */
+function saidAuthority(host: string, { names, scheme, sni }: Arrival): ReturnType<typeof parseAuthority> {
+  const port = defaultPort(scheme);
+  const isCanonical = sni === null ? names?.has(host) === true : host === sni;
+  return isCanonical ? ok({ host, port, kind: 'name' }) : parseAuthority(host, port);
+}
+
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/i;
 
 /** The origin form of the target. An absolute one has to name the same scheme, host and port. */
@@ -47,14 +56,11 @@ function agreedTarget(request: EgressRequest, host: string, port: number): strin
   const { target } = request.head;
   const parts = ABSOLUTE.exec(target);
   if (parts === null) return target;
-  const [, scheme = '', authority = '', rest = ''] = parts;
-  const named = parseAuthority(authority, scheme.toLowerCase() === 'https' ? 443 : 80);
+  const [, said = '', authority = '', rest = ''] = parts;
+  const scheme = said.toLowerCase() === 'https' ? 'https' : 'http';
+  const named = parseAuthority(authority, defaultPort(scheme));
   if (!named.ok) return malformed(named.error);
-  if (
-    scheme.toLowerCase() !== request.arrival.scheme ||
-    named.value.host !== host ||
-    named.value.port !== port
-  ) {
+  if (scheme !== request.arrival.scheme || named.value.host !== host || named.value.port !== port) {
     return mismatch(request, named.value.host, named.value.port);
   }
   return rest.startsWith('/') ? rest : `/${rest}`;

@@ -2,6 +2,10 @@
  * The field lines of one HTTP/1.1 message, in the order received. Text is Latin-1, one character per
  * byte, so that what is passed on is what arrived. Names are compared in lower case.
  */
+
+const NONE: readonly string[] = [];
+
+/** Field lines. Positions are the same in all three lists. */
 export class Fields {
   /** Names as the sender wrote them. */
   readonly names: string[] = [];
@@ -39,9 +43,11 @@ export class Fields {
   }
 
   /** Members of a comma-separated field, over all its lines, trimmed and in lower case. @param key in lower case */
-  list(key: string): string[] {
+  list(key: string): readonly string[] {
+    const first = this.keys.indexOf(key);
+    if (first < 0) return NONE;
     const members: string[] = [];
-    for (let index = 0; index < this.keys.length; index += 1) {
+    for (let index = first; index < this.keys.length; index += 1) {
       if (this.keys[index] !== key) continue;
       for (const part of (this.values[index] ?? '').split(',')) {
         const member = part.trim().toLowerCase();
