@@ -69,6 +69,7 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
       records.put(spec.id, launched.pid, launched.first);
       const readyMs = Math.round(clock.monotonic() - startedMs);
       log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
+      if (!launched.dualStack) log.warn('cell.ipv4_only', { cell: spec.id, why: 'this kernel has no IPv6' });
       return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
     } catch (error) {
       forget();
