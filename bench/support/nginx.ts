@@ -47,6 +47,10 @@ export async function startNginx(
   );
   const child = spawn('nginx', ['-p', folder, '-c', config], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.once('error', () => {
+    process.stderr.write('nginx is not installed: apt-get install nginx-light\n');
+    process.exit(1);
+  });
   await listening(child, port);
   return {
     async close() {

@@ -81,15 +81,16 @@ export class EgressCell implements AcceptHost {
     );
     this.#requestPrefix = `${newId('req', random)}-`;
     this.#dns = new DnsListener(this);
-    for (const binding of spec.credentials) {
-      this.placeholders.add({
-        cell: spec.identity.cell,
-        credential: binding.name,
-        placeholder: binding.placeholder,
-      });
-    }
     if (spec.addresses === 'synthetic')
       for (const host of hosts) if (!host.startsWith('*')) addresses.syntheticFor(host);
+  }
+
+  /** Makes the cell's placeholders known, to itself and as foreign ones to every other cell. */
+  claimPlaceholders(): void {
+    const { credentials, identity } = this.spec;
+    for (const { name, placeholder } of credentials) {
+      this.placeholders.add({ cell: identity.cell, credential: name, placeholder });
+    }
   }
 
   acceptTcp(port: number, server: Server): void {

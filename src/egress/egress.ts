@@ -67,6 +67,14 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const placeholders = new PlaceholderIndex();
   const dialer = new Dialer(deps.resolver ?? systemResolver, deps.config);
   const cells = new Set<EgressCell>();
+  /** What happened in cells that are closed and is not on record yet. */
+  const settling = new Set<Promise<void>>();
+  const closeCell = (cell: EgressCell): void => {
+    if (!cells.delete(cell)) return;
+    cell.close();
+    const settled = cell.trail.settled().finally(() => settling.delete(settled));
+    settling.add(settled);
+  };
   const sweeper = setInterval(() => {
     const now = deps.clock.monotonic();
     for (const cell of cells) cell.sweep(now);
@@ -77,13 +85,14 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
     async openCell(spec) {
       const addresses = new AddressTable(deps.random, internals.ipv4Base);
       const cell = new EgressCell(spec, addresses, { ...deps, dialer, placeholders });
+      cells.add(cell);
       try {
+        cell.claimPlaceholders();
         await cell.refresh();
       } catch (error) {
-        cell.close();
+        closeCell(cell);
         throw error;
       }
-      cells.add(cell);
       return {
         caPem: cell.caPem,
         ports: cell.ports,
@@ -91,18 +100,13 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
         acceptDnsUdp: (socket) => cell.acceptDnsUdp(socket),
         acceptDnsTcp: (server) => cell.acceptDnsTcp(server),
         refresh: () => cell.refresh(),
-        close: () => {
-          cell.close();
-          cells.delete(cell);
-        },
+        close: () => closeCell(cell),
       };
     },
     async close() {
       clearInterval(sweeper);
-      const open = [...cells];
-      cells.clear();
-      for (const cell of open) cell.close();
-      await Promise.all(open.map((cell) => cell.trail.settled()));
+      for (const cell of cells) closeCell(cell);
+      await Promise.all(settling);
     },
   };
 }

@@ -114,7 +114,7 @@ const bind: Step = (request, binder) => {
   return null;
 };
 
-export const HEAD_STEPS: readonly Step[] = [frame, agree, normalize, allow, expect, bind];
+const HEAD_STEPS: readonly Step[] = [frame, agree, normalize, allow, expect, bind];
 
 /** @returns why the request is refused, or null when it may go on */
 export function judgeHead(request: EgressRequest, binder: Binder): Refusal | null {

@@ -142,6 +142,8 @@ export class World {
   readonly secrets: Map<string, string>;
   /** When set, the audit log is out of order. */
   auditFailure: AppError | null = null;
+  /** How long the audit log takes. */
+  auditDelayMs = 0;
   /** When set, no credential is given out. */
   useFailure: AppError | null = null;
   cell!: CellEgress;
@@ -185,11 +187,10 @@ export class World {
         this.uses.push({ credential, path: request.path });
         return Secret.fromString(value);
       },
-      known: async () => [
-        ...[...this.secrets]
-          .filter(([name]) => options.unknown?.includes(name) !== true)
-          .map(([name, value]) => ({ name, value: Secret.fromString(value) })),
-      ],
+      known: async () =>
+        Array.from(this.secrets, ([name, value]) => ({ name, value: Secret.fromString(value) })).filter(
+          ({ name }) => options.unknown?.includes(name) !== true,
+        ),
     };
     this.egress = createEgressWith(
       {
@@ -231,6 +232,7 @@ export class World {
 
   async #append(event: AuditEvent): Promise<RecordedEvent> {
     if (this.auditFailure !== null) throw this.auditFailure;
+    if (this.auditDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.auditDelayMs));
     this.events.push(event);
     return { ...event, sequence: this.events.length, at: 0, previous: '', hash: '' };
   }

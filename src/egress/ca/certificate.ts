@@ -22,7 +22,7 @@ export interface KeyPair {
   readonly privateKey: KeyObject;
 }
 
-export interface Validity {
+interface Validity {
   /** Milliseconds since the Unix epoch. */
   readonly notBefore: number;
   readonly notAfter: number;

@@ -13,7 +13,7 @@ function length(bytes: number): Buffer {
 }
 
 /** One element: tag, length, contents. */
-export function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+function element(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(contents);
   return Buffer.concat([Buffer.of(tag), length(body.length), body]);
 }
