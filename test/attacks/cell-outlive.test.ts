@@ -25,6 +25,14 @@ const daemons = [
 
 const marked = (marker: string) => hostProcesses().filter(({ command }) => command.includes(marker));
 
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It went with its parent.
+  }
+}
+
 /** Resolves when a program printed a word. */
 function printed(child: ChildProcess, word: string): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -58,11 +66,13 @@ describe('daemons', () => {
     await printed(parent, 'READY');
     const before = marked(marker);
     expect(before.length).toBeGreaterThanOrEqual(4);
+    // Their sleeping children bear no marker.
+    const sleeping = before.flatMap(({ pid }) => descendants(pid));
     parent.kill('SIGKILL');
     await sleep(300);
     const left = marked(marker);
     expect(left.length).toBeGreaterThanOrEqual(3);
-    for (const { pid } of left) process.kill(pid, 'SIGKILL');
+    for (const { pid } of [...left, ...sleeping]) killQuietly(pid);
   });
 
   it.each(modes)('do not outlive a killed cell, gateway as %s', async (mode) => {
