@@ -2,10 +2,10 @@
 // process but its own, open descriptors, and files. Prints where it found it, as JSON: `{ "place": "ok" }`.
 //
 // Arguments: `all`, or `no-memory` to leave memory out; the secret, written backwards (so that the search does not find its
-// own arguments); then folders to skip.
+// own arguments); the folder to search for files, or none.
 import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 
-const [extent = '', backwards = '', ...skipped] = process.argv.slice(2);
+const [extent = '', backwards = '', ...folders] = process.argv.slice(2);
 const secret = Buffer.from(backwards.split('').toReversed().join(''));
 const found = {};
 const looked = { processes: 0, regions: 0, files: 0 };
@@ -60,11 +60,11 @@ for (const pid of readdirSync('/proc')
   if (!own && extent === 'all') searchMemory(pid);
 }
 
-const pending = ['/'];
+const pending = folders;
 for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
   for (const name of quietly(() => readdirSync(folder)) ?? []) {
     const path = `${folder === '/' ? '' : folder}/${name}`;
-    if (['/proc', '/sys', '/usr', '/dev', ...skipped].includes(path)) continue;
+    if (['/proc', '/sys', '/usr', '/dev'].includes(path)) continue;
     const stat = quietly(() => lstatSync(path));
     if (stat?.isDirectory()) pending.push(path);
     else if (stat?.isFile() && stat.size < 4 * 1024 * 1024) {
