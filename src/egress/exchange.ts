@@ -3,31 +3,26 @@
  * has credentials put in, finds an upstream, and relays the answer. Whatever goes wrong ends in exactly one of:
  * an answer that says so, or, once an answer has begun, a cut connection. Exactly one outcome is recorded.
  */
-import { type Clock, type JsonObject, limits, type Secret } from '../kernel/index.ts';
+import { limits, type Secret } from '../kernel/index.ts';
 import type { BodyFraming, BodySink, Fields, RequestHead, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerSink } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
 import type { Destination } from './dial.ts';
+import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest, type OutgoingRequest } from './inject.ts';
-import type { CallCorrelation, CredentialSource, RequestFacts } from './ports.ts';
-import { Refusal, refusalCode, toWireRefusal, type WireRefusal } from './refusals.ts';
+import type { CredentialSource } from './ports.ts';
+import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest } from './request.ts';
 import { bindBody, CollectedBody, StreamedBody } from './request-body.ts';
-import { type ScrubHit, type ScrubSet, scrubText } from './scrub/index.ts';
+import type { ScrubHit } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
-import { requestData, type Trail } from './trail.ts';
 import type { AnswerListener, UpstreamConnection } from './upstream.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
 /** What a cell lends to each of its requests. */
-export interface ExchangeHost extends Binder {
-  readonly clock: Clock;
+export interface ExchangeHost extends Binder, RecordHost {
   readonly credentials: CredentialSource;
-  readonly calls: CallCorrelation;
-  readonly trail: Trail;
   readonly pool: UpstreamPool;
-  /** As of now: it changes when credentials do. */
-  readonly scrubSet: ScrubSet;
   /** Whether answers are scrubbed of this value, as far as that can be. */
   masks(credential: string, value: Secret): boolean;
   /** Loads what answers are scrubbed of anew. */
@@ -56,16 +51,13 @@ export class Exchange implements AnswerListener, AnswerSink {
   readonly #host: ExchangeHost;
   readonly #client: ExchangeClient;
   readonly #request: EgressRequest;
-  readonly #startedAt: number;
-  #facts: RequestFacts | null = null;
+  readonly #record: ExchangeRecord;
   #body: CollectedBody | StreamedBody | null = null;
   #bodyDone = false;
   #upstream: UpstreamConnection | null = null;
   /** What was sent, while it may have to be sent again. */
   #message: OutgoingRequest | null = null;
   #answer: Answer | null = null;
-  readonly #hits: ScrubHit[] = [];
-  #intended = false;
   #retried = false;
   #over = false;
 
@@ -73,7 +65,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#host = host;
     this.#client = client;
     this.#request = new EgressRequest(host.nextRequestId(), arrival, head);
-    this.#startedAt = host.clock.monotonic();
+    this.#record = new ExchangeRecord(host, this.#request);
   }
 
   get minor(): 0 | 1 {
@@ -96,7 +88,7 @@ export class Exchange implements AnswerListener, AnswerSink {
       void this.#refuse(refused);
       return;
     }
-    this.#facts = this.#makeFacts();
+    this.#record.judged();
     const { bodyMode, framing } = this.#request;
     if (bodyMode === 'whole') {
       if (framing?.kind === 'length' && framing.bytes > limits.requestBodyBufferBytesMax) {
@@ -140,7 +132,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#message = null;
     this.#answer?.drop();
     this.#upstream?.destroy();
-    if (this.#intended) this.#record(this.#answer?.begun === true ? this.#answer.status : null, code);
+    this.#finished(this.#answer?.begun === true ? this.#answer.status : null, code);
   }
 
   /** Ends it when nothing has moved for too long. @param clientActive monotonic milliseconds of the client's last byte */
@@ -169,12 +161,10 @@ export class Exchange implements AnswerListener, AnswerSink {
   async #proceed(body: Buffer | null): Promise<void> {
     const opened = new Map<string, Secret>();
     try {
-      const facts = this.#facts ?? this.#makeFacts();
       const judged = body === null ? null : bindBody(body, this.#request, this.#host);
-      await this.#openCredentials(facts, opened);
-      this.#intended = true;
+      await this.#openCredentials(opened);
       if (this.#over) {
-        this.#record(null, 'client_closed');
+        this.#finished(null, 'client_closed');
         return;
       }
       this.#message = buildRequest(this.#request, opened, judged, this.#host.scrubSet.table !== null);
@@ -187,12 +177,17 @@ export class Exchange implements AnswerListener, AnswerSink {
   }
 
   /** Every credential once, however many places it goes to. Each use, or the request as such, is durable after this. */
-  async #openCredentials(facts: RequestFacts, opened: Map<string, Secret>): Promise<void> {
+  async #openCredentials(opened: Map<string, Secret>): Promise<void> {
     const { credentials, spec, trail } = this.#host;
-    if (this.#request.injections.length === 0) return trail.intent(facts);
+    const { facts } = this.#record;
+    if (this.#request.injections.length === 0) {
+      await trail.intent(facts);
+      this.#record.intended = true;
+    }
     for (const { binding } of this.#request.injections) {
       if (opened.has(binding.name)) continue;
       const secret = await credentials.use(spec.identity, binding.name, facts);
+      this.#record.intended = true;
       opened.set(binding.name, secret);
       /* A key that changed a moment ago must not come back before answers are searched for it. */
       if (!this.#host.masks(binding.name, secret)) await this.#host.refresh();
@@ -273,7 +268,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   onWritten(persist: boolean): void {
     if (this.#over) return;
     this.#over = true;
-    this.#record(this.#answer?.status ?? null, null);
+    this.#finished(this.#answer?.status ?? null, null);
     this.#client.answered(persist);
   }
 
@@ -282,7 +277,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   }
 
   onHit(hit: ScrubHit): void {
-    this.#hits.push(hit);
+    this.#record.hit(hit);
   }
 
   holdUpstream(hold: boolean): void {
@@ -311,60 +306,16 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#answer?.drop();
     this.#upstream?.destroy();
     const wire = toWireRefusal(reason);
-    await this.#host.trail.refused(eventOf(reason), this.#refusalData(reason));
+    await this.#record.refused(reason);
     const begun = this.#answer?.begun === true;
-    if (this.#intended) this.#record(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
+    this.#finished(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
     if (begun) this.#client.cut();
     else this.#client.refuse(wire, this.#request.head.method, this.#clientMayPersist());
   }
 
-  #refusalData(reason: unknown): JsonObject {
-    const { arrival, head, id } = this.#request;
-    const known: JsonObject =
-      this.#facts === null
-        ? {
-            request: id,
-            scheme: arrival.scheme,
-            host: this.#request.host || arrival.sni,
-            port: arrival.port,
-            method: head.method,
-          }
-        : requestData(this.#facts);
-    const more: JsonObject =
-      reason instanceof Refusal
-        ? { ...reason.detail, ...(reason.facts.reason === undefined ? {} : { reason: reason.facts.reason }) }
-        : {};
-    return { ...known, ...more, code: refusalCode(reason) };
-  }
-
-  #record(status: number | null, code: string | null): void {
-    const request = this.#facts;
-    if (request === null) return; // only what was judged has an outcome
-    const { trail, clock } = this.#host;
-    if (this.#hits.length > 0) trail.masked(request, this.#hits);
-    trail.finished({
-      request,
-      status,
-      requestBytes: this.#body?.bytes ?? 0,
-      responseBytes: this.#answer?.bytes ?? 0,
-      ms: clock.monotonic() - this.#startedAt,
-      credentials: [...new Set(this.#request.injections.map(({ binding }) => binding.name))],
-      code,
-    });
-  }
-
-  #makeFacts(): RequestFacts {
-    const { arrival, head, host, id, port, target } = this.#request;
-    const { calls, scrubSet, spec } = this.#host;
-    return {
-      requestId: id,
-      scheme: arrival.scheme,
-      host,
-      port,
-      method: head.method,
-      path: scrubText(scrubSet, target.path),
-      calls: calls.inFlight(spec.identity.cell),
-    };
+  #finished(status: number | null, code: string | null): void {
+    const [requestBytes, responseBytes] = [this.#body?.bytes ?? 0, this.#answer?.bytes ?? 0];
+    this.#record.finished({ status, requestBytes, responseBytes, code });
   }
 
   #destination(): Destination {
@@ -388,9 +339,3 @@ export class Exchange implements AnswerListener, AnswerSink {
 
 const bodyTooLarge = (): Refusal =>
   Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` });
-
-function eventOf(reason: unknown): 'credential.refused' | 'placeholder.foreign' | 'egress.refused' {
-  const code = refusalCode(reason);
-  if (code === 'egress_placeholder_foreign') return 'placeholder.foreign';
-  return code === 'egress_placeholder_misplaced' ? 'credential.refused' : 'egress.refused';
-}

@@ -83,6 +83,14 @@ export class Trail {
     await this.#quietly(type, data);
   }
 
+  /** Something of ours went wrong: for whoever reads the log. */
+  failed(error: unknown, request: string): void {
+    this.#log.error('egress.failed', {
+      request,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
+  }
+
   /** A connection or a question was refused; repetitions are only counted. @param key what makes two the same */
   refusedOften(type: AuditEventType, key: string, data: JsonObject): void {
     const suppressed = this.#gate.pass(`${type} ${key}`);
