@@ -5,27 +5,38 @@ export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
 
 export interface Kill {
   readonly scope: KillScope;
-  /** Workspace id, server slug, token id or user id; ignored for `all`. */
+  /** Whose it is, where those of several workspaces are asked together; absent: of the workspace that is asked about. */
+  readonly workspace?: string | null;
+  /** Server slug, token id or user id; for `workspace` its id, unless the field above names it; ignored for `all`. */
   readonly target: string;
   /** Why it was set, if the person said so. */
   readonly reason?: string | null;
 }
 
-/** Everything that a kill can be aimed at. What is absent is not concerned. */
+/** Everything that a kill can be aimed at. What is absent or null is not concerned. */
 export interface KillSubject {
   readonly workspace: string;
-  readonly server?: string;
-  readonly token?: string;
-  readonly user?: string;
+  readonly server?: string | null;
+  readonly token?: string | null;
+  readonly user?: string | null;
+  /** The user on whose behalf it happens, where that is not the one above. */
+  readonly owner?: string | null;
 }
 
 /** The first kill that covers the subject, `null` when none does. */
-export function findKill(kills: readonly Kill[], subject: KillSubject): Kill | null {
+export function findKill<K extends Kill>(kills: readonly K[], subject: KillSubject): K | null {
   return kills.find((kill) => covers(kill, subject)) ?? null;
 }
 
-function covers({ scope, target }: Kill, subject: KillSubject): boolean {
-  return scope === 'all' || subject[scope] === target;
+function covers({ scope, workspace, target }: Kill, subject: KillSubject): boolean {
+  if (scope === 'all') return true;
+  if (workspace !== undefined && workspace !== subject.workspace) return false;
+  if (scope === 'server') return subject.server === target;
+  if (scope === 'token') return subject.token === target;
+  if (scope === 'user') return subject.user === target || subject.owner === target;
+  if (scope === 'workspace') return (workspace ?? target) === subject.workspace;
+  // A scope that this version does not know stops the whole workspace.
+  return true;
 }
 
 /** Whether the subject may act, as far as kills go. */

@@ -5,6 +5,7 @@
  */
 import type { Actor } from '../audit/index.ts';
 import { AppError, type WorkspaceId } from '../kernel/index.ts';
+import { findKill, type KillSubject } from '../policy/index.ts';
 import type { KillRecord, Store } from '../store/index.ts';
 
 /** What is about to act. */
@@ -29,20 +30,20 @@ export function createKillState(store: Pick<Store, 'kills' | 'revision'>): KillS
       // Taken before reading: a change in between makes the next question read again.
       const revision = store.revision();
       if (known?.revision !== revision) known = { revision, kills: await store.kills.listEverywhere() };
-      return known.kills.find((kill) => covers(kill, target)) ?? null;
+      return findKill(known.kills, subjectOf(target));
     },
   };
 }
 
-function covers(kill: KillRecord, { workspace, server, actor, owner }: KillTarget): boolean {
-  const { scope, target } = kill;
-  if (scope === 'all') return true;
-  if (kill.workspace !== workspace) return false;
-  if (scope === 'server') return server === target;
-  if (scope === 'token') return actor.kind === 'token' && actor.id === target;
-  if (scope === 'user') return owner === target || (actor.kind === 'user' && actor.id === target);
-  // The whole workspace; and a scope that this version does not know stops it too.
-  return true;
+function subjectOf({ workspace, server, actor, owner }: KillTarget): KillSubject {
+  const { kind, id } = actor;
+  return {
+    workspace,
+    server,
+    token: kind === 'token' ? id : null,
+    user: kind === 'user' ? id : null,
+    owner: owner ?? null,
+  };
 }
 
 const SUBJECTS: Readonly<Record<KillRecord['scope'], (target: string) => string>> = {

@@ -131,6 +131,34 @@ describe('kills', () => {
       expect(findKill([kill], { workspace: 'ws_1' })).toBeNull();
   });
 
+  it.each([
+    [{ scope: 'all', workspace: null, target: '' }, true],
+    [{ scope: 'workspace', workspace: 'ws_1', target: '' }, true],
+    [{ scope: 'workspace', workspace: 'ws_2', target: '' }, false],
+    [{ scope: 'workspace', workspace: null, target: '' }, false],
+    [{ scope: 'server', workspace: 'ws_1', target: 'github' }, true],
+    [{ scope: 'server', workspace: 'ws_2', target: 'github' }, false],
+    [{ scope: 'server', workspace: null, target: 'github' }, false],
+    [{ scope: 'token', workspace: 'ws_2', target: 'tok_1' }, false],
+    [{ scope: 'user', workspace: 'ws_2', target: 'usr_1' }, false],
+    [{ scope: 'user', workspace: 'ws_1', target: 'usr_2' }, true],
+  ] satisfies [Kill, boolean][])('%j, of a workspace of its own, covers the subject: %s', (kill, covered) => {
+    expect(findKill([kill], { ...subject, owner: 'usr_2' })).toBe(covered ? kill : null);
+  });
+
+  it('stops the workspace for a scope that this version does not know', () => {
+    const kill = { scope: 'planet' as Kill['scope'], workspace: 'ws_1', target: '' };
+    expect(findKill([kill], subject)).toBe(kill);
+    expect(findKill([kill], { ...subject, workspace: 'ws_2' })).toBeNull();
+  });
+
+  it('concerns nothing that a subject does not have', () => {
+    const nothing = { workspace: 'ws_1', server: null, token: null, user: null, owner: null };
+    for (const scope of ['server', 'token', 'user'] as const) {
+      expect(findKill([{ scope, workspace: 'ws_1', target: '' }], nothing)).toBeNull();
+    }
+  });
+
   it('says what is killed, why, and how to lift it', () => {
     expect(decideKill([{ scope: 'server', target: 'github', reason: 'incident 7' }], subject)).toEqual({
       allow: false,

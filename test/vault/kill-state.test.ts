@@ -53,4 +53,21 @@ describe('the kill state', () => {
     expect(await kills.active(target)).toBe(state.kills[0]);
     expect(await kills.active({ ...target, server: null })).toBeNull();
   });
+
+  it('concerns the actor as token or as user, and the user on whose behalf it happens', async () => {
+    const { state, kills } = standIn();
+    const set = (scope: 'token' | 'user', id: string): void => {
+      state.kills = [{ ...kill, workspace, scope, target: id }];
+      state.revision += 1;
+    };
+    const user = { ...target, actor: { kind: 'user', id: 'usr1' } } as const;
+    set('token', 'tok1');
+    expect(await kills.active(target)).toBe(state.kills[0]);
+    expect(await kills.active({ ...target, actor: { kind: 'user', id: 'tok1' } })).toBeNull();
+    set('user', 'usr1');
+    expect(await kills.active(user)).toBe(state.kills[0]);
+    expect(await kills.active({ ...target, owner: 'usr1' })).toBe(state.kills[0]);
+    expect(await kills.active({ ...target, owner: null })).toBeNull();
+    expect(await kills.active({ ...user, workspace: 'ws_2' as WorkspaceId })).toBeNull();
+  });
 });
