@@ -43,7 +43,7 @@ export const masterKeyFileBytesMax = 64 * KIB;
 /** How long a change of the master key file waits for another process that is changing it, in milliseconds. */
 export const masterKeyLockWaitMs = 10_000;
 /** Largest plaintext of one envelope in bytes. */
-export const sealPlaintextBytesMax = MIB;
+export const sealPlaintextBytesMax = 1024 * KIB;
 
 /** One MCP message in either direction, in bytes: a stdio line or a POST body. */
 export const mcpMessageBytesMax = 32 * MIB;
