@@ -67,7 +67,8 @@ class StoredAuditLog implements AuditLog {
   }
 
   verify(workspace: WorkspaceId, options?: VerifyOptions): Promise<VerifyReport> {
-    return verifyChain({ store: this.#deps.store, keys: this.#keys }, workspace, options);
+    const seen = this.#writers.get(workspace)?.seen ?? null;
+    return verifyChain({ store: this.#deps.store, keys: this.#keys, seen }, workspace, options);
   }
 
   export(workspace: WorkspaceId, range: ExportRange = {}): AsyncIterable<RecordedEvent> {

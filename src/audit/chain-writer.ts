@@ -2,7 +2,8 @@
  * The one writer of a workspace's chain in this process. Events that arrive while a transaction is running, or in
  * the same turn of the event loop, go out together in the next one (group commit). It never drops an event: each
  * is durable, or its author is told that it is not. It never extends a head whose MAC is wrong, because that would
- * put our MAC on somebody else's history.
+ * put our MAC on somebody else's history; nor one that does not continue what it has seen before, because a head that
+ * was genuine once stays so, and whoever copied it can put it back.
  */
 import { AppError, isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { chainEvent, NO_PREVIOUS, type PreparedEvent } from './canonical.ts';
@@ -26,7 +27,8 @@ interface Waiting {
   readonly reject: (error: AppError) => void;
 }
 
-interface ChainEnd {
+/** Where a chain ends, or ended once. */
+export interface ChainEnd {
   readonly sequence: number;
   readonly hash: string;
 }
@@ -36,6 +38,8 @@ export class ChainWriter {
   #queue: Waiting[] = [];
   /** As of our last transaction; null when it has to be read. */
   #end: ChainEnd | null = null;
+  /** The furthest end that was ours or genuine: what is stored must continue it for as long as this process lives. */
+  #seen: ChainEnd | null = null;
   #running: Promise<void> | null = null;
 
   constructor(deps: ChainWriterDeps) {
@@ -48,6 +52,11 @@ export class ChainWriter {
       this.#queue.push({ prepared, resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  /** Null before the first event. */
+  get seen(): ChainEnd | null {
+    return this.#seen;
   }
 
   /** Resolves when nothing is waiting any more. */
@@ -86,7 +95,7 @@ export class ChainWriter {
       if (last === undefined) return events;
       try {
         await store.append(workspace, events, keys.headMac(workspace, last.sequence, last.hash));
-        this.#end = { sequence: last.sequence, hash: last.hash };
+        this.#end = this.#seen = { sequence: last.sequence, hash: last.hash };
         return events;
       } catch (error) {
         // What is stored now is not known: the transaction may have come through all the same.
@@ -100,8 +109,7 @@ export class ChainWriter {
   async #readEnd(): Promise<ChainEnd> {
     const { workspace, store, keys } = this.#deps;
     const head = await store.head(workspace);
-    if (head === null) return { sequence: 0, hash: NO_PREVIOUS };
-    if (!keys.isHeadGenuine(workspace, head)) {
+    if (head !== null && !keys.isHeadGenuine(workspace, head)) {
       throw new AppError(
         'audit_head_forged',
         `The head of the audit log of workspace ${workspace} was changed.`,
@@ -112,7 +120,30 @@ export class ChainWriter {
         },
       );
     }
+    if (!(await this.#continuesSeen(head))) {
+      throw new AppError(
+        'audit_rolled_back',
+        `The audit log of workspace ${workspace} was put back to an older state.`,
+        {
+          kind: 'failed',
+          hint: 'Run `sallyport audit verify`. If you restored a backup on purpose, restart Sallyport.',
+          detail: { workspace, seen: this.#seen?.sequence ?? 0, found: head?.sequence ?? 0 },
+        },
+      );
+    }
+    if (head === null) return { sequence: 0, hash: NO_PREVIOUS };
+    this.#seen = { sequence: head.sequence, hash: head.hash };
     return head;
+  }
+
+  /** Whether the chain that ends here still has the event that this process saw last. */
+  async #continuesSeen(head: ChainEnd | null): Promise<boolean> {
+    const seen = this.#seen;
+    if (seen === null) return true;
+    if (head === null || head.sequence < seen.sequence) return false;
+    if (head.sequence === seen.sequence) return head.hash === seen.hash;
+    const [event] = await this.#deps.store.read(this.#deps.workspace, seen.sequence, 1);
+    return event?.sequence === seen.sequence && event.hash === seen.hash;
   }
 }
 

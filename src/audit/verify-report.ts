@@ -27,6 +27,8 @@ export type VerifyProblemCode =
   | 'head_mismatch'
   /** The head was not written by a holder of the audit key. */
   | 'head_mac_wrong'
+  /** Events `sequence` to `through`, which this process recorded or built on, are gone or replaced. */
+  | 'chain_rolled_back'
   | 'checkpoint_signature_wrong'
   /** A genuine checkpoint names another hash than that of the event: history before it was rewritten. */
   | 'checkpoint_mismatch'

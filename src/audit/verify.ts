@@ -5,6 +5,7 @@
 import { limits, type WorkspaceId } from '../kernel/index.ts';
 import { hashOf, NO_PREVIOUS } from './canonical.ts';
 import type { ChainKeys } from './chain-keys.ts';
+import type { ChainEnd } from './chain-writer.ts';
 import type { RecordedEvent } from './events.ts';
 import type { AuditHead, AuditStore, Checkpoint } from './ports.ts';
 import { explainMisfits } from './misfits.ts';
@@ -14,6 +15,8 @@ import type { VerifyOptions, VerifyProblem, VerifyReport } from './verify-report
 export interface VerifyDeps {
   readonly store: AuditStore;
   readonly keys: ChainKeys;
+  /** Where the chain ended when this process saw it last; null when it has not. */
+  readonly seen: ChainEnd | null;
 }
 
 export async function verifyChain(
@@ -21,9 +24,10 @@ export async function verifyChain(
   workspace: WorkspaceId,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  const head = await deps.store.head(workspace);
+  // Before the head: others may append and sign meanwhile, and no checkpoint may stand behind the head for that.
   const checkpoints = [...(await deps.store.checkpoints(workspace)), ...(options.anchors ?? [])];
-  const walk = new Walk(deps.keys, workspace, checkpoints);
+  const head = await deps.store.head(workspace);
+  const walk = new Walk(deps, workspace, checkpoints);
   const end = head?.sequence ?? 0;
   for await (const page of eventPages(deps.store, workspace, end, (sequence) =>
     walk.skipUnreadable(sequence),
@@ -84,11 +88,13 @@ class Walk {
   /** Null after a gap: then there is nothing to compare the next link with. */
   #lastHash: string | null = NO_PREVIOUS;
   readonly #keys: ChainKeys;
+  readonly #seen: ChainEnd | null;
   readonly #workspace: WorkspaceId;
   readonly #checkpoints: Map<number, Checkpoint[]>;
 
-  constructor(keys: ChainKeys, workspace: WorkspaceId, checkpoints: readonly Checkpoint[]) {
+  constructor({ keys, seen }: VerifyDeps, workspace: WorkspaceId, checkpoints: readonly Checkpoint[]) {
     this.#keys = keys;
+    this.#seen = seen;
     this.#workspace = workspace;
     this.#checkpoints = Map.groupBy(
       checkpoints.filter((checkpoint) => this.#isGenuine(checkpoint)),
@@ -119,6 +125,10 @@ class Walk {
       const message = `Event ${sequence} does not follow event ${sequence - 1}: one of the two was replaced.`;
       this.report({ code: 'link_broken', sequence, message });
     }
+    if (sequence === this.#seen?.sequence && event.hash !== this.#seen.hash) {
+      const message = `Event ${sequence} is not the one that this process has seen: it, or what came before, was rewritten.`;
+      this.report({ code: 'chain_rolled_back', sequence, through: sequence, message });
+    }
     for (const checkpoint of this.#checkpoints.get(sequence) ?? []) {
       if (checkpoint.hash === event.hash) continue;
       const message = `Event ${sequence} is not the one that a signed checkpoint names: it, or what came before, was rewritten.`;
@@ -143,6 +153,12 @@ class Walk {
       if (sequence <= Math.max(this.#lastSequence, head?.sequence ?? 0)) continue;
       const message = `A signed checkpoint names event ${sequence}, but the chain ends at ${this.#lastSequence}.`;
       this.report({ code: 'checkpoint_ahead', sequence, message });
+    }
+    const end = head?.sequence ?? 0;
+    if (this.#seen !== null && this.#seen.sequence > end) {
+      const through = this.#seen.sequence;
+      const message = `The chain ends at ${end}, but this process has seen events ${end + 1} to ${through}.`;
+      this.report({ code: 'chain_rolled_back', sequence: end + 1, through, message });
     }
     if (head === null) return;
     if (!this.#keys.isHeadGenuine(this.#workspace, head)) {
