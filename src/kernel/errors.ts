@@ -60,5 +60,9 @@ export function toWire(error: unknown): WireError {
       hint: "The gateway's log has the details.",
     };
   }
-  return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  return {
+    code: error.code,
+    message: error.message,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  };
 }

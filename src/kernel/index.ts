@@ -3,7 +3,14 @@
  * and reads neither the clock nor the environment except through the ports declared here.
  */
 export { type Clock, fixedClock, systemClock } from './clock.ts';
-export { AppError, type AppErrorKind, type AppErrorOptions, isAppError, toWire, type WireError } from './errors.ts';
+export {
+  AppError,
+  type AppErrorKind,
+  type AppErrorOptions,
+  isAppError,
+  toWire,
+  type WireError,
+} from './errors.ts';
 export {
   type CellId,
   type CredentialId,

@@ -7,6 +7,7 @@ describe('Secret', () => {
 
   it('shows [secret] in every implicit conversion', () => {
     const secret = Secret.fromString(value);
+    // oxlint-disable-next-line typescript/restrict-template-expressions -- that this is harmless is what is tested
     expect(`${secret}`).toBe('[secret]');
     expect(String(secret)).toBe('[secret]');
     expect(JSON.stringify({ secret })).toBe('{"secret":"[secret]"}');

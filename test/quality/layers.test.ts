@@ -37,7 +37,8 @@ function cruise(folder: string): Promise<Report> {
 describe('the layer checker', () => {
   beforeAll(() => {
     cpSync(join(root, 'src'), join(copy, 'src'), { recursive: true });
-    for (const file of ['.dependency-cruiser.mjs', 'package.json']) cpSync(join(root, file), join(copy, file));
+    for (const file of ['.dependency-cruiser.mjs', 'package.json'])
+      cpSync(join(root, file), join(copy, file));
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   });
   afterAll(() => rmSync(copy, { recursive: true }));
@@ -52,18 +53,40 @@ describe('the layer checker', () => {
   });
 
   it.each([
-    ['layer-egress', 'src/egress/planted.ts', "import { openStore } from '../store/index.ts';\nexport const planted = openStore;\n"],
-    ['egress-never-reaches-the-store', 'src/egress/planted.ts', "import { openStore } from '../store/index.ts';\nexport const planted = openStore;\n"],
-    ['index-only-entry', 'src/vault/planted.ts', "import { Secret } from '../kernel/secret.ts';\nexport const planted = Secret;\n"],
-    ['builtin-ciphers', 'src/policy/planted.ts', "import { createHash } from 'node:crypto';\nexport const planted = createHash;\n"],
-    ['builtin-processes', 'src/egress/planted.ts', "import { spawn } from 'node:child_process';\nexport const planted = spawn;\n"],
+    [
+      'layer-egress',
+      'src/egress/planted.ts',
+      "import { openStore } from '../store/index.ts';\nexport const planted = openStore;\n",
+    ],
+    [
+      'egress-never-reaches-the-store',
+      'src/egress/planted.ts',
+      "import { openStore } from '../store/index.ts';\nexport const planted = openStore;\n",
+    ],
+    [
+      'index-only-entry',
+      'src/vault/planted.ts',
+      "import { Secret } from '../kernel/secret.ts';\nexport const planted = Secret;\n",
+    ],
+    [
+      'builtin-ciphers',
+      'src/policy/planted.ts',
+      "import { createHash } from 'node:crypto';\nexport const planted = createHash;\n",
+    ],
+    [
+      'builtin-processes',
+      'src/egress/planted.ts',
+      "import { spawn } from 'node:child_process';\nexport const planted = spawn;\n",
+    ],
     ['builtin-sockets', 'src/vault/planted.ts', "import net from 'node:net';\nexport const planted = net;\n"],
     ['no-orphans', 'src/wire/planted.ts', 'export const planted = 1;\n'],
   ])('reports a planted violation of %s', async (rule, file, text) => {
     writeFileSync(join(copy, file), text);
     const report = await cruise(copy);
     rmSync(join(copy, file));
-    const found = report.summary.violations.filter((violation) => violation.from === file).map((violation) => violation.rule.name);
+    const found = report.summary.violations
+      .filter((violation) => violation.from === file)
+      .map((violation) => violation.rule.name);
     expect(found).toContain(rule);
   });
 });
