@@ -2,7 +2,7 @@
  * Checks a workspace's chain from its first event to its head, and says exactly what is wrong and where. It trusts
  * the audit key and nothing that the store returns.
  */
-import { limits, type WorkspaceId } from '../kernel/index.ts';
+import { isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { hashOf, NO_PREVIOUS } from './canonical.ts';
 import type { ChainKeys } from './chain-keys.ts';
 import type { ChainEnd } from './chain-writer.ts';
@@ -59,23 +59,34 @@ async function checkBehindHead(
   walk: Walk,
 ): Promise<void> {
   const end = head?.sequence ?? 0;
-  const [behind] = await store.read(workspace, end + 1, 1);
-  if (behind === undefined) return;
+  const behind = await firstFrom(store, workspace, end + 1);
+  if (behind === null) return;
   const now = await store.head(workspace);
   if ((now?.sequence ?? 0) > end) return;
   walk.report(
     head === null
       ? {
           code: 'head_missing',
-          sequence: behind.sequence,
-          message: `There are events from ${behind.sequence} on, but the head of the chain is gone.`,
+          sequence: behind,
+          message: `There are events from ${behind} on, but the head of the chain is gone.`,
         }
       : {
           code: 'events_after_head',
-          sequence: behind.sequence,
-          message: `Event ${behind.sequence} lies behind the head at ${end}: it was added by somebody without the audit key.`,
+          sequence: behind,
+          message: `Event ${behind} lies behind the head at ${end}: it was added by somebody without the audit key.`,
         },
   );
+}
+
+/** The sequence of the first event from this one on; this one for a row that the store cannot read. */
+async function firstFrom(store: AuditStore, workspace: WorkspaceId, from: number): Promise<number | null> {
+  try {
+    const [event] = await store.read(workspace, from, 1);
+    return event?.sequence ?? null;
+  } catch (error) {
+    if (isAppError(error) && error.code === 'store_corrupt') return from;
+    throw error;
+  }
 }
 
 /** One pass over the events in order of sequence, with what has to be remembered from one to the next. */

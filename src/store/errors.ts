@@ -7,8 +7,17 @@ export const storeConflict = (message: string, cause?: unknown): AppError =>
 export const storeCorrupt = (path: string, found: string, cause?: unknown): AppError =>
   new AppError('store_corrupt', 'The database file is damaged or is not a Sallyport database.', {
     kind: 'failed',
-    hint: 'Restore it from a backup: `sallyport restore`.',
+    hint: 'Put back a copy of it from a backup.',
     detail: { path, found },
+    cause,
+  });
+
+/** @param column as `table.column` */
+export const rowCorrupt = (column: string, cause: unknown): AppError =>
+  new AppError('store_corrupt', `A row of the database is damaged: \`${column}\` is not what was stored.`, {
+    kind: 'failed',
+    hint: 'Find out who else writes to the database, and put back a copy of it from a backup.',
+    detail: { column },
     cause,
   });
 

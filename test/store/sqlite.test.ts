@@ -14,7 +14,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Log, silentLog, systemClock, type WorkspaceId } from '../../src/kernel/index.ts';
+import {
+  type Log,
+  type ProfileId,
+  type ServerId,
+  silentLog,
+  systemClock,
+  type WorkspaceId,
+} from '../../src/kernel/index.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
 import { describeStore } from './store-suite.ts';
 
@@ -75,6 +82,35 @@ describe('the SQLite file', () => {
     expect(events).toEqual(['store.mode_tightened']);
   });
 
+  it('has its companions made private again that a killed process left', async () => {
+    const killed = await open();
+    await killed.meta.set('a', '1');
+    const { chmodSync } = await import('node:fs');
+    for (const file of [`${path}-wal`, `${path}-shm`]) chmodSync(file, 0o664);
+    const store = await open();
+    expect(await store.meta.get('a')).toBe('1');
+    expect([mode(`${path}-wal`), mode(`${path}-shm`)]).toEqual(['600', '600']);
+    await store.close();
+    await killed.close();
+  });
+
+  it.skipIf(process.platform !== 'linux')('keeps its locks when it is opened a second time', async () => {
+    const locks = (): number => {
+      const { ino } = statSync(path);
+      return readFileSync('/proc/locks', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`:${ino} `)).length;
+    };
+    const first = await open();
+    await first.meta.set('a', '1');
+    expect(locks()).toBe(1);
+    const second = await open();
+    await second.meta.get('a');
+    expect(locks()).toBe(1);
+    await second.close();
+    await first.close();
+  });
+
   it('holds everything after a close: the write-ahead log is folded in', async () => {
     const store = await open();
     await store.meta.set('needle', 'haystack-7531');
@@ -122,6 +158,10 @@ describe('the SQLite file', () => {
   it('says store_unavailable where no file can be', async () => {
     path = join(directory, 'none', 'sallyport.db');
     await expect(open()).rejects.toMatchObject({ code: 'store_unavailable' });
+    path = directory;
+    const before = mode(directory);
+    await expect(open()).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(mode(directory)).toBe(before);
   });
 
   it('says store_schema_newer for a database of the future, and leaves it alone', async () => {
@@ -265,6 +305,29 @@ describe('the SQLite file', () => {
     raw.exec(`update audit_events set data = '{"a":'`);
     raw.close();
     expect(await store.audit.read(workspace, 1, 9)).toEqual([{ ...event, data: { unreadable: '{"a":' } }]);
+    await store.close();
+  });
+
+  it('says store_corrupt for a row that was edited into what it never wrote', async () => {
+    const store = await open();
+    const workspace = 'ws_1' as WorkspaceId;
+    await store.workspaces.insert({ id: workspace, name: 'default', createdAt: 1 });
+    const times = { createdAt: 1, updatedAt: 1 };
+    const server = { id: 'srv_1' as ServerId, slug: 'github', manifest: {}, manifestHash: '', source: 'x' };
+    await store.servers.insert(workspace, { ...server, package: {}, enabled: true, ...times });
+    await store.profiles.insert(workspace, { id: 'prf_1' as ProfileId, name: 'dev', entries: [], ...times });
+    const raw = new DatabaseSync(path);
+    const corrupt = (column: string) =>
+      expect.objectContaining({ code: 'store_corrupt', detail: { column } }) as unknown;
+    raw.exec(`update profiles set entries = '['`);
+    await expect(store.profiles.list(workspace)).rejects.toEqual(corrupt('profiles.entries'));
+    raw.exec(`update servers set package = ''`);
+    await expect(store.servers.list(workspace)).rejects.toEqual(corrupt('servers.package'));
+    raw.exec(`update servers set manifest = '{'`);
+    await expect(store.servers.list(workspace)).rejects.toEqual(corrupt('servers.manifest'));
+    raw.exec(`update workspaces set created_at = 9007199254740993`);
+    await expect(store.workspaces.list()).rejects.toMatchObject({ code: 'store_corrupt' });
+    raw.close();
     await store.close();
   });
 });

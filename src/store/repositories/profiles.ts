@@ -1,7 +1,7 @@
 import type { ProfileId, WorkspaceId } from '../../kernel/index.ts';
 import type { ProfileEntry, ProfileRecord } from '../records.ts';
 import type { ProfilesTable } from '../schema.ts';
-import { expectOne, type Scope } from './scope.ts';
+import { expectOne, fromJson, type Scope } from './scope.ts';
 
 export interface ProfileRepository {
   /** @throws AppError `store_conflict` when the name is taken */
@@ -73,7 +73,7 @@ const toRecord = (row: ProfilesTable): ProfileRecord => ({
   id: row.id as ProfileId,
   name: row.name,
   // Written by `columns` above.
-  entries: JSON.parse(row.entries) as ProfileEntry[],
+  entries: fromJson(row.entries, 'profiles.entries') as unknown as ProfileEntry[],
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });

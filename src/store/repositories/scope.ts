@@ -1,7 +1,7 @@
 /** What every repository works on: the database or an open transaction, and whom to tell of a change. */
 import type { Kysely } from 'kysely';
 import type { Json } from '../../kernel/index.ts';
-import { storeConflict } from '../errors.ts';
+import { rowCorrupt, storeConflict } from '../errors.ts';
 import type { Tables } from '../schema.ts';
 
 export interface Scope {
@@ -14,8 +14,18 @@ export interface Scope {
 export const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** What this store wrote itself, as JSON text. */
-export const fromJson = (text: string): Json => JSON.parse(text) as Json;
+/**
+ * What this store wrote itself, as JSON text.
+ * @param column as `table.column`
+ * @throws AppError `store_corrupt` when it was edited into something else
+ */
+export function fromJson(text: string, column: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (cause) {
+    throw rowCorrupt(column, cause);
+  }
+}
 
 /** @throws AppError `store_conflict` when nothing was changed */
 export function expectOne(changed: bigint | undefined, message: string): void {

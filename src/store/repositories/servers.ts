@@ -73,10 +73,10 @@ const columns = (server: ServerRecord) => ({
 const toRecord = (row: ServersTable): ServerRecord => ({
   id: row.id as ServerId,
   slug: row.slug,
-  manifest: fromJson(row.manifest),
+  manifest: fromJson(row.manifest, 'servers.manifest'),
   manifestHash: row.manifest_hash,
   source: row.source,
-  package: row.package === null ? null : fromJson(row.package),
+  package: row.package === null ? null : fromJson(row.package, 'servers.package'),
   enabled: row.enabled === 1,
   createdAt: row.created_at,
   updatedAt: row.updated_at,

@@ -156,6 +156,8 @@ function translating<T>(path: string, work: () => T): T {
 function translate(path: string, error: unknown): unknown {
   if (isAppError(error) || !(error instanceof Error)) return error;
   if ('code' in error && error.code === 'ERR_INVALID_STATE') return storeClosed();
+  // A number that none of ours could be: the store writes safe integers only.
+  if ('code' in error && error.code === 'ERR_OUT_OF_RANGE') return storeCorrupt(path, error.message, error);
   if (!('errcode' in error)) return error;
   const code = Number(error.errcode) & 0xff;
   switch (code) {

@@ -2,7 +2,7 @@
  * Opens a database file: creates it for its owner only, checks that it is ours and whole, and brings its
  * schema up to date. Everything happens before anybody gets to see the connection.
  */
-import { chmodSync, closeSync, fstatSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { AppError, type Clock, type Log, limits } from '../../kernel/index.ts';
 import { storeCorrupt, storeSchemaNewer, storeUnavailable } from '../errors.ts';
 import { SqliteConnection } from './connection.ts';
@@ -10,6 +10,8 @@ import { MIGRATIONS, type Migration } from './migrations.ts';
 
 /** `SALY` in the file's header: SQLite's place for saying whose format this is. */
 const APPLICATION_ID = 0x53414c59;
+const OWNER_ONLY = 0o600;
+const OTHERS = 0o077;
 
 export interface SqliteOptions {
   readonly path: string;
@@ -44,29 +46,34 @@ export function checkPages(connection: SqliteConnection): void {
   if (found !== 'ok') throw storeCorrupt(connection.path, String(found));
 }
 
-/** @returns the size before anything was written to it, in bytes */
+/**
+ * Asks about the file, and makes it where it is not: it never opens one that is there. Closing a descriptor drops
+ * every lock that the process has on the file (POSIX), those of another connection included.
+ *
+ * @returns the size before anything was written to it, in bytes
+ */
 function prepareFile({ path, log, mustExist }: SqliteOptions): number {
   try {
+    const found = statOf(path);
+    if (mustExist === true && (found === undefined || found.size === 0)) throw storeMissing(path);
+    if (found?.isFile() === false) throw storeUnavailable(path, 'it is not a regular file');
     // SQLite gives its two companion files the mode of this one.
-    const file = openSync(path, mustExist === true ? 'r+' : 'a', 0o600);
-    try {
-      const { mode, size } = fstatSync(file);
-      if (mustExist === true && size === 0) throw storeMissing(path);
-      if ((mode & 0o077) !== 0) {
-        chmodSync(path, 0o600);
-        log.warn('store.mode_tightened', { path, mode: (mode & 0o777).toString(8) });
-      }
-      return size;
-    } finally {
-      closeSync(file);
-    }
+    if (found === undefined) closeSync(openSync(path, 'a', OWNER_ONLY));
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) tighten(file, log);
+    return found?.size ?? 0;
   } catch (error) {
     if (error instanceof AppError) throw error;
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT' && mustExist === true) {
-      throw storeMissing(path);
-    }
     throw storeUnavailable(path, error instanceof Error ? error.message : 'unknown', error);
   }
+}
+
+const statOf = (path: string): Stats | undefined => statSync(path, { throwIfNoEntry: false });
+
+function tighten(path: string, log: Log): void {
+  const mode = statOf(path)?.mode ?? 0;
+  if ((mode & OTHERS) === 0) return;
+  chmodSync(path, OWNER_ONLY);
+  log.warn('store.mode_tightened', { path, mode: (mode & 0o777).toString(8) });
 }
 
 const storeMissing = (path: string): AppError =>
