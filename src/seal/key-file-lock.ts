@@ -3,6 +3,7 @@
  * it. It is SQLite's lock on an empty file beside the key file, because the operating system drops that lock when
  * its holder dies, however it dies: nothing stale can be left behind, and nobody has to guess whether it is.
  */
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, limits } from '../kernel/index.ts';
@@ -10,6 +11,8 @@ import { masterKeyUnwritable } from './seal-error.ts';
 
 const RETRY_AFTER_MS = 20;
 const SQLITE_BUSY = 5;
+/** Whoever can read the file can hold the lock, and keep everybody else from it. */
+const OWNER_ONLY = 0o600;
 
 export interface KeyFileLock {
   /** Runs `work` alone among all holders of this lock on this machine. Not re-entrant. @throws AppError `seal_master_key_busy` */
@@ -41,6 +44,10 @@ async function runLocked<T>(lockPath: string, work: () => Promise<T>): Promise<T
 
 function openLockFile(lockPath: string): DatabaseSync {
   try {
+    // A lock file that is there is not opened here: closing it again would drop a lock that this process holds on it.
+    const found = statSync(lockPath, { throwIfNoEntry: false });
+    if (found === undefined) closeSync(openSync(lockPath, 'a', OWNER_ONLY));
+    if (((found?.mode ?? 0) & 0o777) !== OWNER_ONLY) chmodSync(lockPath, OWNER_ONLY);
     return new DatabaseSync(lockPath, { timeout: 0 });
   } catch (cause) {
     throw masterKeyUnwritable(lockPath, cause);

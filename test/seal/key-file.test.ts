@@ -39,6 +39,8 @@ describe('a key file', () => {
   it('is made with mode 0600 and one key, and nothing lies beside it but its lock', async () => {
     const id = await createLocalKeyFile(file, { random, clock });
     expect((await stat(file)).mode & 0o7777).toBe(0o600);
+    // Whoever can read the lock can hold it for ever.
+    expect((await stat(`${file}.lock`)).mode & 0o7777).toBe(0o600);
     expect(await readFile(file, 'latin1')).toMatch(
       new RegExp(`^sallyport-master-keys 1\ncurrent ${id} 1764000000000 [0-9a-f]{64}\n$`),
     );
