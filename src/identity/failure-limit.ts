@@ -41,8 +41,8 @@ export function failureLimit(clock: Clock): FailureLimit {
   };
 }
 
-/** An IPv6 host has a whole /64 to itself; an IPv4 address in IPv6 clothing is the IPv4 address. */
-function keyOf(address: string): string {
+/** What counts as one address: an IPv6 host has a whole /64 to itself; IPv4 in IPv6 clothing is the IPv4 address. */
+export function keyOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString();

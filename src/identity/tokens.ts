@@ -18,8 +18,9 @@ import {
 } from '../kernel/index.ts';
 import type { Store, TokenRecord } from '../store/index.ts';
 import type { Caller } from '../vault/index.ts';
+import { AddressTurns } from './address-turns.ts';
 import { argon2idHash, type SecretHash } from './argon2id.ts';
-import { failureLimit } from './failure-limit.ts';
+import { failureLimit, keyOf } from './failure-limit.ts';
 import {
   tokenDenied,
   tokenInvalid,
@@ -29,7 +30,6 @@ import {
   tokenRefused,
 } from './token-error.ts';
 import { formatToken, newTokenSecret, type ParsedToken, parseToken } from './token-format.ts';
-import { Turnstile } from './turnstile.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
 
 /** Who a client is, as decided at the door. */
@@ -96,7 +96,10 @@ class StoredTokens implements Tokens {
   readonly #hash: SecretHash;
   readonly #verified: VerifiedTokens;
   readonly #limit;
-  readonly #turnstile = new Turnstile(limits.tokenHashesAtOnceMax, limits.tokenHashesWaitingMax);
+  readonly #turns = new AddressTurns({
+    insideMax: limits.tokenHashesAtOnceMax,
+    waitingMax: limits.tokenHashesWaitingMax,
+  });
   /** Verifications under way: a client that opens ten connections at once costs one hash. */
   readonly #running = new Map<string, Promise<TokenRecord>>();
 
@@ -181,7 +184,9 @@ class StoredTokens implements Tokens {
     { profile, agent, expiresAt }: NewToken,
   ): Promise<{ record: TokenRecord; created: CreatedToken }> {
     const createdAt = this.#deps.clock.now();
-    if (expiresAt !== undefined && !(expiresAt > createdAt))
+    if (expiresAt !== undefined && !Number.isSafeInteger(expiresAt))
+      throw tokenInvalid('The time of expiry is not a whole number of milliseconds.');
+    if (expiresAt !== undefined && expiresAt <= createdAt)
       throw tokenInvalid('The token would have expired already.');
     if (agent.length === 0 || agent.length > limits.agentNameCharsMax || /\p{C}/u.test(agent)) {
       throw tokenInvalid(`The name of an agent has 1 to ${limits.agentNameCharsMax} printable characters.`);
@@ -213,7 +218,11 @@ class StoredTokens implements Tokens {
     const revision = store.revision();
     const record = await store.tokens.findPresented(id);
     // Without a row there is nothing to compare with, and the same work is done.
-    const matches = await this.#turnstile.pass(() => this.#hash.matches(secret, record?.hash ?? ''));
+    const matches = await this.#turns.pass(keyOf(remoteAddress), async () => {
+      // Asked again: others of this address may have used up its tries while this one waited.
+      if (!this.#limit.admits(remoteAddress)) throw tokenRateLimited();
+      return this.#hash.matches(secret, record?.hash ?? '');
+    });
     if (matches === undefined) throw tokenRateLimited();
     if (record === null || !matches) return this.#refuse('token_unknown', record, remoteAddress);
     this.#verified.add(digest, record, revision);

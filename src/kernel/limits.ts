@@ -252,7 +252,7 @@ export const killWatchIntervalMs = 500;
 export const tokensVerifiedMax = 10_000;
 /** Slow hashes computed at once: each takes 19 MiB and one thread of the pool. */
 export const tokenHashesAtOnceMax = 2;
-/** Tokens that wait for their slow hash; more are turned away. */
+/** Tokens that wait for their slow hash, of one address and of all that have a turn; more are turned away. */
 export const tokenHashesWaitingMax = 256;
 /** Bad tokens that one address may present in a row. */
 export const tokenFailuresMax = 20;

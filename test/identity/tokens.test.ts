@@ -3,7 +3,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { argon2idHash, type SecretHash } from '../../src/identity/argon2id.ts';
 import { createTokens, type Tokens } from '../../src/identity/index.ts';
 import { formatToken, newTokenSecret } from '../../src/identity/token-format.ts';
-import { AppError, fixedClock, newId, Secret, silentLog, systemRandom } from '../../src/kernel/index.ts';
+import {
+  AppError,
+  fixedClock,
+  limits,
+  newId,
+  Secret,
+  silentLog,
+  systemRandom,
+} from '../../src/kernel/index.ts';
 import type { Caller } from '../../src/vault/index.ts';
 import { type Installation, install } from '../vault/installation.ts';
 
@@ -276,6 +284,38 @@ describe('tokens', () => {
       expect((await verify(token, '203.0.113.7')).agent).toBe('claude');
     });
 
+    it('holds for attempts at the same moment: no more work than for those one after another', async () => {
+      const flood = Array.from({ length: 100 }, () => codeOf(verify(stranger(), '203.0.113.7')));
+      const codes = await Promise.all(flood);
+      expect(codes.filter((code) => code === 'token_unknown')).toHaveLength(20);
+      expect(codes.filter((code) => code === 'token_rate_limited')).toHaveLength(80);
+      // Those that were being computed when the last try failed.
+      expect(hash.computed).toBeLessThanOrEqual(20 + limits.tokenHashesAtOnceMax);
+      expect(await refusals()).toHaveLength(20);
+    });
+
+    it('turns nobody else away while one address floods the door', async () => {
+      const { token } = await create();
+      const held = Promise.withResolvers<void>();
+      hash.gate = held.promise;
+      const flood = Array.from({ length: 2 * limits.tokenHashesWaitingMax }, () =>
+        codeOf(verify(stranger(), '203.0.113.7')),
+      );
+      // The flood is in the queue before the other client comes.
+      while (hash.computed < limits.tokenHashesAtOnceMax) await new Promise(setImmediate);
+      const other = verify(token, '203.0.113.8').catch((error: unknown) => error);
+      held.resolve();
+      expect(await other).toMatchObject({ agent: 'claude' });
+      expect(new Set(await Promise.all(flood))).toEqual(new Set(['token_unknown', 'token_rate_limited']));
+    });
+
+    it('lets many good tokens of one address in at the same moment', async () => {
+      const tokensOfMany = [];
+      for (let n = 0; n < 30; n += 1) tokensOfMany.push(await create());
+      const verified = await Promise.all(tokensOfMany.map(({ token }) => verify(token, '203.0.113.7')));
+      expect(verified).toHaveLength(30);
+    });
+
     it('does not touch verified tokens or other addresses', async () => {
       const { token } = await create();
       await verify(token, '203.0.113.7');
@@ -333,6 +373,9 @@ describe('tokens', () => {
       [{ profile: 'dev', agent: 'red\u001b[31m' }],
       [{ profile: 'dev', agent: 'x', expiresAt: 1 }],
       [{ profile: 'dev', agent: 'x', expiresAt: Number.NaN }],
+      [{ profile: 'dev', agent: 'x', expiresAt: Number.POSITIVE_INFINITY }],
+      [{ profile: 'dev', agent: 'x', expiresAt: 4_000_000_000_000.5 }],
+      [{ profile: 'dev', agent: 'x', expiresAt: 1e300 }],
     ])('refuses to create %j', async (options) => {
       expect(await codeOf(tokens.create(home.local, options))).toBe('token_invalid');
     });
