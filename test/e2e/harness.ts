@@ -1,6 +1,6 @@
 /** Runs the real program, `bin/sallyport.mjs`, as a user would: a home of its own, a gateway of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -17,6 +17,8 @@ export interface Home {
   readonly path: string;
   /** A folder that cells may see, with the fixture servers in it. */
   readonly servers: string;
+  /** What the program has for `/tmp`. */
+  readonly temporary: string;
   /** Runs one command to its end. */
   run(...args: string[]): Promise<Outcome>;
   /** The same, with `--json` and its answer parsed; throws when it fails. */
@@ -42,11 +44,14 @@ export function makeHome(settings = ''): Home {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-e2e-'));
   const path = join(folder, 'home');
   const servers = join(folder, 'servers');
+  const temporary = join(folder, 'tmp');
   cpSync(SERVERS, servers, { recursive: true });
+  mkdirSync(temporary);
   const environment = {
     PATH: process.env['PATH'] ?? '',
     HOME: process.env['HOME'] ?? folder,
     SALLYPORT_HOME: path,
+    TMPDIR: temporary,
   };
 
   const start = (args: readonly string[], env: Record<string, string> = {}): ChildProcess =>
@@ -66,6 +71,7 @@ export function makeHome(settings = ''): Home {
   return {
     path,
     servers,
+    temporary,
     run: (...args) => runWith({}, ...args),
     runWith,
     async json<T>(...args: string[]): Promise<T> {

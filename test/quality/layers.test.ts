@@ -17,7 +17,7 @@ interface Report {
 }
 
 function cruise(folder: string): Promise<Report> {
-  const checker = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
+  const checker = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs');
   return new Promise((done, fail) => {
     execFile(
       process.execPath,
