@@ -1,16 +1,20 @@
-/** A thief with write access to the database, and what it gets: an error with a code, and an entry in the audit log. */
+/**
+ * ATTACKS 24, rows: a thief with write access to the database, and what it gets: an error with a code, and an entry in
+ * the audit log. And the master key, wrong or missing.
+ */
 import { copyFileSync, rmSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError, Secret, type ServerId, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createLocalKeyFile } from '../../src/seal/index.ts';
+import type { Services } from '../../src/main/services.ts';
 import type { CredentialRef, Purpose, Vault } from '../../src/vault/index.ts';
-import { type Installation, install, openProcess, type Process } from './installation.ts';
+import { makeProductHome, openHome, type ProductHome } from './product-home.ts';
 
 const scrub: Purpose = { kind: 'scrub', data: {} };
 
 describe('a database that somebody else has written to', () => {
-  let home: Installation;
+  let home: ProductHome;
   let github: ServerId;
   let slack: ServerId;
   let shared: CredentialRef;
@@ -19,7 +23,7 @@ describe('a database that somebody else has written to', () => {
   let elsewhere: CredentialRef;
 
   beforeEach(async () => {
-    home = await install();
+    home = await makeProductHome();
     github = await home.addServer('github');
     slack = await home.addServer('slack');
     shared = { server: github, serverSlug: 'github', name: 'TOKEN', owner: null };
@@ -295,7 +299,7 @@ describe('a database that somebody else has written to', () => {
   });
 
   describe('the master key', () => {
-    const restart = async (): Promise<Process> => openProcess(home.directory, home.workspace);
+    const restart = (): Promise<Services> => openHome(home.directory);
     const codeOf = async (attempt: Promise<unknown>): Promise<unknown> =>
       attempt.then(
         () => 'nothing failed',

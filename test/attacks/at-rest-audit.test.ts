@@ -1,0 +1,159 @@
+/**
+ * ATTACKS 24, audit: the log truncated, reordered, edited or put back by somebody who writes to the database, and what
+ * `sallyport audit verify` says of it: from a process that starts afterwards and, where only that one can know, from
+ * the one that was running.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Secret } from '../../src/kernel/index.ts';
+import type { CredentialRef } from '../../src/vault/index.ts';
+import { makeProductHome, type ProductHome } from './product-home.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
+const EVENTS = 12;
+
+let home: ProductHome;
+let ref: CredentialRef;
+
+beforeEach(async () => {
+  home = await makeProductHome();
+  ref = { server: await home.addServer('github'), serverSlug: 'github', name: 'TOKEN', owner: null };
+  await home.vault.put(home.local, ref, Secret.fromString('value'));
+  for (let n = 2; n <= EVENTS; n += 1) await use();
+});
+
+afterEach(async () => {
+  await home.dispose();
+});
+
+/** Uses the credential, which is recorded first. */
+async function use(): Promise<void> {
+  (await home.vault.use(home.agent, ref, { kind: 'inject', data: { host: 'api.github.com' } })).destroy();
+}
+
+function edit(sql: string): void {
+  const raw = new DatabaseSync(home.database);
+  try {
+    raw.exec(sql);
+  } finally {
+    raw.close();
+  }
+}
+
+/** Code and sequence of each problem that a process finds which starts now. */
+async function found(): Promise<string[]> {
+  const { problems } = await (await home.another()).audit.verify(home.workspace);
+  return problems.map(({ code, sequence }) => `${code} ${sequence}`);
+}
+
+/** Two events change places, content and all. */
+const swapSequences = (a: number, b: number): string => `
+  update audit_events set sequence = 1000 where sequence = ${a};
+  update audit_events set sequence = ${a} where sequence = ${b};
+  update audit_events set sequence = ${b} where sequence = 1000;`;
+
+describe('the audit log', () => {
+  it('verifies as long as nobody touches it (the control)', async () => {
+    expect(await found()).toEqual([]);
+    edit(swapSequences(3, 7));
+    edit(swapSequences(3, 7));
+    expect(await found()).toEqual([]);
+  });
+
+  it.each<[string, string, string[]]>([
+    ['data edited', `update audit_events set data = '{}' where sequence = 4`, ['event_edited 4']],
+    [
+      'the actor edited',
+      `update audit_events set actor = '{"kind":"local","id":"0"}' where sequence = 4`,
+      ['event_edited 4'],
+    ],
+    ['no JSON any more', `update audit_events set data = '{' where sequence = 4`, ['event_edited 4']],
+    [
+      'a time that is no number of ours',
+      `update audit_events set at = 9007199254740993 where sequence = 4`,
+      ['event_unreadable 4'],
+    ],
+    ['the server edited', `update audit_events set server = 'gitlab' where sequence = 4`, ['event_edited 4']],
+    ['one event deleted', 'delete from audit_events where sequence = 4', ['event_missing 4']],
+    ['the end cut off', `delete from audit_events where sequence > 9`, ['chain_truncated 10']],
+    ['neighbours changed', swapSequences(4, 5), ['event_moved 4', 'event_moved 5', 'link_broken 6']],
+    [
+      'one moved out of the way, far behind the end',
+      `update audit_events set sequence = 9007199254740993 where sequence = 4`,
+      ['event_missing 4', 'events_after_head 13'],
+    ],
+    [
+      'the head set back without its MAC',
+      `delete from audit_events where sequence > 9;
+      update audit_heads set sequence = 9, hash = (select hash from audit_events where sequence = 9)`,
+      ['head_mac_wrong 9'],
+    ],
+    ['the head deleted', 'delete from audit_heads', ['head_missing 1']],
+    ['the beginning cut off', 'delete from audit_events where sequence < 4', ['event_missing 1']],
+  ])('shows %s', async (_what, sql, problems) => {
+    edit(sql);
+    expect(await found()).toEqual(problems);
+  });
+
+  it('says so with exit code 1, and with 0 where nothing is wrong', async () => {
+    const verify = (): Promise<{ code: number | string | null | undefined; out: string }> =>
+      new Promise((resolve) => {
+        const env = { PATH: process.env['PATH'], SALLYPORT_HOME: home.directory };
+        execFile(process.execPath, [PROGRAM, 'audit', 'verify'], { env }, (error, stdout, stderr) =>
+          resolve({ code: error === null ? 0 : error.code, out: stdout + stderr }),
+        );
+      });
+    expect(await verify()).toMatchObject({ code: 0 });
+    edit(`update audit_events set data = '{}' where sequence = 4`);
+    expect(await verify()).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('Event 4 was edited') as string,
+    });
+  });
+
+  it('stops every further use where the head was forged: nothing is used that cannot be recorded', async () => {
+    edit(`update audit_heads set mac = zeroblob(32)`);
+    const after = await home.another();
+    const attempt = after.vault.use(home.agent, ref, { kind: 'inject', data: {} });
+    await expect(attempt).rejects.toMatchObject({
+      code: 'audit_unavailable',
+      detail: { reason: 'audit_head_forged' },
+    });
+  });
+
+  it('put back to a genuine older state is seen by the gateway that was running, and stops it', async () => {
+    const raw = new DatabaseSync(home.database);
+    const old = raw.prepare('select sequence, hash, mac from audit_heads').get() ?? {};
+    for (let n = 0; n < 5; n += 1) await use();
+    raw.exec(`delete from audit_events where sequence > ${EVENTS}; delete from audit_checkpoints`);
+    raw.prepare('update audit_heads set sequence = ?, hash = ?, mac = ?').run(...Object.values(old));
+    raw.close();
+    await expect(use()).rejects.toMatchObject({
+      code: 'audit_unavailable',
+      detail: { reason: 'audit_rolled_back' },
+    });
+    const { problems } = await home.audit.verify(home.workspace);
+    expect(problems).toMatchObject([
+      { code: 'chain_rolled_back', sequence: EVENTS + 1, through: EVENTS + 5 },
+    ]);
+    // What only a checkpoint that was kept elsewhere shows to a process that starts now.
+    expect(await found()).toEqual([]);
+  });
+
+  it('put back to an older state is found by whoever kept a checkpoint outside', async () => {
+    const raw = new DatabaseSync(home.database);
+    const old = raw.prepare('select sequence, hash, mac from audit_heads').get() ?? {};
+    await use();
+    const kept = await home.audit.checkpoint(home.workspace);
+    if (kept === null) throw new Error('no checkpoint');
+    raw.exec(`delete from audit_events where sequence > ${EVENTS}; delete from audit_checkpoints`);
+    raw.prepare('update audit_heads set sequence = ?, hash = ?, mac = ?').run(...Object.values(old));
+    raw.close();
+    const { audit } = await home.another();
+    expect((await audit.verify(home.workspace)).problems).toEqual([]);
+    const report = await audit.verify(home.workspace, { anchors: [kept] });
+    expect(report.problems).toMatchObject([{ code: 'checkpoint_ahead', sequence: EVENTS + 1 }]);
+  });
+});
