@@ -23,7 +23,7 @@ describe('a look into processes', () => {
   it('finds those below another, with their environment and command line', async () => {
     const pid = await holder();
     expect(descendantsOf(process.pid)).toContain(pid);
-    expect(environmentOf(pid).get('SHOWN')).toBe('yes=no');
+    expect(environmentOf(pid)?.get('SHOWN')).toBe('yes=no');
     expect(commandLineOf(pid).toString('latin1').split('\0')).toContain('-e');
   });
 

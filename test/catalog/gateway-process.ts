@@ -31,7 +31,9 @@ export interface GatewayProcess {
 /** @param dialled stand-ins by the names that they play, `host:port` */
 export async function startGateway(dialled: ReadonlyMap<string, StandIn>): Promise<GatewayProcess> {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-catalog-'));
-  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], SALLYPORT_HOME: home };
+  // All but settings of another gateway: what npm needs to reach its registry differs from machine to machine.
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SALLYPORT_'));
+  const env = { ...Object.fromEntries(inherited), SALLYPORT_HOME: home };
   const run = (args: readonly string[]): ChildProcess =>
     spawn(process.execPath, [PROGRAM, ...args], { env, stdio: 'pipe' });
   const command = (args: readonly string[], input = ''): Promise<CommandResult> => finished(run(args), input);
