@@ -132,6 +132,7 @@ export class Dialer {
         : connectTls({
             ...place,
             servername: to.host,
+            rejectUnauthorized: true, // said, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default
             secureContext: this.#trust(),
             ALPNProtocols: ['http/1.1'],
           });

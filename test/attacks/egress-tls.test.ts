@@ -107,6 +107,21 @@ describe('ATTACKS 16: TLS of the upstream', () => {
     });
   });
 
+  it('verification cannot be switched off from the environment', async () => {
+    const { upstream, heard } = await listener(testAuthority.selfSigned(API));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+      process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'; // what some do to reach a test server
+      try {
+        expect(errorOf(await world.request(AUTH)).code).toBe('egress_upstream_tls');
+        expect(heard()).toBe('');
+      } finally {
+        if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+        else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
+      }
+    });
+  });
+
   it('trusts a private authority only when the operator says so', async () => {
     const { upstream, heard } = await listener(testAuthority.issue(API));
     await inWorld({ upstreams: { 'api.test:443': upstream }, extraCa: [] }, async (world) => {
