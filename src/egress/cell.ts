@@ -56,7 +56,7 @@ export class EgressCell implements AcceptHost {
   readonly #log: Log;
   readonly #connections = new Map<Socket, Accepted | null>();
   readonly #requestPrefix: string;
-  /** Oldest first. */
+  /** Those that were rotated away first, oldest first; then those in use. */
   readonly #known: KnownSecret[] = [];
   #requests = 0;
   #closed = false;
@@ -129,16 +129,23 @@ export class EgressCell implements AcceptHost {
     return this.#known.some((known) => known.name === credential && known.value.equals(value));
   }
 
-  /** Values that were rotated away stay: an upstream that got one can send it back for as long as the cell lives. */
+  /**
+   * Values that were rotated away stay: an upstream that got one can send it back for as long as the cell lives. When
+   * there are too many, the oldest go; never one that is in use.
+   */
   #remember(known: readonly KnownSecret[]): void {
-    for (const secret of known) {
-      const isNew = !this.#known.some(
+    const inUse = known.map((secret) => {
+      const at = this.#known.findIndex(
         ({ name, value }) => name === secret.name && value.equals(secret.value),
       );
-      if (isNew) this.#known.push(secret);
-      else secret.value.destroy();
-    }
-    destroyAll(this.#known.splice(0, this.#known.length - limits.cellKnownSecretsMax));
+      const [same] = at < 0 ? [] : this.#known.splice(at, 1);
+      if (same === undefined) return secret;
+      secret.value.destroy();
+      return same;
+    });
+    this.#known.push(...inUse);
+    const kept = Math.max(limits.cellKnownSecretsMax, inUse.length);
+    destroyAll(this.#known.splice(0, Math.max(0, this.#known.length - kept)));
   }
 
   /** Cuts everything that is open, and accepts nothing more. */

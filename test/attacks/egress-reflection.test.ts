@@ -2,6 +2,7 @@
 import type { TLSSocket } from 'node:tls';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { API, inWorld, PLACEHOLDER, rawUpstream, TOKEN, type World } from '../egress/world.ts';
 
 const hex = Buffer.from(TOKEN).toString('hex');
@@ -199,5 +200,34 @@ describe('ATTACKS 17: reflection', () => {
       await world.cell.refresh();
       expect((await world.request()).body.toString()).toBe(`${PLACEHOLDER} ${PLACEHOLDER}`);
     });
+  });
+
+  it('masks the value in a request that was made before it was rotated away', async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<TLSSocket>();
+    const upstream = await rawUpstream((socket) => socket.once('data', () => ask(socket)));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const reply = world.request({ headers: { Authorization: `Bearer ${PLACEHOLDER}` } });
+      const socket = await asked;
+      world.secrets.set('TOKEN', 'ghp_fresh0value1after2rotation3xyz');
+      await world.cell.refresh();
+      socket.write(sized(`${TOKEN} ghp_fresh0value1after2rotation3xyz`));
+      expect((await reply).body.toString()).toBe(`${PLACEHOLDER} ${PLACEHOLDER}`);
+    });
+  });
+
+  it('masks what is still in use, however often another credential was rotated', async () => {
+    const steady = 'steady-value-that-nobody-rotates';
+    const secrets = { STEADY: steady, TOKEN };
+    await reflecting(
+      [sized(steady)],
+      async (world) => {
+        for (let rotation = 0; rotation <= limits.cellKnownSecretsMax; rotation += 1) {
+          world.secrets.set('TOKEN', `${TOKEN}-${rotation}`);
+          await world.cell.refresh();
+          expect((await world.request()).body.toString()).toBe('[STEADY]');
+        }
+      },
+      secrets,
+    );
   });
 });
