@@ -1,7 +1,7 @@
 /**
  * One connection from a cell, after TLS: reads requests one after another and answers them in order. Bytes of a
- * request that nobody is ready for stay unread, and pause the socket; so do pipelined requests. After anything
- * that makes the place of the next request uncertain, the connection is closed.
+ * request that nobody is ready for stay unread, and pause the socket; so do pipelined requests, and those of a
+ * client that does not read its answers. After anything that makes the place of the next request uncertain, the connection is closed.
  */
 import type { Socket } from 'node:net';
 import { limits } from '../kernel/index.ts';
@@ -141,17 +141,16 @@ export class Downstream implements ExchangeClient {
     this.#isReading = true;
     let at = 0;
     while (at < bytes.length && !this.#isClosing) {
-      if (this.#exchange === null) {
+      const exchange = this.#exchange;
+      if (exchange === null && !this.#socket.writableNeedDrain) {
         at = this.#readHead(bytes, at);
-        continue;
-      }
-      const sink = this.#body?.done === true ? null : this.#exchange.bodySink;
-      if (sink === null) {
+      } else if (exchange !== null && this.#body?.done !== true && exchange.bodySink !== null) {
+        at = this.#readBody(bytes, at, exchange);
+      } else {
         this.#held = bytes.subarray(at);
         this.#socket.pause();
         break;
       }
-      at = this.#readBody(bytes, at, this.#exchange);
     }
     this.#isReading = false;
   }
@@ -231,13 +230,14 @@ export class Downstream implements ExchangeClient {
 
   #drain(): void {
     this.#lastActive = this.#host.clock.monotonic();
-    this.#exchange?.clientDrained();
+    if (this.#exchange !== null) this.#exchange.clientDrained();
+    else if (!this.#isClosing) this.resumeInput();
   }
 
   /** The client sends no more. A request that is complete is still answered. */
   #ended(): void {
     this.#hasEnded = true;
-    const isComplete = this.#exchange !== null && (this.#body?.done === true || this.#held !== null);
+    const isComplete = this.#held !== null || (this.#exchange !== null && this.#body?.done === true);
     if (!isComplete) this.#socket.destroySoon();
   }
 }

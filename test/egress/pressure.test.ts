@@ -1,0 +1,66 @@
+/** What a cell may make the gateway hold: bounded, whatever it sends and however little it reads. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { API, apiRule, httpUpstream, inWorld, type World } from './world.ts';
+
+const MIB = 1024 * 1024;
+const PLAIN = [apiRule({ port: 80, protocol: 'http', methods: ['GET'] })];
+
+/** A connection into the cell's listener, from both ends. */
+async function bothEnds(
+  world: World,
+  accept: (server: Server) => void,
+): Promise<{ client: Socket; server: Socket }> {
+  const [address] = await world.resolver.resolve4(API);
+  const listener = createServer({ pauseOnConnect: true });
+  accept(listener);
+  const accepted = once(listener, 'connection') as Promise<[Socket]>;
+  listener.listen(0, address);
+  await once(listener, 'listening');
+  const client = connect((listener.address() as AddressInfo).port, address);
+  client.on('error', () => undefined);
+  const [server] = await accepted;
+  server.once('close', () => listener.close());
+  return { client, server };
+}
+
+/** Waits until a number has stopped growing, and gives it. */
+async function settled(read: () => number): Promise<number> {
+  for (let before = -1; ; ) {
+    const now = read();
+    if (now === before && now > 0) return now;
+    before = now;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+async function readUntilCount(socket: Socket, what: string, count: number): Promise<void> {
+  let seen = 0;
+  let tail = '';
+  for await (const bytes of socket) {
+    const text = tail + (bytes as Buffer).toString('latin1');
+    seen += text.split(what).length - 1;
+    tail = text.slice(-(what.length - 1));
+    if (seen >= count) return;
+  }
+}
+
+describe('a client that sends requests and reads no answers', () => {
+  it.each([
+    ['that are refused', 'DELETE', 60_000, 'HTTP/1.1 403 '],
+    ['that are carried out', 'GET', 6_000, 'HTTP/1.1 200 '],
+  ])('%s: waits for itself, and then gets them all', async (_name, method, count, status) => {
+    const body = Buffer.alloc(4_096, 'x');
+    const upstream = await httpUpstream((_request, response) => response.end(body));
+    await inWorld({ rules: PLAIN, upstreams: { 'api.test:80': upstream } }, async (world) => {
+      const { client, server } = await bothEnds(world, (listener) => world.cell.acceptTcp(80, listener));
+      client.pause();
+      client.end(`${method} / HTTP/1.1\r\nHost: ${API}\r\n\r\n`.repeat(count));
+      await settled(() => server.bytesWritten);
+      expect(server.writableLength).toBeLessThan(MIB);
+      await readUntilCount(client, status, count);
+      client.destroy();
+    });
+  });
+});
