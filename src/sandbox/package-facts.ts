@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { AppError } from '../kernel/index.ts';
+import { checkSources, fieldsOf, type Fields } from './package-sources.ts';
 
 export interface PackageFacts {
   /** `npm:NAME@VERSION`. */
@@ -14,11 +15,10 @@ export interface PackageFacts {
   readonly scriptsSkipped: readonly string[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /**
  * @param version the one that was asked for; undefined takes what was found
- * @throws AppError `package_install_failed` when the tree is not what npm should have made
+ * @throws AppError `package_install_failed` when the tree is not what npm should have made, `package_source_refused` when
+ *   a part of it is not from the registry
  */
 export async function npmPackageFacts(root: string, name: string, version?: string): Promise<PackageFacts> {
   const [manifest, lock] = await Promise.all([
@@ -33,12 +33,14 @@ export async function npmPackageFacts(root: string, name: string, version?: stri
   ) {
     throw unexpected(`npm installed ${String(manifest['name'])}@${String(found)} instead`);
   }
+  const packages = fieldsOf(lock['packages']);
+  checkSources(packages);
   return {
     spec: `npm:${name}@${found}`,
     name,
     version: found,
     bins: Object.fromEntries(binNames(name, manifest['bin']).map((bin) => [bin, `node_modules/.bin/${bin}`])),
-    scriptsSkipped: withScripts(fieldsOf(lock['packages'])),
+    scriptsSkipped: withScripts(packages),
   };
 }
 
@@ -54,9 +56,6 @@ function withScripts(packages: Fields): readonly string[] {
     .map(([path, entry]) => `${path.split('node_modules/').at(-1)}@${String(fieldsOf(entry)['version'])}`)
     .sort();
 }
-
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {}; // any object has string keys
 
 async function readJson(path: string): Promise<Fields> {
   try {

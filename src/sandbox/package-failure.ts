@@ -1,5 +1,9 @@
 /** What npm's complaints mean for the user. Pure. */
 import { AppError, limits } from '../kernel/index.ts';
+import { foreignSource } from './package-sources.ts';
+
+/** Code of the error that npm meets when it wants to start a program. */
+export const PROGRAM_REFUSED = 'ESALLYPORTPROGRAM';
 
 export interface NpmFailure {
   /** What was being installed, `npm:NAME@VERSION`. */
@@ -55,6 +59,9 @@ export function npmFailure({ spec, lines, timedOut }: NpmFailure): AppError {
         detail,
       },
     );
+  }
+  if (code === PROGRAM_REFUSED || code?.startsWith('EALLOW') === true) {
+    return foreignSource(`a part of ${spec} does not come from the registry`, detail);
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new AppError('package_store_full', `There is no room on the disk to install ${spec}.`, {

@@ -1,6 +1,6 @@
 /**
  * Runs npm, outside of any cell, to fetch a package and what it depends on. Nothing of the package is executed: install
- * scripts are off. npm gets none of Sallyport's secrets; it does get the user's own npm settings, so that a company's
+ * scripts are off, and npm itself cannot start a program. npm gets none of Sallyport's secrets; it does get the user's own npm settings, so that a company's
  * registry, proxy and certificate authority work as they do on the command line.
  */
 import { spawn } from 'node:child_process';
@@ -8,7 +8,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { delimiter, dirname, join } from 'node:path';
 import { AppError, limits } from '../kernel/index.ts';
-import { npmFailure } from './package-failure.ts';
+import { npmFailure, PROGRAM_REFUSED } from './package-failure.ts';
 import { findTools } from './tools.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,12 +40,28 @@ export function npmEnvironment(environment: Environment): Record<string, string>
   return kept;
 }
 
+/** The last four are known to npm 11 and later, which then refuse before fetching; `checkSources` refuses for the others. */
 const FLAGS = (
   '--ignore-scripts --omit=dev --no-audit --no-fund --save-exact --no-update-notifier ' +
-  '--no-progress --loglevel=http --color=false --location=project --no-global --package-lock'
+  '--no-progress --loglevel=http --color=false --location=project --no-global --package-lock ' +
+  '--allow-git=none --allow-remote=none --allow-file=none --allow-directory=none'
 ).split(' ');
 
-/** @throws AppError `package_npm_missing`, `package_not_found`, `package_registry_unreachable`, `package_install_failed`, … */
+/**
+ * Loaded before npm: takes away the means to start a program. With scripts off npm needs none for packages of the registry,
+ * but for a part that comes by git it runs git, as a file in that very part tells it to, and npm again inside of it.
+ * Understood by Node 18.18 and later, of which the gateway's own is one.
+ */
+export const WITHOUT_PROGRAMS = `data:text/javascript,${encodeURIComponent(`
+  import programs from 'node:child_process';
+  import { syncBuiltinESMExports } from 'node:module';
+  for (const name of ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync'])
+    programs[name] = () => {
+      throw Object.assign(new Error('a part of the package wants a program to be started'), { code: '${PROGRAM_REFUSED}' });
+    };
+  syncBuiltinESMExports();`)}`;
+
+/** @throws AppError `package_npm_missing`, `package_not_found`, `package_registry_unreachable`, `package_source_refused`, `package_install_failed`, … */
 export async function runNpm({ folder, args, spec, node, environment, onLine }: NpmRun): Promise<void> {
   const npm = findNpm(node, environment['PATH']);
   if (npm === null) {
@@ -57,7 +73,14 @@ export async function runNpm({ folder, args, spec, node, environment, onLine }: 
   // npm must not go on when the gateway is killed.
   const setpriv = findTools().found.setpriv;
   const bound = setpriv === undefined ? [] : [setpriv, '--pdeathsig=KILL', '--'];
-  const [program = npm.node, ...rest] = [...bound, npm.node, npm.cli, ...args, ...FLAGS];
+  const [program = npm.node, ...rest] = [
+    ...bound,
+    npm.node,
+    `--import=${WITHOUT_PROGRAMS}`,
+    npm.cli,
+    ...args,
+    ...FLAGS,
+  ];
   const child = spawn(program, rest, {
     cwd: folder,
     env: npmEnvironment(environment),

@@ -55,7 +55,7 @@ export interface PackageStore {
    * @param onProgress told in words what is going on
    * @throws AppError `package_spec_invalid`, `package_version_required`, `package_kind_unsupported`,
    *   `package_not_found`, `package_version_not_found`, `package_registry_unreachable`, `package_install_failed`,
-   *   `package_install_timeout`, `package_store_full`, `package_npm_missing`, `package_tree_unsafe`
+   *   `package_source_refused`, `package_install_timeout`, `package_store_full`, `package_npm_missing`, `package_tree_unsafe`
    */
   install(spec: string, onProgress: (message: string) => void): Promise<InstalledPackage>;
   /**

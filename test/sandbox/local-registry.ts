@@ -11,6 +11,19 @@ interface MadePackage {
   readonly fields?: Readonly<Record<string, unknown>>;
   /** Path within the package to text. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Further entries of the archive, as they are: for what no well-meaning tool would write. */
+  readonly entries?: readonly TarEntry[];
+}
+
+export interface TarEntry {
+  /** Whole path in the archive. */
+  readonly path: string;
+  readonly text?: string;
+  /** One of tar's types: `0` file, `1` hard link, `2` symbolic link, `3` device, `6` pipe. */
+  readonly type?: string;
+  readonly target?: string;
+  /** Octal. */
+  readonly mode?: string;
 }
 
 export interface LocalRegistry {
@@ -51,9 +64,10 @@ export async function startRegistry(): Promise<LocalRegistry> {
   return {
     url,
     requests,
-    publish({ name, version, fields = {}, files = {} }) {
+    publish({ name, version, fields = {}, files = {}, entries = [] }) {
       const manifest = { name, version, ...fields };
-      const tarball = pack({ 'package.json': JSON.stringify(manifest), ...files });
+      const texts = Object.entries({ 'package.json': JSON.stringify(manifest), ...files });
+      const tarball = pack([...texts.map(([path, text]) => ({ path: `package/${path}`, text })), ...entries]);
       const path = `/${name}/-/${version}.tgz`;
       tarballs.set(path, tarball);
       const scripts = Object.keys(fields['scripts'] ?? {});
@@ -72,18 +86,19 @@ export async function startRegistry(): Promise<LocalRegistry> {
   };
 }
 
-/** A gzipped tar archive (ustar) with everything below `package/`. */
-function pack(files: Readonly<Record<string, string>>): Buffer {
-  const blocks = Object.entries(files).flatMap(([path, text]) => {
+/** A gzipped tar archive (ustar). */
+function pack(entries: readonly TarEntry[]): Buffer {
+  const blocks = entries.flatMap(({ path, text = '', type = '0', target = '', mode = '0000644' }) => {
     const content = Buffer.from(text);
     const header = Buffer.alloc(512);
-    header.write(`package/${path}`, 0);
-    header.write('0000644\0', 100);
+    header.write(path, 0);
+    header.write(`${mode}\0`, 100);
     header.write('0000000\0', 108);
     header.write('0000000\0', 116);
     header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124);
     header.write('00000000000\0', 136);
-    header.write('        0', 148);
+    header.write(`        ${type}`, 148);
+    header.write(target, 157);
     header.write('ustar\u000000', 257);
     const sum = header.reduce((total, byte) => total + byte, 0);
     header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);

@@ -1,0 +1,277 @@
+/** Packages that try to run something, or to reach something of this machine, while they are installed. */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/kernel/index.ts';
+import { createPackageStore, type PackageStore } from '../../src/sandbox/index.ts';
+import { npmFailure } from '../../src/sandbox/package-failure.ts';
+import { WITHOUT_PROGRAMS } from '../../src/sandbox/package-npm.ts';
+import { checkSources, isRegistrySpec } from '../../src/sandbox/package-sources.ts';
+import { type LocalRegistry, startRegistry } from './local-registry.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));
+const ran = join(root, 'ran');
+const dir = join(root, 'store');
+let registry: LocalRegistry;
+let store: PackageStore;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  mkdirSync(join(root, 'home'));
+  const environment = {
+    HOME: join(root, 'home'),
+    PATH: process.env['PATH'] ?? '',
+    npm_config_registry: registry.url,
+    npm_config_cache: join(root, 'cache'),
+    npm_config_fetch_retries: '0',
+  };
+  store = createPackageStore({ dir, node: process.execPath, log: silentLog, environment });
+});
+afterAll(() => {
+  registry.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const install = (name: string) => store.install(`npm:${name}@1.0.0`, () => undefined);
+const refused = { name: 'AppError', code: 'package_source_refused', kind: 'denied' };
+
+/** A lockfile that comes with a package, for one dependency called `part`. */
+const shrinkwrap = (entry: object): Record<string, string> => ({
+  'npm-shrinkwrap.json': JSON.stringify({
+    name: 'x',
+    version: '1.0.0',
+    lockfileVersion: 3,
+    requires: true,
+    packages: {
+      '': { name: 'x', version: '1.0.0', dependencies: { part: '1.0.0' } },
+      'node_modules/part': entry,
+    },
+  }),
+});
+
+const hasGit = existsSync('/usr/bin/git');
+
+describe.skipIf(!hasGit)('a part that comes by git (waits for /usr/bin/git)', () => {
+  const repository = join(root, 'repository');
+  const git = (...args: readonly string[]): string =>
+    execFileSync('/usr/bin/git', ['-C', repository, '-c', 'user.name=x', '-c', 'user.email=x@y', ...args], {
+      encoding: 'utf8',
+    }).trim();
+  let commit = '';
+  beforeAll(() => {
+    mkdirSync(repository);
+    const script = join(root, 'not-git');
+    writeFileSync(script, `#!/bin/sh\ntouch ${ran}\nexec git "$@"\n`);
+    chmodSync(script, 0o755);
+    // npm installs what the part itself is developed with, and obeys the settings that lie in it: which git to run, for one.
+    writeFileSync(join(repository, '.npmrc'), `git=${script}\nignore-scripts=false\n`);
+    writeFileSync(
+      join(repository, 'package.json'),
+      JSON.stringify({
+        name: 'part',
+        version: '1.0.0',
+        scripts: { prepare: `touch ${ran}`, preinstall: `touch ${ran}` },
+        devDependencies: { other: `git+file://${repository}` },
+      }),
+    );
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-q', '-m', 'x');
+    commit = git('rev-parse', 'HEAD');
+  });
+
+  it.each(['dependencies', 'peerDependencies'])('in %s is refused, and nothing of it runs', async (list) => {
+    const name = `git-${list.toLowerCase()}`;
+    registry.publish({ name, version: '1.0.0', fields: { [list]: { part: `git+file://${repository}` } } });
+    await expect(install(name)).rejects.toMatchObject(refused);
+    expect(existsSync(ran)).toBe(false);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('in optionalDependencies is refused, although npm goes on without it', async () => {
+    const fields = { optionalDependencies: { part: `git+file://${repository}` } };
+    registry.publish({ name: 'git-optional', version: '1.0.0', fields });
+    await expect(install('git-optional')).rejects.toMatchObject(refused);
+    expect(existsSync(ran)).toBe(false);
+  });
+
+  it('in a lockfile of the package is refused', async () => {
+    const fields = { _hasShrinkwrap: true, dependencies: { part: '1.0.0' } };
+    const files = shrinkwrap({ version: '1.0.0', resolved: `git+file://${repository}#${commit}` });
+    registry.publish({ name: 'git-locked', version: '1.0.0', fields, files });
+    await expect(install('git-locked')).rejects.toMatchObject(refused);
+    expect(existsSync(ran)).toBe(false);
+  });
+});
+
+describe('a part that comes from this machine, or from an address', () => {
+  const archive = join(root, 'backup.tgz');
+  beforeAll(() => {
+    mkdirSync(join(root, 'backup/package'), { recursive: true });
+    writeFileSync(join(root, 'backup/package/package.json'), '{"name":"part","version":"1.0.0"}');
+    execFileSync('tar', ['-C', join(root, 'backup'), '-czf', archive, 'package']);
+    registry.publish({ name: 'part', version: '1.0.0' });
+  });
+
+  it.each([
+    ['an archive', () => `file:${archive}`],
+    ['a folder', () => 'file:/etc'],
+    ['a folder above', () => 'file:../../../..'],
+    ['an address', () => `${registry.url}/part/-/1.0.0.tgz`],
+  ])('%s is refused', async (what, spec) => {
+    const name = `asks-for-${what.replaceAll(' ', '-')}`;
+    registry.publish({ name, version: '1.0.0', fields: { dependencies: { part: spec() } } });
+    await expect(install(name)).rejects.toMatchObject(refused);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('control: from the registry it is installed, under another name too', async () => {
+    const fields = { dependencies: { part: '^1.0.0', alias: 'npm:part@1.0.0' } };
+    registry.publish({ name: 'asks-the-registry', version: '1.0.0', fields });
+    const { dir: installed } = await install('asks-the-registry');
+    expect(readdirSync(join(installed, 'node_modules'))).toEqual(expect.arrayContaining(['alias', 'part']));
+    rmSync(installed, { recursive: true });
+  });
+
+  it.each([
+    ['an archive', () => ({ version: '1.0.0', resolved: `file:${archive}` }), refused],
+    ['a link out', () => ({ resolved: '/etc', link: true }), { name: 'AppError' }],
+  ])('%s in a lockfile of the package is refused', async (what, entry, error) => {
+    const name = `locks-${what.replaceAll(' ', '-')}`;
+    const fields = { _hasShrinkwrap: true, dependencies: { part: '1.0.0' } };
+    registry.publish({ name, version: '1.0.0', fields, files: shrinkwrap(entry()) });
+    await expect(install(name)).rejects.toMatchObject(error);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('an archive with entries that lead out of it', () => {
+  const outside = join(root, 'outside');
+
+  it.each([
+    ['a path with ..', { path: 'package/../../../outside' }],
+    ['an absolute path', { path: outside }],
+    ['a link out', { path: 'package/out', type: '2', target: root }],
+    ['a hard link out', { path: 'package/out', type: '1', target: '/etc/passwd' }],
+    ['a device', { path: 'package/out', type: '3' }],
+    ['a pipe', { path: 'package/out', type: '6' }],
+  ])('%s: nothing of it is there afterwards', async (what, entry) => {
+    const name = `tar-${what.replaceAll(/[^a-z]+/g, '-')}x`;
+    const through = { path: 'package/out/outside', text: 'x' };
+    registry.publish({ name, version: '1.0.0', entries: [{ text: 'x', ...entry }, through] });
+    const { dir: installed } = await install(name);
+    expect(existsSync(outside)).toBe(false);
+    const made = join(installed, 'node_modules', name, 'out');
+    expect(lstatSync(made, { throwIfNoEntry: false })?.isDirectory() ?? true).toBe(true);
+    rmSync(installed, { recursive: true });
+  });
+
+  it('programs outside of the package are no programs of it, and no mode but executable counts', async () => {
+    const bin = { 'up-and-out': '../../../../outside', '../sneaky': 'run.js', good: 'run.js' };
+    const entries = [{ path: 'package/run.js', text: '#!/bin/sh\n', mode: '0006777' }];
+    registry.publish({ name: 'binned', version: '1.0.0', fields: { bin }, entries });
+    const { dir: installed, bins } = await install('binned');
+    expect(readdirSync(join(installed, 'node_modules/.bin')).sort()).toEqual(['good', 'sneaky']);
+    expect(lstatSync(join(installed, 'node_modules/binned/run.js')).mode & 0o7777).toBe(0o555);
+    expect(bins['good']).toBe('node_modules/.bin/good');
+    rmSync(installed, { recursive: true });
+  });
+});
+
+describe('npm without the means to start a program', () => {
+  it('has none of the seven ways', () => {
+    const tries = `
+      const programs = require('node:child_process');
+      const named = import('node:child_process');
+      const outcome = (run) => { try { run('/bin/true', []); return 'ran'; } catch (error) { return error.code; } };
+      const names = ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync'];
+      named.then((all) => console.log(JSON.stringify(names.flatMap((name) => [outcome(programs[name]), outcome(all[name])]))));`;
+    const stdout = execFileSync(process.execPath, [`--import=${WITHOUT_PROGRAMS}`, '-e', tries], {
+      encoding: 'utf8',
+    });
+    expect(JSON.parse(stdout)).toEqual(Array.from({ length: 14 }, () => 'ESALLYPORTPROGRAM'));
+  });
+
+  it.each(['ESALLYPORTPROGRAM', 'EALLOWGIT', 'EALLOWREMOTE', 'EALLOWFILE', 'EALLOWDIRECTORY'])(
+    '%s means that a part does not come from the registry',
+    (code) => {
+      const failure = npmFailure({ spec: 'npm:a@1.0.0', lines: [`npm error code ${code}`], timedOut: false });
+      expect(failure).toMatchObject(refused);
+    },
+  );
+});
+
+/** What older npms, which know no such refusal, would have let through. */
+describe('the lockfile of an installed tree', () => {
+  it.each([
+    '1.2.3',
+    '^1.0.0',
+    '>=1 <2 || 3.x',
+    '*',
+    '',
+    'latest',
+    'npm:other@^1.0.0',
+    'npm:@scope/other@1',
+    '~1.2',
+  ])('%o is for the registry', (spec) => {
+    expect(isRegistrySpec(spec)).toBe(true);
+    expect(() => checkSources({ 'node_modules/a': { dependencies: { b: spec } } })).not.toThrow();
+  });
+
+  it.each([
+    'git+ssh://git@host/a.git',
+    'git://host/a',
+    'github:owner/a',
+    'owner/a#semver:^1',
+    'https://host/a.tgz',
+    'http://host/a',
+    'file:a',
+    'file:../a',
+    './a',
+    '..',
+    '~',
+    '~/a',
+    '/a',
+    'a.tgz',
+    'a.TAR.GZ',
+    'npm:a@file:b',
+    'npm:a@git+ssh://host/b',
+    'link:a',
+    'workspace:*',
+    'C:\\a',
+  ])('%o is not', (spec) => {
+    expect(isRegistrySpec(spec)).toBe(false);
+    for (const list of ['dependencies', 'optionalDependencies', 'peerDependencies']) {
+      expect(() => checkSources({ 'node_modules/a': { [list]: { b: spec } } })).toThrow(
+        `a wants b from ${JSON.stringify(spec)}`,
+      );
+    }
+  });
+
+  it.each([
+    ['git', { resolved: 'git+ssh://git@host/a.git#0' }],
+    ['a path', { resolved: 'file:../a.tgz' }],
+    ['a link', { resolved: 'a', link: true }],
+    ['a link without a place', { link: true }],
+    ['a spec that is no text', { dependencies: { b: { url: 'https://host/' } } }],
+  ])('an entry from %s is refused', (_what, entry) => {
+    expect(() => checkSources({ 'node_modules/a': entry })).toThrow(/^The package cannot be installed: a /);
+  });
+
+  it('may leave out where a part came from, and says nothing of the root', () => {
+    expect(() =>
+      checkSources({ '': { dependencies: { a: 'file:x' } }, 'node_modules/a': { version: '1.0.0' } }),
+    ).not.toThrow();
+  });
+});
