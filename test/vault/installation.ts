@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditLog, createAuditLog, type RecordedEvent } from '../../src/audit/index.ts';
 import {
-  type Clock,
-  type Log,
   newId,
-  type Random,
   type ServerId,
   silentLog,
   systemClock,
@@ -57,17 +54,10 @@ export interface Installation extends Process {
   dispose(): Promise<void>;
 }
 
-export interface InstallationOptions {
-  readonly clock?: Clock;
-  readonly log?: Log;
-  readonly random?: Random;
-}
+const parts = { clock: systemClock, log: silentLog, random: systemRandom };
 
-export async function openProcess(
-  directory: string,
-  workspace: WorkspaceId,
-  { clock = systemClock, log = silentLog, random = systemRandom }: InstallationOptions = {},
-): Promise<Process> {
+export async function openProcess(directory: string, workspace: WorkspaceId): Promise<Process> {
+  const { clock, log, random } = parts;
   const store = await openStore({ path: join(directory, 'sallyport.db'), log, clock });
   const provider = localKeyProvider({ file: join(directory, 'master.key'), random, clock });
   const ring = createKeyRing({ provider, store: store.tenantKeys, random, clock });
@@ -92,16 +82,13 @@ export async function openProcess(
   };
 }
 
-export async function install(options: InstallationOptions = {}): Promise<Installation> {
+export async function install(): Promise<Installation> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-vault-'));
   const keyFile = join(directory, 'master.key');
-  await createLocalKeyFile(keyFile, {
-    random: options.random ?? systemRandom,
-    clock: options.clock ?? systemClock,
-  });
+  await createLocalKeyFile(keyFile, parts);
   const workspace = newId<'workspace'>('ws', systemRandom);
   const other = newId<'workspace'>('ws', systemRandom);
-  const first = await openProcess(directory, workspace, options);
+  const first = await openProcess(directory, workspace);
   await first.store.workspaces.insert({ id: other, name: 'other', createdAt: 1 });
   const processes = [first];
   return {
@@ -129,7 +116,7 @@ export async function install(options: InstallationOptions = {}): Promise<Instal
       return id;
     },
     async another() {
-      const process = await openProcess(directory, workspace, options);
+      const process = await openProcess(directory, workspace);
       processes.push(process);
       return process;
     },
