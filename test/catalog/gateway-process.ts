@@ -10,7 +10,7 @@ import type { StandIn } from './stand-in.ts';
 const PROGRAM = fileURLToPath(new URL('../../src/main/bin.ts', import.meta.url));
 const LISTENING = /"url":"(http:\/\/[^"]+)"/;
 
-export interface CommandResult {
+interface CommandResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
