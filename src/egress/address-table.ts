@@ -28,6 +28,8 @@ export class AddressTable {
   readonly #ipv6Prefix: string;
   readonly #synthetic = new Map<string, NameAddresses>();
   readonly #names = new Map<string, Set<string>>();
+  /** Names in all of those sets. */
+  #known = 0;
 
   /** @param ipv4Base first address of the synthetic range, as a number */
   constructor(random: Random, ipv4Base: number = SYNTHETIC_IPV4_BASE) {
@@ -56,8 +58,9 @@ export class AddressTable {
 
   /** `real` mode: these public addresses were answered for this name. @returns false when there are too many */
   answered(name: string, addresses: readonly string[]): boolean {
-    if (this.#names.size + addresses.length > limits.cellNamesMax) return false;
-    for (const address of addresses) this.#remember(address, name);
+    const fresh = addresses.filter((address) => this.#names.get(canonical(address))?.has(name) !== true);
+    if (this.#known + fresh.length > limits.cellNamesMax) return false;
+    for (const address of fresh) this.#remember(canonical(address), name);
     return true;
   }
 
@@ -69,6 +72,7 @@ export class AddressTable {
   #remember(address: string, name: string): void {
     const names = this.#names.get(address) ?? new Set();
     names.add(name);
+    this.#known += 1;
     this.#names.set(address, names);
   }
 }

@@ -156,6 +156,7 @@ export class EgressCell implements AcceptHost {
       accepted?.close();
       socket.destroy();
     }
+    this.#dns.close();
     this.pool.close();
     destroyAll(this.#known.splice(0));
     this.placeholders.removeCell(this.spec.identity.cell);

@@ -47,6 +47,8 @@ const reasonOf = (error: unknown): string =>
 export class Dialer {
   readonly #resolver: Resolver;
   readonly #config: DialConfig;
+  /** Questions that are being asked: whoever wants the same name meanwhile waits for the same answer. */
+  readonly #asked = new Map<string, Promise<readonly string[]>>();
   #context: SecureContext | null = null;
 
   constructor(resolver: Resolver, config: DialConfig) {
@@ -108,14 +110,22 @@ export class Dialer {
 
   async #resolve(host: string): Promise<readonly string[]> {
     const { promise: expired, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('timed out')), limits.upstreamConnectTimeoutMs);
+    const timer = setTimeout(() => reject(new Error('timed out')), limits.upstreamConnectTimeoutMs).unref();
     try {
-      return await Promise.race([this.#resolver.resolve(host), expired]);
+      return await Promise.race([this.#ask(host), expired]);
     } catch (error) {
       throw Refusal.of('egress_upstream_unresolved', { host }, { reason: reasonOf(error) });
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #ask(host: string): Promise<readonly string[]> {
+    const known = this.#asked.get(host);
+    if (known !== undefined) return known;
+    const asked = this.#resolver.resolve(host).finally(() => this.#asked.delete(host));
+    this.#asked.set(host, asked);
+    return asked;
   }
 
   #connect(

@@ -37,6 +37,9 @@ type Transport = DnsAnswer['transport'];
 
 export class DnsListener {
   readonly #host: DnsHost;
+  /** Questions that wait for a resolution outside. */
+  #waiting = 0;
+  #closed = false;
 
   constructor(host: DnsHost) {
     this.#host = host;
@@ -57,6 +60,11 @@ export class DnsListener {
     });
   }
 
+  /** Answers nothing more; the sockets stay their owner's. */
+  close(): void {
+    this.#closed = true;
+  }
+
   #serveConnection(socket: Socket): void {
     let unread: Uint8Array = Buffer.alloc(0);
     socket.setTimeout(limits.egressIdleTimeoutMs, () => socket.destroy());
@@ -69,7 +77,7 @@ export class DnsListener {
         }
         unread = frame.value.rest;
         void this.#answer(frame.value.message, 'tcp').then((answer) => {
-          if (answer === null) socket.destroy();
+          if (answer === null || socket.writableLength > limits.dnsUnreadBytesMax) socket.destroy();
           else if (!socket.destroyed) socket.write(frameDnsTcp(answer));
         });
       }
@@ -78,6 +86,7 @@ export class DnsListener {
   }
 
   async #answer(bytes: Uint8Array, transport: Transport): Promise<Buffer | null> {
+    if (this.#closed) return null;
     const query = parseDnsQuery(bytes);
     if (!query.ok) {
       this.#refused('malformed', query.error, transport);
@@ -102,11 +111,15 @@ export class DnsListener {
       const synthetic = addresses.syntheticFor(name);
       return synthetic === null ? null : [synthetic.ipv4, synthetic.ipv6];
     }
+    if (this.#waiting >= limits.cellDnsWaitingMax) return null;
+    this.#waiting += 1;
     try {
       const found = await dialer.addresses(name);
       return addresses.answered(name, found) ? found : null;
     } catch {
       return null;
+    } finally {
+      this.#waiting -= 1;
     }
   }
 

@@ -275,3 +275,10 @@ export const manifestFindingsMax = 100;
 export const manifestPathCharsMax = 512;
 /** How far away, in events, a verification looks for the place that an event was moved from. */
 export const auditMovedEventsMax = 32;
+
+/** Questions of one cell that wait for a resolution outside, where a manifest wants true addresses. */
+export const cellDnsWaitingMax = 64;
+/** Answers over DNS on TCP that a program has not read, in bytes, before its connection is cut. */
+export const dnsUnreadBytesMax = 256 * KIB;
+/** Longest name of a credential, and longest id of its owner, in characters. */
+export const credentialNameCharsMax = 256;

@@ -2,9 +2,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { API, apiRule, httpUpstream, inWorld, type World } from './world.ts';
 
 const MIB = 1024 * 1024;
+/** A framed question for the address of `api.test`. */
+const QUESTION = Buffer.from('001a0001010000010000000000000361706904746573740000010001', 'hex');
 const PLAIN = [apiRule({ port: 80, protocol: 'http', methods: ['GET'] })];
 
 /** A connection into the cell's listener, from both ends. */
@@ -61,6 +64,55 @@ describe('a client that sends requests and reads no answers', () => {
       expect(server.writableLength).toBeLessThan(MIB);
       await readUntilCount(client, status, count);
       client.destroy();
+    });
+  });
+});
+
+describe('the resolver', () => {
+  it('ends a connection that asks and does not read', async () => {
+    await inWorld({}, async (world) => {
+      const { client, server } = await bothEnds(world, (listener) => world.cell.acceptDnsTcp(listener));
+      client.pause();
+      const questions = Buffer.concat(Array.from({ length: 1_000 }, () => QUESTION));
+      let most = 0;
+      while (!server.destroyed && server.bytesWritten < 64 * MIB) {
+        client.write(questions);
+        await new Promise((resolve) => setImmediate(resolve));
+        most = Math.max(most, server.writableLength);
+      }
+      expect(server.destroyed).toBe(true);
+      expect(most).toBeLessThan(MIB);
+      client.destroy();
+    });
+  });
+
+  it('asks once for a name however many ask, and for so many names at a time', async () => {
+    const rules = [apiRule(), apiRule({ host: '*.wild.test' })];
+    const { promise: answer, resolve } = Promise.withResolvers<readonly string[]>();
+    const asked: string[] = [];
+    const resolver = {
+      resolve: async (host: string) => {
+        asked.push(host);
+        return answer;
+      },
+    };
+    await inWorld({ addresses: 'real', rules, resolver }, async (world) => {
+      const same = Array.from({ length: 20 }, () => world.resolver.resolve4(API));
+      const others = Array.from({ length: 200 }, (_, index) =>
+        world.resolver.resolve4(`n${index}.wild.test`),
+      );
+      const failed = others.map((other) =>
+        other.then(
+          () => '',
+          ({ code }) => String(code),
+        ),
+      );
+      expect(await Promise.race(failed)).toBe('ESERVFAIL');
+      expect(asked.length).toBeLessThanOrEqual(limits.cellDnsWaitingMax);
+      resolve(['127.88.0.1']);
+      for (const addresses of await Promise.all(same)) expect(addresses).toEqual(['127.88.0.1']);
+      await Promise.all(failed);
+      expect(asked.filter((name) => name === API)).toHaveLength(1);
     });
   });
 });

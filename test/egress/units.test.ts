@@ -36,6 +36,15 @@ describe('synthetic addresses', () => {
     expect(table.syntheticFor('n0.test')).not.toBe(null);
   });
 
+  it('end where true addresses are answered too, however few addresses there are', () => {
+    const table = new AddressTable(systemRandom);
+    for (let index = 0; index < limits.cellNamesMax; index += 1)
+      expect(table.answered(`n${index}.test`, ['93.184.216.34'])).toBe(true);
+    expect(table.answered('one-more.test', ['93.184.216.34'])).toBe(false);
+    expect(table.answered('n0.test', ['93.184.216.34'])).toBe(true); // nothing new about it
+    expect(table.namesAt('93.184.216.34')?.size).toBe(limits.cellNamesMax);
+  });
+
   it('of two cells differ in IPv6, so that one cell cannot guess the other', () => {
     expect(new AddressTable(systemRandom).syntheticFor('a.test')?.ipv6).not.toBe(
       new AddressTable(systemRandom).syntheticFor('a.test')?.ipv6,

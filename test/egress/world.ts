@@ -18,6 +18,7 @@ import type {
   CredentialBinding,
   CredentialSource,
   EgressRule,
+  Resolver,
 } from '../../src/egress/index.ts';
 import {
   AppError,
@@ -57,6 +58,8 @@ export interface WorldOptions {
   readonly upstreams?: Readonly<Record<string, Upstream>>;
   /** Addresses that a name resolves to outside; names that are not here do not exist. */
   readonly resolutions?: Readonly<Record<string, readonly string[]>>;
+  /** In place of those resolutions. */
+  readonly resolver?: Resolver;
   readonly allowNetworks?: readonly string[];
   readonly extraCa?: readonly string[];
   readonly addresses?: 'synthetic' | 'real';
@@ -197,7 +200,7 @@ export class World {
         credentials,
         calls: { inFlight: () => options.calls ?? [] },
         audit: { append: (event) => this.#append(event) },
-        resolver: {
+        resolver: options.resolver ?? {
           resolve: async (host) => {
             const found = options.resolutions?.[host];
             if (found === undefined)
