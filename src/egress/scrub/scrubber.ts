@@ -1,6 +1,6 @@
 /**
- * Masks secrets in a stream of bytes. What cannot be the beginning of a secret passes at once and without being
- * copied; only a tail that could be is held back until the next bytes tell. A match never passes, however the
+ * Masks secrets in a stream of bytes. What is followed by a byte that no secret holds passes at once and without
+ * being copied; only a tail without one is held back until the next bytes tell, whatever it says (`tail.ts`). A match never passes, however the
  * stream was cut. After a match, whatever overlaps it is swallowed too.
  */
 import { matchAt } from './match.ts';
@@ -8,6 +8,7 @@ import { type Encoding, encodeMask, encodingOf } from './mask.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
 import { GRAM_BYTES, hashOf, type SkipTable } from './skip-table.ts';
+import { tailStart } from './tail.ts';
 
 export interface ScrubHit {
   /** The credential's name. */
@@ -40,7 +41,7 @@ class StreamScrubber implements Scrubber {
   readonly #set: ScrubSet;
   readonly #table: SkipTable;
   readonly #onHit: (hit: ScrubHit) => void;
-  /** Bytes that could begin a match. */
+  /** The tail of what came so far. */
   #held: Buffer = EMPTY;
   /** How many of the held bytes belong to a match that was masked already. */
   #swallowed = 0;
@@ -62,11 +63,11 @@ class StreamScrubber implements Scrubber {
   #scan(data: Buffer, final: boolean): Buffer {
     const passed: Buffer[] = [];
     let from = this.#swallowed; // what has not been passed or swallowed begins here
-    let holdAt = data.length;
+    let holdAt = final ? data.length : tailStart(this.#table.tail, data);
     let start = 0;
     for (;;) {
       start = nextCandidate(this.#table, data, start);
-      if (start >= data.length) break;
+      if (start >= holdAt) break;
       const candidate = this.#candidateAt(data, start, final);
       if (candidate === 'open') {
         holdAt = start;

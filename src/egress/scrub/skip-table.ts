@@ -6,6 +6,7 @@
  */
 import { limits } from '../../kernel/index.ts';
 import type { Pattern, Unit } from './pattern.ts';
+import { type Tail, tailOf } from './tail.ts';
 
 export const GRAM_BYTES = 3;
 /** Binary logarithms of the smallest and the largest table; the larger, the fewer accidents, until caches miss. */
@@ -25,6 +26,7 @@ export interface SkipTable {
   readonly first: readonly (readonly Pattern[])[];
   /** 32 minus the binary logarithm of the tables' size. */
   readonly hashShift: number;
+  readonly tail: Tail;
 }
 
 /** The hash of three bytes, packed low byte first. */
@@ -49,7 +51,7 @@ export function buildSkipTable(patterns: readonly Pattern[]): SkipTable {
   const hashShift = 32 - bits;
   const known = new Uint8Array(2 ** bits);
   for (const gram of grams) known[hashOf(gram, hashShift)] = 1;
-  return { window, known, first, hashShift, ...groupHeads(heads, hashShift) };
+  return { window, known, first, hashShift, tail: tailOf(patterns), ...groupHeads(heads, hashShift) };
 }
 
 function groupHeads(

@@ -112,13 +112,46 @@ describe('what passes', () => {
     );
   });
 
-  it('holds back only what could begin a secret', () => {
+  it('holds back what could become a secret, and never the end of an event', () => {
     const scrubber = createScrubber(setOf(GITHUB), () => {});
-    expect(scrubber.push(Buffer.from('data: hello\n\n')).toString()).toBe('data: hello\n\n');
-    expect(scrubber.push(Buffer.from('data: ghp_4fYq')).toString()).toBe('data: ');
-    expect(scrubber.push(Buffer.from('!\n\n')).toString()).toBe('ghp_4fYq!\n\n');
-    expect(scrubber.push(Buffer.from('ghp_4f')).toString()).toBe('');
+    const push = (text: string): string => scrubber.push(Buffer.from(text)).toString();
+    for (const event of [
+      'data: hello\n\n',
+      'data: hello\r\n\r\n',
+      '{"a":"b"}\n',
+      '<p>hello</p>\n',
+      'hello, world! ',
+    ]) {
+      expect(push(event)).toBe(event);
+    }
+    expect(push('data: ghp_4fYq')).toBe('data: ');
+    expect(push('!\n\n')).toBe('ghp_4fYq!\n\n');
+    expect(push('ghp_4f')).toBe('');
     expect(scrubber.end().toString()).toBe('ghp_4f');
+  });
+
+  it('holds back a guess at a secret as it does anything like it', () => {
+    const set = setOf(GITHUB);
+    for (const { bytes: value } of renditions(GITHUB)) {
+      for (let length = 1; length < value.length; length += 1) {
+        const right = value.subarray(0, length);
+        const wrong = Buffer.from(right);
+        wrong[length - 1] = (right[length - 1] ?? 0) === 0x41 ? 0x42 : 0x41;
+        const passed = [right, wrong].map((guess) => {
+          const scrubber = createScrubber(set, () => {});
+          return scrubber.push(Buffer.concat([Buffer.from('"'), guess])).length;
+        });
+        expect(passed[0]).toBe(passed[1]);
+      }
+    }
+  });
+
+  it('holds back no more than a secret is long, however long a word is', () => {
+    const scrubber = createScrubber(setOf(GITHUB), () => {});
+    const word = Buffer.alloc(100_000, 'x');
+    const passed = scrubber.push(word).length;
+    expect(passed).toBeGreaterThan(99_000);
+    expect(scrubber.end().length).toBe(word.length - passed);
   });
 
   it('has nothing to do without secrets', () => {

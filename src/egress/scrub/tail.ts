@@ -1,0 +1,61 @@
+/**
+ * How much of a stream's end has to wait for the next bytes. That is decided by what kind of bytes stand there, and
+ * never by whether they are the beginning of a secret: whoever can make an upstream send a guess, and sees whether
+ * the guess is held back, would learn the secret character by character.
+ */
+import type { Pattern } from './pattern.ts';
+import type { TrieNode } from './trie.ts';
+
+export interface Tail {
+  /** By byte: 1 when it can stand in a secret or an encoding of one. */
+  readonly carriers: Uint8Array;
+  /** No match is longer, in bytes. Rounded up, so that it says little about the length of a secret. */
+  readonly reach: number;
+  /** Line breaks stand in encodings only: one at a time, and never first. */
+  readonly isOneLine: boolean;
+}
+
+/** What secrets and their encodings are made of, whichever secrets a set has. */
+const USUAL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%\\&#;+/=-_.~';
+const REACH_STEP_BYTES = 256;
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+export function tailOf(patterns: readonly Pattern[]): Tail {
+  const carriers = new Uint8Array(256);
+  for (const byte of Buffer.from(USUAL)) carriers[byte] = 1;
+  const seen = new Set<TrieNode>();
+  const add = (node: TrieNode): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    for (const byte of node.bytes) carriers[byte] = 1;
+    for (const next of node.next) add(next);
+  };
+  const addAll = (which: (pattern: Pattern) => boolean): void => {
+    for (const pattern of patterns.filter(which)) for (const { trie } of pattern.units) add(trie);
+  };
+  addAll(({ family }) => family !== 'base64');
+  const isOneLine = carriers[LINE_FEED] === 0 && carriers[CARRIAGE_RETURN] === 0;
+  addAll(({ family }) => family === 'base64');
+  const longest = Math.max(...patterns.map(({ bytesMax }) => bytesMax));
+  return { carriers, reach: Math.ceil(longest / REACH_STEP_BYTES) * REACH_STEP_BYTES, isOneLine };
+}
+
+/** Where in `data` the part begins that has to wait. A match that begins before it has ended, too. */
+export function tailStart({ carriers, reach, isOneLine }: Tail, data: Buffer): number {
+  const first = Math.max(0, data.length - reach);
+  let at = data.length;
+  let lineFeeds = 0;
+  while (at > first) {
+    const byte = data[at - 1] ?? 0;
+    if (carriers[byte] === 0) break;
+    if (byte === LINE_FEED) lineFeeds += 1;
+    else if (byte !== CARRIAGE_RETURN) lineFeeds = 0;
+    if (isOneLine && lineFeeds > 1) break;
+    at -= 1;
+  }
+  while (isOneLine && at < data.length && isLineBreak(data[at])) at += 1;
+  return at;
+}
+
+const isLineBreak = (byte: number | undefined): boolean => byte === LINE_FEED || byte === CARRIAGE_RETURN;
