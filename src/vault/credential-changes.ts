@@ -23,7 +23,7 @@ import {
 } from './credential-index.ts';
 import { credentialContext } from './row-context.ts';
 import type { Caller, CredentialInfo, CredentialRef } from './types.ts';
-import { credentialMissing, valueInvalid } from './vault-error.ts';
+import { credentialMissing, slotInvalid, valueInvalid } from './vault-error.ts';
 
 export interface ChangeDeps {
   readonly store: Store;
@@ -50,6 +50,9 @@ export class CredentialChanges {
   }
 
   put(caller: Caller, ref: CredentialRef, value: Secret): Promise<CredentialInfo> {
+    if (!isName(ref.name)) throw slotInvalid('a credential');
+    // In the store, the empty string stands for the value that the workspace shares.
+    if (ref.owner !== null && !isName(ref.owner)) throw slotInvalid('the owner of a credential');
     if (value.length === 0) throw valueInvalid('The value is empty.');
     if (value.length > limits.credentialBytesMax) {
       throw valueInvalid(`The value is longer than ${limits.credentialBytesMax} bytes.`);
@@ -155,3 +158,7 @@ export class CredentialChanges {
     return turn;
   }
 }
+
+/** Whether it comes back from the store as it went in. */
+const isName = (text: string): boolean =>
+  text.length > 0 && text.length <= limits.credentialNameCharsMax && text.isWellFormed();

@@ -47,7 +47,7 @@ export interface Vault {
   use(caller: Caller, ref: CredentialRef, purpose: Purpose): Promise<Secret>;
   /**
    * Stores a new value, durable and audited on return. `value` stays the caller's.
-   * @throws AppError `vault_denied`, `vault_value_invalid`, `vault_full`, `audit_unavailable`, `store_conflict`
+   * @throws AppError `vault_denied`, `vault_slot_invalid`, `vault_value_invalid`, `vault_full`, `audit_unavailable`, `store_conflict`
    */
   put(caller: Caller, ref: CredentialRef, value: Secret): Promise<CredentialInfo>;
   /** Deletes exactly this owner's value. @throws AppError `vault_denied`, `vault_credential_missing`, `audit_unavailable` */

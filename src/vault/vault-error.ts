@@ -1,5 +1,5 @@
 /** The errors of the vault. None names a value, or says whether one exists that the caller may not know of. */
-import { AppError } from '../kernel/index.ts';
+import { AppError, limits } from '../kernel/index.ts';
 import type { CredentialRef } from './types.ts';
 
 export const denied = (message: string): AppError =>
@@ -39,6 +39,12 @@ export const foreignRow = ({ serverSlug, name }: CredentialRef, found: string): 
 
 export const valueInvalid = (message: string): AppError =>
   new AppError('vault_value_invalid', message, { kind: 'invalid' });
+
+export const slotInvalid = (what: string): AppError =>
+  new AppError('vault_slot_invalid', `This is no name for ${what}.`, {
+    kind: 'invalid',
+    hint: `It has 1 to ${limits.credentialNameCharsMax} characters of well-formed Unicode.`,
+  });
 
 export const vaultFull = (credentialsMax: number): AppError =>
   new AppError('vault_full', `A workspace holds at most ${credentialsMax} credentials.`, { kind: 'limited' });

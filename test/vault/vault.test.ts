@@ -324,6 +324,20 @@ describe('the vault', () => {
       expect(value.reveal()).toBe('ghp_first');
     });
 
+    it.each([
+      ['an empty name', { name: '' }],
+      ['a name that is too long', { name: 'x'.repeat(257) }],
+      ['a name that would not come back from the store', { name: '\ud800' }],
+      ['an owner that the store takes for nobody', { owner: '' }],
+      ['an owner that would not come back', { owner: '\ud800' }],
+    ])('refuses %s, and what is there stays', async (_what, change) => {
+      await put('ghp_first');
+      const attempt = vault.put(home.local, { ...shared, ...change }, Secret.fromString('ghp_other'));
+      await expect(attempt).rejects.toMatchObject({ code: 'vault_slot_invalid', kind: 'invalid' });
+      using opened = await vault.use(home.agent, shared, { kind: 'scrub', data: {} });
+      expect(opened.reveal()).toBe('ghp_first');
+    });
+
     it('refuses an empty value and one that is too long', async () => {
       await expect(put('')).rejects.toMatchObject({ code: 'vault_value_invalid', kind: 'invalid' });
       await expect(put('x'.repeat(65_537))).rejects.toMatchObject({ code: 'vault_value_invalid' });
