@@ -282,5 +282,3 @@ export const cellDnsWaitingMax = 64;
 export const dnsUnreadBytesMax = 256 * KIB;
 /** Longest name of a credential, and longest id of its owner, in characters. */
 export const credentialNameCharsMax = 256;
-/** Longest name of a credential, and longest id of its owner, in characters. */
-export const credentialNameCharsMax = 256;
