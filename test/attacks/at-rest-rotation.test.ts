@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Secret, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createLocalKeyFile } from '../../src/seal/index.ts';
@@ -10,7 +11,7 @@ import type { Services } from '../../src/main/services.ts';
 import type { CredentialRef } from '../../src/vault/index.ts';
 import { makeProductHome, openHome, type ProductHome } from './product-home.ts';
 
-const VICTIM = join(import.meta.dirname, 'rotation-victim.ts');
+const VICTIM = fileURLToPath(new URL('./rotation-victim.ts', import.meta.url));
 
 let template: ProductHome;
 let ref: CredentialRef;
