@@ -16,12 +16,38 @@ export interface Spelling {
   readonly kind: number;
 }
 
+/** The named references of HTML 5 for ASCII punctuation: PHP's `htmlentities` with `ENT_HTML5` uses every one. */
 const HTML_NAMES: Readonly<Record<string, readonly string[]>> = {
-  '&': ['amp', 'AMP'],
-  '<': ['lt', 'LT'],
-  '>': ['gt', 'GT'],
+  '!': ['excl'],
   '"': ['quot', 'QUOT'],
+  '#': ['num'],
+  $: ['dollar'],
+  '%': ['percnt'],
+  '&': ['amp', 'AMP'],
   "'": ['apos'],
+  '(': ['lpar'],
+  ')': ['rpar'],
+  '*': ['ast', 'midast'],
+  '+': ['plus'],
+  ',': ['comma'],
+  '.': ['period'],
+  '/': ['sol'],
+  ':': ['colon'],
+  ';': ['semi'],
+  '<': ['lt', 'LT'],
+  '=': ['equals'],
+  '>': ['gt', 'GT'],
+  '?': ['quest'],
+  '@': ['commat'],
+  '[': ['lsqb', 'lbrack'],
+  '\\': ['bsol'],
+  ']': ['rsqb', 'rbrack'],
+  '^': ['Hat'],
+  _: ['lowbar', 'UnderBar'],
+  '`': ['grave', 'DiacriticalGrave'],
+  '{': ['lcub', 'lbrace'],
+  '|': ['vert', 'verbar', 'VerticalLine'],
+  '}': ['rcub', 'rbrace'],
 };
 
 const utf8 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -146,6 +172,7 @@ function base64Forms(character: string): readonly string[] {
     other,
     ...[digits, digits.toUpperCase()].flatMap((d) => [`%${d}`, `\\u00${d}`, `&#x${d};`]),
     `&#${character.charCodeAt(0)};`,
+    ...[character, other].flatMap((one) => (HTML_NAMES[one] ?? []).map((name) => `&${name};`)),
     ...(character === '/' ? ['\\/'] : []),
   ].filter((form, index, all) => all.indexOf(form) === index);
 }

@@ -28,6 +28,12 @@ const upperDigits = (text: string): string =>
     e.slice(0, 2) === '\\u' ? `\\u${e.slice(2).toUpperCase()}` : e.toUpperCase(),
   );
 
+/** What PHP's `htmlentities` with `ENT_HTML5` writes for ASCII punctuation, in the order of ASCII. */
+const HTML5_NAMES = (
+  'excl quot num dollar percnt amp apos lpar rpar ast plus comma period sol colon semi lt equals gt quest commat ' +
+  'lbrack bsol rsqb Hat lowbar grave lbrace vert rcub'
+).split(' ');
+
 /** Base64 of the secret at an alignment, cut to the characters that only the secret decides. */
 function base64At(secret: string, before: number, encoding: 'base64' | 'base64url'): string {
   const value = Buffer.from(secret);
@@ -92,6 +98,10 @@ export function renditions(secret: string): readonly Rendition[] {
     .replaceAll('"', '&quot;')
     .replaceAll("'", '&#39;');
   add('html minimal', escape(html, 'html'), html);
+  const named = secret.replace(/[!-/:-@[-`{-}]/g, (character) =>
+    character === '-' ? character : `&${HTML5_NAMES['!"#$%&\'()*+,./:;<=>?@[\\]^_`{|}'.indexOf(character)]};`,
+  );
+  add('html 5 names', escape(named, 'html'), named);
   add(
     'html decimal',
     'html',
