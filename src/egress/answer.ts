@@ -95,15 +95,16 @@ export class Answer {
   head(head: ResponseHead, framing: BodyFraming, whole: boolean): void {
     const scrubs = this.#set.table !== null;
     const coding = head.fields.list('content-encoding').join(', ');
-    const isCoded = coding !== '' && coding !== 'identity' && framing.kind !== 'none';
-    if (scrubs && isCoded) this.#decode(coding);
+    const isCoded = coding !== '' && coding !== 'identity';
+    if (scrubs && isCoded && framing.kind !== 'none') this.#decode(coding);
     else if (scrubs && framing.kind !== 'none')
       this.#scrubber = createScrubber(this.#set, (hit) => this.#sink.onHit(hit));
     this.status = head.status;
     const isRewritten = this.#scrubber !== null || this.#decoder !== null;
     this.#framing = this.#framingFor(framing, isRewritten);
     const dropped = this.#decoder === null ? FRAMING_FIELDS : CODED_FIELDS;
-    const keepsLength = framing.kind === 'none' && head.status !== 204;
+    /* The size of a coded body tells how well a guess in it compresses together with the key (BREACH). */
+    const keepsLength = framing.kind === 'none' && head.status !== 204 && !(scrubs && isCoded);
     const fields = this.#scrubFields(
       forwardedFields(head.fields, (key) => !dropped.has(key) || (keepsLength && key === 'content-length')),
     );

@@ -24,8 +24,19 @@ export type OpenedCredentials = ReadonlyMap<string, Secret>;
 const LINE_SAFE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Written anew. */
 const NOT_FORWARDED: ReadonlySet<string> = new Set(['host', 'content-length']);
-/** A key that comes back in two ranges could not be recognised in either; servers may ignore Range (RFC 9110 14.2). */
-const NOT_FORWARDED_SCRUBBED: ReadonlySet<string> = new Set([...NOT_FORWARDED, 'range', 'if-range']);
+/**
+ * A key that comes back in two ranges could not be recognised in either; servers may ignore Range (RFC 9110 14.2).
+ * Apache knows it by an older name too, and Azure by one of its own. `A-IM` (RFC 3229) asks for codings of the body
+ * that are not in Content-Encoding.
+ */
+const NOT_FORWARDED_SCRUBBED: ReadonlySet<string> = new Set([
+  ...NOT_FORWARDED,
+  'range',
+  'if-range',
+  'request-range',
+  'x-ms-range',
+  'a-im',
+]);
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
 
 /**
