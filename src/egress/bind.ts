@@ -9,6 +9,7 @@ import type { Fields, JsonPath } from '../wire/index.ts';
 import { fillFormat, parseBasic, type Place } from './injection.ts';
 import type { PlaceholderHit, PlaceholderIndex } from './placeholder-index.ts';
 import type { CellEgressSpec, CredentialBinding, InjectRule } from './ports.ts';
+import { methodsOf } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 
@@ -29,17 +30,19 @@ export function wantsJsonBody(request: EgressRequest, { spec }: Binder): boolean
   const { fields } = request.head;
   if (!JSON_TYPE.test(fields.get('content-type') ?? '') || fields.count('content-encoding') > 0) return false;
   return spec.credentials.some(
-    (binding) =>
-      binding.inject.some((rule) => 'json' in rule) && matchBinding(binding, subject(request)).allow,
+    (binding) => binding.inject.some((rule) => 'json' in rule) && covers(binding, request).allow,
   );
 }
 
-const subject = (request: EgressRequest): Parameters<typeof matchBinding>[1] => ({
-  host: request.host,
-  port: request.port,
-  method: request.head.method,
-  path: request.target.path,
-});
+/** Whether a binding covers the request, whichever of its methods the upstream takes it for. */
+function covers(binding: CredentialBinding, request: EgressRequest): ReturnType<typeof matchBinding> {
+  const { host, port, target } = request;
+  for (const method of methodsOf(request.head)) {
+    const decision = matchBinding(binding, { host, port, method, path: target.path });
+    if (!decision.allow) return decision;
+  }
+  return { allow: true };
+}
 
 /** The binding that a found placeholder belongs to, if this request may use it at all. */
 function claim(
@@ -55,7 +58,7 @@ function claim(
       : undefined;
   if (binding === undefined)
     return Refusal.of('egress_placeholder_foreign', { place }, { ownerCell: cell, place });
-  const bound = matchBinding(binding, subject(request));
+  const bound = covers(binding, request);
   return bound.allow ? binding : Refusal.unbound(bound, { credential, place });
 }
 

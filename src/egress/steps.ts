@@ -8,6 +8,7 @@ import { matchEgress } from '../policy/index.ts';
 import { normalizeTarget, parseAuthority, requestFraming } from '../wire/index.ts';
 import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
+import { methodsOf, targetOverride } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival, EgressRequest } from './request.ts';
 
@@ -20,6 +21,8 @@ const frame: Step = (request) => {
   request.framing = framing.value;
   if (request.head.method === 'CONNECT' || request.head.method === 'TRACE')
     return malformed('method_not_forwarded');
+  const override = targetOverride(request.head);
+  if (override !== null) return malformed(`target_also_in_${override}`);
   const reserved = reservedInConnection(request.head.fields);
   return reserved === null ? null : malformed(`connection_names_${reserved}`);
 };
@@ -76,14 +79,17 @@ const normalize: Step = (request) => {
 
 /** Before placeholders are looked at: what may not be reached needs no reason beyond that. */
 const allow: Step = (request, { spec }) => {
-  const decision = matchEgress(spec.rules, {
-    host: request.host,
-    port: request.port,
-    protocol: request.arrival.scheme,
-    method: request.head.method,
-    path: request.target.path,
-  });
-  return decision.allow ? null : Refusal.byPolicy(decision);
+  for (const method of methodsOf(request.head)) {
+    const decision = matchEgress(spec.rules, {
+      host: request.host,
+      port: request.port,
+      protocol: request.arrival.scheme,
+      method,
+      path: request.target.path,
+    });
+    if (!decision.allow) return Refusal.byPolicy(decision);
+  }
+  return null;
 };
 
 /** What is not relayed is refused now, while a readable answer is still possible. */
