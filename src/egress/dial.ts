@@ -59,10 +59,11 @@ export class Dialer {
   /**
    * Addresses that a name may be reached at, judged.
    *
+   * @param signal nobody wants them any more
    * @throws Refusal `egress_upstream_unresolved`, `egress_upstream_address_refused`
    */
-  async addresses(host: string): Promise<readonly string[]> {
-    const found = addressFamily(host) === null ? await this.#resolve(host) : [host];
+  async addresses(host: string, signal?: AbortSignal): Promise<readonly string[]> {
+    const found = addressFamily(host) === null ? await this.#resolve(host, signal) : [host];
     let refused = 'none';
     const allowed = found.filter((address) => {
       const kind = classifyAddress(address);
@@ -79,44 +80,57 @@ export class Dialer {
    * Connects, and for `https` shakes hands.
    *
    * @param opened is told of every socket at once, so that it can be cut while it is still connecting
+   * @param signal nobody wants the connection any more: it is given up, whatever it is waiting for
    * @throws Refusal `egress_upstream_*`
    */
-  async dial(to: Destination, opened: (socket: Socket) => void): Promise<Socket> {
-    const endpoints = await this.#endpoints(to);
+  async dial(to: Destination, opened: (socket: Socket) => void, signal: AbortSignal): Promise<Socket> {
+    const endpoints = await this.#endpoints(to, signal);
+    const watch = (socket: Socket): void => {
+      const cut = (): void => void socket.destroy();
+      signal.addEventListener('abort', cut, { once: true });
+      socket.once('close', () => signal.removeEventListener('abort', cut));
+      opened(socket);
+    };
     let failure: unknown = null;
     for (const [index, endpoint] of endpoints.entries()) {
       const isLast = index === endpoints.length - 1;
       try {
-        return await this.#connect(to, endpoint, isLast, opened);
+        return await this.#connect(to, endpoint, isLast, watch);
       } catch (error) {
         failure = error;
         /* An upstream that is there and cannot prove itself is an answer; another address is not asked. */
-        if (error instanceof Refusal && error.code === 'egress_upstream_tls') break;
+        if (signal.aborted || (error instanceof Refusal && error.code === 'egress_upstream_tls')) break;
       }
     }
     throw failure;
   }
 
-  async #endpoints(to: Destination): Promise<readonly Endpoint[]> {
+  async #endpoints(to: Destination, signal: AbortSignal): Promise<readonly Endpoint[]> {
     const override = this.#config.resolve[`${to.host}:${to.port}`];
     if (override === undefined) {
-      return (await this.addresses(to.host)).map((address) => ({ address, port: to.port }));
+      return (await this.addresses(to.host, signal)).map((address) => ({ address, port: to.port }));
     }
     const target = parseAuthority(override, to.port);
     if (!target.ok)
       throw Refusal.of('egress_upstream_unresolved', { host: to.host }, { override, reason: target.error });
-    return (await this.addresses(target.value.host)).map((address) => ({ address, port: target.value.port }));
+    return (await this.addresses(target.value.host, signal)).map((address) => ({
+      address,
+      port: target.value.port,
+    }));
   }
 
-  async #resolve(host: string): Promise<readonly string[]> {
+  async #resolve(host: string, signal?: AbortSignal): Promise<readonly string[]> {
     const { promise: expired, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new Error('timed out')), limits.upstreamConnectTimeoutMs).unref();
+    const giveUp = (): void => reject(new Error('timed out'));
+    const timer = setTimeout(giveUp, limits.upstreamConnectTimeoutMs);
+    signal?.addEventListener('abort', giveUp, { once: true });
     try {
       return await Promise.race([this.#ask(host), expired]);
     } catch (error) {
       throw Refusal.of('egress_upstream_unresolved', { host }, { reason: reasonOf(error) });
     } finally {
       clearTimeout(timer);
+      signal?.removeEventListener('abort', giveUp);
     }
   }
 

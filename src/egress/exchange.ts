@@ -59,6 +59,8 @@ export class Exchange implements AnswerListener, AnswerSink {
   #message: OutgoingRequest | null = null;
   #answer: Answer | null = null;
   #retried = false;
+  /** While a connection is being made for this. */
+  #dialing: AbortController | null = null;
   #over = false;
 
   constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, head: RequestHead) {
@@ -131,6 +133,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#over = true;
     this.#message = null;
     this.#answer?.drop();
+    this.#dialing?.abort();
     this.#upstream?.destroy();
     this.#finished(this.#answer?.begun === true ? this.#answer.status : null, code);
   }
@@ -198,7 +201,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   }
 
   async #send(pooled: UpstreamConnection | null): Promise<void> {
-    const upstream = pooled ?? (await this.#host.pool.open(this.#destination()));
+    const upstream = pooled ?? (await this.#dial());
     const message = this.#message;
     if (this.#over || message === null) {
       upstream.destroy();
@@ -211,6 +214,15 @@ export class Exchange implements AnswerListener, AnswerSink {
     if (!streams) return;
     this.#body = new StreamedBody(upstream, this.#request, this.#host);
     this.#client.resumeInput();
+  }
+
+  async #dial(): Promise<UpstreamConnection> {
+    this.#dialing = new AbortController();
+    try {
+      return await this.#host.pool.open(this.#destination(), this.#dialing.signal);
+    } finally {
+      this.#dialing = null;
+    }
   }
 
   onUpstreamDrain(): void {
@@ -304,6 +316,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#over = true;
     this.#message = null;
     this.#answer?.drop();
+    this.#dialing?.abort();
     this.#upstream?.destroy();
     const wire = toWireRefusal(reason);
     await this.#record.refused(reason);

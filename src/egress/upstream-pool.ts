@@ -7,14 +7,19 @@ import { type Clock, limits } from '../kernel/index.ts';
 import type { Destination, Dialer } from './dial.ts';
 import { UpstreamConnection } from './upstream.ts';
 
-const keyOf = (to: Destination): string => `${to.scheme}://${to.host}:${to.port}`;
+interface Idle {
+  readonly place: string;
+  readonly connection: UpstreamConnection;
+}
+
+const placeOf = (to: Destination): string => `${to.scheme}://${to.host}:${to.port}`;
 
 export class UpstreamPool {
   readonly #dialer: Dialer;
   readonly #clock: Clock;
   readonly #sockets = new Set<Socket>();
   /** Most recently used last. */
-  readonly #idle = new Map<string, UpstreamConnection[]>();
+  #idle: Idle[] = [];
   #closed = false;
 
   constructor(dialer: Dialer, clock: Clock) {
@@ -24,50 +29,48 @@ export class UpstreamPool {
 
   /** An idle connection; null when there is none. */
   take(to: Destination): UpstreamConnection | null {
-    const idle = this.#idle.get(keyOf(to));
-    for (let connection = idle?.pop(); connection !== undefined; connection = idle?.pop()) {
-      if (connection.usable) return connection;
-      connection.destroy();
+    const place = placeOf(to);
+    for (;;) {
+      const at = this.#idle.findLastIndex((idle) => idle.place === place);
+      const [idle] = at < 0 ? [] : this.#idle.splice(at, 1);
+      if (idle === undefined) return null;
+      if (idle.connection.usable) return idle.connection;
+      idle.connection.destroy();
     }
-    return null;
   }
 
-  /** A new connection. @throws Refusal `egress_upstream_*` */
-  async open(to: Destination): Promise<UpstreamConnection> {
-    const socket = await this.#dialer.dial(to, (opened) => this.#watch(opened));
-    return new UpstreamConnection(socket, this.#clock, (connection) => this.#forget(to, connection));
+  /** A new connection. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
+  async open(to: Destination, signal: AbortSignal): Promise<UpstreamConnection> {
+    const socket = await this.#dialer.dial(to, (opened) => this.#watch(opened), signal);
+    return new UpstreamConnection(socket, this.#clock, (connection) => this.#forget(connection));
   }
 
-  /** Keeps a connection for the next request, if it can take one. */
+  /** Keeps a connection for the next request, if it can take one; too many, and the longest unused ones go. */
   give(to: Destination, connection: UpstreamConnection): void {
-    const key = keyOf(to);
-    const idle = this.#idle.get(key) ?? [];
-    if (this.#closed || !connection.usable || idle.length >= limits.upstreamIdleConnectionsMax) {
+    const place = placeOf(to);
+    if (this.#closed || !connection.usable) {
       connection.destroy();
       return;
     }
     connection.resume();
-    idle.push(connection);
-    this.#idle.set(key, idle);
+    this.#idle.push({ place, connection });
+    const ofPlace = this.#idle.filter((idle) => idle.place === place);
+    if (ofPlace.length > limits.upstreamIdleConnectionsMax) this.#drop(ofPlace[0]);
+    else if (this.#idle.length > limits.upstreamIdleTotalMax) this.#drop(this.#idle[0]);
   }
 
   /** Ends connections that have been idle for too long. @param now monotonic milliseconds */
   sweep(now: number): void {
-    for (const [key, idle] of this.#idle) {
-      const kept = idle.filter((connection) => {
-        if (now - connection.lastActive < limits.upstreamIdleTimeoutMs) return true;
-        connection.destroy();
-        return false;
-      });
-      if (kept.length === 0) this.#idle.delete(key);
-      else this.#idle.set(key, kept);
-    }
+    const stale = this.#idle.filter(
+      ({ connection }) => now - connection.lastActive >= limits.upstreamIdleTimeoutMs,
+    );
+    for (const idle of stale) this.#drop(idle);
   }
 
   /** Cuts everything, connections that are being made included. */
   close(): void {
     this.#closed = true;
-    this.#idle.clear();
+    this.#idle = [];
     for (const socket of this.#sockets) socket.destroy();
   }
 
@@ -77,9 +80,14 @@ export class UpstreamPool {
     if (this.#closed) socket.destroy();
   }
 
-  #forget(to: Destination, connection: UpstreamConnection): void {
-    const idle = this.#idle.get(keyOf(to));
-    const at = idle?.indexOf(connection) ?? -1;
-    if (at >= 0) idle?.splice(at, 1);
+  #drop(idle: Idle | undefined): void {
+    if (idle === undefined) return;
+    this.#forget(idle.connection);
+    idle.connection.destroy();
+  }
+
+  #forget(connection: UpstreamConnection): void {
+    const at = this.#idle.findIndex((idle) => idle.connection === connection);
+    if (at >= 0) this.#idle.splice(at, 1);
   }
 }

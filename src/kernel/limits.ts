@@ -152,6 +152,8 @@ export const cellDnsTtlSeconds = 60;
 export const cellConnectionsMax = 1_024;
 /** Connections to upstreams that one cell keeps open and idle for one place. */
 export const upstreamIdleConnectionsMax = 64;
+/** The same for all places together; a wildcard rule can ask for any number. */
+export const upstreamIdleTotalMax = 128;
 /** How long an idle connection to an upstream is kept; most servers close theirs after 60 s or more. */
 export const upstreamIdleTimeoutMs = 15_000;
 /** Refusals of one kind that one cell may write to the audit log per interval; the rest are counted. */
@@ -282,3 +284,6 @@ export const cellDnsWaitingMax = 64;
 export const dnsUnreadBytesMax = 256 * KIB;
 /** Longest name of a credential, and longest id of its owner, in characters. */
 export const credentialNameCharsMax = 256;
+
+/** Files and folders of one granted folder that are searched for sockets before a cell starts. */
+export const grantEntriesMax = 20_000;

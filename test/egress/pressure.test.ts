@@ -1,9 +1,10 @@
 /** What a cell may make the gateway hold: bounded, whatever it sends and however little it reads. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { API, apiRule, httpUpstream, inWorld, type World } from './world.ts';
+import { API, apiRule, httpUpstream, inWorld, readAll, silentUpstream, type World } from './world.ts';
 
 const MIB = 1024 * 1024;
 /** A framed question for the address of `api.test`. */
@@ -114,5 +115,41 @@ describe('the resolver', () => {
       await Promise.all(failed);
       expect(asked.filter((name) => name === API)).toHaveLength(1);
     });
+  });
+});
+
+describe('connections to upstreams', () => {
+  it('are given up with the client that they were made for', async () => {
+    const silent = await silentUpstream();
+    await inWorld({ upstreams: { 'api.test:443': silent } }, async (world) => {
+      for (let count = 1; count <= 20; count += 1) {
+        const socket = await world.connectTcp(API, 443);
+        const client = connectTls({ socket, servername: API, ca: world.cell.caPem });
+        client.on('error', () => undefined);
+        client.write(`GET / HTTP/1.1\r\nHost: ${API}\r\n\r\n`);
+        await expect.poll(() => silent.connections.length).toBe(count);
+        socket.resetAndDestroy();
+      }
+      await expect.poll(() => silent.connections.filter((socket) => !socket.destroyed).length).toBe(0);
+    });
+  });
+
+  it('are kept for so many places and no more', async () => {
+    const upstream = await httpUpstream((_request, response) => response.end('ok'));
+    const port = Number(upstream.address.split(':')[1]);
+    const rules = [apiRule({ host: '*.wild.test', port, protocol: 'http' })];
+    const resolver = { resolve: async () => ['127.0.0.1'] };
+    await inWorld({ rules, resolver }, async (world) => {
+      const open = (): number => upstream.connections.filter((socket) => !socket.destroyed).length;
+      for (let count = 0; count < limits.upstreamIdleTotalMax + 20; count += 1) {
+        const host = `n${count}.wild.test`;
+        const client = await world.connectTcp(host, port);
+        client.end(`GET / HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
+        expect(await readAll(client)).toContain('HTTP/1.1 200 OK');
+      }
+      expect(upstream.connections).toHaveLength(limits.upstreamIdleTotalMax + 20);
+      await expect.poll(open).toBe(limits.upstreamIdleTotalMax);
+    });
+    await upstream.close();
   });
 });

@@ -136,6 +136,9 @@ export const rawUpstream = (
     }),
   );
 
+/** An upstream that accepts connections and says nothing. */
+export const silentUpstream = (): Promise<Upstream> => upstreamOf(createServer((socket) => socket.resume()));
+
 export class World {
   readonly events: AuditEvent[] = [];
   readonly uses: { credential: string; path: string }[] = [];
