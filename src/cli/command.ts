@@ -1,15 +1,16 @@
 /** The frame of every command: options that all share, a connection that is always closed, progress. */
-import { spinner } from '@clack/prompts';
 import type { Command } from 'commander';
 import type { ApiClient } from '../api/index.ts';
+import { CommandFailed } from './failed.ts';
 import type { CliHost } from './host.ts';
-import { createOutput, type Output, printable } from './output.ts';
+import { createOutput, type Output } from './output.ts';
+import { createProgress } from './progress.ts';
 
 export interface Run {
   readonly host: CliHost;
   readonly client: ApiClient;
   readonly out: Output;
-  /** Told what long work is at; shown as a spinner at a terminal, as lines elsewhere, not at all with `--json`. */
+  /** Told what long work is at; see progress.ts. */
   readonly tell: (message: string) => void;
 }
 
@@ -32,16 +33,37 @@ export function local(host: CliHost, command: Command, action: LocalAction): voi
   });
 }
 
-/** A command that speaks to the gateway, or to the store where none runs. */
+/** What a shell says of a program that ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/**
+ * A command that speaks to the gateway, or to the store where none runs. Ctrl-C ends it in order: what is open is
+ * closed. Only a command that follows something has then done its work.
+ */
 export function connected(host: CliHost, command: Command, action: Action): void {
   local(host, command, async (_, out, args, options) => {
-    const connection = await host.connect();
-    const progress = createProgress(host, out);
+    const interrupt = Promise.withResolvers<'interrupted'>();
+    const stopListening = host.onInterrupt(() => interrupt.resolve('interrupted'));
     try {
-      await action({ host, client: connection.client, out, tell: progress.tell }, args, options);
+      const connection = await host.connect();
+      const progress = createProgress(host, out);
+      try {
+        const run = {
+          host,
+          client: connection.client,
+          out,
+          tell: (message: string) => progress.tell(message),
+        };
+        const ended = await Promise.race([action(run, args, options), interrupt.promise]);
+        if (ended !== 'interrupted') return;
+        if (host.stderr.isTTY === true) host.stderr.write('\n');
+        if (options['follow'] !== true) throw new CommandFailed(INTERRUPTED);
+      } finally {
+        progress.stop();
+        await connection.close();
+      }
     } finally {
-      progress.stop();
-      await connection.close();
+      stopListening();
     }
   });
 }
@@ -53,33 +75,6 @@ function split(
 ): { args: (string | undefined)[]; options: Options } {
   const args = given.slice(0, -2).map((value) => (typeof value === 'string' ? value : undefined));
   return { args, options: command.opts() };
-}
-
-function createProgress(host: CliHost, out: Output): { tell: (message: string) => void; stop: () => void } {
-  if (out.json) return { tell() {}, stop() {} };
-  if (host.stderr.isTTY !== true) return { tell: eachStep(out), stop() {} };
-  const indicator = spinner({ output: host.stderr });
-  let spinning = false;
-  return {
-    tell(message) {
-      if (spinning) indicator.message(printable(message));
-      else indicator.start(printable(message));
-      spinning = true;
-    },
-    stop() {
-      if (spinning) indicator.clear();
-    },
-  };
-}
-
-/** Where there is no terminal: a line for each step, not for each count within one (`fetching x: 12 downloads`). */
-function eachStep(out: Output): (message: string) => void {
-  let before = '';
-  return (message) => {
-    const step = message.split(': ', 1)[0] ?? message;
-    if (step !== before) out.note(printable(step));
-    before = step;
-  };
 }
 
 /** Collects an option that may be given several times. */

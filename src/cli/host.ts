@@ -34,7 +34,12 @@ export interface CliHost {
   readonly home: string;
   readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number };
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+  readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  /**
+   * Calls back at the first ctrl-C; a second one ends the process as if nobody listened.
+   * @returns stops listening
+   */
+  onInterrupt(listener: () => void): () => void;
   /** The running gateway over its local socket, or the store opened here. @throws AppError `home_missing` before `init` */
   connect(): Promise<Connection>;
   /** Makes the home, the master key, the database. Idempotent. @returns what was made, in words */

@@ -1,5 +1,5 @@
 /** How commands speak: one JSON value with `--json`, tables and sentences otherwise. Upstream text is never printed raw. */
-import { stripVTControlCharacters, styleText } from 'node:util';
+import { styleText } from 'node:util';
 import { isAppError, toWire } from '../kernel/index.ts';
 import type { CliHost } from './host.ts';
 
@@ -21,7 +21,7 @@ export function createOutput(host: Pick<CliHost, 'stdout' | 'stderr'>, json: boo
   const output: Output = {
     json,
     show(value, text) {
-      const shown = json ? JSON.stringify(value) : text();
+      const shown = json ? printableJson(value) : text();
       if (shown !== '') output.line(shown);
     },
     line: (text) => void host.stdout.write(`${text}\n`),
@@ -47,21 +47,43 @@ export function table(header: readonly string[], rows: readonly (readonly string
     .join('\n');
 }
 
+/**
+ * Escape sequences, so that their parameters do not stay behind when the escape goes: strings up to their terminator
+ * (OSC, DCS, APC, PM, SOS), CSI, and two-character ones. Every part ends where the next can begin: linear in time,
+ * which Node's own `stripVTControlCharacters` is not.
+ */
+const ESCAPES =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
+  /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[ -/]*[0-~]/g;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
+
 /** Text from outside made safe for a terminal: no escape sequences, no control characters, no direction overrides. */
 export function printable(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) =>
-    char === '\t' ? ' ' : '�',
-  );
+  return text.replaceAll(ESCAPES, '').replaceAll(UNSEEN, (char) => (char === '\t' ? ' ' : '�'));
 }
 
+/** The same for text of several lines. */
+export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
+
+/** JSON whose every character can be seen: what a terminal might obey is escaped. The value is the same. */
+export const printableJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (char) =>
+    [...Array(char.length).keys()]
+      .map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+
+/** @param at milliseconds since the Unix epoch; what no calendar holds is shown as it is */
 export function when(at: number | null): string {
-  return at === null ? '-' : new Date(at).toISOString().replace('T', ' ').slice(0, 19);
+  if (at === null) return '-';
+  const date = new Date(at);
+  return Number.isNaN(date.getTime()) ? String(at) : date.toISOString().replace('T', ' ').slice(0, 19);
 }
 
 /** The error as the user sees it: what happened, and what to do next. Never a stack trace. */
 export function renderError(error: unknown): string {
   const { message, hint } = toWire(error);
-  return hint === undefined ? `error: ${message}` : `error: ${message}\nhint:  ${hint}`;
+  return printableLines(hint === undefined ? `error: ${message}` : `error: ${message}\nhint:  ${hint}`);
 }
 
 /** 0 done, 1 failed, 2 bad usage, 3 refused by policy. */

@@ -57,9 +57,20 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
 
 function report(host: CliHost, argv: readonly string[], error: unknown): number {
   if (error instanceof CommandFailed) return error.exitCode;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof CommanderError) return usage(host, argv, error);
   if (argv.includes('--json')) host.stdout.write(`${JSON.stringify({ error: toWire(error) })}\n`);
   else host.stderr.write(`${renderError(error)}\n`);
   if (!isAppError(error)) host.reportUnexpected(error);
   return exitCodeOf(error);
+}
+
+/** The parser has said on stderr what is wrong; who asked for JSON gets that too. */
+function usage(host: CliHost, argv: readonly string[], error: CommanderError): number {
+  if (error.exitCode === 0) return 0;
+  if (argv.includes('--json')) {
+    const message = error.message.replace(/^error: /, '');
+    const hint = 'Add --help for the options.';
+    host.stdout.write(`${JSON.stringify({ error: { code: 'cli_usage', message, hint } })}\n`);
+  }
+  return 2;
 }

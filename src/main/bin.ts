@@ -6,4 +6,6 @@ import { processHost } from './process.ts';
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
 });
-process.exitCode = await run(processHost(process.env), process.argv.slice(2));
+const code = await run(processHost(process.env), process.argv.slice(2));
+// What a command was interrupted in may still be going on; what it printed must get out.
+process.stdout.write('', () => process.exit(code));

@@ -24,6 +24,10 @@ export function processHost(env: Environment): CliHost {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
+    onInterrupt(listener) {
+      process.once('SIGINT', listener);
+      return () => process.removeListener('SIGINT', listener);
+    },
     init: () => initHome(loadConfig(env)),
     connect: () => connect(env, files.socket),
     serve: (options) => serve(withListen(loadConfig(env), options.listen), files.socket),

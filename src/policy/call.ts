@@ -56,7 +56,7 @@ export function decideCall(request: CallRequest, facts: CallFacts): Decision {
     return refuse(
       'server_not_selected',
       `Profile ${profile} does not include the server ${server}.`,
-      `Add it with: sallyport profile set ${profile} ${server}`,
+      `Add it with: sallyport profile set ${profile} --server ${server}`,
     );
   }
   if (!facts.serverEnabled) {
@@ -74,7 +74,7 @@ export function decideCall(request: CallRequest, facts: CallFacts): Decision {
     );
   }
   if (isSelected(facts.tool, facts.choice, facts.defaultTools)) return { allow: true };
-  return refuse('tool_not_selected', unselectedMessage(request, facts), selectHint(request));
+  return refuse('tool_not_selected', unselectedMessage(request, facts), selectHint(request, facts));
 }
 
 function unselectedMessage({ profile, server, tool }: CallRequest, facts: CallFacts): string {
@@ -84,8 +84,14 @@ function unselectedMessage({ profile, server, tool }: CallRequest, facts: CallFa
   return `The tool ${tool} of ${server} does not say that it only reads, and nothing selects it.`;
 }
 
-const selectHint = ({ profile, server, tool }: CallRequest): string =>
-  `Select it with: sallyport profile set ${profile} ${server}:${tool}`;
+/** With the whole list, because what is set takes the place of what was shown before. */
+function selectHint({ profile, server, tool }: CallRequest, { choice, defaultTools }: CallFacts): string {
+  const shown = Array.isArray(choice) ? choice : defaultTools;
+  const command = `sallyport profile set ${profile} --server ${server}:${[...(shown ?? []), tool].join(',')}`;
+  return shown === undefined
+    ? `Select it, with every other tool that is to be shown: ${command}`
+    : `Select it with: ${command}`;
+}
 
 /** Whether a choice covers a tool; `null` falls back to the manifest's list, and that to read-only tools. */
 export function isSelected(

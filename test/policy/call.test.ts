@@ -69,13 +69,18 @@ describe('decideCall', () => {
       allow: false,
       code: 'tool_not_selected',
       message: 'Profile default does not select the tool get_issue of github.',
-      hint: 'Select it with: sallyport profile set default github:get_issue',
+      hint: 'Select it with: sallyport profile set default --server github:get_issue',
     });
     expect(decideCall(request, facts({ choice: null }))).toMatchObject({
       message: 'The tool get_issue of github does not say that it only reads, and nothing selects it.',
+      hint: 'Select it, with every other tool that is to be shown: sallyport profile set default --server github:get_issue',
     });
-    expect(decideCall(request, facts({ choice: null, defaultTools: [] }))).toMatchObject({
+    expect(decideCall(request, facts({ choice: null, defaultTools: ['a', 'b'] }))).toMatchObject({
       message: 'The tool get_issue is not among the default tools of github.',
+      hint: 'Select it with: sallyport profile set default --server github:a,b,get_issue',
+    });
+    expect(decideCall(request, facts({ choice: undefined }))).toMatchObject({
+      hint: 'Add it with: sallyport profile set default --server github',
     });
   });
 });

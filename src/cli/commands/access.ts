@@ -1,12 +1,13 @@
 /** `sallyport profile …` and `sallyport token …` */
 import type { Command } from 'commander';
-import type { ProfileView } from '../../api/index.ts';
+import type { ProfileView, TokenView } from '../../api/index.ts';
 import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
-import { printable, table, when } from '../output.ts';
+import { table, when } from '../output.ts';
 
-const DURATION = /^(\d+)([mhd])$/;
+/** At most five digits: a hundred thousand days are as good as for ever, and any calendar holds them. */
+const DURATION = /^(\d{1,5})([mhd])$/;
 const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 export function profileCommands(host: CliHost, program: Command): void {
@@ -33,40 +34,68 @@ export function profileCommands(host: CliHost, program: Command): void {
     },
   );
 
-  for (const [verb, what] of [
-    ['create', 'make a profile'],
-    ['set', 'replace what a profile holds'],
-  ] as const) {
-    connected(
-      host,
-      profile
-        .command(verb)
-        .description(what)
-        .argument('<profile>')
-        .option(
-          '--server <server[:tool,…|:*]>',
-          'a server, with its default tools, these tools, or all (repeatable)',
-          repeated,
-        ),
-      async ({ client, out }, [name = ''], options) => {
-        const exists = (await client.profiles()).some((one) => one.name === name);
-        if (verb === 'create' && exists) {
-          throw new AppError('profile_exists', `There is already a profile \`${name}\`.`, {
-            kind: 'conflict',
-            hint: `Change it: \`sallyport profile set ${name} …\`.`,
-          });
-        }
-        if (verb === 'set' && !exists) {
-          throw new AppError('profile_unknown', `There is no profile \`${name}\`.`, {
-            kind: 'not_found',
-            hint: `Make it: \`sallyport profile create ${name} …\`.`,
-          });
-        }
-        const one = await client.setProfile(name, listOption(options, 'server').map(parseEntry));
-        out.show(one, () => profileText(one));
-      },
-    );
-  }
+  const entryOption = [
+    '--server <server[:tool,…|:*]>',
+    'a server, with its default tools, these tools, or all (repeatable)',
+    repeated,
+  ] as const;
+
+  connected(
+    host,
+    profile
+      .command('create')
+      .description('make a profile')
+      .argument('<profile>')
+      .option(...entryOption),
+    async ({ client, out }, [name = ''], options) => {
+      if ((await client.profiles()).some((one) => one.name === name)) {
+        throw new AppError('profile_exists', `There is already a profile \`${name}\`.`, {
+          kind: 'conflict',
+          hint: `Change it: \`sallyport profile set ${name} --server SERVER\`.`,
+        });
+      }
+      const one = await client.setProfile(name, listOption(options, 'server').map(parseEntry));
+      out.show(one, () => profileText(one));
+    },
+  );
+
+  connected(
+    host,
+    profile
+      .command('set')
+      .description('add servers to a profile, choose their tools, or take servers out; the others stay')
+      .argument('<profile>')
+      .option(...entryOption)
+      .option('--remove <server>', 'take this server out (repeatable)', repeated),
+    async ({ client, out }, [name = ''], options) => {
+      const chosen = listOption(options, 'server').map(parseEntry);
+      const removed = listOption(options, 'remove');
+      if (chosen.length + removed.length === 0) {
+        throw new AppError('cli_usage', 'Say what to change.', {
+          kind: 'invalid',
+          hint: '--server SERVER[:TOOL,…|:*] or --remove SERVER.',
+        });
+      }
+      const { entries } = await client.profile(name);
+      for (const server of removed) {
+        if (entries.some((entry) => entry.server === server)) continue;
+        throw new AppError('profile_server_unknown', `The profile ${name} does not hold \`${server}\`.`, {
+          kind: 'not_found',
+          hint: `It holds: ${entries.map((entry) => entry.server).join(', ') || 'no server'}.`,
+        });
+      }
+      const kept = entries
+        .filter((entry) => !removed.includes(entry.server))
+        .map((entry) => chosen.findLast((other) => other.server === entry.server) ?? entry);
+      const added = chosen.filter(
+        (entry, at) =>
+          !kept.some((other) => other.server === entry.server) &&
+          chosen.findLastIndex((other) => other.server === entry.server) === at,
+      );
+      const one = await client.setProfile(name, [...kept, ...added]);
+      out.show(one, () => profileText(one));
+    },
+  );
 
   connected(
     host,
@@ -81,10 +110,18 @@ export function profileCommands(host: CliHost, program: Command): void {
   );
 }
 
+/** @param text `SERVER`, `SERVER:*` or `SERVER:TOOL,TOOL`; a tool's name may hold colons */
 function parseEntry(text: string): ProfileView['entries'][number] {
-  const [server = '', tools] = text.split(':', 2);
-  if (tools === undefined) return { server, tools: null };
-  return { server, tools: tools === '*' ? '*' : tools.split(',').filter((tool) => tool !== '') };
+  const colon = text.indexOf(':');
+  if (colon < 0) return { server: text, tools: null };
+  const [server, list] = [text.slice(0, colon), text.slice(colon + 1)];
+  if (list === '*') return { server, tools: '*' };
+  const tools = list.split(',').filter((tool) => tool !== '');
+  if (tools.length > 0) return { server, tools };
+  throw new AppError('cli_usage', `\`${text}\` names no tool after the colon.`, {
+    kind: 'invalid',
+    hint: `Write ${server}:TOOL,TOOL for these tools, ${server}:* for all, ${server} for its default ones.`,
+  });
 }
 
 const profileText = (one: ProfileView): string =>
@@ -135,13 +172,14 @@ export function tokenCommands(host: CliHost, program: Command): void {
       tokens.length === 0
         ? 'No tokens yet. Make one: sallyport token create --agent NAME'
         : table(
-            ['ID', 'AGENT', 'PROFILE', 'STATE', 'CREATED', 'LAST USED'],
+            ['ID', 'AGENT', 'PROFILE', 'STATE', 'CREATED', 'EXPIRES', 'LAST USED'],
             tokens.map((one) => [
               one.id,
-              printable(one.agent),
+              one.agent,
               one.profile,
-              one.revokedAt === null ? 'active' : 'revoked',
+              stateOf(one),
               when(one.createdAt),
+              when(one.expiresAt),
               when(one.lastUsedAt),
             ]),
           ),
@@ -167,9 +205,14 @@ export function tokenCommands(host: CliHost, program: Command): void {
   );
 }
 
+function stateOf({ revokedAt, expiresAt }: TokenView): string {
+  if (revokedAt !== null) return 'revoked';
+  return expiresAt !== null && expiresAt <= Date.now() ? 'expired' : 'active';
+}
+
 function durationMs(text: string): number {
   const [, count, unit] = DURATION.exec(text) ?? [];
-  if (count === undefined || unit === undefined) {
+  if (count === undefined || unit === undefined || Number(count) === 0) {
     throw new AppError('cli_duration_malformed', `\`${text}\` is not a duration.`, {
       kind: 'invalid',
       hint: 'Write a number and m, h or d: 30m, 12h, 90d.',

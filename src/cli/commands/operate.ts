@@ -4,7 +4,7 @@ import type { KillView } from '../../api/index.ts';
 import { AppError, type JsonObject } from '../../kernel/index.ts';
 import { connected, local, type Options, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
-import { printable, table, when } from '../output.ts';
+import { printable, printableJson, printableLines, table, when } from '../output.ts';
 import { CommandFailed } from '../failed.ts';
 
 export function callCommand(host: CliHost, program: Command): void {
@@ -19,23 +19,33 @@ export function callCommand(host: CliHost, program: Command): void {
       .option('--profile <profile>', 'with the tools of this profile; every tool of the server otherwise'),
     async ({ client, out }, [server = '', tool = '', text = '{}'], options) => {
       const result = await client.call(server, tool, objectText(text), textOption(options, 'profile'));
-      const { content = [], isError } = JSON.parse(result) as {
-        content?: { type: string; text?: string }[];
-        isError?: boolean;
-      };
-      if (out.json) out.line(result);
-      else {
-        for (const part of content)
-          out.line(part.type === 'text' ? multiline(part.text ?? '') : `[${printable(part.type)}]`);
-        if (isError === true)
-          out.note(`error: the tool \`${printable(tool)}\` reported that it failed; what it said is above.`);
-      }
-      if (isError === true) throw new CommandFailed(1);
+      const { text: shown, failed } = readResult(result);
+      out.line(out.json ? result : shown);
+      if (!failed) return;
+      out.note(`error: the tool \`${printable(tool)}\` reported that it failed; what it said is above.`);
+      throw new CommandFailed(1);
     },
   );
 }
 
-const multiline = (text: string): string => text.split('\n').map(printable).join('\n');
+/** A result for a person. The server may have written anything: whatever is no text block is shown as it is. */
+function readResult(json: string): { text: string; failed: boolean } {
+  const result: unknown = JSON.parse(json);
+  if (!isRecord(result)) return { text: printableLines(json), failed: false };
+  const { content, isError } = result;
+  const text =
+    Array.isArray(content) && content.length > 0 ? content.map(partText).join('\n') : printableLines(json);
+  return { text, failed: isError === true };
+}
+
+function partText(part: unknown): string {
+  if (!isRecord(part)) return printableJson(part);
+  if (part['type'] === 'text' && typeof part['text'] === 'string') return printableLines(part['text']);
+  return `[${printable(String(part['type']))}]`;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
 
 function objectText(text: string): string {
   const hint = `Give a JSON object in quotes, such as '{"query":"sallyport"}'.`;
@@ -71,7 +81,7 @@ export function auditCommands(host: CliHost, program: Command): void {
     async ({ client, out }, _, options) => {
       const last = wholeNumber(textOption(options, 'lines') ?? '20');
       for await (const event of client.audit({ last, follow: options['follow'] === true }))
-        out.line(out.json ? JSON.stringify(event) : eventText(event));
+        out.line(out.json ? printableJson(event) : eventText(event));
     },
   );
 
@@ -83,7 +93,7 @@ export function auditCommands(host: CliHost, program: Command): void {
       .option('--from <sequence>', 'start at this one', '1'),
     async ({ client, out }, _, options) => {
       for await (const event of client.audit({ from: wholeNumber(textOption(options, 'from') ?? '1') }))
-        out.line(JSON.stringify(event));
+        out.line(printableJson(event));
     },
   );
 

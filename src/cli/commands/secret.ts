@@ -1,7 +1,7 @@
 /** `sallyport secret …`: values go in, and none comes out. */
 import { isCancel, password } from '@clack/prompts';
 import type { Command } from 'commander';
-import type { InjectBody } from '../../api/index.ts';
+import type { InjectBody, SecretView } from '../../api/index.ts';
 import { AppError, limits } from '../../kernel/index.ts';
 import { connected, listOption, type Options, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
@@ -23,17 +23,20 @@ export function secretCommands(host: CliHost, program: Command): void {
       )
       .option('--stdin', 'read the value from standard input, up to the end, without a final line break'),
     async ({ client, out }, [server = '', name = '', value], options) => {
-      const slots = await client.secrets(server);
-      const text = value ?? (options['stdin'] === true ? await readAll(host) : await ask(host, server, name));
+      const fromStdin = options['stdin'] === true;
+      if (value !== undefined && fromStdin) {
+        throw new AppError('cli_usage', 'Give the value or --stdin, not both.', { kind: 'invalid' });
+      }
+      const slot = findSlot(await client.secrets(server), server, name);
+      const text = value ?? (await (fromStdin ? readAll(host) : ask(host, server, name)));
       const { version } = await client.setSecret(server, name, text);
-      const slot = slots.find((one) => one.name === name);
       out.show({ server, name, version }, () =>
         [
           `${out.paint('green', '✔')} ${name} of ${server} is set (version ${version}).`,
-          ...(slot?.tier === 'sealed'
+          ...(slot.tier === 'sealed'
             ? [`  It goes to ${slot.hosts.join(', ')} only; the server sees a placeholder.`]
             : []),
-          ...(slot?.tier === 'entrusted' ? ['  It is entrusted: the server itself sees the value.'] : []),
+          ...(slot.tier === 'entrusted' ? ['  It is entrusted: the server itself sees the value.'] : []),
         ].join('\n'),
       );
     },
@@ -120,6 +123,19 @@ export function secretCommands(host: CliHost, program: Command): void {
   );
 }
 
+/** Before anybody is asked to type a value that then has no place. @throws AppError `secret_slot_unknown` */
+function findSlot(slots: readonly SecretView[], server: string, name: string): SecretView {
+  const slot = slots.find((one) => one.name === name);
+  if (slot !== undefined) return slot;
+  throw new AppError('secret_slot_unknown', `\`${server}\` has no credential \`${name}\`.`, {
+    kind: 'not_found',
+    hint:
+      slots.length > 0
+        ? `It has: ${slots.map((one) => one.name).join(', ')}.`
+        : `Declare one first: \`sallyport secret inject ${server} ${name} --bearer\`.`,
+  });
+}
+
 function injectRule(options: Options): InjectBody['rule'] {
   const rules: InjectBody['rule'][] = [];
   const header = textOption(options, 'header');
@@ -173,6 +189,8 @@ async function ask(host: CliHost, server: string, name: string): Promise<string>
   const value = await password({
     message: `Value of ${name} for ${server}`,
     output: host.stderr,
+    // Not even how long it is.
+    mask: '',
     validate: (text) => (text ? undefined : 'Type or paste a value.'),
   });
   if (isCancel(value)) throw new AppError('cancelled', 'Cancelled; nothing was changed.', { kind: 'failed' });

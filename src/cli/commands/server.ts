@@ -6,7 +6,8 @@ import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { type Output, printable, table, when } from '../output.ts';
 
-const FILE_SOURCE = /\.(ya?ml|json)$|^\.{0,2}\//;
+/** A file's name; never `npm:…` or an address, whatever they end with. */
+const FILE_SOURCE = /^(?!(?:npm|pypi|https?):).*(?:\.(?:ya?ml|json)$)|^\.{0,2}\//;
 
 export function serverCommands(host: CliHost, program: Command): void {
   const server = program.command('server').description('MCP servers that the gateway runs');
@@ -26,6 +27,16 @@ export function serverCommands(host: CliHost, program: Command): void {
       const name = textOption(options, 'name');
       const command = textOption(options, 'command');
       const env = settings(listOption(options, 'env'));
+      if (!source.startsWith('npm:') && (hosts.length > 0 || command !== undefined)) {
+        throw new AppError(
+          'cli_usage',
+          'Where this server may connect, and what starts it, is said by its manifest.',
+          {
+            kind: 'invalid',
+            hint: '--host and --command are for npm: sources. Change the manifest instead: `sallyport catalog show NAME > NAME.yaml` gives one to begin with.',
+          },
+        );
+      }
       const added = await client.addServer(
         {
           source,
@@ -78,26 +89,8 @@ export function serverCommands(host: CliHost, program: Command): void {
     async ({ client, out }, [slug = '']) => {
       const text = await client.tools(slug);
       if (out.json) return out.line(text);
-      const tools = JSON.parse(text) as {
-        name: string;
-        description?: string;
-        annotations?: { readOnlyHint?: boolean };
-      }[];
       const shown = (await client.server(slug)).defaultTools;
-      out.line(
-        table(
-          ['TOOL', 'SHOWN', 'WHAT IT DOES'],
-          tools.map((tool) => {
-            const visible =
-              shown === null ? tool.annotations?.readOnlyHint === true : shown.includes(tool.name);
-            return [
-              tool.name,
-              visible ? 'yes' : 'no',
-              printable((tool.description ?? '').split('\n')[0] ?? '').slice(0, 80),
-            ];
-          }),
-        ),
-      );
+      out.line(table(['TOOL', 'SHOWN', 'WHAT IT DOES'], toolRows(text, shown)));
       out.note(
         `\nTools marked "no" are hidden until a profile names them: sallyport profile set default --server ${slug}:TOOL,TOOL (or ${slug}:*)`,
       );
@@ -158,6 +151,22 @@ export function serverCommands(host: CliHost, program: Command): void {
     },
   );
 }
+
+/** @param shown names of the default tools; null: those that say that they only read */
+function toolRows(listText: string, shown: readonly string[] | null): string[][] {
+  const tools: unknown = JSON.parse(listText);
+  return (Array.isArray(tools) ? tools : []).map((tool: unknown) => {
+    const { name, description, annotations } = record(tool);
+    const visible =
+      shown === null ? record(annotations)['readOnlyHint'] === true : shown.includes(String(name));
+    const [line = ''] = typeof description === 'string' ? description.split('\n', 1) : [];
+    return [String(name), visible ? 'yes' : 'no', printable(line).slice(0, 80)];
+  });
+}
+
+/** What a server wrote may have any shape. */
+const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
 function settings(pairs: readonly string[]): Record<string, string> | undefined {
   if (pairs.length === 0) return undefined;
