@@ -63,8 +63,8 @@ export interface World {
   readonly client: ApiClient;
   /** What `sallyport audit export` prints. Throws where `sallyport audit verify` finds anything wrong. */
   exported(): Promise<string>;
-  /** Waits until the audit log holds an event like this. */
-  event(type: string, test?: (data: AuditLine['data']) => boolean): Promise<AuditLine>;
+  /** Waits until one of the last 200 events is like this. */
+  event(test: (line: AuditLine) => boolean): Promise<AuditLine>;
   /** Adds a server and gives it the key, where it has a place for one. */
   addServer(manifest: Record<string, unknown>): Promise<void>;
   log(): string;
@@ -173,11 +173,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       if (verified.code !== 0) throw new Error(verified.stdout + verified.stderr);
       return (await run('audit', 'export')).stdout;
     },
-    event: (type, test = () => true) =>
+    event: (test) =>
       waitFor(async () => {
         for await (const one of client.audit({ last: 200 })) {
           const line = one as unknown as AuditLine; // as the API describes it
-          if (line.type === type && test(line.data)) return line;
+          if (test(line)) return line;
         }
         return null;
       }),
