@@ -1,6 +1,7 @@
 /** Turns what is known about a cell's end into a code, a signal, and a sentence. Pure. */
 import { constants } from 'node:os';
 import type { CellExit } from './cell-spec.ts';
+import { GRANT_CHANGED } from './launch-scripts.ts';
 
 export interface EndFacts {
   /** How the launcher, by then bubblewrap, ended. */
@@ -19,7 +20,7 @@ export function explainExit({ code, signal, killed, stderr, program }: EndFacts)
     return { code: null, signal, started: true, reason: `its sandbox was ended from outside by ${signal}` };
   }
   const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
-  if (lastLine.startsWith('bwrap: ')) {
+  if (lastLine.startsWith('bwrap: ') || (code === GRANT_CHANGED.code && lastLine === GRANT_CHANGED.line)) {
     return {
       code: null,
       signal: null,

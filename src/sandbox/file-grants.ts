@@ -8,6 +8,8 @@ import { posix } from 'node:path';
 import { AppError } from '../kernel/index.ts';
 import type { FileGrant } from '../manifest/index.ts';
 import { cellPaths } from './cell-layout.ts';
+import { findDoor } from './grant-doors.ts';
+import { type GrantedObject, holdObject } from './granted-object.ts';
 import { openToAnyone } from './reach.ts';
 
 /** Folders of the host that are never shown, nor anything above or in them. */
@@ -24,12 +26,47 @@ export interface GrantCheck {
   readonly foreignUser: boolean;
 }
 
-/** @throws AppError `sandbox_file_missing`, `sandbox_file_link`, `sandbox_file_closed`, `sandbox_file_unreadable` */
-export function checkGrants(grants: readonly FileGrant[], check: GrantCheck): readonly FileGrant[] {
-  return grants.map((grant) => checkGrant(grant, check));
+/** A grant, and what its path named when it was checked. */
+export interface CheckedGrant extends FileGrant {
+  readonly identity: string;
 }
 
-function checkGrant({ host, cell, write }: FileGrant, { closed, foreignUser }: GrantCheck): FileGrant {
+export interface CheckedGrants {
+  readonly files: readonly CheckedGrant[];
+  /** Folders with more in them than was searched for sockets. */
+  readonly unsearched: readonly string[];
+  /** To be called when the cell is gone. */
+  readonly release: () => void;
+}
+
+/**
+ * @throws AppError `sandbox_file_missing`, `sandbox_file_link`, `sandbox_file_closed`, `sandbox_file_nested`,
+ *   `sandbox_file_socket`, `sandbox_file_unreadable`
+ */
+export async function checkGrants(grants: readonly FileGrant[], check: GrantCheck): Promise<CheckedGrants> {
+  const plain = grants.map((grant) => checkText(grant, check));
+  checkApart(plain);
+  const objects: GrantedObject[] = [];
+  const release = (): void => objects.forEach((object) => object.release());
+  try {
+    const files: CheckedGrant[] = [];
+    const unsearched: string[] = [];
+    for (const grant of plain) {
+      const object = hold(grant.host);
+      objects.push(object);
+      if (check.foreignUser) checkReadable(grant.host);
+      if (!(await checkDoors(grant.host, object))) unsearched.push(grant.host);
+      files.push({ ...grant, identity: object.identity });
+    }
+    return { files, unsearched, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** What the paths themselves say. @returns the grant with both paths in plain form */
+function checkText({ host, cell, write }: FileGrant, { closed }: GrantCheck): FileGrant {
   for (const path of [host, cell]) {
     if (!path.startsWith('/') || path.includes('\0')) {
       throw refused(
@@ -43,14 +80,7 @@ function checkGrant({ host, cell, write }: FileGrant, { closed, foreignUser }: G
   const wanted = withoutTrailingSlash(posix.normalize(host));
   const inside = withoutTrailingSlash(posix.normalize(cell));
   const real = resolve(wanted);
-  if (real !== wanted) {
-    throw refused(
-      'sandbox_file_link',
-      host,
-      'the path leads through a symbolic link',
-      `Grant "${real}" itself.`,
-    );
-  }
+  if (real !== wanted) throw throughLink(host, real);
   const forbidden = [...closedHostFolders, ...closed].find((folder) => overlap(real, folder));
   if (forbidden !== undefined) {
     throw refused(
@@ -68,24 +98,70 @@ function checkGrant({ host, cell, write }: FileGrant, { closed, foreignUser }: G
       `Mount it below ${cellPaths.home}, or at a folder of its own.`,
     );
   }
-  if (foreignUser && !openToAnyone(real)) {
+  return { host: real, cell: inside, write };
+}
+
+/** A place inside another grant would be found, or made, by names that a cell with that grant decides about. */
+function checkApart(grants: readonly FileGrant[]): void {
+  for (const [index, { host, cell }] of grants.entries()) {
+    const other = grants.find((candidate, at) => at !== index && isWithin(cell, candidate.cell));
+    if (other === undefined) continue;
     throw refused(
-      'sandbox_file_unreadable',
+      'sandbox_file_nested',
       host,
-      'Sallyport runs as root, so the server runs as a user of its own, and may not read it',
-      `Allow it with "chmod o+rX ${real}", or run Sallyport as the owner of the files.`,
+      `"${cell}" lies in what "${other.host}" is shown as`,
+      'Give each a folder of its own in the cell.',
     );
   }
-  return { host: real, cell: inside, write };
+}
+
+function hold(host: string): GrantedObject {
+  let object: GrantedObject | null;
+  try {
+    object = holdObject(host);
+  } catch (cause) {
+    throw missing(host, cause);
+  }
+  if (object === null) throw throughLink(host, host);
+  return object;
+}
+
+function checkReadable(real: string): void {
+  if (openToAnyone(real)) return;
+  throw refused(
+    'sandbox_file_unreadable',
+    real,
+    'Sallyport runs as root, so the server runs as a user of its own, and may not read it',
+    `Allow it with "chmod o+rX ${real}", or run Sallyport as the owner of the files.`,
+  );
+}
+
+/** @returns whether all of it was searched */
+async function checkDoors(host: string, { kind }: GrantedObject): Promise<boolean> {
+  const { door, whole } =
+    kind === 'folder' ? await findDoor(host) : { door: kind === 'file' ? null : host, whole: true };
+  if (door === null) return whole;
+  throw refused(
+    'sandbox_file_socket',
+    host,
+    `"${door}" is a socket or a pipe, through which it could talk to a program outside of its cell`,
+    'Grant a folder, or single files, without it.',
+  );
 }
 
 function resolve(path: string): string {
   try {
     return realpathSync(path);
   } catch (cause) {
-    throw refused('sandbox_file_missing', path, 'it does not exist', 'Make it, or correct the path.', cause);
+    throw missing(path, cause);
   }
 }
+
+const missing = (host: string, cause: unknown): AppError =>
+  refused('sandbox_file_missing', host, 'it does not exist', 'Make it, or correct the path.', cause);
+
+const throughLink = (host: string, real: string): AppError =>
+  refused('sandbox_file_link', host, 'the path leads through a symbolic link', `Grant "${real}" itself.`);
 
 function refused(code: string, host: string, why: string, hint: string, cause?: unknown): AppError {
   return new AppError(code, `The server cannot be given "${host}": ${why}.`, { kind: 'denied', hint, cause });

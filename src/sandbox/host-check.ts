@@ -29,6 +29,7 @@ const packageOf: Readonly<Record<ToolName, string>> = {
   prlimit: 'util-linux',
   setpriv: 'util-linux',
   sh: 'dash',
+  stat: 'coreutils',
   unshare: 'util-linux',
 };
 

@@ -2,14 +2,14 @@
  * What a launch will do, decided before anything is done: the launcher's command line, bubblewrap's options, mounts,
  * environment, system call filter and limits. Pure; `launch.ts` executes it.
  */
-import type { FileGrant } from '../manifest/index.ts';
 import { cellEnvironment } from './cell-environment.ts';
 import { madeFiles, type MadeFile } from './cell-files.ts';
 import { cellPaths, cellUserId } from './cell-layout.ts';
 import { type AppliedLimits, appliedLimits, limitOptions } from './cell-limits.ts';
 import type { CellSpec } from './cell-spec.ts';
+import type { CheckedGrant } from './file-grants.ts';
 import type { HostFacts } from './host.ts';
-import { cellScript, routeCommands, stageScript } from './launch-scripts.ts';
+import { cellScript, grantScript, routeCommands, stageScript } from './launch-scripts.ts';
 import { cellMounts, type Mount, mountOptions } from './mounts.ts';
 import { compileFilter, encodeFilter, type Instruction } from './seccomp/filter.ts';
 
@@ -28,8 +28,7 @@ export interface PlanInput {
   readonly setup: string;
   /** The package's folder, links resolved. */
   readonly packageDir: string | null;
-  /** Grants, links resolved and checked. */
-  readonly files: readonly FileGrant[];
+  readonly files: readonly CheckedGrant[];
   /** Host paths that `uid` cannot reach by itself. */
   readonly unreachable: readonly string[];
 }
@@ -37,7 +36,7 @@ export interface PlanInput {
 export interface CellPlan {
   /** Program, then its arguments. Run with an empty environment. */
   readonly launcher: readonly string[];
-  /** Command that bubblewrap executes: limits, then the program. */
+  /** Command that bubblewrap executes: a look at what was mounted, limits, then the program. */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
@@ -62,7 +61,8 @@ export function planCell(input: PlanInput): CellPlan {
   const stray = strayDescriptors(facts, descriptors.firstFile + files.length);
   const options = bubblewrapOptions(mounts, files, environment);
   const sources = [descriptors.options, ...stray].flatMap((number) => ['--args', `${number}`]);
-  const command = [facts.tools.prlimit, ...limitOptions(applied), '--', ...spec.command, ...spec.args];
+  const limited = [facts.tools.prlimit, ...limitOptions(applied), '--', ...spec.command, ...spec.args];
+  const command = [...grantCheck(input), ...limited];
   return {
     launcher: asCellUser(input, inNamespaces(input, reach(facts.node), [...sources, '--', ...command])),
     command,
@@ -82,6 +82,13 @@ export function planCell(input: PlanInput): CellPlan {
       ...stray.map((descriptor) => ({ descriptor, content: Buffer.alloc(0) })),
     ],
   };
+}
+
+/** Ends the cell before its program starts where a granted path named something else when it was mounted. */
+function grantCheck({ facts, files }: PlanInput): readonly string[] {
+  if (files.length === 0) return [];
+  const pairs = files.flatMap(({ cell, identity }) => [cell, identity]);
+  return [facts.tools.sh, '-c', grantScript, 'sallyport-grants', facts.tools.stat, ...pairs, '--'];
 }
 
 /**

@@ -31,9 +31,11 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
     if (first !== null && isAlive(first)) killGroup(pid);
-    if (first !== null && !(await gone(first))) log.error('cell.unkillable', { cell: id, pid: first.pid });
+    const left = first !== null && !(await gone(first));
     for (const listener of listening) closeQuietly(listener);
-    forget();
+    // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
+    if (left) log.error('cell.unkillable', { cell: id, pid: first.pid });
+    else forget();
     const exit = explainExit({
       ...end,
       killed,

@@ -50,29 +50,39 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
     checkSpec(spec);
     const startedMs = clock.monotonic();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
-    const files = checkGrants(spec.files, { closed, foreignUser: users !== null });
-    const sources = [
-      facts.node,
-      ...(packageDir === null ? [] : [packageDir]),
-      ...files.map(({ host }) => host),
-    ];
-    const unreachable =
-      users === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
-    const uid = users?.take() ?? null;
+    const { files, unsearched, release } = await checkGrants(spec.files, {
+      closed,
+      foreignUser: users !== null,
+    });
+    for (const folder of unsearched) log.warn('cell.grant_unsearched', { cell: spec.id, folder });
+    let uid: number | null = null;
+    let cell: Cell | null = null;
     const forget = (): void => {
+      release();
       records.remove(spec.id);
       if (uid !== null) users?.release(uid);
     };
     try {
+      uid = users?.take() ?? null;
+      const sources = [
+        facts.node,
+        ...(packageDir === null ? [] : [packageDir]),
+        ...files.map(({ host }) => host),
+      ];
+      const unreachable =
+        uid === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
       const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
       const launched = await launch(plan, listeners, (pid) => records.put(spec.id, pid, null));
+      cell = runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
       records.put(spec.id, launched.pid, launched.first);
       const readyMs = Math.round(clock.monotonic() - startedMs);
       log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
       if (!launched.dualStack) log.warn('cell.ipv4_only', { cell: spec.id, why: 'this kernel has no IPv6' });
-      return runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
+      return cell;
     } catch (error) {
-      forget();
+      // A cell that runs is forgotten when it is gone.
+      if (cell === null) forget();
+      else await cell.kill();
       const facts = isAppError(error) ? { code: error.code, ...error.detail } : { error: String(error) };
       log.error('cell.failed', { cell: spec.id, server: spec.label, ...facts });
       throw error;

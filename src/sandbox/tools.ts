@@ -4,7 +4,18 @@
  */
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 
-const toolNames = ['bwrap', 'env', 'ip', 'mkdir', 'mount', 'prlimit', 'setpriv', 'sh', 'unshare'] as const;
+const toolNames = [
+  'bwrap',
+  'env',
+  'ip',
+  'mkdir',
+  'mount',
+  'prlimit',
+  'setpriv',
+  'sh',
+  'stat',
+  'unshare',
+] as const;
 export type ToolName = (typeof toolNames)[number];
 
 /** Absolute paths. */
@@ -29,9 +40,10 @@ export function findTools(folders: readonly string[] = trustedFolders): ToolSear
 
 /** All tools, or null when one is missing. */
 export function completeTools({ found }: ToolSearch): Tools | null {
-  const { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, unshare } = found;
-  if (!bwrap || !env || !ip || !mkdir || !mount || !prlimit || !setpriv || !sh || !unshare) return null;
-  return { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, unshare };
+  const { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, stat, unshare } = found;
+  if (!bwrap || !env || !ip || !mkdir || !mount || !prlimit || !setpriv || !sh || !stat || !unshare)
+    return null;
+  return { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, stat, unshare };
 }
 
 /** Executable, owned by root, and writable by nobody else. */

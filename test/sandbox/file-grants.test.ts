@@ -1,8 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { isAppError } from '../../src/kernel/index.ts';
+import { isAppError, limits } from '../../src/kernel/index.ts';
 import { checkGrants } from '../../src/sandbox/file-grants.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-grants-')));
@@ -19,9 +30,16 @@ mkdirSync(home);
 const check = { closed: [home], foreignUser: false };
 const grant = (host: string, cell = '/home/cell/data', write = false) => ({ host, cell, write });
 
-function codeOf(attempt: () => unknown): string {
+/** As a cell gets them. */
+async function granted(grants: Parameters<typeof checkGrants>[0]) {
+  const { files, release } = await checkGrants(grants, check);
+  release();
+  return files;
+}
+
+async function codeOf(attempt: () => ReturnType<typeof checkGrants>): Promise<string> {
   try {
-    attempt();
+    (await attempt()).release();
   } catch (error) {
     if (isAppError(error)) return error.code;
     throw error;
@@ -30,13 +48,36 @@ function codeOf(attempt: () => unknown): string {
 }
 
 describe('file grants', () => {
-  it('passes on a folder and a file as they are, in plain form', () => {
-    expect(checkGrants([grant(`${folder}/notes/`, '/data//x/')], check)).toEqual([
-      grant(join(folder, 'notes'), '/data/x'),
+  const identityOf = (path: string): string => {
+    const { dev, ino } = statSync(path, { bigint: true });
+    return `${dev}:${ino}`;
+  };
+
+  it('passes on a folder and a file as they are, in plain form, with what they are', async () => {
+    expect(await granted([grant(`${folder}/notes/`, '/data//x/')])).toEqual([
+      { ...grant(join(folder, 'notes'), '/data/x'), identity: identityOf(join(folder, 'notes')) },
     ]);
-    expect(checkGrants([grant(join(folder, 'private'), '/home/cell/f', true)], check)).toEqual([
-      grant(join(folder, 'private'), '/home/cell/f', true),
+    expect(await granted([grant(join(folder, 'private'), '/home/cell/f', true)])).toEqual([
+      {
+        ...grant(join(folder, 'private'), '/home/cell/f', true),
+        identity: identityOf(join(folder, 'private')),
+      },
     ]);
+  });
+
+  it('gives back every descriptor, whether granted or refused', async () => {
+    const count = (): number => readdirSync('/proc/self/fd').length;
+    const before = count();
+    await granted([grant(join(folder, 'notes')), grant(join(folder, 'private'), '/f')]);
+    await codeOf(() =>
+      checkGrants([grant(join(folder, 'notes')), grant(join(folder, 'nothing'), '/f')], check),
+    );
+    expect(count()).toBe(before);
+    const { release } = await checkGrants([grant(join(folder, 'notes'))], check);
+    expect(count()).toBe(before + 1);
+    release();
+    release();
+    expect(count()).toBe(before);
   });
 
   it.each([
@@ -51,8 +92,8 @@ describe('file grants', () => {
     ['sockets of the system', '/run', 'sandbox_file_closed'],
     ["the gateway's home", home, 'sandbox_file_closed'],
     ["a folder around the gateway's home", root, 'sandbox_file_closed'],
-  ])('refuses %s', (_what, host, code) => {
-    expect(codeOf(() => checkGrants([grant(host)], check))).toBe(code);
+  ])('refuses %s', async (_what, host, code) => {
+    expect(await codeOf(() => checkGrants([grant(host)], check))).toBe(code);
   });
 
   it.each([
@@ -66,17 +107,69 @@ describe('file grants', () => {
     '/home/../etc',
     'data',
     '/lib64',
-  ])('refuses to put it at %s', (cell) => {
-    expect(codeOf(() => checkGrants([grant(join(folder, 'notes'), cell)], check))).toBe(
+  ])('refuses to put it at %s', async (cell) => {
+    expect(await codeOf(() => checkGrants([grant(join(folder, 'notes'), cell)], check))).toBe(
       'sandbox_file_closed',
     );
   });
 
-  it('refuses what a cell with a user of its own could not read, and says how to allow it', () => {
+  it('refuses what a cell with a user of its own could not read, and says how to allow it', async () => {
     const attempt = () => checkGrants([grant(join(folder, 'private'))], { ...check, foreignUser: true });
-    expect(codeOf(attempt)).toBe('sandbox_file_unreadable');
-    expect(codeOf(() => checkGrants([grant(join(folder, 'notes'))], { ...check, foreignUser: true }))).toBe(
-      'granted',
-    );
+    expect(await codeOf(attempt)).toBe('sandbox_file_unreadable');
+    expect(
+      await codeOf(() => checkGrants([grant(join(folder, 'notes'))], { ...check, foreignUser: true })),
+    ).toBe('granted');
+  });
+
+  it.each([
+    ['the same place', '/data', '/data'],
+    ['a place inside of another', '/data/x/y', '/data'],
+  ])('refuses %s, which the other grant decides about', async (_what, inner, outer) => {
+    const both = [grant(join(folder, 'notes'), inner), grant(folder, outer, true)];
+    expect(await codeOf(() => checkGrants(both, check))).toBe('sandbox_file_nested');
+    expect(await codeOf(() => checkGrants(both.toReversed(), check))).toBe('sandbox_file_nested');
+  });
+
+  it('control: places beside each other are fine', async () => {
+    const both = [grant(join(folder, 'notes'), '/data-2'), grant(folder, '/data')];
+    expect(await codeOf(() => checkGrants(both, check))).toBe('granted');
+  });
+});
+
+describe('sockets and pipes', () => {
+  const project = join(root, 'project');
+  const deep = join(project, 'a/b');
+  mkdirSync(deep, { recursive: true });
+
+  it.each([
+    [
+      'a socket',
+      (path: string) =>
+        execFileSync(process.execPath, [
+          '-e',
+          `require('net').createServer().listen(${JSON.stringify(path)}, () => process.exit())`,
+        ]),
+    ],
+    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+  ])('%s is refused, itself and in a folder', async (_what, make) => {
+    const door = join(deep, 'door');
+    make(door);
+    for (const host of [door, deep, project]) {
+      await expect(checkGrants([grant(host)], check)).rejects.toMatchObject({
+        code: 'sandbox_file_socket',
+        message: expect.stringContaining(`"${door}"`),
+      });
+    }
+    rmSync(door, { force: true });
+    expect(await codeOf(() => checkGrants([grant(project)], check))).toBe('granted');
+  });
+
+  it('are searched for in so many entries, and what was not searched is said', async () => {
+    const many = join(root, 'many');
+    mkdirSync(many);
+    for (let index = 0; index <= limits.grantEntriesMax; index += 1) symlinkSync('x', join(many, `${index}`));
+    const { unsearched, release } = await checkGrants([grant(many)], check);
+    release();
+    expect(unsearched).toEqual([many]);
   });
 });

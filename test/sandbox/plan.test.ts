@@ -16,6 +16,7 @@ const facts: HostFacts = {
     prlimit: tool('prlimit'),
     setpriv: tool('setpriv'),
     sh: tool('sh'),
+    stat: tool('stat'),
     unshare: tool('unshare'),
   },
   node: '/opt/node/bin/node',
@@ -46,7 +47,7 @@ const input: PlanInput = {
   uid: null,
   setup: 'set-up program',
   packageDir: '/home/u/.sallyport/packages/sha256-00',
-  files: [{ host: '/home/u/notes', cell: '/home/cell/notes', write: true }],
+  files: [{ host: '/home/u/notes', cell: '/home/cell/notes', write: true, identity: '2049:131' }],
   unreachable: [],
 };
 
