@@ -150,6 +150,8 @@ function takeListeners(
     }, limits.cellSetupTimeoutMs);
     const fail = (error: unknown): void => {
       finish();
+      // Those that are still on their way would stay open, and keep the network namespace.
+      child.on('message', closeLate);
       reject(error);
     };
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -157,7 +159,7 @@ function takeListeners(
     };
     const onMessage = (note: unknown, handle?: SendHandle): void => {
       try {
-        if (handle !== undefined) listening.push(handOver(note, handle, listeners));
+        if (handle !== undefined) handOver(note, handle, listening, listeners);
         if (!isReady(note)) return;
         // Before the answer, while the launcher's child surely waits for it: later the number could be another's.
         const first = onlyChild(child.pid ?? 0);
@@ -179,20 +181,31 @@ function takeListeners(
   });
 }
 
-function handOver(note: unknown, handle: SendHandle, listeners: CellListeners): Server | UdpSocket {
+function closeLate(_note: unknown, handle?: SendHandle): void {
+  if (handle instanceof UdpSocket || handle instanceof Server) handle.close();
+}
+
+/** Owned by `listening` before anybody else hears of it, so that it is closed whatever they do. */
+function handOver(
+  note: unknown,
+  handle: SendHandle,
+  listening: (Server | UdpSocket)[],
+  listeners: CellListeners,
+): void {
   if (handle instanceof UdpSocket) {
+    listening.push(handle);
     listeners.onDnsUdp(handle);
-    return handle;
+    return;
   }
   if (!(handle instanceof Server) || typeof note !== 'object' || note === null || !('tcp' in note)) {
     throw launchFailed('the set-up program sent something unexpected');
   }
   // A connection must wait until its owner looks at it, or its first bytes could be lost.
   const server = createServer({ pauseOnConnect: true, noDelay: true }).listen(handle);
+  listening.push(server);
   const port = Number(note.tcp);
   if (port === 53) listeners.onDnsTcp(server);
   else listeners.onTcp(port, server);
-  return server;
 }
 
 type Ready = Extract<SetupNote, { readonly ready: true }>;
