@@ -85,7 +85,7 @@ describe('ATTACKS 18: tokens', () => {
     ['a cookie', () => ({ cookie: `token=${tokens['mine']?.token}` })],
     ['the id alone', () => ({ authorization: `Bearer ${tokens['mine']?.id}` })],
   ])('401 for %s', async (_name, headers) => {
-    const answer = await post('/mcp/open', headers() as Record<string, string>);
+    const answer = await post('/mcp/open', headers());
     expect(answer.status).toBe(401);
     expect(answer.body).toMatch(/"unauthenticated"/);
   });

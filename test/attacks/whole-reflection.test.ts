@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { API, HOSTILE, KEY, openWorld, type World } from './whole-world.ts';
+import { API, HOSTILE, KEY, openWorld, type World, type CellRequire } from './whole-world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -30,9 +30,9 @@ const holdsKey = (bytes: Buffer): boolean => unescaped(bytes.toString('latin1'))
 /** Runs in the cell: sends the placeholder where it belongs, and gives every byte of the answer in base64. */
 async function askRaw(
   { host, method, fields }: { host: string; method: string; fields: string },
-  require: NodeJS.Require,
+  require: CellRequire,
 ) {
-  const tls: typeof import('node:tls') = require('node:tls');
+  const tls = require('node:tls');
   const socket = tls.connect({ host, port: 443, servername: host });
   const pieces: Buffer[] = [];
   socket.write(

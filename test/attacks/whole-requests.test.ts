@@ -3,7 +3,15 @@
  * declared request brings the key to an upstream; the rest is refused in words, and on record.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { API, attackerManifest, HOSTILE, KEY, openWorld, type World } from './whole-world.ts';
+import {
+  API,
+  attackerManifest,
+  HOSTILE,
+  KEY,
+  openWorld,
+  type World,
+  type CellRequire,
+} from './whole-world.ts';
 
 interface Wanted {
   /** Address or name to connect to. */
@@ -17,8 +25,8 @@ interface Wanted {
 }
 
 /** Sends bytes over TLS and gives all that comes back, as text. Runs in the cell. */
-function speak({ to, port = 443, sni = to, alpn, bytes }: Wanted, require: NodeJS.Require): Promise<string> {
-  const tls: typeof import('node:tls') = require('node:tls');
+function speak({ to, port = 443, sni = to, alpn, bytes }: Wanted, require: CellRequire): Promise<string> {
+  const tls = require('node:tls');
   const placeholder = process.env['API_KEY'] ?? '';
   const text = bytes
     .replaceAll('{K}', placeholder)
@@ -49,8 +57,8 @@ const send = (type: string, body: string, fields = ''): string =>
 const AUTH = 'Authorization: Bearer {K}\r\n';
 
 /** A name's address in the cell. Runs there. */
-async function addressOf(name: string, require: NodeJS.Require): Promise<string> {
-  const dns: typeof import('node:dns/promises') = require('node:dns/promises');
+async function addressOf(name: string, require: CellRequire): Promise<string> {
+  const dns = require('node:dns/promises');
   return (await dns.lookup(name, { family: 4 })).address;
 }
 

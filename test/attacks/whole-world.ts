@@ -3,6 +3,13 @@
  * them, and an upstream of the attacker's choice. What is in a cell is told what to try as code.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import type * as ChildProcessModule from 'node:child_process';
+import type * as DgramModule from 'node:dgram';
+import type * as DnsModule from 'node:dns/promises';
+import type * as FsModule from 'node:fs';
+import type * as HttpsModule from 'node:https';
+import type * as NetModule from 'node:net';
+import type * as TlsModule from 'node:tls';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,6 +29,18 @@ export const HOSTILE = 'hostile.test.example';
 const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
 const USER = 12_345;
 const isRoot = process.getuid?.() === 0;
+
+interface CellModules {
+  'node:child_process': typeof ChildProcessModule;
+  'node:dgram': typeof DgramModule;
+  'node:dns/promises': typeof DnsModule;
+  'node:fs': typeof FsModule;
+  'node:https': typeof HttpsModule;
+  'node:net': typeof NetModule;
+  'node:tls': typeof TlsModule;
+}
+/** `require` as code in a cell is given it. */
+export type CellRequire = <Name extends keyof CellModules>(name: Name) => CellModules[Name];
 
 /** Which user the gateway runs as. */
 export type Mode = 'root' | 'user';
@@ -53,7 +72,7 @@ export interface World {
   answer: Answerer;
   /** Runs code in the cell of a server; gives what it returned, or `{error}`. */
   inCell<T, G>(
-    code: (given: G, require: NodeJS.Require) => T | Promise<T>,
+    code: (given: G, require: CellRequire) => T | Promise<T>,
     given: G,
     server?: string,
   ): Promise<Awaited<T>>;
