@@ -44,8 +44,8 @@ export interface CliHost {
   connect(): Promise<Connection>;
   /** Makes the home, the master key, the database. Idempotent. @returns what was made, in words */
   init(): Promise<readonly string[]>;
-  /** Runs the gateway until it is told to stop. */
-  serve(options: { listen?: string }): Promise<void>;
+  /** Runs the gateway until it is told to stop. @throws AppError `gateway_running`, `listen_failed` */
+  serve(options: { listen: string | undefined; onListening: (url: string) => void }): Promise<void>;
   /** Serves one MCP client on stdin and stdout. */
   stdio(options: { profile: string; server?: string }): Promise<void>;
   /** @returns whether every claim held */

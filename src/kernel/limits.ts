@@ -247,8 +247,8 @@ export const zstdWindowLogMax = 23;
 export const decodedFreeBytes = 64 * MIB;
 /** Decoded bytes per coded byte beyond that; plain text reaches 100, a bomb a thousand and more. */
 export const decodedRatioMax = 512;
-/** How often a kill switch that another process set is looked for, in milliseconds. One that this process set cuts at once. */
-export const killWatchIntervalMs = 500;
+/** How often changes of the store by other processes are looked for, in milliseconds. A kill switch that this process set cuts at once. */
+export const storeWatchIntervalMs = 500;
 
 /** Verified tokens that are remembered, so that their slow hash is computed once. */
 export const tokensVerifiedMax = 10_000;

@@ -8,9 +8,24 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { AppError, limits, Secret } from '../kernel/index.ts';
+import { isNetwork, parseAuthority } from '../wire/index.ts';
 
-const HOST_PORT = /^[^\s:]+:\d{1,5}$|^\[[0-9a-f:.]+\]:\d{1,5}$/i;
-const hostPort = z.string().regex(HOST_PORT, 'is not of the form HOST:PORT');
+const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
+const isHostPort = (text: string): boolean => Number(HOST_PORT.exec(text)?.[1] ?? Infinity) <= 65_535;
+const hostPort = z.string().refine(isHostPort, 'is not of the form HOST:PORT');
+const network = z.string().refine(isNetwork, 'is not a network, such as 10.1.0.0/16 or fd00::/8');
+
+/** `HOST:PORT` to `HOST:PORT`, the left side in the one form that it is looked up by. */
+const redirections = z.record(z.string(), z.string()).transform((given, context) =>
+  Object.fromEntries(
+    Object.entries(given).map(([from, to]) => {
+      const parsed = parseAuthority(from, 0);
+      const ok = parsed.ok && parsed.value.port > 0 && isHostPort(to) && parseAuthority(to, 0).ok;
+      if (!ok) context.addIssue(`\`${from}\` to \`${to}\` is not of the form HOST:PORT to HOST:PORT`);
+      return [parsed.ok ? `${parsed.value.host}:${parsed.value.port}` : from, to];
+    }),
+  ),
+);
 
 const FileSettings = z.strictObject({
   /** Where MCP clients connect. Anything but a loopback address exposes the gateway to the network. */
@@ -26,11 +41,11 @@ const FileSettings = z.strictObject({
   egress: z
     .strictObject({
       /** Dial here instead; the checks on the name stay. */
-      resolve: z.record(hostPort, hostPort).default({}),
+      resolve: redirections.prefault({}),
       /** PEM files, trusted for upstreams in addition to the system's. Relative to the home folder. */
       extraCa: z.array(z.string()).default([]),
       /** Otherwise refused ranges that may be dialled. */
-      allowNetworks: z.array(z.string()).default([]),
+      allowNetworks: z.array(network).default([]),
     })
     .prefault({}),
 });
@@ -66,6 +81,7 @@ export const homeFiles = (home: string) => ({
   database: join(home, 'sallyport.db'),
   masterKey: join(home, 'master.key'),
   socket: join(home, 'sallyport.sock'),
+  gatewayLock: join(home, 'gateway.lock'),
   packages: join(home, 'packages'),
   run: join(home, 'run'),
 });
@@ -77,7 +93,7 @@ export function loadConfig(env: Environment): Config {
   const parsed = FileSettings.safeParse(merge(readSettings(file), fromEnvironment(env)));
   if (!parsed.success) {
     const problems = parsed.error.issues.map(
-      (issue) => `${issue.path.join('.') || 'the file'}: ${issue.message}`,
+      ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
     );
     throw new AppError('config_invalid', `The configuration is wrong: ${problems.join('; ')}.`, {
       kind: 'invalid',
@@ -95,7 +111,7 @@ export function loadConfig(env: Environment): Config {
     egress: {
       ...settings.egress,
       extraCa: settings.egress.extraCa.map((path) =>
-        readNeeded(isAbsolute(path) ? path : join(home, path), 'egress.extraCa'),
+        readAuthorities(isAbsolute(path) ? path : join(home, path)),
       ),
     },
     masterKey: masterKeyFrom(env),
@@ -107,7 +123,7 @@ export function loadConfig(env: Environment): Config {
 export function parseListen(text: string): { host: string; port: number } {
   const at = text.lastIndexOf(':');
   const port = Number(text.slice(at + 1));
-  if (!HOST_PORT.test(text) || port > 65_535) {
+  if (!isHostPort(text)) {
     throw new AppError('config_invalid', `\`${text}\` is not an address to listen on.`, {
       kind: 'invalid',
       hint: 'Write HOST:PORT, such as 127.0.0.1:7800.',
@@ -122,21 +138,34 @@ function readSettings(file: string): Record<string, unknown> {
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new AppError('config_unreadable', `${file} cannot be read.`, { kind: 'failed', cause: error });
+    throw new AppError('config_unreadable', `${file} cannot be read: ${codeOf(error)}.`, {
+      kind: 'failed',
+      hint: 'A home belongs to one user: run Sallyport as that user, or choose another home with SALLYPORT_HOME.',
+      cause: error,
+    });
   }
+  const malformed = (message: string, hint: string): AppError =>
+    new AppError('config_invalid', message, { kind: 'invalid', hint });
   const document = parseDocument(text, { version: '1.2', uniqueKeys: true });
   const [problem] = document.errors;
-  if (problem !== undefined)
-    throw new AppError('config_invalid', `${file} is not valid YAML: ${problem.message}`, {
-      kind: 'invalid',
-    });
-  const value: unknown = document.toJS({ maxAliasCount: 0 }) ?? {};
-  if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new AppError('config_invalid', `${file} must hold settings, \`name: value\`.`, { kind: 'invalid' });
+  if (problem !== undefined) {
+    const [summary = ''] = problem.message.split('\n', 1);
+    throw malformed(`${file} is not valid YAML: ${summary}`, 'Correct that line.');
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 0 }) ?? {};
+  } catch {
+    throw malformed(`${file} uses an alias (\`*name\`), which settings do not have.`, 'Write the value out.');
+  }
+  if (isRecord(value)) return value;
+  throw malformed(`${file} must hold settings, \`name: value\`.`, 'Write one setting a line.');
 }
 
 /** Lists are separated by commas; `SALLYPORT_EGRESS_RESOLVE` is `from=to` pairs. */
-function fromEnvironment(env: Environment): Record<string, unknown> {
+function fromEnvironment(all: Environment): Record<string, unknown> {
+  // Containers like to define every variable that they know of: an empty one says nothing.
+  const env: Environment = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== ''));
   const list = (text: string | undefined): string[] | undefined =>
     text
       ?.split(',')
@@ -157,7 +186,7 @@ function fromEnvironment(env: Environment): Record<string, unknown> {
     allowedHosts: list(env['SALLYPORT_ALLOWED_HOSTS']),
     allowedOrigins: list(env['SALLYPORT_ALLOWED_ORIGINS']),
     log: env['SALLYPORT_LOG'],
-    cells: idle === undefined ? undefined : { idleSeconds: Number(idle) },
+    cells: idle === undefined ? undefined : { idleSeconds: /^\d+$/.test(idle) ? Number(idle) : idle },
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
 }
@@ -185,21 +214,47 @@ function masterKeyFrom(env: Environment): Config['masterKey'] {
   return { current: value, previous: previous === null ? [] : [previous] };
 }
 
-/** A secret setting, from `NAME` or the file that `NAME_FILE` names. */
+/**
+ * A secret setting, from `NAME` or the file that `NAME_FILE` names. A file that holds nothing is an error: the key
+ * that was meant must not be replaced by another in silence.
+ */
 function secretFrom(env: Environment, name: string): Secret | null {
-  const file = env[`${name}_FILE`];
-  const text = env[name] ?? (file === undefined ? undefined : readNeeded(file, `${name}_FILE`).trim());
-  return text === undefined || text === '' ? null : Secret.fromString(text);
+  const [text, file] = [env[name] || undefined, env[`${name}_FILE`] || undefined];
+  if (text !== undefined && file !== undefined) {
+    throw new AppError('config_invalid', `Both ${name} and ${name}_FILE are set.`, {
+      kind: 'invalid',
+      hint: 'Unset one of them.',
+    });
+  }
+  if (file === undefined) return text === undefined ? null : Secret.fromString(text);
+  const held = readNeeded(file, `${name}_FILE`).trim();
+  if (held !== '') return Secret.fromString(held);
+  throw new AppError('config_invalid', `The file ${file} is empty.`, {
+    kind: 'invalid',
+    hint: `It is named by ${name}_FILE.`,
+  });
+}
+
+/** @throws AppError also where the file holds no certificate: it would be ignored in silence */
+function readAuthorities(path: string): string {
+  const pem = readNeeded(path, 'egress.extraCa');
+  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
+  throw new AppError('config_invalid', `The file ${path} holds no certificate in PEM form.`, {
+    kind: 'invalid',
+    hint: 'It is named by egress.extraCa.',
+  });
 }
 
 function readNeeded(path: string, setting: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new AppError('config_unreadable', `The file ${path} cannot be read.`, {
+    throw new AppError('config_unreadable', `The file ${path} cannot be read: ${codeOf(error)}.`, {
       kind: 'invalid',
       hint: `It is named by ${setting}.`,
       cause: error,
     });
   }
 }
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? 'unknown error';

@@ -1,6 +1,8 @@
 /** `sallyport doctor`: is everything there that Sallyport needs, and if not, what exactly to do. Changes nothing. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Check } from '../cli/index.ts';
 import { isAppError, silentLog, systemClock, systemRandom, toWire } from '../kernel/index.ts';
 import { createSandbox } from '../sandbox/index.ts';
@@ -18,7 +20,7 @@ export async function diagnose(env: Environment): Promise<readonly Check[]> {
     checks.push(failed('configuration', error));
     return checks;
   }
-  checks.push(...(await sandboxChecks(config)));
+  checks.push(...(await sandboxChecks()));
   if (!existsSync(config.home))
     return [
       ...checks,
@@ -45,10 +47,12 @@ function failed(name: string, error: unknown): Check {
   };
 }
 
-async function sandboxChecks(config: Config): Promise<readonly Check[]> {
+/** In a folder of their own: a home that is not there must not be made by looking. */
+async function sandboxChecks(): Promise<readonly Check[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-doctor-'));
   try {
     const sandbox = await createSandbox({
-      stateDir: homeFiles(config.home).run,
+      stateDir: folder,
       log: silentLog,
       clock: systemClock,
       random: systemRandom,
@@ -61,6 +65,8 @@ async function sandboxChecks(config: Config): Promise<readonly Check[]> {
     }));
   } catch (error) {
     return [failed('sandbox', error)];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,7 +1,8 @@
 /** What the MCP front asks for, answered by the store, the cells, the audit log and the kill switch. */
-import { manifestOf } from '../api/index.ts';
+import { manifestOf, type ServerRow } from '../api/index.ts';
 import type { AuditEvent } from '../audit/index.ts';
-import type { JsonObject, WorkspaceId } from '../kernel/index.ts';
+import { type JsonObject, systemClock, systemRandom, type WorkspaceId } from '../kernel/index.ts';
+import type { Manifest } from '../manifest/index.ts';
 import type {
   CallAudit,
   CallFacts,
@@ -15,9 +16,8 @@ import type { CellPool } from './cells/pool.ts';
 import { profiles, serverRows } from './repositories.ts';
 import type { Services } from './services.ts';
 import { killActive } from '../vault/index.ts';
-import { systemClock, systemRandom } from '../kernel/index.ts';
 
-export function upstreams({ store }: Services, pool: CellPool): Upstreams {
+export function upstreams({ store }: Pick<Services, 'store'>, pool: Pick<CellPool, 'open'>): Upstreams {
   const rows = serverRows(store);
   const stored = profiles(store, systemClock, systemRandom);
   /** Views as of one revision of the store: asked for at every request, and worth a parse of every manifest. */
@@ -31,7 +31,7 @@ export function upstreams({ store }: Services, pool: CellPool): Upstreams {
     const servers = entries.flatMap((entry): ProfileServer[] => {
       const row = enabled.find((candidate) => candidate.slug === entry.server);
       if (row === undefined) return [];
-      const { title, tools } = manifestOf(row);
+      const { title, tools } = presentation(row);
       return [
         { slug: row.slug, title: title ?? null, tools: entry.tools, defaultTools: tools?.default ?? null },
       ];
@@ -53,6 +53,18 @@ export function upstreams({ store }: Services, pool: CellPool): Upstreams {
     },
     open: (_, profile, slug) => pool.open(slug, profile),
   };
+}
+
+/**
+ * A server whose stored manifest is no longer valid stays in its profile, so that its own error is what its clients are
+ * told (it cannot start), and the profile's other servers go on.
+ */
+function presentation(row: ServerRow): Pick<Manifest, 'title' | 'tools'> {
+  try {
+    return manifestOf(row);
+  } catch {
+    return {};
+  }
 }
 
 export function callAudit({ audit }: Services): CallAudit {

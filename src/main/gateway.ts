@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url';
 import { createApi } from '../api/index.ts';
 import { createEgress } from '../egress/index.ts';
-import { AppError, type Log, systemClock, systemRandom } from '../kernel/index.ts';
+import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '../kernel/index.ts';
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
 import { createPackageStore, createSandbox } from '../sandbox/index.ts';
@@ -15,7 +15,8 @@ import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { profiles, serverRows } from './repositories.ts';
-import { openServices } from './services.ts';
+import { openServices, type Services } from './services.ts';
+import { watchStore } from './store-watch.ts';
 import { PACKAGE_ROOT, VERSION } from './version.ts';
 
 export interface Gateway {
@@ -24,6 +25,8 @@ export interface Gateway {
   readonly front: Front;
   /** Who is at the local socket. */
   readonly operator: Principal;
+  /** Puts the beginning or the end of its service on record. @throws AppError `audit_unavailable` */
+  record(type: 'gateway.started' | 'gateway.stopped', data: JsonObject): Promise<void>;
   /** Where MCP clients connect, once that is known. */
   listeningAt(url: string): void;
   /** Rejects while the gateway cannot do its work. */
@@ -34,11 +37,20 @@ export interface Gateway {
 
 /** @throws AppError `home_missing`, `config_*`, `store_*`, `seal_*` */
 export async function createGateway(config: Config, log: Log): Promise<Gateway> {
+  const services = await openServices(config, log);
+  try {
+    return await gatewayOn(services, config, log);
+  } catch (error) {
+    await services.close();
+    throw error;
+  }
+}
+
+async function gatewayOn(services: Services, config: Config, log: Log): Promise<Gateway> {
   const files = homeFiles(config.home);
   const clock = systemClock;
   const random = systemRandom;
   const startedAt = clock.now();
-  const services = await openServices(config, log);
   const { workspace, store, audit, vault, tokens } = services;
   const operator = operatorOf(workspace);
   const killListeners = new Set<() => void>();
@@ -92,6 +104,14 @@ export async function createGateway(config: Config, log: Log): Promise<Gateway> 
   });
   const catalog = await loadCatalog(fileURLToPath(new URL('catalog/', PACKAGE_ROOT)));
   const kills = createKills({ services, pool, listeners: killListeners });
+  const stopWatching = watchStore({
+    store,
+    log,
+    async onChange() {
+      await kills.enforce();
+      await pool.storeChanged();
+    },
+  });
   const api = createApi({
     workspace,
     caller: { workspace, actor: operator.actor },
@@ -112,7 +132,7 @@ export async function createGateway(config: Config, log: Log): Promise<Gateway> 
       logs: (server) => pool.logs(server),
       followLogs: (server, onLine) => pool.followLogs(server, onLine),
       cells: () => pool.list(),
-      restart: (server, reason) => pool.stop((cell) => cell.server.slug === server, reason),
+      restart: (server, reason) => pool.restart(server, reason),
       credentialsChanged: (server) => pool.credentialsChanged(server),
     },
     vault,
@@ -130,6 +150,9 @@ export async function createGateway(config: Config, log: Log): Promise<Gateway> 
     api,
     front,
     operator,
+    async record(type, data) {
+      await audit.append({ workspace, type, actor: { kind: 'system', id: 'gateway' }, data });
+    },
     listeningAt(address) {
       url = address;
     },
@@ -142,7 +165,7 @@ export async function createGateway(config: Config, log: Log): Promise<Gateway> 
       if (blocked !== null) throw new AppError('kill_active', 'The kill switch is set.', { kind: 'denied' });
     },
     async close() {
-      kills.close();
+      stopWatching();
       await front.close();
       await pool.close();
       await egress.close();

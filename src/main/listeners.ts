@@ -52,7 +52,7 @@ export async function openTcpDoor(gateway: Gateway, listen: { host: string; port
   };
 }
 
-/** @throws AppError `listen_failed` */
+/** The caller holds the gateway's lock: a socket that is there was left behind. @throws AppError `listen_failed` */
 export async function openLocalDoor(gateway: Gateway, path: string): Promise<Door> {
   const api = getRequestListener(gateway.api.fetch);
   const server = newServer((req, res) => {
@@ -80,8 +80,10 @@ export async function openLocalDoor(gateway: Gateway, path: string): Promise<Doo
 }
 
 function acceptStdio(gateway: Gateway, req: IncomingMessage, socket: Duplex, head: Buffer): void {
-  const url = new URL(req.url ?? '/', 'http://localhost');
-  if (url.pathname !== '/stdio' || req.headers.upgrade !== 'mcp-stdio') {
+  // The server has let go of the socket: what happens to it from here on is nobody else's to notice.
+  socket.on('error', () => undefined);
+  const url = URL.parse(req.url ?? '', 'http://localhost');
+  if (url?.pathname !== '/stdio' || req.headers.upgrade !== 'mcp-stdio') {
     socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     return;
   }
@@ -126,10 +128,7 @@ function listening(server: Server, listen: () => void, where: string): Promise<v
       fail(
         new AppError('listen_failed', `Cannot listen on ${where}: ${error.code ?? 'unknown error'}.`, {
           kind: 'failed',
-          hint:
-            error.code === 'EADDRINUSE'
-              ? 'Something else is listening there. Choose another address with --listen.'
-              : 'Check the address and your permissions.',
+          hint: listenHint(error.code, where),
           cause: error,
         }),
       ),
@@ -137,6 +136,18 @@ function listening(server: Server, listen: () => void, where: string): Promise<v
     server.once('listening', done);
     listen();
   });
+}
+
+/** Longest path of a unix socket on Linux, in bytes. */
+const SOCKET_PATH_BYTES_MAX = 107;
+
+function listenHint(code: string | undefined, where: string): string {
+  if (code === 'EADDRINUSE') {
+    return 'Something else is listening there. Choose another address with --listen.';
+  }
+  if (Buffer.byteLength(where) > SOCKET_PATH_BYTES_MAX)
+    return `The path of a socket can have ${SOCKET_PATH_BYTES_MAX} bytes. Choose a shorter home with SALLYPORT_HOME.`;
+  return 'Check the address and your permissions.';
 }
 
 function closing(server: Server): Promise<void> {

@@ -3,16 +3,17 @@ import { readFile } from 'node:fs/promises';
 import { Duplex } from 'node:stream';
 import { createClient } from '../api/index.ts';
 import type { CliHost, Connection } from '../cli/index.ts';
-import { AppError, type Log, silentLog } from '../kernel/index.ts';
+import { AppError, type Log, silentLog, systemClock } from '../kernel/index.ts';
 import { type Config, type Environment, homeFiles, homeOf, loadConfig, parseListen } from './config.ts';
-import { runDemo } from './demo/demo.ts';
 import { diagnose } from './doctor.ts';
 import { createGateway, type Gateway } from './gateway.ts';
+import { lockGateway } from './gateway-lock.ts';
 import { initHome } from './init.ts';
 import { lintReports } from './lint.ts';
-import { openLocalDoor, openTcpDoor } from './listeners.ts';
+import { type Door, openLocalDoor, openTcpDoor } from './listeners.ts';
 import { createLog } from './log.ts';
-import { isListening, openStdioBridge, socketTransport } from './transport.ts';
+import { stopSignal } from './stop-signal.ts';
+import { gatewayGone, isListening, openStdioBridge, socketTransport } from './transport.ts';
 import { VERSION } from './version.ts';
 
 export function processHost(env: Environment): CliHost {
@@ -30,9 +31,13 @@ export function processHost(env: Environment): CliHost {
     },
     init: () => initHome(loadConfig(env)),
     connect: () => connect(env, files.socket),
-    serve: (options) => serve(withListen(loadConfig(env), options.listen), files.socket),
+    serve: ({ listen, onListening }) => serve(withListen(loadConfig(env), listen), files, onListening),
     stdio: (options) => stdio(env, files.socket, options),
-    demo: () => runDemo(process.stdout, env),
+    async demo() {
+      // Its MCP client is a fifth of what starting a command takes, and only the demo needs it.
+      const { runDemo } = await import('./demo/demo.ts');
+      return runDemo(process.stdout, env);
+    },
     doctor: () => diagnose(env),
     lint: lintReports,
     async readFile(path) {
@@ -63,71 +68,81 @@ async function connect(env: Environment, socket: string): Promise<Connection> {
   };
 }
 
-async function serve(config: Config, socket: string): Promise<void> {
-  if (await isListening(socket)) {
-    throw new AppError('gateway_running', 'A gateway is running in this home already.', {
-      kind: 'conflict',
-      hint: '`sallyport status` shows it. Another home: set SALLYPORT_HOME.',
-    });
-  }
+async function serve(
+  config: Config,
+  files: ReturnType<typeof homeFiles>,
+  onListening: (url: string) => void,
+): Promise<void> {
   const log = createLog(config.log);
+  const stop = stopSignal(systemClock);
   const gateway = await createGateway(config, log);
-  const doors = [];
+  const doors: Door[] = [];
+  let unlock: (() => void) | null = null;
   try {
-    doors.push(await openLocalDoor(gateway, socket));
-    const tcp = await openTcpDoor(gateway, config.listen);
-    doors.push(tcp);
-    gateway.listeningAt(tcp.address);
-    log.info('gateway.listening', { url: tcp.address, socket });
-    await stopSignal();
+    unlock = lockGateway(files.gatewayLock);
+    await gateway.record('gateway.started', { version: VERSION, pid: process.pid });
+    let reason = 'it could not listen';
+    try {
+      doors.push(await openLocalDoor(gateway, files.socket));
+      const tcp = await openTcpDoor(gateway, config.listen);
+      doors.push(tcp);
+      gateway.listeningAt(tcp.address);
+      log.info('gateway.listening', { url: tcp.address, socket: files.socket });
+      onListening(tcp.address);
+      reason = await stop.received;
+      log.info('gateway.stopping', { signal: reason });
+    } finally {
+      await gateway.record('gateway.stopped', { reason });
+    }
   } finally {
     await Promise.all(doors.map((door) => door.close()));
     await gateway.close();
+    unlock?.();
+    stop.forget();
   }
 }
 
-/** Settles at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((done) => {
-    const stop = (): void => {
-      process.removeListener('SIGINT', stop);
-      process.removeListener('SIGTERM', stop);
-      done();
-    };
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
-  });
+interface StdioOptions {
+  readonly profile: string;
+  readonly server?: string;
 }
 
 /** Joins the running gateway, or runs one for this client alone. Nothing but protocol goes to stdout. */
-async function stdio(
-  env: Environment,
-  socketPath: string,
-  options: { profile: string; server?: string },
-): Promise<void> {
-  if (await isListening(socketPath)) {
-    const query = new URLSearchParams({
-      profile: options.profile,
-      ...(options.server === undefined ? {} : { server: options.server }),
-    });
-    const bridge = await openStdioBridge(socketPath, query);
-    process.stdin.pipe(bridge);
-    bridge.pipe(process.stdout);
-    await new Promise((done) => bridge.once('close', done));
-    process.stdin.destroy();
-    return;
-  }
+async function stdio(env: Environment, socketPath: string, options: StdioOptions): Promise<void> {
+  // A client that no longer reads is gone; what is open here is then closed in order.
+  const { promise: unread, resolve } = Promise.withResolvers<void>();
+  process.stdout.removeAllListeners('error').on('error', () => resolve());
+  if (await isListening(socketPath)) await joinGateway(socketPath, options, unread);
+  else await ownGateway(env, options, unread);
+}
+
+async function joinGateway(socketPath: string, options: StdioOptions, unread: Promise<void>): Promise<void> {
+  const bridge = await openStdioBridge(socketPath, new URLSearchParams({ ...options }));
+  let clientLeft = false;
+  for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => (clientLeft = true));
+  void unread.then(() => {
+    clientLeft = true;
+    bridge.destroy();
+  });
+  const closed = new Promise((done) => bridge.once('close', done));
+  bridge.on('error', () => undefined);
+  process.stdin.pipe(bridge);
+  bridge.pipe(process.stdout);
+  await closed;
+  if (!clientLeft) throw gatewayGone();
+}
+
+async function ownGateway(env: Environment, options: StdioOptions, unread: Promise<void>): Promise<void> {
   const config = loadConfig(env);
   const log: Log = createLog(config.log === 'info' ? 'warn' : config.log);
+  const stop = stopSignal(systemClock);
   const gateway: Gateway = await createGateway(config, log);
   try {
     const client = Duplex.from({ readable: process.stdin, writable: process.stdout });
-    const session = gateway.front.connectStdio(client, gateway.operator, {
-      profile: options.profile,
-      ...(options.server === undefined ? {} : { server: options.server }),
-    });
-    await Promise.race([session.closed, stopSignal()]);
+    const session = gateway.front.connectStdio(client, gateway.operator, { ...options });
+    await Promise.race([session.closed, stop.received, unread]);
   } finally {
     await gateway.close();
+    stop.forget();
   }
 }

@@ -1,7 +1,6 @@
 /** The API over the local socket of a running gateway. */
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { Readable } from 'node:stream';
 import type { Transport } from '../api/index.ts';
 import { AppError } from '../kernel/index.ts';
 
@@ -17,8 +16,8 @@ export function isListening(path: string): Promise<boolean> {
   });
 }
 
-const gone = (cause: unknown): AppError =>
-  new AppError('gateway_gone', 'The gateway ended the connection before it answered.', {
+export const gatewayGone = (cause?: unknown): AppError =>
+  new AppError('gateway_gone', 'The gateway ended the connection before it was done.', {
     kind: 'unavailable',
     hint: 'See whether it is still running: `sallyport status`; its log says why it stopped.',
     cause,
@@ -45,19 +44,37 @@ export function socketTransport(path: string): Transport {
           const headers = new Headers();
           for (const [name, value] of Object.entries(incoming.headers))
             if (typeof value === 'string') headers.set(name, value);
-          // The stream ends with the gateway: an answer that was cut off is an error, not a short answer.
           done(
-            new Response(Readable.toWeb(incoming) as ReadableStream<Uint8Array>, {
+            new Response(webStream(incoming), {
               status: incoming.statusCode ?? 502,
               headers,
             }),
           );
         },
       );
-      outgoing.once('error', (error) => fail(gone(error)));
+      outgoing.once('error', (error) => fail(gatewayGone(error)));
       outgoing.end(body ?? undefined);
     });
   };
+}
+
+/** An answer that was cut off is an error, not a short answer. Whoever stops reading ends the request. */
+function webStream(incoming: IncomingMessage): ReadableStream<Uint8Array> {
+  const chunks = incoming[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await chunks.next();
+        if (done === true) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        controller.error(gatewayGone(error));
+      }
+    },
+    cancel() {
+      incoming.destroy();
+    },
+  });
 }
 
 /** A raw stream for one stdio MCP client, through the running gateway. */
@@ -81,7 +98,7 @@ export function openStdioBridge(path: string, query: URLSearchParams): Promise<S
         }),
       );
     });
-    outgoing.once('error', (error) => fail(gone(error)));
+    outgoing.once('error', (error) => fail(gatewayGone(error)));
     outgoing.end();
   });
 }

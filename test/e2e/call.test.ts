@@ -133,7 +133,7 @@ describe('sallyport call', () => {
     const outcome = await call;
     clear(outcome);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toContain('error: The gateway ended the connection before it answered.');
+    expect(outcome.stderr).toContain('error: The gateway ended the connection before it was done.');
     expect(await home.run('call', 'prober', 'echo', '{"again":true}')).toMatchObject({
       code: 0,
       stdout: '{"again":true}\n',

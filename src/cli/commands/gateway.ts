@@ -26,10 +26,17 @@ export function gatewayCommands(host: CliHost, program: Command): void {
       .command('serve')
       .description('run the gateway')
       .option('--listen <address>', 'where MCP clients connect, 127.0.0.1:7800 unless configured'),
-    async (_, __, ___, options) => {
-      const listen = textOption(options, 'listen');
-      await host.serve(listen === undefined ? {} : { listen });
-    },
+    (_, out, __, options) =>
+      host.serve({
+        listen: textOption(options, 'listen'),
+        onListening(url) {
+          // Elsewhere the log says so.
+          if (host.stderr.isTTY === true)
+            out.note(
+              `${out.paint('green', '✔')} Sallyport is running. MCP clients connect to ${url}/mcp/default with a token (\`sallyport token create\`), or by \`sallyport stdio\`. Ctrl-C stops it.`,
+            );
+        },
+      }),
   );
 
   local(

@@ -1,15 +1,23 @@
 /**
  * The running cells: one per (server, profile), started at the first call, shared by all who may use it, reaped when
- * idle, started again with back-off when it dies.
+ * idle, started again with back-off when it dies. A cell whose server or credentials are no longer those that it was
+ * started with is ended, whoever changed them.
  */
 import type { CellView, ServerRow, ServerRows } from '../../api/index.ts';
+import { packageOf } from '../../api/index.ts';
 import { AppError, type CellId, limits, type Log } from '../../kernel/index.ts';
 import type { CellActivity, UpstreamTransport } from '../../mcp/index.ts';
 import { createServerLog, type ServerLog } from './server-log.ts';
-import { gatewayCaller, type RunningCell, type StartDeps, startCell } from './start.ts';
+import {
+  type CredentialVersions,
+  credentialVersions,
+  type RunningCell,
+  type StartDeps,
+  startCell,
+} from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
-  readonly servers: ServerRows;
+  readonly servers: Pick<ServerRows, 'find'>;
   readonly idleSeconds: number;
   readonly log: Log;
   /** What the front knows about the use of a cell; null: not used yet. */
@@ -26,8 +34,12 @@ export interface CellPool {
   followLogs(slug: string, onLine: (line: string) => void): () => void;
   /** Ends the cells for which `which` holds. */
   stop(which: (cell: RunningCell) => boolean, reason: string): Promise<void>;
+  /** Ends the server's cells and forgets how they fared: it was changed, and the next call starts it anew. */
+  restart(slug: string, reason: string): Promise<void>;
   /** What leaves from now on carries the new values. Cells that were given a value, or lack a placeholder, are ended. */
   credentialsChanged(slug: string): Promise<void>;
+  /** Anything may have changed: another process wrote to the store. */
+  storeChanged(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,19 +47,30 @@ export interface CellPool {
 interface Slot {
   readonly slug: string;
   starting: Promise<RunningCell> | null;
-  cell: RunningCell | null;
+  running: Running | null;
   deaths: number;
   /** `Clock.monotonic()` before which it is not started again. */
   notBefore: number;
   lastReason: string;
 }
 
+interface Running {
+  readonly cell: RunningCell;
+  /** `Clock.monotonic()` at its start. */
+  readonly bornMs: number;
+  /** The values that its way out knows. */
+  versions: CredentialVersions;
+  /** It was told to stop: its end is no failure. */
+  stopping: boolean;
+}
+
+/** How often a server is started anew because it was changed while it started. */
+const STARTS_MAX = 3;
+
 export function createCellPool(deps: CellPoolDeps): CellPool {
   const slots = new Map<string, Slot>();
   const rows = new Map<CellId, ServerRow>();
   const logs = new Map<string, ServerLog>();
-  /** Cells that were told to stop: their end is no failure. */
-  const stopping = new Map<CellId, { current: boolean }>();
   let closed = false;
 
   const logOf = (slug: string): ServerLog => {
@@ -55,19 +78,21 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     logs.set(slug, log);
     return log;
   };
-  const running = (): RunningCell[] =>
-    [...slots.values()].flatMap((slot) => (slot.cell === null ? [] : [slot.cell]));
+  const allRunning = (): Running[] =>
+    [...slots.values()].flatMap((slot) => (slot.running === null ? [] : [slot.running]));
 
-  const reaper = setInterval(() => void reap(), limits.cellReapIntervalMs).unref();
+  const reaper = setInterval(() => reap(), limits.cellReapIntervalMs).unref();
 
-  async function reap(): Promise<void> {
-    for (const cell of running()) {
+  function reap(): void {
+    const nowMs = deps.clock.monotonic();
+    for (const running of allRunning()) {
+      const { cell, bornMs } = running;
       const activity = deps.activity(cell.id);
-      const usedMs = activity?.lastUsedMs ?? 0;
-      const { server } = cell.server.manifest as unknown as { server: { idleSeconds?: number } };
-      const idleMs = (server.idleSeconds ?? deps.idleSeconds) * 1_000;
-      if (activity !== null && activity.calls === 0 && deps.clock.monotonic() - usedMs > idleMs)
-        await cell.stop('idle');
+      const idleMs = (cell.idleSeconds ?? deps.idleSeconds) * 1_000;
+      if ((activity?.calls ?? 0) > 0 || nowMs - (activity?.lastUsedMs ?? bornMs) <= idleMs) continue;
+      stop(running, 'idle').catch((error: unknown) =>
+        deps.log.error('cell.reap_failed', { cell: cell.id, error: String(error) }),
+      );
     }
   }
 
@@ -76,7 +101,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     if (waitMs <= 0) return;
     throw new AppError(
       'cell_backing_off',
-      `\`${slot.slug}\` stopped ${slot.deaths} times in a row (${slot.lastReason}); it starts again in ${Math.ceil(waitMs / 1_000)} s.`,
+      `\`${slot.slug}\` stopped ${slot.deaths === 1 ? 'a moment ago' : `${slot.deaths} times in a row`} (${slot.lastReason}); it starts again in ${Math.ceil(waitMs / 1_000)} s.`,
       {
         kind: 'unavailable',
         hint: `See what it said: \`sallyport server logs ${slot.slug}\`.`,
@@ -84,7 +109,26 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     );
   }
 
+  function forgive(slug: string): void {
+    for (const slot of slots.values()) {
+      if (slot.slug !== slug) continue;
+      slot.deaths = 0;
+      slot.notBefore = 0;
+    }
+  }
+
   async function start(slot: Slot, profile: string | null): Promise<RunningCell> {
+    for (let starts = 0; starts < STARTS_MAX; starts += 1) {
+      const running = await startOnce(slot, profile);
+      if (await settle(running)) return running.cell;
+    }
+    throw new AppError('server_changing', `\`${slot.slug}\` is being changed while it starts.`, {
+      kind: 'unavailable',
+      hint: 'Try again.',
+    });
+  }
+
+  async function startOnce(slot: Slot, profile: string | null): Promise<Running> {
     const row = await deps.servers.find(deps.workspace, slot.slug);
     if (row === null)
       throw new AppError('server_unknown', `There is no server \`${slot.slug}\`.`, { kind: 'not_found' });
@@ -100,26 +144,27 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         id = starting;
         rows.set(starting, row);
       });
-      watch(slot, cell);
-      return cell;
+      return watch(slot, cell);
     } catch (error) {
       if (id !== null) rows.delete(id);
       throw error;
     }
   }
 
-  function watch(slot: Slot, cell: RunningCell): void {
-    slot.cell = cell;
-    const bornMs = deps.clock.monotonic();
-    const asked = { current: false };
-    stopping.set(cell.id, asked);
+  function watch(slot: Slot, cell: RunningCell): Running {
+    const running: Running = {
+      cell,
+      bornMs: deps.clock.monotonic(),
+      versions: cell.credentials,
+      stopping: false,
+    };
+    slot.running = running;
     void cell.transport.exited.then((exit) => {
-      if (slot.cell === cell) slot.cell = null;
+      if (slot.running === running) slot.running = null;
       rows.delete(cell.id);
-      stopping.delete(cell.id);
-      if (asked.current) return;
+      if (running.stopping) return;
       const nowMs = deps.clock.monotonic();
-      slot.deaths = nowMs - bornMs >= limits.cellHealthyMs ? 1 : slot.deaths + 1;
+      slot.deaths = nowMs - running.bornMs >= limits.cellHealthyMs ? 1 : slot.deaths + 1;
       slot.lastReason = exit.reason;
       slot.notBefore =
         nowMs + Math.min(limits.cellBackoffMs * 2 ** (slot.deaths - 1), limits.cellBackoffMsMax);
@@ -130,13 +175,65 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         deaths: slot.deaths,
       });
     });
+    return running;
   }
-  async function stop(cell: RunningCell, reason: string): Promise<void> {
-    const asked = stopping.get(cell.id);
-    if (asked !== undefined) asked.current = true;
-    for (const slot of slots.values()) if (slot.cell === cell) slot.cell = null;
+
+  async function stop(running: Running, reason: string): Promise<void> {
+    const { cell } = running;
+    running.stopping = true;
+    for (const slot of slots.values()) if (slot.running === running) slot.running = null;
     await cell.stop(reason);
     await cell.transport.exited;
+  }
+
+  /**
+   * Brings a cell up to date with the store, or ends it where that takes a new one.
+   * A cell that cannot be compared is ended too.
+   * @returns whether it goes on
+   */
+  async function settle(running: Running): Promise<boolean> {
+    const { cell } = running;
+    try {
+      if (!isSame(cell.server, await deps.servers.find(deps.workspace, cell.server.slug))) {
+        await stop(running, 'server changed');
+        return false;
+      }
+      const versions = await credentialVersions(deps, cell.server);
+      const changed =
+        versions.size !== running.versions.size ||
+        [...versions].some(([name, version]) => running.versions.get(name) !== version);
+      if (!changed) return true;
+      const gained = [...versions.keys()].some((name) => !cell.credentials.has(name));
+      if (gained || cell.entrusted) {
+        await stop(running, 'credentials changed');
+        return false;
+      }
+      await cell.egress.refresh();
+      running.versions = versions;
+      return true;
+    } catch (error) {
+      deps.log.error('cell.settle_failed', { cell: cell.id, error: String(error) });
+      await stop(running, 'its state could not be compared with the store');
+      return false;
+    }
+  }
+
+  async function stopWhere(which: (cell: RunningCell) => boolean, reason: string): Promise<void> {
+    const starting = [...slots.values()].flatMap((slot) =>
+      slot.starting === null ? [] : [slot.starting.catch(() => null)],
+    );
+    await Promise.all(
+      allRunning()
+        .filter(({ cell }) => which(cell))
+        .map((running) => stop(running, reason)),
+    );
+    // A cell that was being started when the order came is ended as soon as it is there.
+    const late = new Set(await Promise.all(starting));
+    await Promise.all(
+      allRunning()
+        .filter(({ cell }) => late.has(cell) && which(cell))
+        .map((running) => stop(running, reason)),
+    );
   }
 
   return {
@@ -146,14 +243,15 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       const slot = slots.get(key) ?? {
         slug,
         starting: null,
-        cell: null,
+        running: null,
         deaths: 0,
         notBefore: 0,
         lastReason: '',
       };
       slots.set(key, slot);
-      if (slot.cell !== null) return slot.cell.transport;
+      // While it starts it is not yet known to be up to date.
       if (slot.starting === null) {
+        if (slot.running !== null) return slot.running.cell.transport;
         backOff(slot);
         slot.starting = start(slot, profile).finally(() => {
           slot.starting = null;
@@ -163,7 +261,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     },
     serverOf: (cell) => rows.get(cell) ?? null,
     list: () =>
-      running().map((cell) => ({
+      allRunning().map(({ cell }) => ({
         id: cell.id,
         server: cell.server.slug,
         profile: cell.profile,
@@ -171,40 +269,35 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       })),
     logs: (slug) => logOf(slug).lines(),
     followLogs: (slug, onLine) => logOf(slug).follow(onLine),
-    async stop(which, reason) {
-      const starting = [...slots.values()].flatMap((slot) =>
-        slot.starting === null ? [] : [slot.starting.catch(() => null)],
-      );
-      await Promise.all(
-        running()
-          .filter(which)
-          .map((cell) => stop(cell, reason)),
-      );
-      // A cell that was being started when the order came is ended as soon as it is there.
-      for (const cell of await Promise.all(starting))
-        if (cell !== null && which(cell)) await stop(cell, reason);
+    stop: stopWhere,
+    async restart(slug, reason) {
+      await stopWhere((cell) => cell.server.slug === slug, reason);
+      forgive(slug);
     },
     async credentialsChanged(slug) {
-      for (const cell of running().filter((one) => one.server.slug === slug)) {
-        const set = new Set(
-          (await deps.vault.list(gatewayCaller(deps.workspace), { id: cell.server.id, slug })).map(
-            (info) => info.name,
-          ),
-        );
-        const gained = [...set].some((name) => !cell.credentials.has(name));
-        if (cell.entrusted || gained) await stop(cell, 'credentials changed');
-        else await cell.egress.refresh();
-      }
-      for (const slot of slots.values()) {
-        if (slot.slug !== slug) continue;
-        slot.deaths = 0;
-        slot.notBefore = 0;
-      }
+      const concerned = allRunning().filter(({ cell }) => cell.server.slug === slug);
+      forgive(slug);
+      await Promise.all(concerned.map(settle));
+    },
+    async storeChanged() {
+      await Promise.all(allRunning().map(settle));
     },
     async close() {
       closed = true;
       clearInterval(reaper);
-      await this.stop(() => true, 'gateway stopped');
+      await stopWhere(() => true, 'gateway stopped');
     },
   };
+}
+
+/** Whether a cell of the one may go on as a cell of the other. */
+function isSame(started: ServerRow, stored: ServerRow | null): boolean {
+  return (
+    stored !== null &&
+    stored.enabled &&
+    stored.id === started.id &&
+    stored.updatedAt === started.updatedAt &&
+    stored.manifestHash === started.manifestHash &&
+    packageOf(stored)?.integrity === packageOf(started)?.integrity
+  );
 }

@@ -15,7 +15,7 @@ export function createServerLog(): ServerLog {
   const followers = new Set<(line: string) => void>();
 
   const add = (raw: string): string => {
-    const line = printable(raw).slice(0, limits.serverLogLineCharsMax);
+    const line = printable(raw.slice(0, limits.serverLogLineCharsMax));
     kept.push(line);
     if (kept.length > limits.serverLogLinesMax) kept.shift();
     for (const follower of followers) follower(line);

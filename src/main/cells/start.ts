@@ -9,12 +9,13 @@ import {
   AppError,
   type CellId,
   type Clock,
+  isAppError,
   newId,
   type Random,
   type WorkspaceId,
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
-import type { UpstreamTransport } from '../../mcp/index.ts';
+import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import type { InstalledPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, Vault } from '../../vault/index.ts';
 import type { ServerLog } from './server-log.ts';
@@ -30,17 +31,21 @@ export interface StartDeps {
   readonly random: Random;
 }
 
+export type CredentialVersions = ReadonlyMap<string, number>;
+
 export interface RunningCell {
   readonly id: CellId;
   readonly server: ServerRow;
   readonly profile: string | null;
   readonly startedAt: number;
   readonly transport: UpstreamTransport;
-  /** Names of the credentials that the cell was started with. */
-  readonly credentials: ReadonlySet<string>;
+  /** Credentials that the cell was started with, and the versions of their values then. */
+  readonly credentials: CredentialVersions;
   /** Whether the cell was given the value of any credential itself. */
   readonly entrusted: boolean;
   readonly egress: CellEgress;
+  /** Seconds without a call after which it may be ended, where the manifest says so. */
+  readonly idleSeconds: number | null;
   /** Cuts every connection, ends every process. Settles when both are done. */
   stop(reason: string): Promise<void>;
 }
@@ -87,16 +92,23 @@ export async function startCell(
       profile,
       manifest: row.manifestHash,
       package: installed?.integrity ?? null,
-      credentials: [...present],
+      credentials: [...present.keys()],
     },
   });
-  const egress = await deps.egress.openCell({
-    identity: { cell: id, workspace: deps.workspace, server: row.slug, profile: profile ?? '', owner: null },
-    rules: manifest.egress,
-    credentials: bindings,
-    addresses: manifest.server.addresses,
-  });
+  let egress: CellEgress | null = null;
   try {
+    egress = await deps.egress.openCell({
+      identity: {
+        cell: id,
+        workspace: deps.workspace,
+        server: row.slug,
+        profile: profile ?? '',
+        owner: null,
+      },
+      rules: manifest.egress,
+      credentials: bindings,
+      addresses: manifest.server.addresses,
+    });
     return await launch(deps, row, {
       id,
       profile,
@@ -109,18 +121,43 @@ export async function startCell(
       log,
     });
   } catch (error) {
-    egress.close();
+    egress?.close();
+    const reason = isAppError(error) ? error.code : 'internal_error';
+    await recordExit(deps, row, id, { reason, code: null, signal: null });
     throw error;
   }
 }
 
+/** The cell is gone either way; a log that cannot be written stops the next start instead. */
+async function recordExit(deps: StartDeps, row: ServerRow, id: CellId, exit: UpstreamExit): Promise<void> {
+  const { reason, code, signal } = exit;
+  await deps.audit
+    .append({
+      workspace: deps.workspace,
+      type: 'cell.exited',
+      actor: { kind: 'cell', id },
+      server: row.slug,
+      data: { reason, code, signal },
+    })
+    .catch(() => undefined);
+}
+
+/** The values that are set for a server and shared by the workspace. */
+export async function credentialVersions(
+  deps: Pick<StartDeps, 'vault' | 'workspace'>,
+  row: ServerRow,
+): Promise<CredentialVersions> {
+  const infos = await deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug });
+  return new Map(infos.filter(({ owner }) => owner === null).map(({ name, version }) => [name, version]));
+}
+
 /** @throws AppError `vault_credential_missing` for the first required one without a value */
-async function presentCredentials(deps: StartDeps, row: ServerRow, manifest: Manifest): Promise<Set<string>> {
-  const set = new Set(
-    (await deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug })).map(
-      (info) => info.name,
-    ),
-  );
+async function presentCredentials(
+  deps: StartDeps,
+  row: ServerRow,
+  manifest: Manifest,
+): Promise<CredentialVersions> {
+  const set = await credentialVersions(deps, row);
   for (const slot of manifest.credentials) {
     if (slot.required && !set.has(slot.name)) {
       throw new AppError(
@@ -145,7 +182,7 @@ async function prepareCredentials(
   deps: StartDeps,
   row: ServerRow,
   manifest: Manifest,
-  present: ReadonlySet<string>,
+  present: CredentialVersions,
   caller: Caller,
 ) {
   const env: Record<string, string> = {};
@@ -187,7 +224,7 @@ interface Prepared {
   readonly env: Readonly<Record<string, string>>;
   readonly installed: InstalledPackage | null;
   readonly egress: CellEgress;
-  readonly present: ReadonlySet<string>;
+  readonly present: CredentialVersions;
   readonly entrusted: boolean;
   readonly log: ServerLog;
 }
@@ -222,18 +259,9 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   };
   const exited = cell.exited.then(async (exit) => {
     egress.close();
-    const reason = asked ?? exit.reason;
-    await deps.audit
-      .append({
-        workspace: deps.workspace,
-        type: 'cell.exited',
-        actor: { kind: 'cell', id },
-        server: row.slug,
-        data: { reason, code: exit.code, signal: exit.signal },
-      })
-      // The cell is gone either way; a log that cannot be written stops the next start instead.
-      .catch(() => undefined);
-    return { code: exit.code, signal: exit.signal, reason };
+    const outcome = { code: exit.code, signal: exit.signal, reason: asked ?? exit.reason };
+    await recordExit(deps, row, id, outcome);
+    return outcome;
   });
   return {
     id,
@@ -243,6 +271,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     credentials: prepared.present,
     entrusted: prepared.entrusted,
     egress,
+    idleSeconds: manifest.idleSeconds ?? null,
     transport: { cell: id, input: cell.stdin, output: cell.stdout, stderrTail, exited, close: stop },
     stop,
   };

@@ -1,0 +1,364 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AppError } from '../../src/kernel/index.ts';
+import { makeWorld, manifest, row, type World } from './cell-world.ts';
+
+let world: World;
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  world = makeWorld();
+});
+
+afterEach(async () => {
+  await world.pool.close();
+  vi.useRealTimers();
+});
+
+const typesOf = ({ events }: World): string[] => events.map((event) => event.type);
+const cellAt = (at: number) => {
+  const cell = world.cells[at];
+  if (cell === undefined) throw new Error(`no cell ${at} was started`);
+  return cell;
+};
+/** Lets the reaper look once, and what it starts come to its end. */
+const reap = () => vi.advanceTimersByTimeAsync(5_000);
+/** The end of a cell is known a few turns after it. */
+const settled = () => new Promise((done) => setImmediate(done));
+
+describe('starting', () => {
+  it('is shared by all who ask for the same cell at the same time', async () => {
+    const [a, b] = await Promise.all([
+      world.pool.open('echo', 'default'),
+      world.pool.open('echo', 'default'),
+    ]);
+    expect(a).toBe(b);
+    expect(await world.pool.open('echo', 'default')).toBe(a);
+    expect(world.cells).toHaveLength(1);
+  });
+
+  it('gives each profile a cell of its own, and the operator another', async () => {
+    const cells = await Promise.all([
+      world.pool.open('echo', 'default'),
+      world.pool.open('echo', 'other'),
+      world.pool.open('echo', null),
+    ]);
+    expect(new Set(cells.map(({ cell }) => cell)).size).toBe(3);
+  });
+
+  it('records the cell before its program runs', async () => {
+    world.onLaunch = () => expect(typesOf(world)).toEqual(['cell.started']);
+    await world.pool.open('echo', null);
+    expect(world.cells).toHaveLength(1);
+  });
+
+  it.each([
+    ['nobody', 'server_unknown'],
+    ['off', 'server_disabled'],
+    ['broken', 'server_manifest_invalid'],
+    ['packaged', 'package_missing'],
+    ['needy', 'vault_credential_missing'],
+  ])('of %s fails with %s, and no cell is left behind', async (slug, code) => {
+    world.servers.set('off', row('off', { enabled: false }));
+    world.servers.set('broken', row('broken', { manifest: { schemaVersion: 2 } }));
+    world.servers.set('packaged', row('packaged', { package: { integrity: 'sha256-x' } }));
+    const needs = manifest([{ name: 'TOKEN', tier: 'sealed', required: true }]);
+    world.servers.set('needy', row('needy', { manifest: needs }));
+    await expect(world.pool.open(slug, null)).rejects.toMatchObject({ code });
+    expect(world.pool.list()).toEqual([]);
+    expect(world.cells).toEqual([]);
+  });
+
+  it('that fails in the sandbox closes the way out, is recorded as an end, and is tried again', async () => {
+    world.onLaunch = () => {
+      throw new AppError('cell_start_failed', 'No.', { kind: 'failed' });
+    };
+    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'cell_start_failed' });
+    expect(world.events.map(({ type, data }) => [type, data['reason']])).toEqual([
+      ['cell.started', undefined],
+      ['cell.exited', 'cell_start_failed'],
+    ]);
+    world.onLaunch = () => undefined;
+    await world.pool.open('echo', null);
+    expect(world.cells).toHaveLength(1);
+  });
+
+  it('gives sealed values as placeholders and entrusted ones as they are', async () => {
+    const slots = manifest([
+      { name: 'SEALED', tier: 'sealed' },
+      { name: 'ENTRUSTED', tier: 'entrusted' },
+      { name: 'UNSET', tier: 'sealed' },
+    ]);
+    world.servers.set('echo', row('echo', { manifest: slots }));
+    world.secrets.set('SEALED', 1).set('ENTRUSTED', 1);
+    await world.pool.open('echo', null);
+    const { env } = cellAt(0).spec;
+    expect(env['SEALED']).toMatch(/^key_[A-Za-z0-9]{32}$/);
+    expect(env['ENTRUSTED']).toBe('value-1-of-ENTRUSTED');
+    expect(env).not.toHaveProperty('UNSET');
+  });
+});
+
+describe('a server that dies', () => {
+  const die = async (at: number) => {
+    cellAt(at).end();
+    await settled();
+  };
+
+  it('starts again after a pause that doubles with each death in a row', async () => {
+    const pauses = [500, 1_000, 2_000, 4_000];
+    for (const [at, pauseMs] of pauses.entries()) {
+      await world.pool.open('echo', null);
+      await die(at);
+      await expect(world.pool.open('echo', null)).rejects.toMatchObject({
+        code: 'cell_backing_off',
+        kind: 'unavailable',
+        hint: expect.stringContaining('sallyport server logs echo') as string,
+      });
+      world.clock.advance(pauseMs - 1);
+      await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'cell_backing_off' });
+      world.clock.advance(1);
+    }
+    await world.pool.open('echo', null);
+    expect(world.cells).toHaveLength(pauses.length + 1);
+  });
+
+  it('never waits longer than a minute', async () => {
+    for (let at = 0; at < 12; at += 1) {
+      await world.pool.open('echo', null);
+      await die(at);
+      world.clock.advance(60_000);
+    }
+    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+  });
+
+  it('after a healthy life waits the shortest pause again', async () => {
+    await world.pool.open('echo', null);
+    await die(0);
+    world.clock.advance(500);
+    await world.pool.open('echo', null);
+    world.clock.advance(10_000);
+    await die(1);
+    world.clock.advance(500);
+    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+  });
+
+  it('says why, with its number of deaths', async () => {
+    await world.pool.open('echo', null);
+    await die(0);
+    await expect(world.pool.open('echo', null)).rejects.toThrow(
+      '`echo` stopped a moment ago (it ended with code 1); it starts again in 1 s.',
+    );
+  });
+
+  it('starts at once after it was changed, or a value was set', async () => {
+    await world.pool.open('echo', null);
+    await die(0);
+    await world.pool.restart('echo', 'changed');
+    await world.pool.open('echo', null);
+    await die(1);
+    await world.pool.credentialsChanged('echo');
+    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+  });
+
+  it('has its way out closed and its end recorded', async () => {
+    await world.pool.open('echo', null);
+    await die(0);
+    expect(cellAt(0).egressClosed).toBe(true);
+    expect(world.events.at(-1)).toMatchObject({
+      type: 'cell.exited',
+      data: { reason: 'it ended with code 1', code: 1 },
+    });
+    expect(world.logged).toContain('cell.died');
+  });
+});
+
+describe('stopping', () => {
+  it('is no failure: the next call starts a new cell at once', async () => {
+    const first = await world.pool.open('echo', null);
+    await world.pool.stop(() => true, 'kill switch');
+    expect(cellAt(0)).toMatchObject({ killed: true, egressClosed: true });
+    expect(await first.exited).toMatchObject({ reason: 'kill switch' });
+    await world.pool.open('echo', null);
+    expect(world.cells).toHaveLength(2);
+    expect(world.logged).not.toContain('cell.died');
+  });
+
+  it('takes only the cells that it is about', async () => {
+    world.servers.set('other', row('other'));
+    await Promise.all([world.pool.open('echo', null), world.pool.open('other', null)]);
+    await world.pool.stop((cell) => cell.server.slug === 'other', 'kill switch');
+    expect(world.pool.list().map(({ server }) => server)).toEqual(['echo']);
+  });
+
+  it('covers a cell that was being started when the order came', async () => {
+    const launch = Promise.withResolvers<void>();
+    world.onLaunch = () => launch.promise;
+    const opened = world.pool.open('echo', null);
+    await settled();
+    const stopped = world.pool.stop(() => true, 'kill switch');
+    launch.resolve();
+    await stopped;
+    expect(cellAt(0).killed).toBe(true);
+    expect(world.pool.list()).toEqual([]);
+    expect(await (await opened).exited).toMatchObject({ reason: 'kill switch' });
+  });
+
+  it('of the pool ends every cell and lets none start', async () => {
+    await world.pool.open('echo', null);
+    await world.pool.close();
+    expect(cellAt(0).killed).toBe(true);
+    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'gateway_stopping' });
+  });
+});
+
+describe('an idle cell', () => {
+  const used = (at: number, over: { calls?: number } = {}) =>
+    world.activity.set(cellAt(at).id, {
+      calls: 0,
+      sessions: 1,
+      lastUsedMs: world.clock.monotonic(),
+      ...over,
+    });
+
+  it('is ended after the configured time without a call, which is no death', async () => {
+    await world.pool.open('echo', null);
+    used(0);
+    world.clock.advance(600_000);
+    await reap();
+    expect(cellAt(0).killed).toBe(false);
+    world.clock.advance(1);
+    await reap();
+    expect(cellAt(0).killed).toBe(true);
+    expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'idle' } });
+    expect(world.logged).not.toContain('cell.died');
+    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+  });
+
+  it('is kept while a call is in flight, however long', async () => {
+    await world.pool.open('echo', null);
+    used(0, { calls: 1 });
+    world.clock.advance(10_000_000);
+    await reap();
+    expect(cellAt(0).killed).toBe(false);
+  });
+
+  it('is ended too when nobody ever used it', async () => {
+    await world.pool.open('echo', null);
+    world.clock.advance(600_001);
+    await reap();
+    expect(cellAt(0).killed).toBe(true);
+  });
+
+  it('lives as long as its manifest says', async () => {
+    world.servers.set('echo', row('echo', { manifest: manifest([], { idleSeconds: 5 }) }));
+    await world.pool.open('echo', null);
+    world.clock.advance(5_001);
+    await reap();
+    expect(cellAt(0).killed).toBe(true);
+  });
+});
+
+describe('when a value is set', () => {
+  const withSlots = (...tiers: ('sealed' | 'entrusted')[]): void => {
+    const slots = tiers.map((tier, at) => ({ name: `TOKEN_${at}`, tier }));
+    world.servers.set('echo', row('echo', { manifest: manifest(slots) }));
+  };
+
+  it('a cell with only placeholders goes on with the new value', async () => {
+    withSlots('sealed');
+    world.secrets.set('TOKEN_0', 1);
+    const before = await world.pool.open('echo', null);
+    world.secrets.set('TOKEN_0', 2);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 1 });
+    expect(await world.pool.open('echo', null)).toBe(before);
+  });
+
+  it('a cell that was given a value itself is ended, and the next has the new one', async () => {
+    withSlots('sealed', 'entrusted');
+    world.secrets.set('TOKEN_1', 1);
+    await world.pool.open('echo', null);
+    world.secrets.set('TOKEN_1', 2);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0).killed).toBe(true);
+    await world.pool.open('echo', null);
+    expect(cellAt(1).spec.env['TOKEN_1']).toBe('value-2-of-TOKEN_1');
+  });
+
+  it('a cell that lacks the placeholder for it is ended', async () => {
+    withSlots('sealed');
+    await world.pool.open('echo', null);
+    world.secrets.set('TOKEN_0', 1);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0).killed).toBe(true);
+  });
+
+  it('a cell that is being started does not begin with the old one', async () => {
+    withSlots('entrusted');
+    world.secrets.set('TOKEN_0', 1);
+    world.onLaunch = async () => {
+      if (world.cells.length > 0) return;
+      world.secrets.set('TOKEN_0', 2);
+      await world.pool.credentialsChanged('echo');
+    };
+    const { cell } = await world.pool.open('echo', null);
+    expect(cellAt(0)).toMatchObject({ killed: true });
+    expect(cellAt(1)).toMatchObject({ id: cell, killed: false });
+    expect(cellAt(1).spec.env['TOKEN_0']).toBe('value-2-of-TOKEN_0');
+  });
+
+  it('a cell whose way out cannot take it is ended', async () => {
+    withSlots('sealed');
+    world.secrets.set('TOKEN_0', 1);
+    await world.pool.open('echo', null);
+    world.refreshFails = new AppError('seal_tampered', 'No.', { kind: 'failed' });
+    world.secrets.set('TOKEN_0', 2);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0).killed).toBe(true);
+  });
+
+  it('other servers are left alone', async () => {
+    world.servers.set('other', row('other'));
+    await world.pool.open('other', null);
+    world.secrets.set('TOKEN_0', 1);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 0 });
+  });
+});
+
+describe('when another process wrote to the store', () => {
+  it.each([
+    ['removed the server', () => world.servers.delete('echo')],
+    ['disabled it', () => world.servers.set('echo', row('echo', { enabled: false }))],
+    ['changed its manifest', () => world.servers.set('echo', row('echo', { manifestHash: 'another' }))],
+    ['changed it otherwise', () => world.servers.set('echo', row('echo', { updatedAt: 1 }))],
+    ['put another in its place', () => world.servers.set('echo', { ...row('other'), slug: 'echo' })],
+    ['set a value', () => world.secrets.set('TOKEN', 1)],
+  ])('and %s, its cell is ended', async (_, change) => {
+    await world.pool.open('echo', null);
+    change();
+    await world.pool.storeChanged();
+    expect(cellAt(0).killed).toBe(true);
+  });
+
+  it('and changed nothing of a server, its cell goes on', async () => {
+    await world.pool.open('echo', null);
+    await world.pool.storeChanged();
+    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 0 });
+  });
+
+  it('and changed a server that is being started, it starts with the change', async () => {
+    world.onLaunch = () => {
+      if (world.cells.length === 0) world.servers.set('echo', row('echo', { updatedAt: 7 }));
+    };
+    await world.pool.open('echo', null);
+    expect(world.cells.map(({ killed }) => killed)).toEqual([true, false]);
+  });
+
+  it('and goes on changing it, the start gives up', async () => {
+    let updatedAt = 0;
+    world.onLaunch = () => void world.servers.set('echo', row('echo', { updatedAt: (updatedAt += 1) }));
+    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'server_changing' });
+    expect(world.cells.every(({ killed }) => killed)).toBe(true);
+  });
+});

@@ -1,0 +1,201 @@
+/** A cell pool over a sandbox, a data plane and a vault that only remember what they were told. */
+import { PassThrough } from 'node:stream';
+import type { ServerRow } from '../../src/api/index.ts';
+import type { AuditEvent, RecordedEvent } from '../../src/audit/index.ts';
+import type { CellEgress } from '../../src/egress/index.ts';
+import {
+  AppError,
+  type CellId,
+  fixedClock,
+  type Json,
+  type Log,
+  Secret,
+  type ServerId,
+  systemRandom,
+  type WorkspaceId,
+} from '../../src/kernel/index.ts';
+import { type CellPool, type CellPoolDeps, createCellPool } from '../../src/main/cells/pool.ts';
+import type { CellActivity } from '../../src/mcp/index.ts';
+import type { CellExit, CellSpec } from '../../src/sandbox/index.ts';
+import type { CredentialInfo } from '../../src/vault/index.ts';
+
+export const workspace = 'wsp_test' as WorkspaceId;
+
+export interface FakeCell {
+  readonly id: CellId;
+  readonly spec: CellSpec;
+  readonly stderr: PassThrough;
+  /** The server ends on its own. */
+  end(exit?: Partial<CellExit>): void;
+  killed: boolean;
+  egressClosed: boolean;
+  refreshed: number;
+}
+
+interface Slot {
+  readonly name: string;
+  readonly tier: 'sealed' | 'entrusted';
+  readonly required?: boolean;
+}
+
+export function manifest(credentials: readonly Slot[] = [], more: Readonly<Record<string, Json>> = {}): Json {
+  return {
+    schemaVersion: 2,
+    name: 'echo',
+    version: '1.0.0',
+    server: { kind: 'sandboxed', command: ['node', '/srv/echo.mjs'], ...more },
+    egress: [{ host: 'api.test.example' }],
+    credentials: credentials.map(({ name, tier, required = false }) => ({
+      name,
+      tier,
+      required,
+      env: name,
+      ...(tier === 'sealed'
+        ? {
+            placeholder: 'key_{alnum:32}',
+            hosts: ['api.test.example'],
+            inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
+          }
+        : {}),
+    })),
+  };
+}
+
+export function row(slug: string, over: Partial<ServerRow> = {}): ServerRow {
+  return {
+    id: `srv_${slug}` as ServerId,
+    slug,
+    manifest: manifest(),
+    manifestHash: 'hash',
+    source: 'echo.json',
+    package: null,
+    enabled: true,
+    createdAt: 0,
+    updatedAt: 0,
+    ...over,
+  };
+}
+
+export interface World {
+  readonly pool: CellPool;
+  readonly clock: ReturnType<typeof fixedClock>;
+  /** By slug. */
+  readonly servers: Map<string, ServerRow>;
+  /** Versions by name of what is set, the same for every server. */
+  readonly secrets: Map<string, number>;
+  readonly activity: Map<CellId, CellActivity>;
+  readonly cells: FakeCell[];
+  readonly events: AuditEvent[];
+  readonly logged: string[];
+  /** Run when the sandbox is asked for a cell, before it answers. */
+  onLaunch: () => Promise<void> | void;
+  /** Why the data plane cannot take new values. */
+  refreshFails: AppError | null;
+}
+
+const SLEEPLESS_IDLE_SECONDS = 600;
+
+export function makeWorld(): World {
+  const clock = fixedClock(1_000_000);
+  const servers = new Map([['echo', row('echo')]]);
+  const secrets = new Map<string, number>();
+  const activity = new Map<CellId, CellActivity>();
+  const cells: FakeCell[] = [];
+  const events: AuditEvent[] = [];
+  const logged: string[] = [];
+  const note = (event: string): void => void logged.push(event);
+  const log: Log = { debug: note, info: note, warn: note, error: note };
+  const egresses = new Map<CellId, { closed: boolean; refreshed: number }>();
+
+  const deps: CellPoolDeps = {
+    workspace,
+    clock,
+    random: systemRandom,
+    log,
+    idleSeconds: SLEEPLESS_IDLE_SECONDS,
+    servers: { find: async (_, slug) => servers.get(slug) ?? null },
+    activity: (cell) => activity.get(cell) ?? null,
+    vault: {
+      list: async () =>
+        [...secrets].map(
+          ([name, version]): CredentialInfo => ({ name, owner: null, version, updatedAt: 0, updatedBy: 'x' }),
+        ),
+      use: async (_, ref) => Secret.fromString(`value-${secrets.get(ref.name)}-of-${ref.name}`),
+    } satisfies Partial<CellPoolDeps['vault']> as CellPoolDeps['vault'],
+    packages: {
+      open: async () => {
+        throw new AppError('package_missing', 'No package here.', { kind: 'failed' });
+      },
+    } satisfies Partial<CellPoolDeps['packages']> as CellPoolDeps['packages'],
+    audit: {
+      append: async (event: AuditEvent) => {
+        events.push(event);
+        return { ...event, sequence: events.length } as RecordedEvent;
+      },
+    } satisfies Partial<CellPoolDeps['audit']> as CellPoolDeps['audit'],
+    egress: {
+      openCell: async ({ identity }) => {
+        const state = { closed: false, refreshed: 0 };
+        egresses.set(identity.cell, state);
+        return {
+          caPem: 'PEM',
+          ports: [443],
+          close: () => {
+            state.closed = true;
+          },
+          refresh: async () => {
+            if (world.refreshFails !== null) throw world.refreshFails;
+            state.refreshed += 1;
+          },
+        } satisfies Partial<CellEgress> as unknown as CellEgress;
+      },
+      close: async () => undefined,
+    },
+    sandbox: {
+      launch: async (spec) => {
+        await world.onLaunch();
+        const { promise: exited, resolve } = Promise.withResolvers<CellExit>();
+        const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+        const egress = egresses.get(spec.id);
+        const cell: FakeCell = {
+          id: spec.id,
+          spec,
+          stderr,
+          killed: false,
+          end: (exit = {}) => resolve({ code: 1, signal: null, reason: 'it ended with code 1', ...exit }),
+          get egressClosed() {
+            return egress?.closed === true;
+          },
+          get refreshed() {
+            return egress?.refreshed ?? 0;
+          },
+        };
+        cells.push(cell);
+        return {
+          id: spec.id,
+          stdin,
+          stdout,
+          stderr,
+          exited,
+          kill: async () => {
+            cell.killed = true;
+            cell.end({ code: null, signal: 'SIGKILL', reason: 'it was killed' });
+          },
+        };
+      },
+    } satisfies Partial<CellPoolDeps['sandbox']> as CellPoolDeps['sandbox'],
+  };
+  const world: World = {
+    pool: createCellPool(deps),
+    clock,
+    servers,
+    secrets,
+    activity,
+    cells,
+    events,
+    logged,
+    onLaunch: () => undefined,
+    refreshFails: null,
+  };
+  return world;
+}

@@ -1,0 +1,208 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Config, type Environment, homeOf, loadConfig, parseListen } from '../../src/main/config.ts';
+
+const PEM = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'config-test-'));
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+function load(yaml: string | null, env: Environment = {}): Config {
+  if (yaml !== null) writeFileSync(join(home, 'sallyport.yaml'), yaml);
+  return loadConfig({ SALLYPORT_HOME: home, ...env });
+}
+
+describe('the home', () => {
+  it('is the one that the environment names, else a folder of the user', () => {
+    expect(homeOf({ SALLYPORT_HOME: '/some/where' })).toBe('/some/where');
+    expect(homeOf({})).toBe(join(homedir(), '.sallyport'));
+    expect(homeOf({ SALLYPORT_HOME: '' })).toBe(join(homedir(), '.sallyport'));
+  });
+});
+
+describe('settings', () => {
+  it('have defaults, without a file and with an empty one', () => {
+    const defaults = {
+      home,
+      listen: { host: '127.0.0.1', port: 7800 },
+      allowedHosts: [],
+      allowedOrigins: [],
+      log: 'info',
+      idleSeconds: 600,
+      egress: { resolve: {}, extraCa: [], allowNetworks: [] },
+      masterKey: null,
+    };
+    expect(load(null)).toMatchObject(defaults);
+    expect(load('# nothing\n')).toMatchObject(defaults);
+  });
+
+  it('are read from the file, all of them', () => {
+    writeFileSync(join(home, 'ca.pem'), PEM);
+    const config = load(
+      [
+        'listen: "[::1]:8000"',
+        'allowedHosts: [ gate.example ]',
+        'allowedOrigins: [ app.example ]',
+        'log: debug',
+        'cells: { idleSeconds: 30 }',
+        'egress:',
+        '  resolve: { "API.github.com:443": "127.0.0.1:9443" }',
+        '  extraCa: [ ca.pem ]',
+        '  allowNetworks: [ 127.0.0.0/8, "fd00::/8" ]',
+      ].join('\n'),
+    );
+    expect(config).toMatchObject({
+      listen: { host: '::1', port: 8000 },
+      allowedHosts: ['gate.example'],
+      allowedOrigins: ['app.example'],
+      log: 'debug',
+      idleSeconds: 30,
+      egress: {
+        // As the data plane looks names up.
+        resolve: { 'api.github.com:443': '127.0.0.1:9443' },
+        extraCa: [PEM],
+        allowNetworks: ['127.0.0.0/8', 'fd00::/8'],
+      },
+    });
+  });
+
+  it('are overridden by the environment, each alone', () => {
+    const ca = join(home, 'other.pem');
+    writeFileSync(ca, PEM);
+    const yaml =
+      'listen: 127.0.0.1:1\nlog: debug\nallowedHosts: [ a ]\negress: { allowNetworks: [ 10.0.0.0/8 ] }\n';
+    expect(load(yaml, { SALLYPORT_LISTEN: '127.0.0.1:2' })).toMatchObject({
+      listen: { port: 2 },
+      log: 'debug',
+    });
+    expect(load(yaml, { SALLYPORT_LOG: 'silent' }).log).toBe('silent');
+    expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
+    expect(load(yaml, { SALLYPORT_ALLOWED_ORIGINS: 'd' }).allowedOrigins).toEqual(['d']);
+    expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
+    expect(load(yaml, { SALLYPORT_EGRESS_EXTRA_CA: ca }).egress).toEqual({
+      resolve: {},
+      extraCa: [PEM],
+      allowNetworks: ['10.0.0.0/8'],
+    });
+    expect(load(yaml, { SALLYPORT_EGRESS_ALLOW_NETWORKS: '192.168.0.0/16' }).egress.allowNetworks).toEqual([
+      '192.168.0.0/16',
+    ]);
+    expect(
+      load(yaml, { SALLYPORT_EGRESS_RESOLVE: 'a.test:443=127.0.0.1:1, b.test:80=[::1]:2' }).egress.resolve,
+    ).toEqual({ 'a.test:443': '127.0.0.1:1', 'b.test:80': '[::1]:2' });
+  });
+
+  it('are not overridden by a variable that is empty', () => {
+    expect(load('log: debug', { SALLYPORT_LOG: '', SALLYPORT_LISTEN: '' })).toMatchObject({
+      log: 'debug',
+      listen: { port: 7800 },
+    });
+  });
+
+  it.each([
+    ['an unknown setting', 'lisen: 1', {}, 'lisen'],
+    ['an unknown egress setting', 'egress: { allowNetwork: [] }', {}, 'egress: '],
+    ['a prototype', '__proto__: { log: debug }', {}, '__proto__'],
+    ['an address without a port', 'listen: localhost', {}, 'listen: is not of the form HOST:PORT'],
+    ['a port out of range', 'listen: 127.0.0.1:65536', {}, 'listen: is not of the form HOST:PORT'],
+    ['an unknown log level', 'log: loud', {}, 'log: '],
+    ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
+    ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],
+    ['a network that is none', 'egress: { allowNetworks: [ 10.0.0.0/99 ] }', {}, 'is not a network'],
+    ['an address as a network', 'egress: { allowNetworks: [ 10.0.0.1 ] }', {}, 'is not a network'],
+    ['a redirection to nowhere', 'egress: { resolve: { "a.test:443": "b" } }', {}, 'HOST:PORT to HOST:PORT'],
+    ['a redirection of nothing', '', { SALLYPORT_EGRESS_RESOLVE: 'a.test' }, 'HOST:PORT to HOST:PORT'],
+    ['a redirection without a port', 'egress: { resolve: { a.test: "b:1" } }', {}, 'HOST:PORT to HOST:PORT'],
+    ['broken YAML', 'listen: [', {}, 'is not valid YAML'],
+    ['a key twice', 'log: debug\nlog: info', {}, 'is not valid YAML'],
+    ['an alias', 'log: &a debug\nlisten: *a', {}, 'uses an alias'],
+    ['a list', '- log', {}, 'must hold settings'],
+    ['text', 'log', {}, 'must hold settings'],
+  ])('refuse %s', (_, yaml, env, message) => {
+    expect(() => load(yaml, env)).toThrow(
+      expect.objectContaining({
+        code: 'config_invalid',
+        kind: 'invalid',
+        message: expect.stringContaining(message) as string,
+        hint: expect.any(String) as string,
+      }),
+    );
+  });
+
+  it('refuse a file of authorities that is not there, and one without a certificate', () => {
+    expect(() => load('egress: { extraCa: [ none.pem ] }')).toThrow(
+      expect.objectContaining({ code: 'config_unreadable', hint: 'It is named by egress.extraCa.' }),
+    );
+    writeFileSync(join(home, 'empty.pem'), 'not a certificate');
+    expect(() => load('egress: { extraCa: [ empty.pem ] }')).toThrow(
+      expect.objectContaining({ code: 'config_invalid', hint: 'It is named by egress.extraCa.' }),
+    );
+  });
+
+  it('cannot be read from a file that cannot be read', () => {
+    mkdirSync(join(home, 'sallyport.yaml'));
+    expect(() => load(null)).toThrow(expect.objectContaining({ code: 'config_unreadable', kind: 'failed' }));
+  });
+});
+
+describe('the master key', () => {
+  const hex = 'a'.repeat(64);
+
+  it('comes from the environment, or from the file that it names', () => {
+    writeFileSync(join(home, 'key'), `${hex}\n`);
+    const fromVariable = load(null, {
+      SALLYPORT_MASTER_KEY: hex,
+      SALLYPORT_MASTER_KEY_PREVIOUS: 'b'.repeat(64),
+    });
+    expect(fromVariable.masterKey?.current.reveal()).toBe(hex);
+    expect(fromVariable.masterKey?.previous.map((key) => key.reveal())).toEqual(['b'.repeat(64)]);
+    const fromFile = load(null, { SALLYPORT_MASTER_KEY_FILE: join(home, 'key') });
+    expect(fromFile.masterKey?.current.reveal()).toBe(hex);
+    expect(fromFile.masterKey?.previous).toEqual([]);
+  });
+
+  it('is not shown by anything that prints the configuration', () => {
+    const config = load(null, { SALLYPORT_MASTER_KEY: hex });
+    expect(JSON.stringify({ ...config, environment: {} })).not.toContain(hex);
+  });
+
+  it('of the home folder is not used in silence where another was meant', () => {
+    writeFileSync(join(home, 'key'), '\n');
+    expect(() => load(null, { SALLYPORT_MASTER_KEY_FILE: join(home, 'key') })).toThrow(
+      expect.objectContaining({
+        code: 'config_invalid',
+        hint: 'It is named by SALLYPORT_MASTER_KEY_FILE.',
+      }),
+    );
+    expect(() => load(null, { SALLYPORT_MASTER_KEY_FILE: join(home, 'none') })).toThrow(
+      expect.objectContaining({ code: 'config_unreadable' }),
+    );
+    expect(() =>
+      load(null, { SALLYPORT_MASTER_KEY: hex, SALLYPORT_MASTER_KEY_FILE: join(home, 'key') }),
+    ).toThrow('Both SALLYPORT_MASTER_KEY and SALLYPORT_MASTER_KEY_FILE are set.');
+  });
+});
+
+describe('parseListen', () => {
+  it.each([
+    ['127.0.0.1:0', '127.0.0.1', 0],
+    ['localhost:7800', 'localhost', 7800],
+    ['[::1]:65535', '::1', 65_535],
+  ])('reads %s', (text, host, port) => expect(parseListen(text)).toEqual({ host, port }));
+
+  it.each(['', 'localhost', '::1:80', '127.0.0.1:65536', 'a b:1', 'http://x:1', '[::1]', ':80'])(
+    'refuses %j',
+    (text) =>
+      expect(() => parseListen(text)).toThrow(
+        expect.objectContaining({
+          code: 'config_invalid',
+          hint: expect.stringContaining('HOST:PORT') as string,
+        }),
+      ),
+  );
+});

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { upstreams } from '../../src/main/front-ports.ts';
+import type { Services } from '../../src/main/services.ts';
+import { row } from './cell-world.ts';
+import { type TemporaryHome, temporaryHome } from './temporary-home.ts';
+
+let home: TemporaryHome;
+let services: Services;
+
+beforeEach(async () => {
+  home = await temporaryHome();
+  services = await home.services();
+});
+afterEach(async () => {
+  await services.close();
+  home.remove();
+});
+
+const ports = () =>
+  upstreams(services, {
+    open: async () => {
+      throw new Error('no cell is asked for here');
+    },
+  });
+const insert = (slug: string, over: Parameters<typeof row>[1] = {}) =>
+  services.store.servers.insert(services.workspace, row(slug, over));
+const slugs = async (name: string | null) =>
+  (await ports().profile(services.workspace, name))?.servers.map(({ slug }) => slug);
+
+describe('the view of a profile', () => {
+  it('has its enabled servers in its order; the operator sees every one with all tools', async () => {
+    await insert('one');
+    await insert('two');
+    await insert('off', { enabled: false });
+    const entries = ['two', 'off', 'gone', 'one'].map((server) => ({ server, tools: null }));
+    await services.store.profiles.insert(services.workspace, {
+      id: 'prf_x' as never,
+      name: 'work',
+      entries,
+      createdAt: 0,
+      updatedAt: 0,
+    });
+    expect(await slugs('work')).toEqual(['two', 'one']);
+    expect((await slugs(null))?.toSorted()).toEqual(['one', 'two']);
+    expect((await ports().profile(services.workspace, null))?.servers[0]?.tools).toBe('*');
+    expect(await ports().profile(services.workspace, 'nothing')).toBeNull();
+  });
+
+  it('goes on with the others when the manifest of one is no longer valid', async () => {
+    await insert('broken', { manifest: { schemaVersion: 2 } });
+    await insert('fine');
+    expect((await slugs(null))?.toSorted()).toEqual(['broken', 'fine']);
+  });
+
+  it('is read anew after the store changed, by whichever process', async () => {
+    const front = ports();
+    expect((await front.profile(services.workspace, null))?.servers).toEqual([]);
+    const other = await home.services();
+    try {
+      await other.store.servers.insert(services.workspace, row('new'));
+      expect((await front.profile(services.workspace, null))?.servers).toHaveLength(1);
+    } finally {
+      await other.close();
+    }
+  });
+});
