@@ -35,7 +35,8 @@ export function limitOptions({
   diskBytes,
 }: AppliedLimits): readonly string[] {
   return [
-    '--core=0',
+    // Not 0: where the host pipes core dumps to a program of its own, only this number keeps the kernel from it (core(5)).
+    '--core=1',
     `--data=${dataBytes}`,
     `--fsize=${diskBytes}`,
     `--nofile=${openFiles}`,
