@@ -62,6 +62,8 @@ export class Exchange implements AnswerListener, AnswerSink {
   /** While a connection is being made for this. */
   #dialing: AbortController | null = null;
   #over = false;
+  /** Who went away before the end. */
+  #abandoned: 'client_closed' | 'cell_closed' | null = null;
 
   constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, head: RequestHead) {
     this.#host = host;
@@ -131,6 +133,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   abandon(code: 'client_closed' | 'cell_closed'): void {
     if (this.#over) return;
     this.#over = true;
+    this.#abandoned = code;
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
@@ -165,17 +168,23 @@ export class Exchange implements AnswerListener, AnswerSink {
     const opened = new Map<string, Secret>();
     try {
       const judged = body === null ? null : bindBody(body, this.#request, this.#host);
-      await this.#openCredentials(opened);
-      if (this.#over) {
-        this.#finished(null, 'client_closed');
-        return;
-      }
+      await this.#host.trail.during(this.#intend(opened));
+      if (this.#over) return;
       this.#message = buildRequest(this.#request, opened, judged, this.#host.scrubSet.table !== null);
       await this.#send(this.#host.pool.take(this.#destination()));
     } catch (error) {
       await this.#refuse(error);
     } finally {
       for (const secret of opened.values()) secret.destroy();
+    }
+  }
+
+  /** Whoever goes away meanwhile has left an intent, which needs its outcome all the same. */
+  async #intend(opened: Map<string, Secret>): Promise<void> {
+    try {
+      await this.#openCredentials(opened);
+    } finally {
+      if (this.#abandoned !== null) this.#finished(null, this.#abandoned);
     }
   }
 

@@ -24,6 +24,8 @@ export interface Outcome {
   readonly code: string | null;
 }
 
+const noop = (): void => undefined;
+
 const callsOf = (calls: readonly CallRef[]): JsonObject[] =>
   calls.map(({ id, tool, actor }) => ({ id, tool, actor }));
 
@@ -98,6 +100,12 @@ export class Trail {
     this.#later(type, suppressed === 0 ? data : { ...data, suppressed });
   }
 
+  /** Has `settled` wait for something that will end in an event. @returns the same promise */
+  during<T>(doing: Promise<T>): Promise<T> {
+    this.#await(doing.then(noop, noop));
+    return doing;
+  }
+
   /** Resolves when everything that was handed in is recorded or has failed. */
   async settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
@@ -126,7 +134,11 @@ export class Trail {
   }
 
   #later(type: AuditEventType, data: JsonObject): void {
-    const pending = this.#quietly(type, data).finally(() => this.#pending.delete(pending));
+    this.#await(this.#quietly(type, data));
+  }
+
+  #await(doing: Promise<void>): void {
+    const pending = doing.finally(() => this.#pending.delete(pending));
     this.#pending.add(pending);
   }
 }

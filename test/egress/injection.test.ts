@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { AppError, newId, systemRandom } from '../../src/kernel/index.ts';
+import { AppError } from '../../src/kernel/index.ts';
 import {
   API,
   apiRule,
@@ -14,7 +13,6 @@ import {
   readAll,
   TOKEN,
   type Upstream,
-  World,
 } from './world.ts';
 
 interface Seen {
@@ -286,55 +284,6 @@ describe('what the vault says', () => {
       const reply = await world.request();
       expect([reply.status, errorOf(reply).code]).toEqual([502, 'audit_unavailable']);
       expect(seen).toHaveLength(0);
-    });
-  });
-});
-
-describe('closing a cell', () => {
-  it('loses nothing of what happened in it, even when the egress closes right after', async () => {
-    const { promise: arrived, resolve } = Promise.withResolvers<void>();
-    const upstream = await httpsUpstream(() => resolve());
-    const world = await World.open({ upstreams: { 'api.test:443': upstream } });
-    const socket = await world.connectTls();
-    socket.on('error', () => undefined);
-    socket.write(`GET / HTTP/1.1\r\nHost: ${API}\r\n\r\n`);
-    await arrived;
-    world.auditDelayMs = 50;
-    world.cell.close();
-    await world.close();
-    expect(world.events.map(({ type }) => type)).toEqual(['egress.request', 'egress.finished']);
-  });
-
-  it('leaves nothing behind of a cell that could not be opened', async () => {
-    await inWorld({}, async (world) => {
-      const identity = { ...world.spec.identity, cell: newId<'cell'>('cel', systemRandom) };
-      const credentials = [
-        bearer({ placeholder: 'a-placeholder-of-its-own' }),
-        bearer({ name: 'B', placeholder: 'abc' }),
-      ];
-      await expect(world.egress.openCell({ ...world.spec, identity, credentials })).rejects.toThrow(
-        'too short',
-      );
-      const reply = await world.request({ path: '/a-placeholder-of-its-own' });
-      expect(errorOf(reply).code).toBe('egress_upstream_unresolved'); // and not egress_placeholder_foreign
-    });
-  });
-
-  it('cuts what is open, on both sides, at once', async () => {
-    const { promise: arrived, resolve } = Promise.withResolvers<void>();
-    const upstream = await httpsUpstream(() => resolve());
-    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
-      const socket = await world.connectTls();
-      socket.on('error', () => undefined);
-      socket.write(`GET / HTTP/1.1\r\nHost: ${API}\r\n\r\n`);
-      await arrived;
-      const upstreamClosed = once(upstream.connections[0] ?? socket, 'close');
-      world.cell.close();
-      await Promise.all([once(socket, 'close'), upstreamClosed]);
-      expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({
-        status: null,
-        code: 'cell_closed',
-      });
     });
   });
 });

@@ -148,6 +148,8 @@ export class World {
   readonly secrets: Map<string, string>;
   /** When set, the audit log is out of order. */
   auditFailure: AppError | null = null;
+  /** Events that were handed to the audit log, recorded or not. */
+  appends = 0;
   /** How long the audit log takes. */
   auditDelayMs = 0;
   /** When set, no credential is given out. */
@@ -237,6 +239,7 @@ export class World {
   }
 
   async #append(event: AuditEvent): Promise<RecordedEvent> {
+    this.appends += 1;
     if (this.auditFailure !== null) throw this.auditFailure;
     if (this.auditDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.auditDelayMs));
     this.events.push(event);
