@@ -5,9 +5,10 @@
  */
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
 import { limits } from '../kernel/index.ts';
-import { addressFamily, classifyAddress, inNetworks, parseAuthority } from '../wire/index.ts';
+import { addressBytes, addressFamily, classifyAddress, inNetworks, parseAuthority } from '../wire/index.ts';
 import type { Resolver } from './ports.ts';
 import { Refusal } from './refusals.ts';
 
@@ -34,6 +35,17 @@ export const systemResolver: Resolver = {
   },
 };
 
+/** Addresses of this machine, as of now. */
+export const ownAddresses = (): readonly string[] =>
+  Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
+
+/** One text per address, the same for IPv4 in IPv6 clothes; empty for what is none. */
+function octetsOf(address: string): string {
+  const bytes = addressBytes(address) ?? [];
+  const isMapped = bytes.length === 16 && bytes.slice(0, 12).join('.') === '0.0.0.0.0.0.0.0.0.0.255.255';
+  return (isMapped ? bytes.slice(12) : bytes).join('.');
+}
+
 const noop = (): void => undefined;
 
 interface Endpoint {
@@ -47,13 +59,16 @@ const reasonOf = (error: unknown): string =>
 export class Dialer {
   readonly #resolver: Resolver;
   readonly #config: DialConfig;
+  readonly #own: () => readonly string[];
   /** Questions that are being asked: whoever wants the same name meanwhile waits for the same answer. */
   readonly #asked = new Map<string, Promise<readonly string[]>>();
   #context: SecureContext | null = null;
 
-  constructor(resolver: Resolver, config: DialConfig) {
+  /** @param own what `ownAddresses` is, where a test does not know better */
+  constructor(resolver: Resolver, config: DialConfig, own: () => readonly string[] = ownAddresses) {
     this.#resolver = resolver;
     this.#config = config;
+    this.#own = own;
   }
 
   /**
@@ -66,7 +81,7 @@ export class Dialer {
     const found = addressFamily(host) === null ? await this.#resolve(host, signal) : [host];
     let refused = 'none';
     const allowed = found.filter((address) => {
-      const kind = classifyAddress(address);
+      const kind = this.#classify(address);
       if (kind === 'public' || inNetworks(address, this.#config.allowNetworks)) return true;
       refused = kind;
       return false;
@@ -74,6 +89,14 @@ export class Dialer {
     if (allowed.length > 0) return allowed.slice(0, limits.upstreamAddressesMax);
     if (found.length === 0) throw Refusal.of('egress_upstream_unresolved', { host });
     throw Refusal.of('egress_upstream_address_refused', { host, reason: refused }, { addresses: [...found] });
+  }
+
+  /** What listens here on every address is as little meant for cells as what listens on loopback. */
+  #classify(address: string): string {
+    const kind = classifyAddress(address);
+    if (kind !== 'public') return kind;
+    const octets = octetsOf(address);
+    return this.#own().some((own) => octetsOf(own) === octets) ? 'own_machine' : 'public';
   }
 
   /**
