@@ -1,8 +1,7 @@
 /** A cell pool over a sandbox, a data plane and a vault that only remember what they were told. */
 import { PassThrough } from 'node:stream';
 import type { ServerRow } from '../../src/api/index.ts';
-import type { AuditEvent, RecordedEvent } from '../../src/audit/index.ts';
-import type { CellEgress } from '../../src/egress/index.ts';
+import type { AuditEvent } from '../../src/audit/index.ts';
 import {
   AppError,
   type CellId,
@@ -121,18 +120,19 @@ export function makeWorld(): World {
           ([name, version]): CredentialInfo => ({ name, owner: null, version, updatedAt: 0, updatedBy: 'x' }),
         ),
       use: async (_, ref) => Secret.fromString(`value-${secrets.get(ref.name)}-of-${ref.name}`),
-    } satisfies Partial<CellPoolDeps['vault']> as CellPoolDeps['vault'],
+    },
     packages: {
       open: async () => {
         throw new AppError('package_missing', 'No package here.', { kind: 'failed' });
       },
-    } satisfies Partial<CellPoolDeps['packages']> as CellPoolDeps['packages'],
+    },
     audit: {
       append: async (event: AuditEvent) => {
         events.push(event);
-        return { ...event, sequence: events.length } as RecordedEvent;
+        const place = { sequence: events.length, at: clock.now(), previous: '', hash: '' };
+        return { ...event, ...place };
       },
-    } satisfies Partial<CellPoolDeps['audit']> as CellPoolDeps['audit'],
+    },
     egress: {
       openCell: async ({ identity }) => {
         const state = { closed: false, refreshed: 0 };
@@ -147,9 +147,11 @@ export function makeWorld(): World {
             if (world.refreshFails !== null) throw world.refreshFails;
             state.refreshed += 1;
           },
-        } satisfies Partial<CellEgress> as unknown as CellEgress;
+          acceptTcp: () => undefined,
+          acceptDnsUdp: () => undefined,
+          acceptDnsTcp: () => undefined,
+        };
       },
-      close: async () => undefined,
     },
     sandbox: {
       launch: async (spec) => {
@@ -162,7 +164,8 @@ export function makeWorld(): World {
           spec,
           stderr,
           killed: false,
-          end: (exit = {}) => resolve({ code: 1, signal: null, reason: 'it ended with code 1', ...exit }),
+          end: (exit = {}) =>
+            resolve({ started: true, code: 1, signal: null, reason: 'it ended with code 1', ...exit }),
           get egressClosed() {
             return egress?.closed === true;
           },
@@ -183,7 +186,7 @@ export function makeWorld(): World {
           },
         };
       },
-    } satisfies Partial<CellPoolDeps['sandbox']> as CellPoolDeps['sandbox'],
+    },
   };
   const world: World = {
     pool: createCellPool(deps),

@@ -22,11 +22,11 @@ import type { ServerLog } from './server-log.ts';
 
 export interface StartDeps {
   readonly workspace: WorkspaceId;
-  readonly vault: Vault;
-  readonly packages: PackageStore;
-  readonly sandbox: Sandbox;
-  readonly egress: Egress;
-  readonly audit: AuditLog;
+  readonly vault: Pick<Vault, 'list' | 'use'>;
+  readonly packages: Pick<PackageStore, 'open'>;
+  readonly sandbox: Pick<Sandbox, 'launch'>;
+  readonly egress: Pick<Egress, 'openCell'>;
+  readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
 }
