@@ -3,16 +3,16 @@
  * never by whether they are the beginning of a secret: whoever can make an upstream send a guess, and sees whether
  * the guess is held back, would learn the secret character by character.
  */
-import type { Pattern } from './pattern.ts';
-import type { TrieNode } from './trie.ts';
+import type { Pattern, Unit } from './pattern.ts';
+import { step, type TrieNode } from './trie.ts';
 
 export interface Tail {
   /** By byte: 1 when it can stand in a secret or an encoding of one. */
   readonly carriers: Uint8Array;
   /** No match is longer, in bytes. Rounded up, so that it says little about the length of a secret. */
   readonly reach: number;
-  /** Line breaks stand in encodings only: one at a time, and never first. */
-  readonly isOneLine: boolean;
+  /** No match begins with a line break or has two in a row: an empty line ends whatever came before it. */
+  readonly endsAtEmptyLine: boolean;
 }
 
 /** What secrets and their encodings are made of, whichever secrets a set has. */
@@ -31,18 +31,33 @@ export function tailOf(patterns: readonly Pattern[]): Tail {
     for (const byte of node.bytes) carriers[byte] = 1;
     for (const next of node.next) add(next);
   };
-  const addAll = (which: (pattern: Pattern) => boolean): void => {
-    for (const pattern of patterns.filter(which)) for (const { trie } of pattern.units) add(trie);
-  };
-  addAll(({ family }) => family !== 'base64');
-  const isOneLine = carriers[LINE_FEED] === 0 && carriers[CARRIAGE_RETURN] === 0;
-  addAll(({ family }) => family === 'base64');
+  for (const { units } of patterns) for (const { trie } of units) add(trie);
   const longest = Math.max(...patterns.map(({ bytesMax }) => bytesMax));
-  return { carriers, reach: Math.ceil(longest / REACH_STEP_BYTES) * REACH_STEP_BYTES, isOneLine };
+  return {
+    carriers,
+    reach: Math.ceil(longest / REACH_STEP_BYTES) * REACH_STEP_BYTES,
+    endsAtEmptyLine: !patterns.some(({ units }) => holdsEmptyLine(units)),
+  };
 }
 
+/** Whether a match can begin with a line break, or have two line feeds with nothing but carriage returns between. */
+function holdsEmptyLine(units: readonly Unit[]): boolean {
+  if (units[0]?.trie.bytes.some(isLineBreak) === true) return true;
+  let afterLineFeed = false;
+  for (const { trie } of units) {
+    if (isSpelled(trie, LINE_FEED)) {
+      if (afterLineFeed) return true;
+      afterLineFeed = true;
+    } else if (!isSpelled(trie, CARRIAGE_RETURN)) afterLineFeed = false;
+  }
+  return false;
+}
+
+/** Whether the byte alone is a spelling. */
+const isSpelled = (trie: TrieNode, byte: number): boolean => (step(trie, byte)?.accept ?? -1) >= 0;
+
 /** Where in `data` the part begins that has to wait. A match that begins before it has ended, too. */
-export function tailStart({ carriers, reach, isOneLine }: Tail, data: Buffer): number {
+export function tailStart({ carriers, reach, endsAtEmptyLine }: Tail, data: Buffer): number {
   const first = Math.max(0, data.length - reach);
   let at = data.length;
   let lineFeeds = 0;
@@ -51,10 +66,10 @@ export function tailStart({ carriers, reach, isOneLine }: Tail, data: Buffer): n
     if (carriers[byte] === 0) break;
     if (byte === LINE_FEED) lineFeeds += 1;
     else if (byte !== CARRIAGE_RETURN) lineFeeds = 0;
-    if (isOneLine && lineFeeds > 1) break;
+    if (endsAtEmptyLine && lineFeeds > 1) break;
     at -= 1;
   }
-  while (isOneLine && at < data.length && isLineBreak(data[at])) at += 1;
+  while (endsAtEmptyLine && at < data.length && isLineBreak(data[at])) at += 1;
   return at;
 }
 

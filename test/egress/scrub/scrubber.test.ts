@@ -146,6 +146,22 @@ describe('what passes', () => {
     }
   });
 
+  it('holds back no event for a secret of several lines, and sees that secret however it is cut', () => {
+    const pem = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0\nBAQEFAASCBKcwggSjAgEAAoI\n-----END KEY-----';
+    const event = 'data: {"a": "b"}\n\n';
+    expect(
+      createScrubber(setOf(pem), () => {})
+        .push(Buffer.from(event))
+        .toString(),
+    ).toBe(event);
+    for (const secret of [pem, 'first part\n\nsecond part', 'first part\r\n\r\nsecond part']) {
+      const text = Buffer.from(`x\n\n${secret}\n\ny`);
+      for (let at = 0; at <= text.length; at += 1) {
+        expect(run(setOf(secret), cut(text, at)).out.toString()).not.toContain(secret.slice(-8));
+      }
+    }
+  });
+
   it('holds back no more than a secret is long, however long a word is', () => {
     const scrubber = createScrubber(setOf(GITHUB), () => {});
     const word = Buffer.alloc(100_000, 'x');
