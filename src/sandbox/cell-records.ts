@@ -21,6 +21,8 @@ export interface CellRecords {
   /** Called again when `first` is known. Does nothing when the launcher is gone. @throws when the file cannot be written */
   put(cell: CellId, launcherPid: number, first: ProcessIdentity | null): void;
   remove(cell: CellId): void;
+  /** Path for a file that lives for a moment. A sweep removes what a gateway that is gone left there. */
+  momentary(cell: CellId, name: string): string;
   /** Kills and forgets the cells of gateways that are gone. @returns how many cells were forgotten */
   sweep(): Promise<number>;
 }
@@ -32,6 +34,9 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
   const gateway = identify(process.pid);
   if (gateway === null) throw new Error('/proc does not show this process');
   const pathOf = (cell: string): string => join(folder, `${cell}.json`);
+
+  const momentary = (cell: string, name: string): string =>
+    join(folder, `${cell}.${name}.${gateway.pid}.${gateway.startTime}`);
 
   async function sweepOne(name: string): Promise<boolean> {
     const path = join(folder, name);
@@ -52,13 +57,14 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
       const launcher = identify(launcherPid);
       if (launcher === null) return;
       const record: CellRecord = { boot, gateway, launcher, first };
-      const unfinished = `${pathOf(cell)}.${gateway.pid}.${gateway.startTime}`;
+      const unfinished = momentary(cell, 'json');
       writeFileSync(unfinished, JSON.stringify(record), { mode: 0o600 });
       renameSync(unfinished, pathOf(cell));
     },
     remove(cell) {
       rmSync(pathOf(cell), { force: true });
     },
+    momentary,
     async sweep() {
       const swept = await Promise.all(readdirSync(folder).map(sweepOne));
       return swept.filter(Boolean).length;
@@ -66,9 +72,9 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
   };
 }
 
-/** Process that is writing a file named `<cell>.json.<pid>.<start time>`. */
+/** Process that made a file named `<cell>.<name>.<pid>.<start time>`. */
 function writerOf(name: string): ProcessIdentity {
-  const [, pid, startTime] = /\.json\.(\d+)\.(\d+)$/.exec(name) ?? [];
+  const [, pid, startTime] = /\.(\d+)\.(\d+)$/.exec(name) ?? [];
   return { pid: Number(pid ?? 0), startTime: startTime ?? '' };
 }
 

@@ -25,6 +25,7 @@ const packageOf: Readonly<Record<ToolName, string>> = {
   env: 'coreutils',
   ip: 'iproute2',
   mkdir: 'coreutils',
+  mkfifo: 'coreutils',
   mount: 'mount',
   prlimit: 'util-linux',
   setpriv: 'util-linux',

@@ -16,6 +16,7 @@ import { type CellPlan, descriptors } from './plan.ts';
 import { onlyChild, type ProcessIdentity } from './process-identity.ts';
 import type { SetupNote } from './setup.ts';
 import { tapTail } from './stderr-tail.ts';
+import type { StdioPipes } from './stdio-pipes.ts';
 
 export interface Launched {
   readonly child: ChildProcess;
@@ -39,20 +40,27 @@ export interface Launched {
  */
 export async function launch(
   plan: CellPlan,
+  stdio: StdioPipes,
   listeners: CellListeners,
   onSpawn: (pid: number) => void,
 ): Promise<Launched> {
-  const { child, pid, streams } = start(plan);
+  const { stdin, stdout, stderr } = stdio;
+  // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => {});
+  const tail = tapTail(stderr, limits.cellStderrTailBytes);
   const listening: (Server | UdpSocket)[] = [];
-  const tail = tapTail(streams.stderr, limits.cellStderrTailBytes);
+  let started: Started | null = null;
   try {
+    started = start(plan, stdio);
+    const { child, pid, input } = started;
     onSpawn(pid);
-    for (const { descriptor, content } of plan.inputs) deliver(streams.writable(descriptor), content);
+    for (const { descriptor, content } of plan.inputs) deliver(input(descriptor), content);
     const ready = await takeListeners(child, listening, listeners, () => tail.text());
     return {
       child,
       pid,
-      ...streams,
+      stdin,
+      stdout,
       ...ready,
       stderr: tail.open(),
       stderrTail: () => tail.text(),
@@ -60,11 +68,13 @@ export async function launch(
     };
   } catch (error) {
     for (const open of listening) open.close();
-    if (child.exitCode === null && child.signalCode === null) {
+    if (started !== null && started.child.exitCode === null && started.child.signalCode === null) {
+      const { child, pid } = started;
       const gone = new Promise((resolve) => child.once('exit', resolve));
       killGroup(pid);
       await gone;
     }
+    for (const stream of [stdin, stdout, stderr]) stream.destroy();
     throw error;
   }
 }
@@ -78,44 +88,39 @@ export function killGroup(pid: number): void {
   }
 }
 
-interface Streams {
-  readonly stdin: Writable;
-  readonly stdout: Readable;
-  readonly stderr: Readable;
-  writable(descriptor: number): Duplex;
+interface Started {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** Where one of the plan's inputs goes in. */
+  readonly input: (descriptor: number) => Duplex;
 }
 
-function start(plan: CellPlan): { child: ChildProcess; pid: number; streams: Streams } {
+function start(plan: CellPlan, stdio: StdioPipes): Started {
   const [program = '', ...args] = plan.launcher;
   const pipes = new Set(plan.inputs.map(({ descriptor }) => descriptor));
-  const child = spawn(program, args, {
-    cwd: '/',
-    env: {},
-    // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...furtherDescriptors(pipes)],
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, {
+      cwd: '/',
+      env: {},
+      // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
+      detached: true,
+      stdio: [...stdio.theirs, 'ipc', ...furtherDescriptors(pipes)],
+    });
+  } finally {
+    stdio.giveAway();
+  }
   // Without a listener the event would end the gateway; without a pid the failure is reported below.
   child.on('error', () => {});
+  if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
   const all: readonly unknown[] = child.stdio;
-  const stream = (descriptor: number): Duplex => {
+  const input = (descriptor: number): Duplex => {
     const found = all[descriptor];
     if (!(found instanceof Duplex)) throw launchFailed(`descriptor ${descriptor} could not be made`);
-    // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
     if (found.listenerCount('error') === 0) found.on('error', () => {});
     return found;
   };
-  if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
-  return {
-    child,
-    pid: child.pid,
-    streams: {
-      stdin: stream(0),
-      stdout: stream(1),
-      stderr: stream(2),
-      writable: stream,
-    },
-  };
+  return { child, pid: child.pid, input };
 }
 
 /** Node closes what is `ignore` here, since it opened it as close-on-exec. */

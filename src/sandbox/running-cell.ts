@@ -33,6 +33,10 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     if (first !== null && isAlive(first)) killGroup(pid);
     const left = first !== null && !(await gone(first));
     for (const listener of listening) closeQuietly(listener);
+    launched.stdin.destroy();
+    // What nobody reads would stay open.
+    for (const output of [launched.stdout, launched.stderr])
+      if (output.readableFlowing === null) output.resume();
     // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
     if (left) log.error('cell.unkillable', { cell: id, pid: first.pid });
     else forget();

@@ -14,6 +14,7 @@ import { launch } from './launch.ts';
 import { planCell } from './plan.ts';
 import { reachableByAnyone } from './reach.ts';
 import { runningCell } from './running-cell.ts';
+import { makeStdioPipes } from './stdio-pipes.ts';
 import { completeTools, findTools } from './tools.ts';
 
 export interface SandboxDependencies {
@@ -72,7 +73,8 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
       const unreachable =
         uid === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
       const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
-      const launched = await launch(plan, listeners, (pid) => records.put(spec.id, pid, null));
+      const stdio = await makeStdioPipes(facts.tools.mkfifo, (name) => records.momentary(spec.id, name));
+      const launched = await launch(plan, stdio, listeners, (pid) => records.put(spec.id, pid, null));
       cell = runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
       records.put(spec.id, launched.pid, launched.first);
       const readyMs = Math.round(clock.monotonic() - startedMs);

@@ -9,6 +9,7 @@ const toolNames = [
   'env',
   'ip',
   'mkdir',
+  'mkfifo',
   'mount',
   'prlimit',
   'setpriv',
@@ -40,10 +41,22 @@ export function findTools(folders: readonly string[] = trustedFolders): ToolSear
 
 /** All tools, or null when one is missing. */
 export function completeTools({ found }: ToolSearch): Tools | null {
-  const { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, stat, unshare } = found;
-  if (!bwrap || !env || !ip || !mkdir || !mount || !prlimit || !setpriv || !sh || !stat || !unshare)
+  const { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare } = found;
+  if (
+    !bwrap ||
+    !env ||
+    !ip ||
+    !mkdir ||
+    !mkfifo ||
+    !mount ||
+    !prlimit ||
+    !setpriv ||
+    !sh ||
+    !stat ||
+    !unshare
+  )
     return null;
-  return { bwrap, env, ip, mkdir, mount, prlimit, setpriv, sh, stat, unshare };
+  return { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare };
 }
 
 /** Executable, owned by root, and writable by nobody else. */

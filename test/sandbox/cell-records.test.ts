@@ -104,6 +104,13 @@ describe('records of cells', () => {
     const unfinished = folderWith('', `${cell}.json.${dead.pid}.${dead.startTime}`);
     expect(await openCellRecords(unfinished, silentLog).sweep()).toBe(0);
     expect(readdirSync(unfinished)).toEqual([]);
+    const pipe = folderWith('', `${cell}.stdin.${dead.pid}.${dead.startTime}`);
+    expect(await openCellRecords(pipe, silentLog).sweep()).toBe(0);
+    expect(readdirSync(pipe)).toEqual([]);
+    const kept = openCellRecords(pipe, silentLog);
+    writeFileSync(kept.momentary(cell, 'stdin'), '');
+    expect(await kept.sweep()).toBe(0);
+    expect(readdirSync(pipe)).toHaveLength(1);
     const beingWritten = folderWith('', `${cell}.json.${self.pid}.${self.startTime}`);
     expect(await openCellRecords(beingWritten, silentLog).sweep()).toBe(0);
     expect(readdirSync(beingWritten)).toHaveLength(1);

@@ -99,6 +99,11 @@ describe('a program in a cell', () => {
     expect(stderr).toBe('problem\n');
   });
 
+  it('may open its stdout and stderr again by their names, as scripts do', async () => {
+    const { stdout, stderr } = await sh('echo out >/dev/stdout; echo problem >/dev/stderr; echo more');
+    expect([stdout, stderr]).toEqual(['out\nmore\n', 'problem\n']);
+  });
+
   it('is told who it is, in files of its own', async () => {
     const { stdout } = await sh(
       'id -un; id -gn; hostname; pwd; echo $HOME; getent hosts localhost | head -1; date +%Z; touch /tmp/x ~/y /dev/shm/z && echo writable',

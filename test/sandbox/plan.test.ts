@@ -12,6 +12,7 @@ const facts: HostFacts = {
     env: tool('env'),
     ip: '/usr/sbin/ip',
     mkdir: tool('mkdir'),
+    mkfifo: tool('mkfifo'),
     mount: tool('mount'),
     prlimit: tool('prlimit'),
     setpriv: tool('setpriv'),

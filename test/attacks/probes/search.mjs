@@ -3,7 +3,7 @@
 //
 // Arguments: `all`, or `no-memory` to leave memory out; the secret, written backwards (so that the search does not find its
 // own arguments); the folder to search for files, or none.
-import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 
 const [extent = '', backwards = '', ...folders] = process.argv.slice(2);
 const secret = Buffer.from(backwards.split('').toReversed().join(''));
@@ -50,11 +50,7 @@ for (const pid of readdirSync('/proc')
   for (const descriptor of quietly(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
     const path = `/proc/${pid}/fd/${descriptor}`;
     // Only regular files: reading a pipe or a socket would wait.
-    const bytes = quietly(() =>
-      readlinkSync(path).startsWith('/') && !readlinkSync(path).startsWith('/dev/')
-        ? readFileSync(path)
-        : null,
-    );
+    const bytes = quietly(() => (statSync(path).isFile() ? readFileSync(path) : null));
     if (bytes) note(`descriptor of ${own ? 'itself' : 'another process'}`, bytes);
   }
   if (!own && extent === 'all') searchMemory(pid);
