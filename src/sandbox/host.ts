@@ -23,6 +23,9 @@ export interface HostFacts {
   readonly systemFolders: readonly SystemFolder[];
   /** Parts of `/etc` that cells see. */
   readonly systemFiles: readonly string[];
+  /** Parts of `/proc` that this kernel has and that cells do not see. */
+  readonly maskedFiles: readonly string[];
+  readonly maskedFolders: readonly string[];
   /** Since Linux 5.14 processes are counted per user namespace, hence per cell. */
   readonly processesCountedPerCell: boolean;
   /** Descriptors of the gateway that must not reach a cell. */
@@ -37,6 +40,22 @@ const systemFolderPaths = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32
  * loader's cache, Debian's choice among programs of one purpose, and the files that Debian's Java moved there.
  */
 const systemFileNames = /^(ld\.so\.cache|alternatives|java-\d+-openjdk)$/;
+
+/**
+ * What Docker hides of `/proc`, and besides what tells of the host without being of use to a server: which keys its user has
+ * (a cell may be that user), how it was started, where its kernel lies, its disks.
+ */
+const maskedFileNames = words(`
+  cmdline diskstats interrupts kallsyms kcore key-users keys latency_stats partitions sched_debug timer_list timer_stats
+`);
+const maskedFolderNames = words('acpi asound scsi');
+
+function words(text: string): readonly string[] {
+  return text.trim().split(/\s+/);
+}
+
+const inProc = (names: readonly string[]): readonly string[] =>
+  names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
 
 /** @returns null on an architecture that there is no filter for */
 export function hostArchitecture(arch: string = process.arch): Architecture | null {
@@ -56,6 +75,8 @@ export function readHostFacts(architecture: Architecture, tools: Tools, node: st
       .filter((name) => systemFileNames.test(name))
       .map((name) => `/etc/${name}`)
       .sort(),
+    maskedFiles: inProc(maskedFileNames),
+    maskedFolders: inProc(maskedFolderNames),
     processesCountedPerCell: root || kernelAtLeast(5, 14),
     inherited: inheritedDescriptors(),
   };

@@ -12,6 +12,8 @@ export type Mount =
   | { readonly kind: 'link'; readonly target: string; readonly path: string }
   | { readonly kind: 'memory'; readonly path: string; readonly bytes: number; readonly mode: string }
   | { readonly kind: 'proc' | 'devices'; readonly path: string }
+  /** A file of the system that cannot be opened any more: a device lies over it, and devices do not work on such a mount. */
+  | { readonly kind: 'mask'; readonly path: string }
   /** Takes away the right to write from what was mounted there before, but not from mounts below it. */
   | { readonly kind: 'seal'; readonly path: string };
 
@@ -37,6 +39,11 @@ export function cellMounts({ facts, reach, packageDir, files, applied }: MountIn
     { kind: 'link', target: '../usr/share/zoneinfo/UTC', path: '/etc/localtime' },
     ...caBundleLinks.map((path): Mount => ({ kind: 'link', target: cellPaths.caBundle, path })),
     { kind: 'proc', path: '/proc' },
+    ...facts.maskedFiles.map((path): Mount => ({ kind: 'mask', path })),
+    ...facts.maskedFolders.flatMap((path): Mount[] => [
+      { kind: 'memory', path, bytes: 4096, mode: '0555' },
+      { kind: 'seal', path },
+    ]),
     { kind: 'devices', path: '/dev' },
     { kind: 'memory', path: '/dev/shm', bytes: limits.cellSharedMemoryMiB * limits.MIB, mode: '1777' },
     { kind: 'memory', path: cellPaths.tmp, bytes: applied.diskBytes, mode: '1777' },
@@ -62,6 +69,8 @@ export function mountOptions(mount: Mount): readonly string[] {
       return ['--symlink', mount.target, mount.path];
     case 'memory':
       return ['--perms', mount.mode, '--size', String(mount.bytes), '--tmpfs', mount.path];
+    case 'mask':
+      return ['--ro-bind', '/dev/null', mount.path];
     case 'proc':
       return ['--proc', mount.path];
     case 'devices':

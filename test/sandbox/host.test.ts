@@ -12,7 +12,19 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const isRoot = process.getuid?.() === 0;
 
 describe('tools', () => {
-  const names = ['bwrap', 'env', 'ip', 'mkdir', 'mount', 'prlimit', 'setpriv', 'sh', 'unshare'];
+  const names = [
+    'bwrap',
+    'env',
+    'ip',
+    'mkdir',
+    'mkfifo',
+    'mount',
+    'prlimit',
+    'setpriv',
+    'sh',
+    'stat',
+    'unshare',
+  ];
 
   it('are all on a machine that runs these tests', () => {
     const search = findTools();

@@ -28,6 +28,8 @@ const facts: HostFacts = {
     { path: '/lib', link: null },
   ],
   systemFiles: ['/etc/ld.so.cache'],
+  maskedFiles: ['/proc/keys'],
+  maskedFolders: ['/proc/acpi'],
   processesCountedPerCell: true,
   inherited: [],
 };
@@ -129,7 +131,7 @@ describe('planCell', () => {
     const mounts = options.flatMap((option, index) =>
       /^--(ro-)?(bind|tmpfs|file|symlink)$/.test(option) ? [index] : [],
     );
-    expect(seals.map((index) => options[index + 1])).toEqual(['/dev', '/']);
+    expect(seals.map((index) => options[index + 1])).toEqual(['/proc/acpi', '/dev', '/']);
     expect(Math.min(...seals)).toBeGreaterThan(Math.max(...mounts));
   });
 

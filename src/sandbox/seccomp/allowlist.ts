@@ -69,7 +69,7 @@ export const allowed: readonly string[] = [
     arch_prctl capget capset execve execveat exit exit_group fork futex futex_requeue futex_wait futex_waitv
     futex_wake get_robust_list get_thread_area getcpu getegid geteuid getgid getgroups getpgid getpgrp getpid
     getppid getpriority getresgid getresuid getrlimit getrusage getsid gettid getuid ioprio_get ioprio_set kill
-    landlock_add_rule landlock_create_ruleset landlock_restrict_self lsm_get_self_attr lsm_list_modules
+    landlock_add_rule landlock_create_ruleset landlock_restrict_self
     pidfd_open pidfd_send_signal prctl prlimit64 rseq sched_get_priority_max sched_get_priority_min
     sched_getaffinity sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval sched_setaffinity
     sched_setattr sched_setparam sched_setscheduler sched_yield seccomp set_robust_list set_thread_area
