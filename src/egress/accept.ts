@@ -94,7 +94,7 @@ export class Accepted {
     const names = this.#names();
     if (names === undefined) return Refusal.bareAddress({});
     if (sni === null || !names.has(sni)) {
-      return Refusal.of('egress_name_mismatch', {}, { names: [...names] });
+      return Refusal.of('egress_name_mismatch', {}, { names: [...names].slice(0, limits.refusalNamesMax) });
     }
     const decision = matchEgress(this.#host.spec.rules, { host: sni, port: this.#port, protocol: 'https' });
     return decision.allow ? sni : Refusal.byPolicy(decision);
@@ -125,7 +125,7 @@ export class Accepted {
   #untrusted(host: string, error: Error): void {
     const reason = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
     const data = { code: 'egress_client_tls', host, port: this.#port, reason };
-    this.#host.trail.refusedOften('egress.refused', `egress_client_tls ${host}:${this.#port}`, data);
+    void this.#host.trail.refused('connection', 'egress.refused', `${host}:${this.#port}`, data);
   }
 
   #arrival(scheme: Arrival['scheme'], sni: string | null): Arrival {
@@ -146,9 +146,10 @@ export class Accepted {
     const host = sni ?? [...(this.#names() ?? [])][0] ?? address;
     const data: JsonObject = { ...refusal.detail, code: refusal.code, host, port: this.#port, address, sni };
     const reason = refusal.facts.reason;
-    this.#host.trail.refusedOften(
+    void this.#host.trail.refused(
+      'connection',
       'egress.refused',
-      `${refusal.code} ${host}:${this.#port}`,
+      `${host}:${this.#port}`,
       reason === undefined ? data : { ...data, reason },
     );
     this.#socket.resume();

@@ -4,7 +4,7 @@
  * cover, refuses the request, and one of another cell is an incident (ATTACKS 9, G3).
  */
 import { matchBinding } from '../policy/index.ts';
-import type { Json } from '../kernel/index.ts';
+import { type Json, limits } from '../kernel/index.ts';
 import type { Fields, JsonPath } from '../wire/index.ts';
 import { fillFormat, parseBasic, type Place } from './injection.ts';
 import type { PlaceholderHit, PlaceholderIndex } from './placeholder-index.ts';
@@ -79,6 +79,10 @@ function placeOf(rule: InjectRule): string {
   return 'query' in rule ? `the query parameter ${rule.query}` : `${rule.json} of a JSON body`;
 }
 
+/** Places are named after what the program sent. The event about one must not become too long to be recorded. */
+const shorten = (place: string): string =>
+  place.length <= limits.placeCharsMax ? place : `${place.slice(0, limits.placeCharsMax).toWellFormed()}…`;
+
 /** Takes a placeholder for a place, or says why not. */
 function settle(
   hit: PlaceholderHit,
@@ -87,10 +91,11 @@ function settle(
   binder: Binder,
   declared: (binding: CredentialBinding) => Place | null,
 ): Refusal | null {
-  const binding = claim(hit, place, request, binder);
+  const shown = shorten(place);
+  const binding = claim(hit, shown, request, binder);
   if (binding instanceof Refusal) return binding;
   const found = declared(binding);
-  if (found === null) return misplaced(binding, place, request);
+  if (found === null) return misplaced(binding, shown, request);
   request.injections.push({ binding, place: found });
   return null;
 }

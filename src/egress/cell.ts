@@ -12,7 +12,6 @@ import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
-import { FloodGate } from './flood-gate.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
@@ -71,7 +70,7 @@ export class EgressCell implements AcceptHost {
     this.calls = deps.calls;
     this.dialer = deps.dialer;
     this.#log = log;
-    this.trail = new Trail({ audit: deps.audit, identity: spec.identity, gate: new FloodGate(clock), log });
+    this.trail = new Trail({ audit: deps.audit, identity: spec.identity, clock, log });
     this.pool = new UpstreamPool(deps.dialer, clock);
     const hosts = spec.rules.map((rule) => rule.host);
     this.#authority = new CellAuthority(spec.identity.server, hosts, { clock, random });
@@ -157,6 +156,7 @@ export class EgressCell implements AcceptHost {
       socket.destroy();
     }
     this.#dns.close();
+    this.trail.close();
     this.pool.close();
     destroyAll(this.#known.splice(0));
     this.placeholders.removeCell(this.spec.identity.cell);
@@ -166,6 +166,7 @@ export class EgressCell implements AcceptHost {
   sweep(now: number): void {
     for (const accepted of this.#connections.values()) accepted?.sweep(now);
     this.pool.sweep(now);
+    this.trail.sweep();
   }
 
   namesAt(address: string): ReadonlySet<string> | undefined {
@@ -186,7 +187,7 @@ export class EgressCell implements AcceptHost {
     socket.on('error', () => socket.destroy());
     if (this.#closed || this.#connections.size >= limits.cellConnectionsMax) {
       if (!this.#closed)
-        this.trail.refusedOften('egress.refused', 'connections', { code: 'egress_connections_limit' });
+        void this.trail.refused('connection', 'egress.refused', '', { code: 'egress_connections_limit' });
       socket.destroy();
       return false;
     }

@@ -124,7 +124,7 @@ export class DnsListener {
   }
 
   #refused(name: string, reason: string, transport: Transport): void {
-    this.#host.trail.refusedOften('dns.refused', `${name} ${reason}`, { name, reason, transport });
+    void this.#host.trail.refused('name', 'dns.refused', `${name} ${reason}`, { name, reason, transport });
   }
 }
 

@@ -195,7 +195,7 @@ export class Downstream implements ExchangeClient {
   /** What came is no request: there is no exchange that could say so. */
   #refuseHead(refusal: Refusal): void {
     const { arrival, trail } = { arrival: this.#arrival, trail: this.#host.trail };
-    trail.refusedOften('egress.refused', `${refusal.code} ${refusal.facts.reason ?? ''}`, {
+    void trail.refused('connection', 'egress.refused', refusal.facts.reason ?? '', {
       code: refusal.code,
       reason: refusal.facts.reason ?? null,
       scheme: arrival.scheme,

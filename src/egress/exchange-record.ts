@@ -1,10 +1,10 @@
 /** What the audit log gets to know of one request: the facts once it was judged, its refusal, its one outcome. */
-import type { Clock, JsonObject } from '../kernel/index.ts';
+import { type Clock, type JsonObject, limits } from '../kernel/index.ts';
 import type { CallCorrelation, CellEgressSpec, RequestFacts } from './ports.ts';
 import { Refusal, refusalCode } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 import { type ScrubHit, type ScrubSet, scrubText } from './scrub/index.ts';
-import { requestData, type Trail } from './trail.ts';
+import { requestData, textOf, type Trail } from './trail.ts';
 
 export interface RecordHost {
   readonly spec: CellEgressSpec;
@@ -59,7 +59,10 @@ export class ExchangeRecord {
     const { trail } = this.#host;
     const code = refusalCode(reason);
     if (code === 'internal_error') trail.failed(reason, this.#request.id);
-    await trail.refused(eventOf(code), { ...this.#known(), ...detailOf(reason), code });
+    const detail = detailOf(reason);
+    const { host, port } = this.#request;
+    const key = `${host}:${port} ${textOf(detail, 'credential')}`;
+    await trail.refused('request', eventOf(code), key, { ...this.#known(), ...detail, code });
   }
 
   /** The outcome, once, where there was an intent. */
@@ -86,6 +89,7 @@ export class ExchangeRecord {
   #makeFacts(): RequestFacts {
     const { arrival, head, host, id, port, target } = this.#request;
     const { calls, scrubSet, spec } = this.#host;
+    const inFlight = calls.inFlight(spec.identity.cell);
     return {
       requestId: id,
       scheme: arrival.scheme,
@@ -93,7 +97,8 @@ export class ExchangeRecord {
       port,
       method: head.method,
       path: scrubText(scrubSet, target.path),
-      calls: calls.inFlight(spec.identity.cell),
+      calls: inFlight.slice(0, limits.requestCallsMax),
+      callsInFlight: inFlight.length,
     };
   }
 }

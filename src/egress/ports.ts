@@ -58,7 +58,10 @@ export interface RequestFacts {
   readonly method: string;
   /** Normalised path without the query. */
   readonly path: string;
+  /** Calls that were in flight in the cell, up to a limit. */
   readonly calls: readonly CallRef[];
+  /** How many there were. */
+  readonly callsInFlight: number;
 }
 
 /** The vault, as the data plane sees it. */

@@ -134,7 +134,7 @@ export function judgeHead(request: EgressRequest, binder: Binder): Refusal | nul
 const malformed = (reason: string): Refusal => Refusal.of('egress_request_malformed', { reason });
 
 function mismatch({ arrival }: EgressRequest, host: string, port: number): Refusal {
-  const names = [...(arrival.names ?? [])];
+  const names = [...(arrival.names ?? [])].slice(0, limits.refusalNamesMax);
   const expected = arrival.sni ?? names.join(' or ');
   return Refusal.of(
     'egress_name_mismatch',

@@ -4,8 +4,8 @@
  * answer is, and `settled` waits for them.
  */
 import type { AuditEventType, AuditLog } from '../audit/index.ts';
-import type { JsonObject, Log } from '../kernel/index.ts';
-import type { FloodGate } from './flood-gate.ts';
+import { type Clock, type JsonObject, limits, type Log } from '../kernel/index.ts';
+import { type Counted, FloodGate, type GateRules } from './flood-gate.ts';
 import type { ScrubHit } from './scrub/index.ts';
 import type { CallRef, CellIdentity, RequestFacts } from './ports.ts';
 
@@ -24,6 +24,20 @@ export interface Outcome {
   readonly code: string | null;
 }
 
+/** What a refusal is about. Each has a gate of its own, so that a flood of one hides none of another. */
+export type RefusalSubject = 'name' | 'connection' | 'request';
+
+interface RefusedEvent {
+  readonly type: AuditEventType;
+  readonly data: JsonObject;
+}
+
+const GATES: Readonly<Record<RefusalSubject, GateRules>> = {
+  name: { eachMax: 1, firstsMax: 0 }, // every other name is another kind
+  connection: { eachMax: 1, firstsMax: limits.cellRefusalFirstsMax },
+  request: { eachMax: limits.cellRefusalRepeatsMax, firstsMax: limits.cellRefusalFirstsMax },
+};
+
 const noop = (): void => undefined;
 
 const callsOf = (calls: readonly CallRef[]): JsonObject[] =>
@@ -37,19 +51,34 @@ export const requestData = (request: RequestFacts): JsonObject => ({
   method: request.method,
   path: request.path,
   calls: callsOf(request.calls),
+  ...(request.callsInFlight > request.calls.length ? { callsInFlight: request.callsInFlight } : {}),
 });
+
+/** A field of an event that may be missing. */
+export function textOf(data: JsonObject, field: string): string {
+  const value = data[field];
+  return typeof value === 'string' ? value : '';
+}
+
+/** @param suppressed like ones before it that were only counted */
+const counted = (data: JsonObject, suppressed: number): JsonObject =>
+  suppressed === 0 ? data : { ...data, suppressed };
 
 export class Trail {
   readonly #audit: Pick<AuditLog, 'append'>;
   readonly #identity: CellIdentity;
-  readonly #gate: FloodGate;
+  readonly #gates: Readonly<Record<RefusalSubject, FloodGate<RefusedEvent>>>;
   readonly #log: Log;
   readonly #pending = new Set<Promise<void>>();
 
-  constructor(deps: { audit: Pick<AuditLog, 'append'>; identity: CellIdentity; gate: FloodGate; log: Log }) {
+  constructor(deps: { audit: Pick<AuditLog, 'append'>; identity: CellIdentity; clock: Clock; log: Log }) {
     this.#audit = deps.audit;
     this.#identity = deps.identity;
-    this.#gate = deps.gate;
+    this.#gates = {
+      name: new FloodGate(deps.clock, GATES.name),
+      connection: new FloodGate(deps.clock, GATES.connection),
+      request: new FloodGate(deps.clock, GATES.request),
+    };
     this.#log = deps.log;
   }
 
@@ -80,9 +109,16 @@ export class Trail {
     });
   }
 
-  /** A request was refused. Resolves when that is recorded, or cannot be: a refusal stands either way. */
-  async refused(type: AuditEventType, data: JsonObject): Promise<void> {
-    await this.#quietly(type, data);
+  /**
+   * Something was refused; of many repetitions some are only counted. Resolves when that is recorded, or cannot
+   * be: a refusal stands either way.
+   *
+   * @param key what makes two refusals with the same code the same
+   */
+  async refused(about: RefusalSubject, type: AuditEventType, key: string, data: JsonObject): Promise<void> {
+    const sort = `${type} ${textOf(data, 'code')}`;
+    const suppressed = this.#gates[about].pass(sort, key, { type, data });
+    if (suppressed !== null) await this.during(this.#quietly(type, counted(data, suppressed)));
   }
 
   /** Something of ours went wrong: for whoever reads the log. */
@@ -93,11 +129,14 @@ export class Trail {
     });
   }
 
-  /** A connection or a question was refused; repetitions are only counted. @param key what makes two the same */
-  refusedOften(type: AuditEventType, key: string, data: JsonObject): void {
-    const suppressed = this.#gate.pass(`${type} ${key}`);
-    if (suppressed === null) return;
-    this.#later(type, suppressed === 0 ? data : { ...data, suppressed });
+  /** Now and then: tells what was only counted in the meantime. */
+  sweep(): void {
+    for (const gate of Object.values(this.#gates)) this.#tell(gate.overdue());
+  }
+
+  /** Nothing more is refused: tells what was only counted. */
+  close(): void {
+    for (const gate of Object.values(this.#gates)) this.#tell(gate.rest());
   }
 
   /** Has `settled` wait for something that will end in an event. @returns the same promise */
@@ -131,6 +170,10 @@ export class Trail {
         error: error instanceof Error ? error.message : String(error),
       });
     }
+  }
+
+  #tell(refusals: readonly Counted<RefusedEvent>[]): void {
+    for (const { event, suppressed } of refusals) this.#later(event.type, counted(event.data, suppressed));
   }
 
   #later(type: AuditEventType, data: JsonObject): void {

@@ -156,9 +156,19 @@ export const upstreamIdleConnectionsMax = 64;
 export const upstreamIdleTotalMax = 128;
 /** How long an idle connection to an upstream is kept; most servers close theirs after 60 s or more. */
 export const upstreamIdleTimeoutMs = 15_000;
-/** Refusals of one kind that one cell may write to the audit log per interval; the rest are counted. */
+/** Refusals (of names, of connections, of requests) that one cell may write to the audit log per interval; the rest are counted. */
 export const cellRefusalEventsMax = 60;
 export const cellRefusalIntervalMs = 60_000;
+/** Refusals of one cell that are the same but for what carried them, each recorded before the rest of the interval is counted. */
+export const cellRefusalRepeatsMax = 10;
+/** Different refusals of one cell with one code that are recorded the first time, however many there were. */
+export const cellRefusalFirstsMax = 256;
+/** Calls in flight that the events of one request name; an event has a limit, and must not be lost to it. */
+export const requestCallsMax = 64;
+/** Names that a refusal lists of those that an address was given for. */
+export const refusalNamesMax = 8;
+/** Of where a placeholder stood, how much is told, in characters. */
+export const placeCharsMax = 200;
 /** Different refusals of one cell that are told apart at a time. */
 export const cellRefusalKeysMax = 1_024;
 /** From a connection's first byte to the end of its TLS handshake, and of each request head. */

@@ -4,7 +4,19 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { API, apiRule, httpUpstream, inWorld, readAll, silentUpstream, type World } from './world.ts';
+import {
+  API,
+  apiRule,
+  bearer,
+  errorOf,
+  httpsUpstream,
+  httpUpstream,
+  inWorld,
+  PLACEHOLDER,
+  readAll,
+  silentUpstream,
+  type World,
+} from './world.ts';
 
 const MIB = 1024 * 1024;
 /** A framed question for the address of `api.test`. */
@@ -151,5 +163,67 @@ describe('connections to upstreams', () => {
       await expect.poll(open).toBe(limits.upstreamIdleTotalMax);
     });
     await upstream.close();
+  });
+});
+
+describe('the audit log', () => {
+  it('is not flooded by refused requests, counts them all, and loses no other incident among them', async () => {
+    const upstream = await httpUpstream((_request, response) => response.end('ok'));
+    await inWorld({ rules: PLAIN, upstreams: { 'api.test:80': upstream } }, async (world) => {
+      const ask = async (count: number, line: string): Promise<void> => {
+        const client = await world.connectTcp();
+        client.end(`${line} HTTP/1.1\r\nHost: ${API}\r\n\r\n`.repeat(count));
+        await readUntilCount(client, 'HTTP/1.1 403 ', count);
+      };
+      await ask(1_000, 'DELETE /');
+      await ask(1, `GET /${PLACEHOLDER}`);
+      expect(await world.eventsOf('credential.refused')).toHaveLength(1);
+      expect(await world.eventsOf('egress.refused')).toHaveLength(limits.cellRefusalRepeatsMax);
+      await world.egress.close();
+      const told = (await world.eventsOf('egress.refused')).map(
+        ({ data }) => 1 + Number(data['suppressed'] ?? 0),
+      );
+      expect(told.reduce((sum, count) => sum + count, 0)).toBe(1_000);
+      expect(told).toHaveLength(limits.cellRefusalRepeatsMax + 1);
+    });
+  });
+
+  it.each([
+    ['a long key of a JSON body', { body: JSON.stringify({ ['\u{1f600}'.repeat(40_000)]: PLACEHOLDER }) }],
+    [
+      'a deep place of a JSON body',
+      {
+        body: `${'{"key-of-some-length-or-other-that-adds-up":'.repeat(100)}"${PLACEHOLDER}"${'}'.repeat(100)}`,
+      },
+    ],
+    ['a long name of a header', { headers: { [`x-${'a'.repeat(30_000)}`]: PLACEHOLDER } }],
+  ])('takes the event about a placeholder in %s', async (_name, request) => {
+    const credentials = [bearer({ inject: [{ json: '/key' }] })];
+    await inWorld({ credentials }, async (world) => {
+      const headers = {
+        'Content-Type': 'application/json',
+        ...('headers' in request ? request.headers : {}),
+      };
+      const reply = await world.request({ method: 'POST', ...request, headers });
+      expect(errorOf(reply).code).toBe('egress_placeholder_misplaced');
+      expect(errorOf(reply).message.length).toBeLessThan(1_000);
+      await world.eventsOf('credential.refused');
+    });
+  });
+
+  it('takes the events of a request with thousands of calls in flight and a long path', async () => {
+    const calls = Array.from({ length: 4_096 }, (_, index) => ({
+      id: `call_${index}`,
+      tool: 'x'.repeat(64),
+      actor: 'tok_abcdefgh',
+    }));
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    await inWorld({ calls, upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const path = `/${'"'.repeat(16_000)}`;
+      expect((await world.request({ path })).status).toBe(200);
+      const [finished] = await world.eventsOf('egress.finished');
+      expect(finished?.data['calls']).toHaveLength(limits.requestCallsMax);
+      expect(finished?.data['callsInFlight']).toBe(4_096);
+    });
   });
 });

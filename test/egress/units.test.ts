@@ -55,21 +55,63 @@ describe('synthetic addresses', () => {
 describe('the flood gate', () => {
   it('passes the first of a kind, counts the rest, and tells how many there were', () => {
     const clock = fixedClock(0);
-    const gate = new FloodGate(clock);
-    expect([gate.pass('a'), gate.pass('a'), gate.pass('a'), gate.pass('b')]).toEqual([0, null, null, 0]);
+    const gate = new FloodGate<number>(clock, { eachMax: 1, firstsMax: 0 });
+    const pass = (key: string): number | null => gate.pass('', key, 0);
+    expect([pass('a'), pass('a'), pass('a'), pass('b')]).toEqual([0, null, null, 0]);
     clock.advance(limits.cellRefusalIntervalMs);
-    expect(gate.pass('a')).toBe(2);
+    expect(pass('a')).toBe(2);
   });
 
   it('passes only so many of different kinds per interval', () => {
     const clock = fixedClock(0);
-    const gate = new FloodGate(clock);
-    const passed = Array.from({ length: 1_000 }, (_, index) => gate.pass(`k${index}`)).filter(
+    const gate = new FloodGate<number>(clock, { eachMax: 1, firstsMax: 0 });
+    const passed = Array.from({ length: 1_000 }, (_, index) => gate.pass('', `k${index}`, index)).filter(
       (count) => count !== null,
     );
     expect(passed).toHaveLength(limits.cellRefusalEventsMax);
     clock.advance(limits.cellRefusalIntervalMs);
-    expect(gate.pass('later')).toBe(1_000 - limits.cellRefusalEventsMax);
+    expect(gate.pass('', 'later', 0)).toBe(1_000 - limits.cellRefusalEventsMax);
+  });
+
+  it('never loses the first of a kind to a flood of others', () => {
+    const gate = new FloodGate<number>(fixedClock(0), { eachMax: 1, firstsMax: 4 });
+    for (let index = 0; index < 1_000; index += 1) gate.pass('flood', `k${index}`, index);
+    expect(gate.pass('flood', 'one more', 0)).toBe(null);
+    expect(gate.pass('incident', 'k', 0)).not.toBe(null);
+  });
+
+  it.each([
+    ['few kinds', 3],
+    ['more kinds than are told apart', limits.cellRefusalKeysMax + 100],
+  ])('tells how many there were in the end, of %s', (_name, kinds) => {
+    const clock = fixedClock(0);
+    const gate = new FloodGate<number>(clock, { eachMax: 2, firstsMax: 5 });
+    let told = 0;
+    let recorded = 0;
+    const record = (suppressed: number | null): void => {
+      if (suppressed === null) return;
+      recorded += 1;
+      told += 1 + suppressed;
+    };
+    for (let round = 0; round < 20; round += 1) {
+      for (let kind = 0; kind < kinds; kind += 1) record(gate.pass('sort', String(kind), round));
+      clock.advance(limits.cellRefusalIntervalMs / 4);
+      for (const { suppressed } of gate.overdue()) record(suppressed);
+    }
+    expect(recorded).toBeLessThanOrEqual(5 + 6 * limits.cellRefusalEventsMax);
+    for (const { suppressed } of gate.rest()) record(suppressed);
+    expect(told).toBe(20 * kinds);
+    expect(recorded).toBeLessThanOrEqual(6 + 7 * limits.cellRefusalEventsMax);
+  });
+
+  it('tells what was counted when the interval is over, without waiting for another', () => {
+    const clock = fixedClock(0);
+    const gate = new FloodGate<string>(clock, { eachMax: 1, firstsMax: 9 });
+    for (const event of ['first', 'second', 'third', 'last']) gate.pass('sort', 'key', event);
+    expect(gate.overdue()).toEqual([]);
+    clock.advance(limits.cellRefusalIntervalMs);
+    expect(gate.overdue()).toEqual([{ event: 'last', suppressed: 2 }]);
+    expect([gate.overdue(), gate.rest()]).toEqual([[], []]);
   });
 });
 

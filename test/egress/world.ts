@@ -10,6 +10,7 @@ import { createServer as createHttpServer, type IncomingMessage, type RequestLis
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { prepareEvent } from '../../src/audit/canonical.ts';
 import type { AuditEvent, RecordedEvent } from '../../src/audit/index.ts';
 import { createEgressWith, type CellEgress, type Egress } from '../../src/egress/egress.ts';
 import type {
@@ -241,6 +242,7 @@ export class World {
   async #append(event: AuditEvent): Promise<RecordedEvent> {
     this.appends += 1;
     if (this.auditFailure !== null) throw this.auditFailure;
+    prepareEvent(event, 0); // what the audit log would not take is not recorded here either
     if (this.auditDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.auditDelayMs));
     this.events.push(event);
     return { ...event, sequence: this.events.length, at: 0, previous: '', hash: '' };
