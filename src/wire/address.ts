@@ -107,9 +107,12 @@ const within = (address: Parsed, [network, bits]: readonly [Parsed, number]): bo
 /** `::1.2.3.4`, deprecated, which the parser would take for an IPv4-mapped address. */
 const IPV4_COMPATIBLE = /^::[0-9]+\./;
 
+/** Most texts that are asked about are names, and the parser is slow to say that a text is no address. */
+const LOOKS_LIKE_ADDRESS = /^[0-9]{1,3}\.|:/;
+
 /** Dotted quad without leading zeros, or IPv6 without a zone; anything else is no address here. */
 function parsePlain(text: string): Parsed | null {
-  if (IPV4_COMPATIBLE.test(text)) return null;
+  if (!LOOKS_LIKE_ADDRESS.test(text) || IPV4_COMPATIBLE.test(text)) return null;
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   if (text.includes(':') && !text.includes('%') && ipaddr.IPv6.isValid(text)) return ipaddr.IPv6.parse(text);
   return null;
