@@ -1,4 +1,5 @@
 /** ATTACKS 9: a placeholder sent anywhere but where it is declared. The control is the declared place. */
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { newId, systemRandom } from '../../src/kernel/index.ts';
 import {
@@ -156,6 +157,23 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
       });
     }
   });
+
+  it.each([
+    ['compressed', gzipSync(PLACEHOLDER), { 'Content-Encoding': 'gzip' }],
+    ['in base64', Buffer.from(PLACEHOLDER).toString('base64'), {}],
+    ['backwards', Array.from(PLACEHOLDER).reverse().join(''), {}],
+  ])(
+    'in a body, %s: goes out as the text that it is, and no key is opened for it',
+    async (_name, body, how) => {
+      await inTwoHosts(async (world, api) => {
+        const hidden = { method: 'POST', path: '/v1', body, headers: how };
+        expect((await world.request(hidden)).status).toBe(200);
+        expect(world.uses).toEqual([]);
+        expect((await world.request({ ...hidden, headers: { ...how, ...bearerHeader } })).status).toBe(200);
+        expect(api.seen.map((text) => text.split(TOKEN).length - 1)).toEqual([0, 1]);
+      });
+    },
+  );
 
   it('in a trailer', async () => {
     await inTwoHosts(async (world) => {
