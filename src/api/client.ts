@@ -39,6 +39,11 @@ interface Failure {
   readonly hint?: string;
 }
 
+/** How JSON Lines say that they ended early. */
+interface LastLine {
+  readonly error?: Failure & { readonly kind?: AppErrorKind };
+}
+
 function toError(failure: Failure, kind: AppErrorKind): AppError {
   return new AppError(failure.code, failure.message, {
     kind,
@@ -71,18 +76,18 @@ export function createClient(transport: Transport) {
 
   async function* lines(path: string): AsyncGenerator<unknown> {
     const response = await send('GET', path);
-    if (response.body !== null) yield* linesOf(response.body);
+    for await (const line of linesOf(response.body ?? new ReadableStream())) {
+      const failure = line === null || typeof line !== 'object' ? undefined : (line as LastLine).error;
+      if (failure !== undefined) throw toError(failure, failure.kind ?? 'failed');
+      yield line;
+    }
   }
 
   /** Runs long work, telling its progress; throws what the work failed with. */
   async function work<T>(path: string, body: unknown, tell: (message: string) => void): Promise<T> {
     const response = await send('POST', path, body);
     for await (const line of linesOf(response.body ?? new ReadableStream())) {
-      const { progress, result, error } = line as {
-        progress?: string;
-        result?: T;
-        error?: Failure & { kind?: AppErrorKind };
-      };
+      const { progress, result, error } = line as { progress?: string; result?: T } & LastLine;
       if (progress !== undefined) tell(progress);
       if (result !== undefined) return result;
       if (error !== undefined) throw toError(error, error.kind ?? 'failed');

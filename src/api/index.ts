@@ -30,4 +30,4 @@ export type {
   TokenView,
   VerifyView,
 } from './schemas.ts';
-export { manifestOf, packageOf } from './servers.ts';
+export { manifestOf, packageOf } from './server-views.ts';

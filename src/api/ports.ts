@@ -58,6 +58,12 @@ export interface Profiles {
   list(workspace: WorkspaceId): Promise<readonly Profile[]>;
   find(workspace: WorkspaceId, name: string): Promise<Profile | null>;
   save(workspace: WorkspaceId, profile: Profile): Promise<void>;
+  /** Changes the entries of a profile, or of one that is made for it, as one step. */
+  edit(
+    workspace: WorkspaceId,
+    name: string,
+    change: (entries: readonly ProfileEntry[]) => readonly ProfileEntry[],
+  ): Promise<void>;
   /** @returns whether there was one */
   remove(workspace: WorkspaceId, name: string): Promise<boolean>;
 }

@@ -1,5 +1,6 @@
 /** Every body and answer of the API: checked at the door, and the source of the OpenAPI document. */
 import { z } from '@hono/zod-openapi';
+import { limits } from '../kernel/index.ts';
 
 export const Slug = z
   .string()
@@ -15,7 +16,7 @@ export const ErrorBody = z
   .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }) })
   .openapi('Error');
 
-export const EgressRuleView = z.object({
+const EgressRuleView = z.object({
   host: z.string(),
   port: z.number(),
   protocol: z.enum(['https', 'http']),
@@ -69,6 +70,8 @@ export const ServerView = z
     cells: z.number(),
     createdAt: z.number(),
     updatedAt: z.number(),
+    /** Why it cannot run as it is stored; null when all is well. The other fields then say what is still known. */
+    problem: z.string().nullable(),
   })
   .openapi('Server');
 
@@ -98,7 +101,16 @@ const ProfileEntry = z.strictObject({
 });
 
 export const ProfileView = z.object({ name: z.string(), entries: z.array(ProfileEntry) }).openapi('Profile');
-export const SetProfile = z.strictObject({ entries: z.array(ProfileEntry) }).openapi('SetProfile');
+export const SetProfile = z
+  .strictObject({
+    entries: z
+      .array(ProfileEntry)
+      .refine(
+        (entries) => new Set(entries.map(({ server }) => server)).size === entries.length,
+        'a server is named twice',
+      ),
+  })
+  .openapi('SetProfile');
 
 export const TokenView = z
   .object({
@@ -113,7 +125,11 @@ export const TokenView = z
   .openapi('Token');
 
 export const CreateToken = z
-  .strictObject({ profile: Slug, agent: z.string().min(1).max(128), expiresAt: z.number().optional() })
+  .strictObject({
+    profile: Slug,
+    agent: z.string().min(1).max(limits.agentNameCharsMax),
+    expiresAt: z.number().int().optional(),
+  })
   .openapi('CreateToken');
 
 /** The only answer that holds a token, once. */
@@ -167,6 +183,21 @@ export const KeyRotation = z
     resumed: z.boolean(),
   })
   .openapi('KeyRotation');
+
+/** An event of the audit log, as it was hashed. */
+export const RecordedEvent = z
+  .object({
+    workspace: z.string(),
+    sequence: z.number(),
+    at: z.number(),
+    type: z.string(),
+    actor: z.object({ kind: z.string(), id: z.string() }),
+    server: z.string().optional(),
+    data: z.looseObject({}),
+    previous: z.string(),
+    hash: z.string(),
+  })
+  .openapi('AuditEvent');
 
 export const VerifyView = z
   .object({

@@ -6,7 +6,7 @@ import type { CliHost } from './host.ts';
 import { createOutput, type Output } from './output.ts';
 import { createProgress } from './progress.ts';
 
-export interface Run {
+interface Run {
   readonly host: CliHost;
   readonly client: ApiClient;
   readonly out: Output;

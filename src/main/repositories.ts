@@ -16,23 +16,20 @@ export function serverRows(store: Store): ServerRows {
 }
 
 export function profiles(store: Store, clock: Clock, random: Random): Profiles {
+  const edit: Profiles['edit'] = (workspace, name, change) =>
+    store.transaction(async ({ profiles: stored }) => {
+      const before = await stored.findByName(workspace, name);
+      const now = clock.now();
+      const times = { createdAt: before?.createdAt ?? now, updatedAt: now };
+      const entries = change(before?.entries ?? []);
+      if (before !== null) return stored.update(workspace, { ...before, entries, ...times });
+      return stored.insert(workspace, { id: newId<'profile'>('prf', random), name, entries, ...times });
+    });
   return {
     list: (workspace) => store.profiles.list(workspace),
     find: (workspace, name) => store.profiles.findByName(workspace, name),
-    async save(workspace, profile: Profile) {
-      const before = await store.profiles.findByName(workspace, profile.name);
-      const now = clock.now();
-      if (before === null) {
-        await store.profiles.insert(workspace, {
-          id: newId<'profile'>('prf', random),
-          ...profile,
-          createdAt: now,
-          updatedAt: now,
-        });
-      } else {
-        await store.profiles.update(workspace, { ...before, entries: profile.entries, updatedAt: now });
-      }
-    },
+    save: (workspace, profile: Profile) => edit(workspace, profile.name, () => profile.entries),
+    edit,
     async remove(workspace, name) {
       const before = await store.profiles.findByName(workspace, name);
       return before !== null && store.profiles.remove(workspace, before.id);

@@ -18,9 +18,9 @@ import type { CellActivity } from '../../src/mcp/index.ts';
 import type { CellExit, CellSpec } from '../../src/sandbox/index.ts';
 import type { CredentialInfo } from '../../src/vault/index.ts';
 
-export const workspace = 'wsp_test' as WorkspaceId;
+const workspace = 'wsp_test' as WorkspaceId;
 
-export interface FakeCell {
+interface FakeCell {
   readonly id: CellId;
   readonly spec: CellSpec;
   readonly stderr: PassThrough;

@@ -68,7 +68,7 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
     createRoute({
       method: 'delete',
       path: '/profiles/{name}',
-      summary: 'Delete a profile',
+      summary: 'Delete a profile and revoke its tokens',
       request: { params: named },
       responses: answers('Deleted', Done),
     }),
@@ -82,6 +82,10 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
         data: { profile: name },
       });
       await deps.profiles.remove(deps.workspace, name);
+      // A profile that is made later under the same name must not find its door open to those of this one.
+      for (const token of await deps.tokens.list(deps.workspace))
+        if (token.profile === name && token.revokedAt === null)
+          await deps.tokens.revoke(deps.caller, token.id);
       return c.json({ done: true } as const, 200);
     },
   );

@@ -3,7 +3,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { AppError, limits } from '../../kernel/index.ts';
 import { writeManifest } from '../../manifest/index.ts';
 import type { ApiDeps } from '../deps.ts';
-import { answers, jsonBody, linesResponse, router } from '../http.ts';
+import { answers, answersLines, answersText, jsonBody, linesResponse, router } from '../http.ts';
 import {
   CallBody,
   CatalogView,
@@ -11,10 +11,12 @@ import {
   KeyStatus,
   KillView,
   LiftKill,
+  RecordedEvent,
   SetKill,
   StatusView,
   VerifyView,
 } from '../schemas.ts';
+import type { KillScope } from '../ports.ts';
 import { findServer } from '../servers.ts';
 
 const Done = z.object({ done: z.literal(true) });
@@ -27,7 +29,7 @@ export function callRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/calls',
       summary: 'Call a tool',
       request: jsonBody(CallBody),
-      responses: { 200: { description: 'The result exactly as the server gave it' } },
+      responses: answersText('The result exactly as the server gave it', z.looseObject({})),
     }),
     async (c) => {
       const { server, tool, arguments: argumentsJson, profile } = c.req.valid('json');
@@ -60,7 +62,7 @@ export function killRoutes(deps: ApiDeps): OpenAPIHono {
     }),
     async (c) => {
       const { scope, target, reason } = c.req.valid('json');
-      if (scope === 'server') await findServer(deps, target);
+      await checkTarget(deps, scope, target);
       const kill = {
         scope,
         target,
@@ -88,20 +90,45 @@ export function killRoutes(deps: ApiDeps): OpenAPIHono {
     }),
     async (c) => {
       const { scope, target } = c.req.valid('json');
+      const active = await deps.kills.list(deps.workspace);
+      if (!active.some((kill) => kill.scope === scope && kill.target === target)) {
+        throw new AppError('kill_not_active', 'No such kill switch is active.', {
+          kind: 'not_found',
+          hint: '`sallyport kill --list` shows those that are.',
+        });
+      }
       await deps.audit.append({
         workspace: deps.workspace,
         type: 'kill.lifted',
         actor: deps.caller.actor,
         data: { scope, target },
       });
-      if (await deps.kills.lift(deps.workspace, scope, target)) return c.json({ done: true } as const, 200);
-      throw new AppError('kill_not_active', 'No such kill switch is active.', {
-        kind: 'not_found',
-        hint: '`sallyport kill --list` shows those that are.',
-      });
+      await deps.kills.lift(deps.workspace, scope, target);
+      return c.json({ done: true } as const, 200);
     },
   );
   return app;
+}
+
+/** A switch on a name that nothing has would stop nothing, and whoever set it in haste would not know. */
+async function checkTarget(deps: ApiDeps, scope: KillScope, target: string): Promise<void> {
+  if (scope === 'server') {
+    await findServer(deps, target);
+  } else if (scope === 'token') {
+    if ((await deps.tokens.list(deps.workspace)).some((token) => token.id === target)) return;
+    throw new AppError('token_not_found', `There is no token \`${target}\`.`, {
+      kind: 'not_found',
+      hint: '`sallyport token list` shows their ids.',
+    });
+  } else if ((scope === 'user') === (target === '')) {
+    throw new AppError(
+      'kill_target_invalid',
+      `A kill switch of scope \`${scope}\` ${scope === 'user' ? 'names a user' : 'names nothing'}.`,
+      {
+        kind: 'invalid',
+      },
+    );
+  }
 }
 
 export function keyRoutes(deps: ApiDeps): OpenAPIHono {
@@ -153,20 +180,20 @@ export function auditRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/audit',
       summary: 'Events as JSON Lines',
       request: { query },
-      responses: { 200: { description: 'JSON Lines, each a recorded event' } },
+      responses: answersLines('Recorded events', RecordedEvent),
     }),
     (c) => {
       const { from, last, follow } = c.req.valid('query');
-      return linesResponse(async (write, signal) => {
-        const events =
+      return linesResponse(
+        (gone) =>
           from === undefined
             ? deps.audit.tail(deps.workspace, {
                 ...(last === undefined ? {} : { last }),
-                ...(follow === 'true' ? { follow: signal } : {}),
+                ...(follow === 'true' ? { follow: gone } : {}),
               })
-            : deps.audit.export(deps.workspace, { from });
-        for await (const event of events) write(event);
-      });
+            : deps.audit.export(deps.workspace, { from }),
+        deps.log,
+      );
     },
   );
   app.openapi(

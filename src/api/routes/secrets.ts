@@ -4,7 +4,8 @@ import { AppError, Secret } from '../../kernel/index.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
 import { SecretView, SetSecret, Slug } from '../schemas.ts';
-import { findServer, manifestOf, viewSecrets } from '../servers.ts';
+import { manifestOf, viewSecrets } from '../server-views.ts';
+import { findServer } from '../servers.ts';
 
 const params = z.object({ slug: Slug, name: z.string() });
 const Changed = z.object({ name: z.string(), version: z.number() });

@@ -1,21 +1,27 @@
 /** `/servers`: what the gateway runs. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { limits } from '../../kernel/index.ts';
 import type { ApiDeps } from '../deps.ts';
-import { answers, jsonBody, linesResponse, progressResponse, router } from '../http.ts';
-import { AddServer, InjectBody, ServerView, Slug } from '../schemas.ts';
 import {
-  addServer,
-  findServer,
-  injectSecret,
-  removeServer,
-  setEnabled,
-  upgradeServer,
-  viewServer,
-} from '../servers.ts';
+  answers,
+  answersLines,
+  answersText,
+  jsonBody,
+  linesResponse,
+  progressResponse,
+  router,
+} from '../http.ts';
+import { Mailbox } from '../mailbox.ts';
+import { AddServer, ErrorBody, InjectBody, ServerView, Slug } from '../schemas.ts';
+import { viewServer } from '../server-views.ts';
+import { addServer, findServer, injectSecret, removeServer, setEnabled, upgradeServer } from '../servers.ts';
 
 const params = z.object({ slug: Slug });
 const Done = z.object({ done: z.literal(true) });
-const lines = { 200: { description: 'JSON Lines: progress, then the result or an error' } } as const;
+const lines = answersLines(
+  'Progress, then the result or an error',
+  z.union([z.object({ progress: z.string() }), z.object({ result: ServerView }), ErrorBody]),
+);
 
 export function serverRoutes(deps: ApiDeps): OpenAPIHono {
   const app = router();
@@ -43,7 +49,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
     }),
     (c) => {
       const input = c.req.valid('json');
-      return progressResponse((tell) => addServer(deps, input, tell), deps.log);
+      return progressResponse((tell, gone) => addServer(deps, input, tell, gone), deps.log);
     },
   );
 
@@ -99,7 +105,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
     (c) => {
       const { slug } = c.req.valid('param');
       const { to } = c.req.valid('json');
-      return progressResponse((tell) => upgradeServer(deps, slug, to, tell), deps.log);
+      return progressResponse((tell, gone) => upgradeServer(deps, slug, to, tell, gone), deps.log);
     },
   );
 
@@ -123,7 +129,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/servers/{slug}/tools',
       summary: "The server's tools, exactly as it lists them",
       request: { params },
-      responses: { 200: { description: 'A JSON array of MCP tools' } },
+      responses: answersText('MCP tools', z.array(z.looseObject({ name: z.string() }))),
     }),
     async (c) => {
       await findServer(deps, c.req.valid('param').slug);
@@ -139,21 +145,35 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/servers/{slug}/logs',
       summary: "The server's stderr",
       request: { params, query: z.object({ follow: z.enum(['true', 'false']).optional() }) },
-      responses: { 200: { description: 'JSON Lines, each a string' } },
+      responses: answersLines('Lines, the oldest first', z.string()),
     }),
     async (c) => {
       const { slug } = c.req.valid('param');
       await findServer(deps, slug);
       const follow = c.req.valid('query').follow === 'true';
-      return linesResponse(async (write, signal) => {
-        for (const line of deps.runtime.logs(slug)) write(line);
-        if (!follow) return;
-        const stop = deps.runtime.followLogs(slug, write);
-        await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
-        stop();
-      });
+      return linesResponse(
+        (gone) => (follow ? followedLines(deps, slug, gone) : linesSoFar(deps, slug)),
+        deps.log,
+      );
     },
   );
 
   return app;
+}
+
+async function* linesSoFar({ runtime }: ApiDeps, slug: string): AsyncGenerator<string> {
+  yield* runtime.logs(slug);
+}
+
+/** The lines so far and those to come, until `gone`. A reader who is too slow misses the oldest of what waits. */
+async function* followedLines({ runtime }: ApiDeps, slug: string, gone: AbortSignal): AsyncGenerator<string> {
+  const fresh = new Mailbox<string>(limits.serverLogLinesMax);
+  const stop = runtime.followLogs(slug, (line) => fresh.put(line));
+  gone.addEventListener('abort', () => fresh.close(), { once: true });
+  try {
+    yield* runtime.logs(slug);
+    yield* fresh;
+  } finally {
+    stop();
+  }
 }

@@ -99,13 +99,10 @@ export function profileCommands(host: CliHost, program: Command): void {
 
   connected(
     host,
-    profile.command('delete').description('delete a profile').argument('<profile>'),
+    profile.command('delete').description('delete a profile and revoke its tokens').argument('<profile>'),
     async ({ client, out }, [name = '']) => {
       await client.deleteProfile(name);
-      out.show(
-        { deleted: name },
-        () => `The profile ${name} is deleted; its tokens no longer open anything.`,
-      );
+      out.show({ deleted: name }, () => `The profile ${name} is deleted and its tokens are revoked.`);
     },
   );
 }

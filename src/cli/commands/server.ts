@@ -62,7 +62,7 @@ export function serverCommands(host: CliHost, program: Command): void {
             servers.map((one) => [
               one.slug,
               one.version,
-              one.enabled ? 'enabled' : 'disabled',
+              stateOf(one),
               String(one.cells),
               secretsText(one),
               hostsText(one),
@@ -182,6 +182,11 @@ function settings(pairs: readonly string[]): Record<string, string> | undefined 
   );
 }
 
+function stateOf({ problem, enabled }: ServerView): string {
+  if (problem !== null) return 'BROKEN';
+  return enabled ? 'enabled' : 'disabled';
+}
+
 const hostsText = (one: ServerView): string => one.egress.map((rule) => rule.host).join(', ') || 'none';
 const secretsText = (one: ServerView): string => {
   const set = one.secrets.filter((secret) => secret.version !== null).length;
@@ -205,7 +210,8 @@ function serverText(one: ServerView): string {
     ['name', one.slug],
     ['title', printable(one.title)],
     ['version', one.version],
-    ['state', one.enabled ? 'enabled' : 'disabled'],
+    ['state', stateOf(one)],
+    ...(one.problem === null ? [] : [['problem', one.problem] satisfies [string, string]]),
     ['source', printable(one.source)],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ['command', printable(one.command.join(' '))],

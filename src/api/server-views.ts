@@ -1,0 +1,94 @@
+/**
+ * Stored servers as they are read and shown. A manifest is parsed again at every read, so that a row that was tampered
+ * with cannot widen what a cell may do. A row that no longer parses is still shown, so that it can be removed.
+ */
+import { AppError, isAppError } from '../kernel/index.ts';
+import { type Manifest, parseManifest, renderFinding } from '../manifest/index.ts';
+import type { ApiDeps } from './deps.ts';
+import type { PackageRecord, ServerRow } from './ports.ts';
+import type { SecretView, ServerView } from './schemas.ts';
+
+/** @throws AppError `server_manifest_invalid` when the stored manifest no longer parses */
+export function manifestOf(row: ServerRow): Manifest {
+  const manifest = readManifest(row);
+  if (isAppError(manifest)) throw manifest;
+  return manifest;
+}
+
+function readManifest(row: ServerRow): Manifest | AppError {
+  const parsed = parseManifest(JSON.stringify(row.manifest), { file: `${row.slug}.json` });
+  if (parsed.manifest === undefined || parsed.errors.length > 0) {
+    return new AppError('server_manifest_invalid', `The stored manifest of \`${row.slug}\` is not valid.`, {
+      kind: 'failed',
+      hint: `Remove the server and add it again: \`sallyport server remove ${row.slug}\`.`,
+      detail: { problems: parsed.errors.map(renderFinding) },
+    });
+  }
+  return parsed.manifest;
+}
+
+export const packageOf = (row: ServerRow): PackageRecord | null =>
+  row.package as unknown as PackageRecord | null;
+
+const NOTHING_KNOWN = {
+  kind: 'sandboxed',
+  version: '-',
+  command: [],
+  egress: [],
+  secrets: [],
+  defaultTools: null,
+} satisfies Partial<ServerView>;
+
+/** The slots of a server with what is known of their values; never a value. */
+export async function viewSecrets(deps: ApiDeps, row: ServerRow): Promise<SecretView[]> {
+  const known = await deps.vault.list(deps.caller, { id: row.id, slug: row.slug });
+  return manifestOf(row).credentials.map((slot) => {
+    const info = known.find((candidate) => candidate.name === slot.name && candidate.owner === null);
+    return {
+      name: slot.name,
+      ...(slot.title === undefined ? {} : { title: slot.title }),
+      tier: slot.tier,
+      required: slot.required,
+      hosts: [...slot.hosts],
+      inject: [...slot.inject],
+      version: info?.version ?? null,
+      updatedAt: info?.updatedAt ?? null,
+      updatedBy: info?.updatedBy ?? null,
+    };
+  });
+}
+
+export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerView> {
+  const pinned = packageOf(row);
+  const known = {
+    slug: row.slug,
+    source: row.source,
+    enabled: row.enabled,
+    package:
+      pinned === null
+        ? null
+        : { spec: pinned.spec, integrity: pinned.integrity, scriptsSkipped: [...pinned.scriptsSkipped] },
+    manifestHash: row.manifestHash,
+    cells: deps.runtime.cells().filter((cell) => cell.server === row.slug).length,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  };
+  const manifest = readManifest(row);
+  if (isAppError(manifest)) return { ...known, ...NOTHING_KNOWN, title: row.slug, problem: manifest.message };
+  return {
+    ...known,
+    title: manifest.title ?? manifest.name,
+    kind: manifest.server.kind,
+    version: manifest.version,
+    command:
+      manifest.server.kind === 'sandboxed' ? [...manifest.server.command, ...manifest.server.args] : [],
+    egress: manifest.egress.map(({ methods, paths, ...rule }) => ({
+      ...rule,
+      ...(methods === undefined ? {} : { methods: [...methods] }),
+      ...(paths === undefined ? {} : { paths: [...paths] }),
+    })),
+    secrets: await viewSecrets(deps, row),
+    defaultTools: manifest.tools?.default === undefined ? null : [...manifest.tools.default],
+    problem: null,
+  };
+}

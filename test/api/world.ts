@@ -1,0 +1,169 @@
+/** The API over a real store, vault, audit log and tokens in a temporary home, and a runtime that does as it is told. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type ApiDeps,
+  createApi,
+  createClient,
+  type PackageRecord,
+  type Runtime,
+} from '../../src/api/index.ts';
+import { AppError, type Log, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { type Config, homeFiles, loadConfig } from '../../src/main/config.ts';
+import { operatorOf } from '../../src/main/front-ports.ts';
+import { initHome } from '../../src/main/init.ts';
+import { createKills } from '../../src/main/kills.ts';
+import { profiles, serverRows } from '../../src/main/repositories.ts';
+import { openServices, type Services } from '../../src/main/services.ts';
+import { loadCatalog } from '../../src/manifest/index.ts';
+
+export interface World {
+  readonly config: Config;
+  readonly services: Services;
+  readonly client: ReturnType<typeof createClient>;
+  /** One request, answered as text. */
+  ask(method: string, path: string, body?: unknown): Promise<Answer>;
+  raw(request: Request): Promise<Response>;
+  /** What the runtime was told, in order. */
+  readonly told: string[];
+  readonly runtime: { -readonly [Name in keyof Runtime]: Runtime[Name] };
+  readonly packages: { install: ApiDeps['packages']['install'] };
+  readonly followers: Set<(line: string) => void>;
+  readonly logged: string[];
+  types(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly json: unknown;
+}
+
+export const manifest = (over: Readonly<Record<string, unknown>> = {}): string =>
+  JSON.stringify({
+    schemaVersion: 2,
+    name: 'echo',
+    version: '1.0.0',
+    server: { kind: 'sandboxed', command: ['node', '/srv/echo.mjs'] },
+    egress: [{ host: 'api.test.example' }],
+    credentials: [
+      {
+        name: 'API_KEY',
+        tier: 'sealed',
+        env: 'API_KEY',
+        placeholder: 'key_{alnum:32}',
+        hosts: ['api.test.example'],
+        inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
+      },
+    ],
+    ...over,
+  });
+
+export const installed = (over: Partial<PackageRecord> = {}): PackageRecord => ({
+  spec: 'npm:tool@1.2.3',
+  name: 'tool',
+  version: '1.2.3',
+  integrity: `sha256-${'a'.repeat(64)}`,
+  bins: { tool: 'node_modules/tool/cli.js' },
+  scriptsSkipped: [],
+  ...over,
+});
+
+export async function makeWorld(): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-api-'));
+  const config = loadConfig({ SALLYPORT_HOME: join(folder, 'home') });
+  await initHome(config);
+  const services = await openServices(config, silentLog);
+  const { workspace, store, audit, vault, tokens } = services;
+  const told: string[] = [];
+  const logged: string[] = [];
+  const followers = new Set<(line: string) => void>();
+  const log: Log = { ...silentLog, error: (event) => void logged.push(event) };
+  const runtime: World['runtime'] = {
+    call: async (server, tool, argumentsJson, profile) => {
+      told.push(`call ${server} ${tool} ${argumentsJson} ${profile}`);
+      return '{"content":[{"type":"text","text":"done"}],"n":12345678901234567890}';
+    },
+    tools: async () => '[{"name":"echo","n":12345678901234567890}]',
+    logs: () => ['first', 'second'],
+    followLogs: (_, onLine) => {
+      followers.add(onLine);
+      return () => followers.delete(onLine);
+    },
+    cells: () => [{ id: 'cell_1', server: 'echo', profile: null, startedAt: 5 }],
+    restart: async (server, reason) => void told.push(`restart ${server} ${reason}`),
+    credentialsChanged: async (server) => void told.push(`credentials ${server}`),
+  };
+  const packages: World['packages'] = {
+    install: async () => {
+      throw new AppError('package_not_found', 'There is no such package.', { kind: 'not_found' });
+    },
+  };
+  const deps: ApiDeps = {
+    workspace,
+    caller: { workspace, actor: operatorOf(workspace).actor },
+    servers: serverRows(store),
+    profiles: profiles(store, systemClock, systemRandom),
+    kills: createKills({
+      services,
+      pool: { stop: async (_, reason) => void told.push(`stop ${reason}`) },
+      listeners: new Set([() => told.push('kill')]),
+    }),
+    packages: { install: (spec, onProgress) => packages.install(spec, onProgress) },
+    runtime,
+    vault,
+    tokens,
+    audit,
+    catalog: await loadCatalog(join(import.meta.dirname, '../../catalog')),
+    facts: () => ({ version: '0.0.0', home: config.home, pid: 1, url: null, startedAt: 2 }),
+    clock: systemClock,
+    random: systemRandom,
+    log,
+  };
+  const api = createApi(deps);
+  const raw = async (request: Request): Promise<Response> => api.fetch(request);
+  return {
+    config,
+    services,
+    client: createClient(raw),
+    raw,
+    async ask(method, path, body) {
+      const response = await raw(
+        new Request(`http://sallyport/api/v1${path}`, {
+          method,
+          ...(body === undefined
+            ? {}
+            : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        }),
+      );
+      const text = await response.text();
+      return { status: response.status, text, json: jsonOf(text) };
+    },
+    told,
+    runtime,
+    packages,
+    followers,
+    logged,
+    async types() {
+      const found: string[] = [];
+      for await (const event of audit.export(workspace)) found.push(event.type);
+      return found;
+    },
+    async close() {
+      await services.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export const databaseOf = ({ config }: World): string => homeFiles(config.home).database;
