@@ -283,6 +283,8 @@ export const requestBodyWaitBytesMax = 64 * KIB;
 
 /** Findings about one manifest that are kept; more help nobody, and a hostile file must not make a huge answer. */
 export const manifestFindingsMax = 100;
+/** Each text of a finding, in characters. */
+export const manifestFindingCharsMax = 1_000;
 /** Longest path prefix in a manifest, in characters. */
 export const manifestPathCharsMax = 512;
 /** How far away, in events, a verification looks for the place that an event was moved from. */

@@ -133,11 +133,13 @@ function readEnv(cursor: Cursor | undefined, report: Report): Readonly<Record<st
 const FILE_KEYS = ['host', 'cell', 'write'] as const;
 
 /** What the cell itself mounts, and what of the host would be a way out of the cell. */
-const CELL_OWNED = /^\/(?:$|(?:proc|sys|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|run|var\/run)(?:\/|$))/;
+const CELL_OWNED =
+  /^\/(?:$|(?:proc|sys|dev|usr|bin|sbin|lib|lib32|lib64|libx32|etc|run|var\/run|package|sallyport)(?:\/|$))/;
 const HOST_OWNED = /^\/(?:$|(?:proc|sys|dev|run|boot|var\/run)(?:\/|$))/;
 
 function readFiles(cursor: Cursor | undefined, report: Report): readonly FileGrant[] | undefined {
   if (cursor === undefined) return [];
+  const places: string[] = [];
   return readEach(readList(cursor, 'a list of { host: /PATH, cell: /PATH }', report), (item) => {
     const fields = readFields(item, FILE_KEYS, report);
     if (fields === undefined) return undefined;
@@ -146,13 +148,33 @@ function readFiles(cursor: Cursor | undefined, report: Report): readonly FileGra
       HOST_OWNED,
       report,
     );
-    const cell = readAbsolutePath(fields.need('cell', 'an absolute path in the cell'), CELL_OWNED, report);
+    const cellAt = fields.need('cell', 'an absolute path in the cell');
+    const cell = readAbsolutePath(cellAt, CELL_OWNED, report);
+    if (cellAt !== undefined && cell !== undefined) checkApart(cellAt, cell, places, report);
     const writeAt = fields.get('write');
     const write = writeAt === undefined ? false : readFlag(writeAt, report);
     return host === undefined || cell === undefined || write === undefined
       ? undefined
       : { host, cell, write };
   });
+}
+
+/** @param places where earlier grants are shown; gets this one's */
+function checkApart(cursor: Cursor, cell: string, places: string[], report: Report): void {
+  const folder = cell.endsWith('/') ? cell : `${cell}/`;
+  const other = places.find((place) => place.startsWith(folder) || folder.startsWith(place));
+  if (other !== undefined) {
+    refuse(
+      cursor,
+      {
+        code: 'manifest_file_nested',
+        message: `${JSON.stringify(cell)} and the earlier ${JSON.stringify(other)} lie in each other`,
+        expected: 'a folder of its own in the cell for each',
+      },
+      report,
+    );
+  }
+  places.push(folder);
 }
 
 function readAbsolutePath(cursor: Cursor | undefined, owned: RegExp, report: Report): string | undefined {

@@ -60,13 +60,50 @@ const RESERVED = new Set([
   'PYTHONHOME',
   'PYTHONSTARTUP',
   'PYTHONHTTPSVERIFY',
+  'PYTHONBREAKPOINT',
+  'PYTHONEXECUTABLE',
+  'PYTHONINSPECT',
+  'PYTHONPLATLIBDIR',
+  'PYTHONPYCACHEPREFIX',
+  'PYTHONUSERBASE',
+  'PYTHONWARNINGS',
+  'PERL5DB',
   'PERL5OPT',
   'PERL5LIB',
   'RUBYOPT',
   'RUBYLIB',
+  'GEM_HOME',
+  'GEM_PATH',
+  'CLASSPATH',
+  'DOTNET_STARTUP_HOOKS',
+  'PHPRC',
+  'PHP_INI_SCAN_DIR',
+  'BUN_OPTIONS',
+  'DENO_TLS_CA_STORE',
+  'BROWSER',
+  'EDITOR',
+  'PAGER',
+  'VISUAL',
+  'PROMPT_COMMAND',
+  'PS4',
+  'SHELLOPTS',
+  'BASHOPTS',
+  'GIT_ASKPASS',
+  'GIT_EDITOR',
+  'GIT_EXEC_PATH',
+  'GIT_EXTERNAL_DIFF',
+  'GIT_PAGER',
+  'GIT_PROXY_COMMAND',
+  'GIT_SEQUENCE_EDITOR',
+  'GIT_SSH',
+  'GIT_SSH_COMMAND',
+  'GIT_TEMPLATE_DIR',
 ]);
 
-const RESERVED_PREFIXES = ['LD_', 'DYLD_', 'SALLYPORT_', 'BASH_FUNC_', 'GLIBC_TUNABLES', 'MALLOC_'];
+const RESERVED_PREFIXES =
+  `LD_ DYLD_ SALLYPORT_ BASH_FUNC_ GLIBC_TUNABLES MALLOC_ NPM_CONFIG_ GIT_CONFIG GIT_SSL_ CORECLR_ PIP_ UV_ BUNDLE_`.split(
+    ' ',
+  );
 
 /** Why a variable may not be set; undefined when it may. Codes: `manifest_env_name`, `manifest_env_reserved`. */
 export function envNameFault(name: string): Complaint | undefined {

@@ -37,13 +37,16 @@ export const versionRule = pattern(
   /^(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)$/,
 );
 
-/** One line for a title, several for a description; never control characters, which could repaint a terminal. */
+/**
+ * One line for a title, several for a description; never control characters, which could repaint a terminal, nor what nobody
+ * sees (marks of direction, tag characters) but the joiners that some scripts are written with.
+ */
 export const proseRule = (lines: 'one' | 'several', charsMax: number): TextRule => {
   const expected = `text of 1 to ${charsMax} characters${lines === 'one' ? ' on one line' : ''}`;
   const forbidden =
     lines === 'one'
-      ? /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
-      : /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/u;
+      ? /[\p{Cc}\p{Zl}\p{Zp}[\p{Cf}--[\u200c\u200d]]]/v
+      : /[[\p{Cc}--[\n\t]][\p{Cf}--[\u200c\u200d]]]/v;
   return {
     expected,
     fault: (text) =>

@@ -69,9 +69,16 @@ export class Report {
     return this.#warnings.toSorted(byPosition);
   }
 
-  #place(at: Position, field: string, complaint: Complaint): ManifestError {
-    return { file: this.file, line: at.line, column: at.column, field, ...complaint };
+  #place(at: Position, field: string, { code, message, expected }: Complaint): ManifestError {
+    const place = { file: this.file, line: at.line, column: at.column, field: cut(field) };
+    return { ...place, code, message: cut(message), expected: cut(expected) };
   }
+}
+
+/** What a finding quotes may be as long as the file, and every finding may quote the same. */
+function cut(text: string): string {
+  const max = limits.manifestFindingCharsMax;
+  return text.length <= max ? text : `${text.slice(0, max).toWellFormed()}…`;
 }
 
 const byPosition = (a: Position, b: Position): number => a.line - b.line || a.column - b.column;

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { parseManifest, parseToolSpec } from '../../src/manifest/index.ts';
 import { TOOLSPEC, VERSION_1, VERSION_2 } from './documents.ts';
 
@@ -63,6 +64,20 @@ describe('hostile text', () => {
       }),
       { numRuns: 400 },
     );
+  });
+
+  it('gets an answer that does not grow with every quotation of it', () => {
+    const key = 'k'.repeat(120_000);
+    const repeated = Array.from({ length: 200 }, () => 'a: 1').join(',');
+    for (const text of [`? ${key}\n: {${repeated}}`, `name: ${key}`, `!${key} a`, `? ${key}x\n: *a`]) {
+      const { errors } = parseManifest(text, { file: 'm' });
+      expect(errors.length).toBeGreaterThan(0);
+      for (const { field, message, expected } of errors) {
+        expect(Math.max(field.length, message.length, expected.length)).toBeLessThanOrEqual(
+          limits.manifestFindingCharsMax + 1,
+        );
+      }
+    }
   });
 
   it('gets a verdict whatever it is', () => {

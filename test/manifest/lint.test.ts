@@ -119,6 +119,13 @@ describe('lint of version 1', () => {
   });
 });
 
+describe('a file that does not end', () => {
+  it('is read as far as a manifest may go', async () => {
+    const [result] = await lintFiles(['/dev/zero']);
+    expect(codes(result?.errors ?? [])).toEqual([['/dev/zero', 'manifest_too_large']]);
+  });
+});
+
 describe('renderFinding', () => {
   it('is one line with place, field, message and expectation', async () => {
     const [result] = await lint(['m.yaml'], { 'm.yaml': replaced(VERSION_2, 'tier: sealed', 'tier: open') });
@@ -138,5 +145,9 @@ describe('renderFinding', () => {
       expected: '',
     };
     expect(renderFinding(finding)).toBe('a\ufffd[2J:1:1 m\ufffdn');
+    const message = '\u202edlrow\u2066 \u200b\u2028\u{e0041}';
+    expect(renderFinding({ ...finding, message })).toBe(
+      'a\ufffd[2J:1:1 \ufffddlrow\ufffd \ufffd\ufffd\ufffd',
+    );
   });
 });
