@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { isAppError, limits } from '../kernel/index.ts';
-import { hostArchitecture, kernelAtLeast } from './host.ts';
+import { atLeast, bubblewrapFacts, bubblewrapVersion, hostArchitecture } from './host.ts';
 import { findTools, type ToolName } from './tools.ts';
 
 export interface HostCheck {
@@ -34,8 +34,8 @@ const packageOf: Readonly<Record<ToolName, string>> = {
   unshare: 'util-linux',
 };
 
-/** Oldest bubblewrap that can limit its memory file systems and forbid further user namespaces. */
-const BUBBLEWRAP_MIN = [0, 8] as const;
+/** Oldest bubblewrap that was tried; before 0.5 it lacked options that every cell needs. */
+const BUBBLEWRAP_MIN = [0, 6] as const;
 
 /**
  * @param trial builds a cell that runs a program which ends at once; resolves to the milliseconds it took
@@ -51,7 +51,7 @@ export async function checkHost(trial: () => Promise<number>): Promise<HostRepor
   const checks = [
     { name: 'system', ok: true, found: `linux on ${process.arch}` },
     tools,
-    ...(tools.ok ? [await checkBubblewrap(), await checkNamespaces()] : []),
+    ...(tools.ok ? [checkBubblewrap(), await checkNamespaces()] : []),
     checkSeccomp(),
     checkIpv6(),
     checkLimits(),
@@ -72,20 +72,19 @@ function checkTools(): HostCheck {
   };
 }
 
-async function checkBubblewrap(): Promise<HostCheck> {
-  const { stdout } = await run(findTools().found.bwrap, ['--version']);
-  const version = /(\d+)\.(\d+)(?:\.\d+)?/.exec(stdout);
+function checkBubblewrap(): HostCheck {
+  const { bwrap } = findTools().found;
+  const version = bwrap === undefined ? null : bubblewrapVersion(bwrap);
   const [major, minor] = BUBBLEWRAP_MIN;
-  const ok = version !== null && kernelAtLeast(major, minor, version[0]);
-  const found = version?.[0] ?? 'unknown version';
-  return ok
-    ? { name: 'bubblewrap', ok, found }
-    : {
-        name: 'bubblewrap',
-        ok,
-        found,
-        fix: `Sallyport needs bubblewrap ${major}.${minor} or later: upgrade the system, or build it from source.`,
-      };
+  const name = 'bubblewrap';
+  if (version === null || !atLeast(major, minor, version)) {
+    const fix = `Sallyport needs bubblewrap ${major}.${minor} or later: upgrade the system, or build it from source.`;
+    return { name, ok: false, found: version ?? 'unknown version', fix };
+  }
+  const found = bubblewrapFacts(version).limitsUserNamespaces
+    ? version
+    : `${version}: user namespaces in cells are refused by the system call filter alone; 0.8 or later refuses them twice`;
+  return { name, ok: true, found };
 }
 
 /** Asks as a user without privileges, since that is what a cell's launcher is. */
@@ -153,7 +152,7 @@ function checkIpv6(): HostCheck {
 }
 
 function checkLimits(): HostCheck {
-  const perCell = process.getuid?.() === 0 || kernelAtLeast(5, 14);
+  const perCell = process.getuid?.() === 0 || atLeast(5, 14);
   return {
     name: 'limits',
     ok: true,

@@ -1,4 +1,5 @@
 /** Facts about this machine that a plan depends on. Read once; nothing here changes while the gateway runs. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
@@ -12,6 +13,14 @@ interface SystemFolder {
   readonly link: string | null;
 }
 
+/** What a version of bubblewrap can do. */
+export interface BubblewrapFacts {
+  /** Give a memory file system a size: since 0.7. */
+  readonly sizes: boolean;
+  /** Limit the number of user namespaces: since 0.8. */
+  readonly limitsUserNamespaces: boolean;
+}
+
 export interface HostFacts {
   readonly architecture: Architecture;
   readonly tools: Tools;
@@ -19,6 +28,7 @@ export interface HostFacts {
   readonly node: string;
   /** True when the gateway runs as root, and gives each cell a user of its own. */
   readonly root: boolean;
+  readonly bubblewrap: BubblewrapFacts;
   readonly ipv6: boolean;
   readonly systemFolders: readonly SystemFolder[];
   /** Parts of `/etc` that cells see. */
@@ -69,6 +79,7 @@ export function readHostFacts(architecture: Architecture, tools: Tools, node: st
     tools,
     node,
     root,
+    bubblewrap: bubblewrapFacts(bubblewrapVersion(tools.bwrap) ?? ''),
     ipv6: existsSync('/proc/net/if_inet6') && !ipv6Disabled(),
     systemFolders: systemFolderPaths.flatMap(systemFolder),
     systemFiles: readdirSync('/etc')
@@ -77,7 +88,7 @@ export function readHostFacts(architecture: Architecture, tools: Tools, node: st
       .sort(),
     maskedFiles: inProc(maskedFileNames),
     maskedFolders: inProc(maskedFolderNames),
-    processesCountedPerCell: root || kernelAtLeast(5, 14),
+    processesCountedPerCell: root || atLeast(5, 14),
     inherited: inheritedDescriptors(),
   };
 }
@@ -97,8 +108,19 @@ function ipv6Disabled(): boolean {
   }
 }
 
-/** @param version as `uname -r` prints it */
-export function kernelAtLeast(major: number, minor: number, version: string = release()): boolean {
+/** @returns e.g. `0.8.0`; null when the program does not say */
+export function bubblewrapVersion(bwrap: string): string | null {
+  const { stdout } = spawnSync(bwrap, ['--version'], { env: {}, cwd: '/', encoding: 'utf8' });
+  return /\d+\.\d+(?:\.\d+)?/.exec(stdout)?.[0] ?? null;
+}
+
+export const bubblewrapFacts = (version: string): BubblewrapFacts => ({
+  sizes: atLeast(0, 7, version),
+  limitsUserNamespaces: atLeast(0, 8, version),
+});
+
+/** @param version numbers joined by dots, with anything behind them; absent: the kernel's */
+export function atLeast(major: number, minor: number, version: string = release()): boolean {
   const [have = 0, haveMinor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   return have > major || (have === major && haveMinor >= minor);
 }

@@ -43,6 +43,27 @@ shift
 exec "$@"
 `;
 
+/**
+ * Runs as root of the cell's outer namespaces, only where bubblewrap cannot give a memory file system a size (before 0.7):
+ * makes them at numbered places, for bubblewrap to bind.
+ *
+ * Arguments: mount, mkdir, place, options of each (`size=…,mode=…`), \`--\`, the rest of the launch.
+ */
+export const memoryScript = `set -eu
+mount=$1 mkdir=$2 place=$3
+shift 3
+"$mount" -t tmpfs -o size=64k,mode=0755,nosuid,nodev sallyport "$place"
+number=0
+while [ "$1" != -- ]; do
+  "$mkdir" "$place/$number"
+  "$mount" -t tmpfs -o "$1,nosuid,nodev" sallyport "$place/$number"
+  number=$((number + 1))
+  shift
+done
+shift
+exec "$@"
+`;
+
 /** What the script below says before it ends with this code; `exit-reason.ts` looks for it. */
 export const GRANT_CHANGED = {
   code: 125,

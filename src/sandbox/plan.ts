@@ -9,12 +9,15 @@ import { type AppliedLimits, appliedLimits, limitOptions } from './cell-limits.t
 import type { CellSpec } from './cell-spec.ts';
 import type { CheckedGrant } from './file-grants.ts';
 import type { HostFacts } from './host.ts';
-import { cellScript, grantScript, routeCommands, stageScript } from './launch-scripts.ts';
+import { cellScript, grantScript, memoryScript, routeCommands, stageScript } from './launch-scripts.ts';
 import { cellMounts, type Mount, mountOptions } from './mounts.ts';
 import { compileFilter, encodeFilter, type Instruction } from './seccomp/filter.ts';
 
 /** Where the launcher shows what the cell's user could not reach otherwise. Never granted to a cell. */
 const STAGE = '/dev/shm';
+
+/** Where the launcher makes memory file systems that bubblewrap cannot make. Never granted to a cell, nor used by the set-up. */
+const MEMORY = '/sys';
 
 /** Descriptors of the launcher besides 0-2. */
 export const descriptors = { ipc: 3, options: 4, filter: 5, firstFile: 6 } as const;
@@ -59,12 +62,15 @@ export function planCell(input: PlanInput): CellPlan {
   const files = madeFiles(spec.caPem);
   const filter = compileFilter(facts.architecture);
   const stray = strayDescriptors(facts, descriptors.firstFile + files.length);
-  const options = bubblewrapOptions(mounts, files, environment);
+  const options = bubblewrapOptions({ facts, mounts: madeOutside(input.facts, mounts), files, environment });
   const sources = [descriptors.options, ...stray].flatMap((number) => ['--args', `${number}`]);
   const limited = [facts.tools.prlimit, ...limitOptions(applied), '--', ...spec.command, ...spec.args];
   const command = [...grantCheck(input), ...limited];
   return {
-    launcher: asCellUser(input, inNamespaces(input, reach(facts.node), [...sources, '--', ...command])),
+    launcher: asCellUser(
+      input,
+      inNamespaces(input, { node: reach(facts.node), mounts, bubblewrap: [...sources, '--', ...command] }),
+    ),
     command,
     environment,
     mounts,
@@ -107,8 +113,7 @@ const strayDescriptors = ({ inherited }: HostFacts, firstFree: number): readonly
  */
 function inNamespaces(
   { spec, facts, setup }: PlanInput,
-  node: string,
-  bubblewrap: readonly string[],
+  { node, mounts, bubblewrap }: { node: string; mounts: readonly Mount[]; bubblewrap: readonly string[] },
 ): string[] {
   const { tools } = facts;
   const script = [
@@ -124,7 +129,27 @@ function inNamespaces(
   // With a view of its own on the processes, since bubblewrap looks its child up in /proc.
   const processes = ['--pid', '--mount-proc', '--fork', '--kill-child=SIGKILL'];
   const shell = [tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap];
-  return [...namespaces, ...processes, ...shell];
+  return [...namespaces, ...processes, ...memoryOutside(facts, mounts), ...shell];
+}
+
+const isMemory = (mount: Mount): mount is Extract<Mount, { kind: 'memory' }> => mount.kind === 'memory';
+
+/** The command before the set-up's that makes the memory file systems, where bubblewrap cannot. */
+function memoryOutside({ bubblewrap, tools }: HostFacts, mounts: readonly Mount[]): readonly string[] {
+  if (bubblewrap.sizes) return [];
+  const each = mounts.filter(isMemory).map(({ bytes, mode }) => `size=${bytes},mode=${mode}`);
+  return [tools.sh, '-c', memoryScript, 'sallyport-memory', tools.mount, tools.mkdir, MEMORY, ...each, '--'];
+}
+
+/** The same mounts for such a bubblewrap: it binds what was made. */
+function madeOutside({ bubblewrap }: HostFacts, mounts: readonly Mount[]): readonly Mount[] {
+  if (bubblewrap.sizes) return mounts;
+  const memories = mounts.filter(isMemory);
+  return mounts.map((mount) =>
+    isMemory(mount)
+      ? { kind: 'bind', source: `${MEMORY}/${memories.indexOf(mount)}`, path: mount.path, write: true }
+      : mount,
+  );
 }
 
 /** Bound to the gateway's life, without a way to gain privileges, and as an own user where the gateway is root. */
@@ -138,14 +163,17 @@ function asCellUser({ facts, uid, unreachable }: PlanInput, rest: readonly strin
   return [...namespace, ...stage, ...unreachable, '--', ...launcher];
 }
 
-function bubblewrapOptions(
-  mounts: readonly Mount[],
-  files: readonly MadeFile[],
-  environment: Readonly<Record<string, string>>,
-): readonly string[] {
+function bubblewrapOptions({
+  facts,
+  mounts,
+  files,
+  environment,
+}: Pick<CellPlan, 'mounts' | 'files' | 'environment'> & { readonly facts: HostFacts }): readonly string[] {
   const sealed = mounts.filter(({ kind }) => kind === 'seal');
   const others = mounts.filter(({ kind }) => kind !== 'seal');
-  const identity = ['--unshare-user', '--uid', `${cellUserId}`, '--gid', `${cellUserId}`, '--disable-userns'];
+  const identity = ['--unshare-user', '--uid', `${cellUserId}`, '--gid', `${cellUserId}`];
+  // A second refusal: the filter refuses each call that could make a user namespace.
+  const nested = facts.bubblewrap.limitsUserNamespaces ? ['--disable-userns'] : [];
   const namespaces = ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'];
   const restraints = [
     '--cap-drop',
@@ -157,6 +185,7 @@ function bubblewrapOptions(
   ];
   return [
     ...identity,
+    ...nested,
     ...namespaces,
     ...restraints,
     ...others.flatMap(mountOptions),

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { hostArchitecture, kernelAtLeast } from '../../src/sandbox/host.ts';
+import { atLeast, bubblewrapFacts, hostArchitecture } from '../../src/sandbox/host.ts';
 import { openToAnyone, reachableByAnyone } from '../../src/sandbox/reach.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
 
@@ -61,6 +61,18 @@ describe('tools', () => {
   );
 });
 
+describe('versions of bubblewrap', () => {
+  it.each([
+    ['0.6.1', { sizes: false, limitsUserNamespaces: false }],
+    ['0.7.0', { sizes: true, limitsUserNamespaces: false }],
+    ['0.8.0', { sizes: true, limitsUserNamespaces: true }],
+    ['0.11.0', { sizes: true, limitsUserNamespaces: true }],
+    ['', { sizes: false, limitsUserNamespaces: false }],
+  ])('%s', (version, facts) => {
+    expect(bubblewrapFacts(version)).toEqual(facts);
+  });
+});
+
 describe('kernel versions', () => {
   it.each([
     ['5.14.0-1-amd64', true],
@@ -70,7 +82,7 @@ describe('kernel versions', () => {
     ['5.14', true],
     ['10.0', true],
   ])('%s is at least 5.14: %s', (version, expected) => {
-    expect(kernelAtLeast(5, 14, version)).toBe(expected);
+    expect(atLeast(5, 14, version)).toBe(expected);
   });
 });
 

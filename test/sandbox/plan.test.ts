@@ -21,6 +21,7 @@ const facts: HostFacts = {
     unshare: tool('unshare'),
   },
   node: '/opt/node/bin/node',
+  bubblewrap: { sizes: true, limitsUserNamespaces: true },
   root: false,
   ipv6: true,
   systemFolders: [
@@ -85,6 +86,10 @@ describe('planCell', () => {
         uid: 2_046_820_352,
         unreachable: ['/opt/node/bin/node', input.packageDir ?? ''],
       },
+    ],
+    [
+      'old-bubblewrap',
+      { ...input, facts: { ...facts, bubblewrap: { sizes: false, limitsUserNamespaces: false } } },
     ],
     ['no-ipv6-package-files', { ...input, facts: { ...facts, ipv6: false }, packageDir: null, files: [] }],
   ] as const)('plans as reviewed: %s', async (name, given) => {

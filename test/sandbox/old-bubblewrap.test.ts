@@ -1,0 +1,84 @@
+/** The way to a cell on systems whose bubblewrap is older (Ubuntu 22.04), gone with whatever version this machine has. */
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { afterAll, describe, expect, it } from 'vitest';
+import { newId, systemRandom } from '../../src/kernel/index.ts';
+import { bubblewrapFacts, hostArchitecture, readHostFacts } from '../../src/sandbox/host.ts';
+import { killGroup, launch } from '../../src/sandbox/launch.ts';
+import { planCell } from '../../src/sandbox/plan.ts';
+import { makeStdioPipes } from '../../src/sandbox/stdio-pipes.ts';
+import { completeTools, findTools } from '../../src/sandbox/tools.ts';
+
+const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-old-')));
+chmodSync(root, 0o700);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+async function text(stream: Readable): Promise<string> {
+  let all = '';
+  for await (const chunk of stream.setEncoding('utf8')) all += String(chunk);
+  return all;
+}
+
+/** Runs a shell script in a cell that is built as for a bubblewrap of this version. */
+async function runAs(version: string, script: string): Promise<string> {
+  const tools = completeTools(findTools());
+  const architecture = hostArchitecture();
+  if (tools === null || architecture === null) throw new Error('this machine cannot run these tests');
+  const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
+  const setup = readFileSync(new URL('../../src/sandbox/setup.ts', import.meta.url), 'utf8');
+  const plan = planCell({
+    spec: {
+      id: newId<'cell'>('cell', systemRandom),
+      label: 'test',
+      command: ['/bin/sh', '-c', script],
+      args: [],
+      env: {},
+      tcpPorts: [],
+      caPem: '',
+      files: [],
+      limits: { diskMiB: 3 },
+    },
+    facts: { ...facts, bubblewrap: bubblewrapFacts(version) },
+    uid: facts.root ? 61_184 : null,
+    setup: stripTypeScriptTypes(setup),
+    packageDir: null,
+    files: [],
+    unreachable: [],
+  });
+  const stdio = await makeStdioPipes(tools.mkfifo, (name) => join(root, name));
+  const listeners = { onTcp: () => undefined, onDnsUdp: () => undefined, onDnsTcp: () => undefined };
+  const launched = await launch(plan, stdio, listeners, () => undefined);
+  launched.stderr.resume();
+  const stdout = await text(launched.stdout);
+  for (const listener of launched.listening) listener.close();
+  if (launched.child.exitCode === null && launched.child.signalCode === null) killGroup(launched.pid);
+  return stdout;
+}
+
+describe.each(['0.6.1', '0.7.0', '0.8.0'])('as for bubblewrap %s', (version) => {
+  it('memory file systems have their sizes and modes, and nobody but the cell writes to them', async () => {
+    const stdout = await runAs(
+      version,
+      'for path in /tmp /home/cell /dev/shm; do echo $path $(stat -f -c "%S %b" $path) $(stat -c "%a %U" $path); done; touch /tmp/a ~/b /dev/shm/c && echo written',
+    );
+    const pages = (bytes: number): string => `4096 ${bytes / 4096}`;
+    expect(stdout.trim().split('\n')).toEqual([
+      `/tmp ${pages(3 * 1024 * 1024)} 1777 cell`,
+      `/home/cell ${pages(3 * 1024 * 1024)} 700 cell`,
+      `/dev/shm ${pages(64 * 1024 * 1024)} 1777 cell`,
+      'written',
+    ]);
+  });
+
+  it('no user namespace can be made inside, and what was prepared outside is not to be seen', async () => {
+    const stdout = await runAs(
+      version,
+      'unshare --user true 2>/dev/null || echo refused; ls -d /sys 2>/dev/null; echo end',
+    );
+    expect(stdout).toBe('refused\nend\n');
+  });
+});
