@@ -2,7 +2,7 @@
  * Lint: one verdict per file, for manifests of both versions and toolspecs. A version 1 manifest and the
  * toolspec beside it (`X.yaml`, `X.toolspec.yaml`) are checked together whichever of the two is given.
  */
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { limits } from '../kernel/index.ts';
 import { looksLikeToolSpec, type ParsedToolSpec, parseManifest, parseToolSpec } from './parse-manifest.ts';
@@ -23,8 +23,14 @@ export type ReadBytes = (file: string) => Promise<Uint8Array | null>;
 
 /** Reads at most what `parseManifest` would accept, and one byte more so that it can say no. */
 export const readBytes: ReadBytes = async (file) => {
+  let handle: FileHandle;
   try {
-    await using handle = await open(file);
+    handle = await open(file);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
     const bytes = Buffer.alloc(limits.manifestBytesMax + 1);
     let length = 0;
     // A pipe gives less than was asked for before it ends, and some files never end.
@@ -32,9 +38,8 @@ export const readBytes: ReadBytes = async (file) => {
       ({ bytesRead: read } = await handle.read(bytes, length, bytes.length - length));
     }
     return bytes.subarray(0, length);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
+  } finally {
+    await handle.close();
   }
 };
 

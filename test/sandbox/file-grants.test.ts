@@ -150,7 +150,7 @@ describe('sockets and pipes', () => {
           `require('net').createServer().listen(${JSON.stringify(path)}, () => process.exit())`,
         ]),
     ],
-    ['a pipe', (path: string) => execFileSync('mkfifo', [path])],
+    ['a pipe', (path: string) => execFileSync('/usr/bin/mkfifo', [path])],
   ])('%s is refused, itself and in a folder', async (_what, make) => {
     const door = join(deep, 'door');
     make(door);

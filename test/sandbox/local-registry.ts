@@ -15,7 +15,7 @@ interface MadePackage {
   readonly entries?: readonly TarEntry[];
 }
 
-export interface TarEntry {
+interface TarEntry {
   /** Whole path in the archive. */
   readonly path: string;
   readonly text?: string;
