@@ -34,6 +34,8 @@ export interface AnswerSink {
   write(data: Buffer | string): boolean;
   cork(): void;
   uncork(): void;
+  /** What answers are scrubbed of now. */
+  readonly scrubSet: ScrubSet;
   /** Pauses or resumes the upstream. */
   holdUpstream(hold: boolean): void;
   onHit(hit: ScrubHit): void;
@@ -64,20 +66,22 @@ export class Answer {
   /** Body bytes written. */
   bytes = 0;
   readonly #sink: AnswerSink;
-  readonly #set: ScrubSet;
+  #set: ScrubSet;
   /** Whether the client asked for the connection to stay, and is where the next request would begin. */
   readonly #mayPersist: () => boolean;
   #framing: Framing = 'none';
   #head = '';
   #whole: Buffer[] | null = null;
   #scrubber: Scrubber | null = null;
+  /** For what became known since the answer began: an event stream can be older than a key that comes in it. */
+  readonly #later: Scrubber[] = [];
   #decoder: Duplex | null = null;
   #trailers = new Fields();
   #persist = false;
 
-  constructor(sink: AnswerSink, set: ScrubSet, mayPersist: () => boolean) {
+  constructor(sink: AnswerSink, mayPersist: () => boolean) {
     this.#sink = sink;
-    this.#set = set;
+    this.#set = sink.scrubSet;
     this.#mayPersist = mayPersist;
   }
 
@@ -127,7 +131,7 @@ export class Answer {
     if (this.#whole !== null) this.#whole.push(data);
     else if (this.#decoder !== null) {
       if (!this.#decoder.write(data)) this.#sink.holdUpstream(true);
-    } else this.#emit(this.#scrubber === null ? data : this.#scrubber.push(data));
+    } else this.#emit(this.#scrubber === null ? data : this.#scrubLater(this.#scrubber.push(data)));
   }
 
   end(trailers: Fields): void {
@@ -135,7 +139,7 @@ export class Answer {
     if (this.#whole !== null) this.#writeWhole(this.#whole);
     else if (this.#decoder !== null) this.#decoder.end();
     else {
-      if (this.#scrubber !== null) this.#emit(this.#scrubber.end());
+      if (this.#scrubber !== null) this.#emitLast(this.#scrubber.end());
       this.#finish();
     }
   }
@@ -170,15 +174,38 @@ export class Answer {
     }
     this.#decoder = decoder;
     decoder.on('data', (plain: Buffer) => {
-      if (!this.#emit(plain)) decoder.pause();
+      if (!this.#emit(this.#scrubLater(plain))) decoder.pause();
     });
     decoder.on('drain', () => this.#sink.holdUpstream(false));
-    decoder.on('end', () => this.#finish());
+    decoder.on('end', () => {
+      this.#emitLast(EMPTY);
+      this.#finish();
+    });
     decoder.on('error', (error) =>
       this.#sink.onBroken(
         Refusal.of('egress_content_coding', { reason: isAppError(error) ? error.code : 'failed' }),
       ),
     );
+  }
+
+  #scrubLater(data: Buffer): Buffer {
+    if (this.#set !== this.#sink.scrubSet) {
+      this.#set = this.#sink.scrubSet;
+      this.#later.push(createScrubber(this.#set, (hit) => this.#sink.onHit(hit)));
+    }
+    return this.#later.reduce((passed, scrubber) => scrubber.push(passed), data);
+  }
+
+  #emitLast(data: Buffer): void {
+    let rest = this.#scrubLater(data);
+    for (const [index, scrubber] of this.#later.entries()) {
+      const held = scrubber.end();
+      rest = Buffer.concat([
+        rest,
+        this.#later.slice(index + 1).reduce((passed, next) => next.push(passed), held),
+      ]);
+    }
+    this.#emit(rest);
   }
 
   /** @returns false when the sender should wait */

@@ -106,7 +106,7 @@ export class EgressCell implements AcceptHost {
     this.#dns.serveTcp(server);
   }
 
-  /** Loads what answers are scrubbed of. Answers that have begun keep the set that they began with. */
+  /** Loads what answers are scrubbed of, those included that have begun. */
   async refresh(): Promise<void> {
     const { credentials, identity } = this.spec;
     const known = await this.credentials.known(identity);

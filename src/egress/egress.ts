@@ -48,7 +48,7 @@ export interface CellEgress {
   acceptTcp(port: number, server: Server): void;
   acceptDnsUdp(socket: UdpSocket): void;
   acceptDnsTcp(server: Server): void;
-  /** Credentials have changed: answers that begin from now on are scrubbed of the new values too. */
+  /** Credentials have changed: from now on answers are scrubbed of the new values too. */
   refresh(): Promise<void>;
   /** Cuts every connection of the cell, and of its upstreams, now. The listeners stay their owner's. */
   close(): void;

@@ -13,8 +13,8 @@ import { buildRequest, type OutgoingRequest } from './inject.ts';
 import type { CredentialSource } from './ports.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest } from './request.ts';
-import { bindBody, CollectedBody, StreamedBody } from './request-body.ts';
-import type { ScrubHit } from './scrub/index.ts';
+import { bindBody, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
+import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
 import type { AnswerListener, UpstreamConnection } from './upstream.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
@@ -74,6 +74,10 @@ export class Exchange implements AnswerListener, AnswerSink {
 
   get minor(): 0 | 1 {
     return this.#request.head.minor;
+  }
+
+  get scrubSet(): ScrubSet {
+    return this.#host.scrubSet;
   }
 
   /** How the body is delimited; null when that is uncertain, and nothing after the head may be read. */
@@ -148,12 +152,12 @@ export class Exchange implements AnswerListener, AnswerSink {
     const active = Math.max(clientActive, upstream?.lastActive ?? 0);
     if (this.#answer !== null) {
       if (now - active >= limits.egressBodyIdleTimeoutMs)
-        void this.#refuse(Refusal.of('egress_timeout', this.#place()));
+        void this.#refuse(Refusal.of('egress_timeout', this.#destination()));
     } else if (this.#request.bodyMode !== 'none' && !this.#bodyDone) {
       if (now - active >= limits.egressBodyIdleTimeoutMs)
         void this.#refuse(Refusal.of('egress_request_timeout'));
     } else if (upstream !== null && now - upstream.lastActive >= limits.upstreamHeadTimeoutMs) {
-      void this.#refuse(Refusal.of('egress_timeout', this.#place()));
+      void this.#refuse(Refusal.of('egress_timeout', this.#destination()));
     }
   }
 
@@ -261,12 +265,12 @@ export class Exchange implements AnswerListener, AnswerSink {
   onInterim(head: ResponseHead): void {
     /* The body was asked for already where it had to be read whole. */
     if (head.status === 100 && this.#request.bodyMode !== 'stream') return;
-    new Answer(this, this.#host.scrubSet, () => false).interim(head);
+    new Answer(this, () => false).interim(head);
   }
 
   onAnswerHead(head: ResponseHead, framing: BodyFraming, whole: boolean): void {
     this.#message = null;
-    this.#answer = new Answer(this, this.#host.scrubSet, () => this.#clientMayPersist());
+    this.#answer = new Answer(this, () => this.#clientMayPersist());
     try {
       this.#answer.head(head, framing, whole);
     } catch (error) {
@@ -344,12 +348,8 @@ export class Exchange implements AnswerListener, AnswerSink {
     return { scheme: this.#request.arrival.scheme, host: this.#request.host, port: this.#request.port };
   }
 
-  #place(): { host: string; port: number } {
-    return { host: this.#request.host, port: this.#request.port };
-  }
-
   #located(refusal: Refusal): Refusal {
-    return refusal.at(this.#place());
+    return refusal.at(this.#destination());
   }
 
   #clientMayPersist(): boolean {
@@ -358,6 +358,3 @@ export class Exchange implements AnswerListener, AnswerSink {
     return isRead && head.minor === 1 && !head.fields.list('connection').includes('close');
   }
 }
-
-const bodyTooLarge = (): Refusal =>
-  Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` });

@@ -13,9 +13,12 @@ import {
   parseStrictJson,
 } from '../wire/index.ts';
 import { type Binder, BodyScan, bindJson } from './bind.ts';
-import type { Refusal } from './refusals.ts';
+import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 import type { UpstreamConnection } from './upstream.ts';
+
+export const bodyTooLarge = (): Refusal =>
+  Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` });
 
 /** Collects a body up to the limit. */
 export class CollectedBody implements BodySink {

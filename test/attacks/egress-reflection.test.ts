@@ -1,9 +1,10 @@
 /** ATTACKS 17: an upstream that sends the key back. The control is a cell without secrets, to which it comes through. */
+import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { API, inWorld, PLACEHOLDER, rawUpstream, TOKEN, type World } from '../egress/world.ts';
+import { API, inWorld, PLACEHOLDER, rawUpstream, readAll, TOKEN, type World } from '../egress/world.ts';
 
 const hex = Buffer.from(TOKEN).toString('hex');
 const base64 = (before: string): string => Buffer.from(`${before}${TOKEN} and more`).toString('base64');
@@ -212,6 +213,29 @@ describe('ATTACKS 17: reflection', () => {
       await world.cell.refresh();
       socket.write(sized(`${TOKEN} ghp_fresh0value1after2rotation3xyz`));
       expect((await reply).body.toString()).toBe(`${PLACEHOLDER} ${PLACEHOLDER}`);
+    });
+  });
+
+  it.each([
+    ['plain', (text: string) => Buffer.from(text), ''],
+    ['gzip', (text: string) => gzipSync(text), 'Content-Encoding: gzip\r\n'],
+  ])('masks a new value in an answer that began before it was known, %s', async (_name, encode, field) => {
+    const fresh = 'ghp_fresh0value1after2rotation3xyz';
+    const { promise: asked, resolve: ask } = Promise.withResolvers<TLSSocket>();
+    const upstream = await rawUpstream((socket) => socket.once('data', () => ask(socket)));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const socket = await world.connectTls();
+      socket.write(GET);
+      const origin = await asked;
+      const whole = encode(`${TOKEN} ${fresh} ${fresh} end`);
+      origin.write(`HTTP/1.1 200 OK\r\n${field}Content-Length: ${whole.length}\r\n\r\n`);
+      origin.write(whole.subarray(0, 8));
+      const [head] = (await once(socket, 'data')) as [Buffer];
+      world.secrets.set('TOKEN', fresh);
+      await world.cell.refresh();
+      for (const byte of whole.subarray(8)) origin.write(Buffer.of(byte));
+      const body = `${head.toString()}${await readAll(socket)}`.replace(/\r\n[0-9a-f]+\r\n/g, '');
+      expect(body).toContain(`${PLACEHOLDER} ${PLACEHOLDER} ${PLACEHOLDER} end`);
     });
   });
 
