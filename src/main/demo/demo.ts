@@ -17,18 +17,21 @@ import type { Writable } from 'node:stream';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { type ApiClient, createClient } from '../../api/index.ts';
 import { printable } from '../../cli/index.ts';
-import { silentLog, systemRandom, toWire } from '../../kernel/index.ts';
+import { silentLog, systemClock, systemRandom, toWire } from '../../kernel/index.ts';
 import { makePlaceholder } from '../../manifest/index.ts';
 import { type Config, type Environment, homeFiles, loadConfig } from '../config.ts';
 import { createGateway } from '../gateway.ts';
 import { initHome } from '../init.ts';
 import { type Door, openLocalDoor, openTcpDoor } from '../listeners.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { socketTransport } from '../transport.ts';
 import { startStandIn, type StandIn } from './stand-in.ts';
 import { createStory, type Story } from './story.ts';
 
 const API_HOST = 'api.github.com';
 const SLOT = 'GITHUB_PERSONAL_ACCESS_TOKEN';
+/** What a shell says of a program that ctrl-C ended. */
+const INTERRUPTED = 130;
 
 /** @returns whether every claim held */
 export async function runDemo(out: Writable & { isTTY?: boolean }, env: Environment): Promise<boolean> {
@@ -36,6 +39,12 @@ export async function runDemo(out: Writable & { isTTY?: boolean }, env: Environm
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-demo-'));
   const standIn = await startStandIn(API_HOST);
+  const stop = stopSignal(systemClock);
+  void stop.received.then(() => {
+    // Its cells end with this process; its folder would stay.
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(INTERRUPTED);
+  });
   try {
     await tell(story, folder, standIn, env);
   } catch (error) {
@@ -46,6 +55,7 @@ export async function runDemo(out: Writable & { isTTY?: boolean }, env: Environm
       printable(`${message} ${hint ?? ''} ${error instanceof Error ? error.message : ''}`),
     );
   } finally {
+    stop.forget();
     await standIn.close();
     rmSync(folder, { recursive: true, force: true });
   }
