@@ -103,8 +103,11 @@ export const jsonDepthMax = 128;
 /** One number in a JSON text, in characters. */
 export const jsonNumberCharsMax = 1024;
 
-/** Memory that one process of a cell may have for data, in MiB, where the manifest says nothing. */
-export const cellMemoryDefaultMiB = 1024;
+/**
+ * Memory that one process of a cell may have for data, in MiB, where the manifest says nothing. V8 reserves about
+ * 600 MiB for each thread of a Node server, used or not, and the limit counts what is reserved.
+ */
+export const cellMemoryDefaultMiB = 4096;
 /** Processes and threads of a cell together, where the manifest says nothing. A Node process has about eleven. */
 export const cellProcessesDefault = 256;
 /** Open descriptors of one process of a cell, where the manifest says nothing. */
@@ -185,6 +188,8 @@ export const upstreamHeadTimeoutMs = 600_000;
 export const upstreamAddressesMax = 8;
 /** A request body that has to be seen whole because a credential goes into it. */
 export const requestBodyBufferBytesMax = 8 * MIB;
+/** All such bodies of one cell together. */
+export const cellBodyBytesMax = 64 * MIB;
 /** Interim (1xx) answers before one final answer. */
 export const interimResponsesMax = 16;
 /** What may still arrive of a request that was answered early, before the connection is cut. */

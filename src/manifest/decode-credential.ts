@@ -105,6 +105,11 @@ function readHosts(
 ): readonly string[] | undefined {
   const cursor = tier === 'entrusted' ? fields.get('hosts') : fields.need('hosts', HOSTS_EXPECTED);
   if (cursor === undefined) return tier === 'entrusted' ? [] : undefined;
+  if (tier === 'entrusted') {
+    // The cell has the value itself: that no host is named here narrows nothing and widens nothing.
+    const items = readList(cursor, HOSTS_EXPECTED, report);
+    if (items === undefined || items.length === 0) return items === undefined ? undefined : [];
+  }
   return readDistinct(cursor, HOSTS_EXPECTED, report, (item) => readHost(item, report));
 }
 

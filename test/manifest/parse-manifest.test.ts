@@ -422,6 +422,17 @@ describe('a rule of version 2', () => {
     expect(codesOf(text)).toEqual(['manifest_api_tools']);
   });
 
+  it('reads back as JSON what it gave, with an entrusted credential that names no host', () => {
+    const text =
+      'schemaVersion: 2\nname: r\nversion: 1.0.0\nserver: { kind: sandboxed, command: [a] }\ncredentials: [{ name: K, tier: entrusted, env: K }]\n';
+    const { manifest } = parseManifest(text, { file: 'm.yaml' });
+    expect(manifest?.credentials[0]?.hosts).toEqual([]);
+    expect(parseManifest(JSON.stringify(manifest), { file: 'm.json' })).toMatchObject({
+      errors: [],
+      manifest,
+    });
+  });
+
   it('needs a variable to hand an entrusted value over', () => {
     const text =
       'schemaVersion: 2\nname: r\nversion: 1.0.0\nserver: { kind: sandboxed, command: [a] }\ncredentials: [{ name: K, tier: entrusted }]\n';
