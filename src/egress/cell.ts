@@ -47,6 +47,7 @@ export class EgressCell implements AcceptHost {
   readonly calls: CallCorrelation;
   readonly trail: Trail;
   readonly pool: UpstreamPool;
+  readonly bodies = { bytes: 0 };
   readonly dialer: Dialer;
   readonly addresses: AddressTable;
   scrubSet: ScrubSet = createScrubSet([]);

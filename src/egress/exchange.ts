@@ -13,7 +13,7 @@ import { buildRequest, type OutgoingRequest } from './inject.ts';
 import type { CredentialSource } from './ports.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest } from './request.ts';
-import { bindBody, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
+import { bindBody, type BodyMemory, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
 import type { AnswerListener, UpstreamConnection } from './upstream.ts';
@@ -23,6 +23,7 @@ import type { UpstreamPool } from './upstream-pool.ts';
 export interface ExchangeHost extends Binder, RecordHost {
   readonly credentials: CredentialSource;
   readonly pool: UpstreamPool;
+  readonly bodies: BodyMemory;
   /** Whether answers are scrubbed of this value, as far as that can be. */
   masks(credential: string, value: Secret): boolean;
   /** Loads what answers are scrubbed of anew. */
@@ -103,7 +104,7 @@ export class Exchange implements AnswerListener, AnswerSink {
         void this.#refuse(bodyTooLarge());
         return;
       }
-      this.#body = new CollectedBody();
+      this.#body = new CollectedBody(this.#host.bodies);
       if (this.#request.head.fields.count('expect') > 0) this.#client.write(CONTINUE);
     } else {
       void this.#proceed(null);
@@ -136,7 +137,7 @@ export class Exchange implements AnswerListener, AnswerSink {
   /** The client is gone, or has to go. @param code why */
   abandon(code: 'client_closed' | 'cell_closed'): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#close();
     this.#abandoned = code;
     this.#message = null;
     this.#answer?.drop();
@@ -292,7 +293,7 @@ export class Exchange implements AnswerListener, AnswerSink {
 
   onWritten(persist: boolean): void {
     if (this.#over) return;
-    this.#over = true;
+    this.#close();
     this.#finished(this.#answer?.status ?? null, null);
     this.#client.answered(persist);
   }
@@ -326,7 +327,7 @@ export class Exchange implements AnswerListener, AnswerSink {
 
   async #refuse(reason: unknown): Promise<void> {
     if (this.#over) return;
-    this.#over = true;
+    this.#close();
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
@@ -337,6 +338,11 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#finished(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
     if (begun) this.#client.cut();
     else this.#client.refuse(wire, this.#request.head.method, this.#clientMayPersist());
+  }
+
+  #close(): void {
+    this.#over = true;
+    if (this.#body instanceof CollectedBody) this.#body.release();
   }
 
   #finished(status: number | null, code: string | null): void {

@@ -18,25 +18,43 @@ import type { EgressRequest } from './request.ts';
 import type { UpstreamConnection } from './upstream.ts';
 
 export const bodyTooLarge = (): Refusal =>
-  Refusal.of('egress_body_too_large', { allowed: `${limits.requestBodyBufferBytesMax} bytes` });
+  Refusal.of('egress_body_too_large', {
+    allowed: `${limits.requestBodyBufferBytesMax} bytes, and ${limits.cellBodyBytesMax} for all such requests at a time`,
+  });
 
-/** Collects a body up to the limit. */
+/** What the bodies that one cell's requests are collecting take together. */
+export interface BodyMemory {
+  bytes: number;
+}
+
+/** Collects a body up to the limits: its own, and the one for all of the cell. */
 export class CollectedBody implements BodySink {
+  /** Set when there is no room: nothing is kept then. */
+  tooLarge = false;
+  bytes = 0;
+  readonly #memory: BodyMemory;
   #pieces: Buffer[] = [];
-  #bytes = 0;
+  #taken = 0;
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get tooLarge(): boolean {
-    return this.#bytes > limits.requestBodyBufferBytesMax;
+  constructor(memory: BodyMemory) {
+    this.#memory = memory;
   }
 
   onBody(data: Buffer): void {
-    this.#bytes += data.length;
-    if (this.tooLarge) this.#pieces = [];
+    this.bytes += data.length;
+    this.#taken += data.length;
+    this.#memory.bytes += data.length;
+    this.tooLarge ||=
+      this.bytes > limits.requestBodyBufferBytesMax || this.#memory.bytes > limits.cellBodyBytesMax;
+    if (this.tooLarge) this.release();
     else this.#pieces.push(data);
+  }
+
+  /** Nobody needs it any more. */
+  release(): void {
+    this.#memory.bytes -= this.#taken;
+    this.#taken = 0;
+    this.#pieces = [];
   }
 
   /** All of it. The pieces are views of what was read, so this is the first copy. */

@@ -81,6 +81,39 @@ describe('a client that sends requests and reads no answers', () => {
   });
 });
 
+describe('bodies that have to be seen whole', () => {
+  it('take so much memory of a cell together, and give it back', async () => {
+    const upstream = await httpsUpstream((request, response) =>
+      request.resume().on('end', () => response.end('ok')),
+    );
+    const credentials = [bearer({ inject: [{ json: '/key' }] })];
+    await inWorld({ credentials, upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const bytes = limits.requestBodyBufferBytesMax;
+      const begin = async (): Promise<Socket> => {
+        const client = await world.connectTls();
+        client.on('error', () => undefined);
+        client.write(
+          `POST / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n"`,
+        );
+        const flushed = new Promise((resolve) => client.write(Buffer.alloc(bytes - 2, 'x'), resolve));
+        await flushed;
+        return client;
+      };
+      const fitting = Math.floor(limits.cellBodyBytesMax / bytes);
+      const clients = await Promise.all(Array.from({ length: fitting + 1 }, begin));
+      const replies = clients.map(async (client) => ({ client, text: await readAll(client) }));
+      const refused = await Promise.race(replies); // the others wait for their last byte
+      expect(errorOf(refused.text).code).toBe('egress_body_too_large');
+      for (const client of clients) if (client !== refused.client) client.write('"');
+      const ended = await Promise.all(replies);
+      expect(ended.filter(({ text }) => text.startsWith('HTTP/1.1 200 OK'))).toHaveLength(fitting);
+      const again = await begin();
+      again.write('"');
+      expect(await readAll(again)).toContain('HTTP/1.1 200 OK');
+    });
+  });
+});
+
 describe('the resolver', () => {
   it('ends a connection that asks and does not read', async () => {
     await inWorld({}, async (world) => {
