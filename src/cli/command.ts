@@ -68,12 +68,15 @@ export function connected(host: CliHost, command: Command, action: Action): void
   });
 }
 
-/** Commander passes the arguments, then the options, then the command. */
+/** Commander passes the arguments, those of a list as one, then the options, then the command. */
 function split(
   command: Command,
   given: readonly unknown[],
 ): { args: (string | undefined)[]; options: Options } {
-  const args = given.slice(0, -2).map((value) => (typeof value === 'string' ? value : undefined));
+  const args = given
+    .slice(0, -2)
+    .flat()
+    .map((value) => (typeof value === 'string' ? value : undefined));
   return { args, options: command.opts() };
 }
 

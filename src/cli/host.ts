@@ -18,6 +18,14 @@ export interface Check {
   readonly fix?: string;
 }
 
+/** Something that the demo says of the product, and checks. */
+export interface Claim {
+  readonly text: string;
+  readonly held: boolean;
+  /** What it saw. */
+  readonly found?: string;
+}
+
 export interface LintReport {
   readonly file: string;
   readonly ok: boolean;
@@ -48,8 +56,8 @@ export interface CliHost {
   serve(options: { listen: string | undefined; onListening: (url: string) => void }): Promise<void>;
   /** Serves one MCP client on stdin and stdout. */
   stdio(options: { profile: string; server?: string }): Promise<void>;
-  /** @returns whether every claim held */
-  demo(): Promise<boolean>;
+  /** Tells its story on stdout, unless `quiet`. @returns every claim and whether it held */
+  demo(quiet: boolean): Promise<readonly Claim[]>;
   doctor(): Promise<readonly Check[]>;
   lint(files: readonly string[]): Promise<readonly LintReport[]>;
   /** @throws AppError `file_unreadable` */

@@ -83,7 +83,11 @@ export function when(at: number | null): string {
 /** The error as the user sees it: what happened, and what to do next. Never a stack trace. */
 export function renderError(error: unknown): string {
   const { message, hint } = toWire(error);
-  return printableLines(hint === undefined ? `error: ${message}` : `error: ${message}\nhint:  ${hint}`);
+  // Lines that a server wrote stand apart from those that are ours.
+  const indented = (text: string): string => printableLines(text).replaceAll('\n', '\n       ');
+  return hint === undefined
+    ? `error: ${indented(message)}`
+    : `error: ${indented(message)}\nhint:  ${indented(hint)}`;
 }
 
 /** 0 done, 1 failed, 2 bad usage, 3 refused by policy. */

@@ -13,6 +13,13 @@ import { isNetwork, parseAuthority } from '../wire/index.ts';
 const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
 const isHostPort = (text: string): boolean => Number(HOST_PORT.exec(text)?.[1] ?? Infinity) <= 65_535;
 const hostPort = z.string().refine(isHostPort, 'is not of the form HOST:PORT');
+/** A host's name or address alone, in the one form that headers are compared in. */
+const hostName = z.string().transform((text, context) => {
+  const parsed = parseAuthority(/^[0-9a-f:.]*:[0-9a-f:.]*:/i.test(text) ? `[${text}]` : text, 0);
+  if (parsed.ok && parsed.value.port === 0) return parsed.value.host;
+  context.addIssue(`\`${text}\` is not a host name alone, such as gateway.example.com`);
+  return z.NEVER;
+});
 const network = z.string().refine(isNetwork, 'is not a network, such as 10.1.0.0/16 or fd00::/8');
 
 /** `HOST:PORT` to `HOST:PORT`, the left side in the one form that it is looked up by. */
@@ -31,9 +38,9 @@ const FileSettings = z.strictObject({
   /** Where MCP clients connect. Anything but a loopback address exposes the gateway to the network. */
   listen: hostPort.default('127.0.0.1:7800'),
   /** Names that clients may use in `Host` besides loopback names and the listen address. */
-  allowedHosts: z.array(z.string()).default([]),
+  allowedHosts: z.array(hostName).default([]),
   /** Origins' host names from which browsers may connect. */
-  allowedOrigins: z.array(z.string()).default([]),
+  allowedOrigins: z.array(hostName).default([]),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   cells: z
     .strictObject({ idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds) })

@@ -2,6 +2,7 @@
  * One gateway at a home, decided by the operating system: SQLite's lock on an empty file, which ends with its holder
  * however that ends. Whoever holds it may replace the socket that a dead gateway left behind.
  */
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { AppError } from '../kernel/index.ts';
 
@@ -13,6 +14,7 @@ const SQLITE_BUSY = 5;
  * @throws AppError `gateway_running`
  */
 export function lockGateway(path: string): () => void {
+  closeSync(openSync(path, 'a', 0o600));
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     database.exec('BEGIN EXCLUSIVE');

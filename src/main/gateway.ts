@@ -46,6 +46,10 @@ export async function createGateway(config: Config, log: Log): Promise<Gateway> 
   }
 }
 
+/** Browsers take `0.0.0.0` for this machine: listening on every address is no reason to answer to that name. */
+const ownHosts = (listening: string): readonly string[] =>
+  listening === '0.0.0.0' || listening === '::' ? [] : [listening];
+
 async function gatewayOn(services: Services, config: Config, log: Log): Promise<Gateway> {
   const files = homeFiles(config.home);
   const clock = systemClock;
@@ -97,7 +101,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
     config: {
-      allowedHosts: [config.listen.host, ...config.allowedHosts],
+      allowedHosts: [...ownHosts(config.listen.host), ...config.allowedHosts],
       allowedOrigins: config.allowedOrigins,
       version: VERSION,
     },

@@ -1,6 +1,6 @@
 /** What a command gets from the process: streams, the running gateway or one of its own, files. */
 import { readFile } from 'node:fs/promises';
-import { Duplex } from 'node:stream';
+import { Duplex, Writable } from 'node:stream';
 import { createClient } from '../api/index.ts';
 import type { CliHost, Connection } from '../cli/index.ts';
 import { AppError, type Log, silentLog, systemClock } from '../kernel/index.ts';
@@ -33,10 +33,10 @@ export function processHost(env: Environment): CliHost {
     connect: () => connect(env, files.socket),
     serve: ({ listen, onListening }) => serve(withListen(loadConfig(env), listen), files, onListening),
     stdio: (options) => stdio(env, files.socket, options),
-    async demo() {
+    async demo(quiet) {
       // Its MCP client is a fifth of what starting a command takes, and only the demo needs it.
       const { runDemo } = await import('./demo/demo.ts');
-      return runDemo(process.stdout, env);
+      return runDemo(quiet ? new Writable({ write: (_, __, done) => done() }) : process.stdout, env);
     },
     doctor: () => diagnose(env),
     lint: lintReports,

@@ -7,8 +7,7 @@
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
 const ESCAPES = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-_])/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
-const CONTROLS =
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROLS = /(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** @param maxLength in UTF-16 units; the end is kept, because that is where the reason of a failure stands */
 export function printable(text: string, maxLength: number): string {

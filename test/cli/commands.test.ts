@@ -437,6 +437,12 @@ describe('the other commands', () => {
     });
   });
 
+  it('demo ends with 1 when a claim does not hold', async () => {
+    expect(await json('demo')).toEqual([{ text: 'it holds', held: true, found: 'seen' }]);
+    terminal.host.demo = async () => [{ text: 'it does not', held: false }];
+    expect((await terminal.run('demo')).code).toBe(1);
+  });
+
   it('kill, resume and status say what is', async () => {
     expect((await terminal.run('kill', '--server', 'echo', '--reason', 'odd')).stdout).toBe(
       '✔ Killed: server echo. Undo: sallyport resume --server echo\n',
@@ -453,6 +459,7 @@ describe('the other commands', () => {
   });
 
   it('catalog search and show', async () => {
+    expect((await terminal.run('catalog', 'search', 'brave', 'search')).stdout).toContain('BRAVE_API_KEY');
     expect((await terminal.run('catalog', 'search', 'github')).stdout).toContain(
       'GITHUB_PERSONAL_ACCESS_TOKEN',
     );

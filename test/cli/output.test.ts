@@ -123,7 +123,7 @@ describe('errors', () => {
     const error = new AppError('x', 'It said \u001b]0;owned\u0007\u001b[2Jthis\nand that.', {
       kind: 'failed',
     });
-    expect(renderError(error)).toBe('error: It said this\nand that.');
+    expect(renderError(error)).toBe('error: It said this\n       and that.');
   });
 
   it.each([

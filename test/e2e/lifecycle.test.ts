@@ -1,6 +1,6 @@
 /** Gateways that start, stop and die, and what is left of them; clients that come and go meanwhile. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -85,10 +85,12 @@ describe('a gateway', () => {
       const gateway = await home.serve();
       expect((await home.run('call', 'prober', 'echo', '{"a":1}')).stdout).toBe('{"a":1}\n');
       expect(cells()).toHaveLength(1);
+      expect((statSync(socketPath).mode & 0o777).toString(8)).toBe('600');
+      const ended = new Promise((done) => gateway.process.once('close', done));
       gateway.process.kill(signal);
       // A terminal sends it to the whole group, and whoever started the program passes it on: that is one, not two.
       gateway.process.kill(signal);
-      expect(await gateway.stop()).toBe(0);
+      expect(await ended).toBe(0);
       expect(existsSync(socketPath)).toBe(false);
       expect(cells()).toEqual([]);
       const recorded = await types();

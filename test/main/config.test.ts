@@ -46,7 +46,7 @@ describe('settings', () => {
     const config = load(
       [
         'listen: "[::1]:8000"',
-        'allowedHosts: [ gate.example ]',
+        'allowedHosts: [ Gate.Example, "fd00::1" ]',
         'allowedOrigins: [ app.example ]',
         'log: debug',
         'cells: { idleSeconds: 30 }',
@@ -58,7 +58,7 @@ describe('settings', () => {
     );
     expect(config).toMatchObject({
       listen: { host: '::1', port: 8000 },
-      allowedHosts: ['gate.example'],
+      allowedHosts: ['gate.example', 'fd00::1'],
       allowedOrigins: ['app.example'],
       log: 'debug',
       idleSeconds: 30,
@@ -110,6 +110,13 @@ describe('settings', () => {
     ['a prototype', '__proto__: { log: debug }', {}, '__proto__'],
     ['an address without a port', 'listen: localhost', {}, 'listen: is not of the form HOST:PORT'],
     ['a port out of range', 'listen: 127.0.0.1:65536', {}, 'listen: is not of the form HOST:PORT'],
+    ['a host with a port', 'allowedHosts: [ "gate.example:443" ]', {}, 'is not a host name alone'],
+    [
+      'an origin that is an address',
+      'allowedOrigins: [ https://app.example ]',
+      {},
+      'is not a host name alone',
+    ],
     ['an unknown log level', 'log: loud', {}, 'log: '],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],

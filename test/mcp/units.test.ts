@@ -117,6 +117,7 @@ describe('editing JSON text', () => {
 
 describe('printable', () => {
   it.each([
+    ['a\u{e0041}\u00ad\u180eb', 'a   b'],
     ['\u001b[31mred\u001b[0m', 'red'],
     ['\u001b]0;title\u0007text', 'text'],
     ['a\rb\u0000c\u009bd', 'a b c d'],

@@ -158,7 +158,7 @@ export function tokenCommands(host: CliHost, program: Command): void {
       out.show(created, () => created.token);
       const { url } = await client.status();
       out.note(
-        `\nThis is the only time that it is shown. Send it as \`Authorization: Bearer …\` to ${url ?? 'http://127.0.0.1:7800'}/mcp/${profile}`,
+        `\nThis is the only time that it is shown. Send it as \`Authorization: Bearer …\` to ${url === null ? 'the gateway, at ' : url}/mcp/${profile}`,
       );
     },
   );

@@ -58,8 +58,10 @@ export function gatewayCommands(host: CliHost, program: Command): void {
   local(
     host,
     program.command('demo').description('show the whole thing with a real server, and check every claim'),
-    async () => {
-      if (!(await host.demo())) throw new CommandFailed(1);
+    async (_, out) => {
+      const claims = await host.demo(out.json);
+      if (out.json) out.show(claims, () => '');
+      if (claims.some(({ held }) => !held)) throw new CommandFailed(1);
     },
   );
 
@@ -88,7 +90,7 @@ export function gatewayCommands(host: CliHost, program: Command): void {
       out.show(status, () =>
         [
           status.url === null
-            ? 'No gateway is running; this is what the store says.'
+            ? 'No gateway is running. Start one: sallyport serve. Clients of `sallyport stdio` bring their own.'
             : `Sallyport ${status.version} at ${status.url}, process ${status.pid}, since ${when(status.startedAt)}`,
           ...(status.cells.length === 0
             ? ['No cells.']

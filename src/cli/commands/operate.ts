@@ -259,9 +259,9 @@ export function catalogCommands(host: CliHost, program: Command): void {
   const catalog = program.command('catalog').description('servers that are ready to use');
   connected(
     host,
-    catalog.command('search').description('search; all of it without words').argument('[words]'),
-    async ({ client, out }, [words = '']) => {
-      const found = await client.catalog(words);
+    catalog.command('search').description('search; all of it without words').argument('[words...]'),
+    async ({ client, out }, words) => {
+      const found = await client.catalog(words.join(' '));
       out.show(found, () =>
         found.length === 0
           ? 'Nothing found. Any package works too: sallyport server add npm:PACKAGE'
@@ -287,9 +287,8 @@ export function manifestCommands(host: CliHost, program: Command): void {
   local(
     host,
     manifest.command('lint').description('check manifests').argument('<files...>'),
-    async (_, out) => {
-      const command = manifest.commands.find((one) => one.name() === 'lint');
-      const reports = await host.lint(command?.args ?? []);
+    async (_, out, files) => {
+      const reports = await host.lint(files.filter((file) => file !== undefined));
       for (const { lines, ...report } of reports) {
         if (out.json) out.line(JSON.stringify(report));
         else if (report.ok)

@@ -16,7 +16,7 @@ import { extname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { type ApiClient, createClient } from '../../api/index.ts';
-import { printable } from '../../cli/index.ts';
+import { type Claim, printable } from '../../cli/index.ts';
 import { silentLog, systemClock, systemRandom, toWire } from '../../kernel/index.ts';
 import { makePlaceholder } from '../../manifest/index.ts';
 import { type Config, type Environment, homeFiles, loadConfig } from '../config.ts';
@@ -33,8 +33,11 @@ const SLOT = 'GITHUB_PERSONAL_ACCESS_TOKEN';
 /** What a shell says of a program that ctrl-C ended. */
 const INTERRUPTED = 130;
 
-/** @returns whether every claim held */
-export async function runDemo(out: Writable & { isTTY?: boolean }, env: Environment): Promise<boolean> {
+/** @returns every claim and whether it held */
+export async function runDemo(
+  out: Writable & { isTTY?: boolean },
+  env: Environment,
+): Promise<readonly Claim[]> {
   const story = createStory(out);
   const started = performance.now();
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-demo-'));
@@ -60,12 +63,13 @@ export async function runDemo(out: Writable & { isTTY?: boolean }, env: Environm
     rmSync(folder, { recursive: true, force: true });
   }
   const seconds = ((performance.now() - started) / 1_000).toFixed(1);
-  out.write(`\n${story.held} claims held, ${story.failed} did not, in ${seconds} s.\n`);
-  if (story.failed === 0)
+  const failed = story.claims.filter(({ held }) => !held).length;
+  out.write(`\n${story.claims.length - failed} claims held, ${failed} did not, in ${seconds} s.\n`);
+  if (failed === 0)
     out.write(
       'Next: sallyport init, then sallyport server add github. README.md shows how to connect your agent.\n',
     );
-  return story.failed === 0;
+  return story.claims;
 }
 
 async function tell(story: Story, folder: string, standIn: StandIn, env: Environment): Promise<void> {
