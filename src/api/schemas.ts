@@ -7,11 +7,6 @@ export const Slug = z
   .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and hyphens, at most 63 of them')
   .openapi({ example: 'github' });
 
-export const CredentialName = z
-  .string()
-  .regex(/^[A-Z][A-Z0-9_]{0,127}$/, 'upper-case letters, digits and underscores, a letter first')
-  .openapi({ example: 'GITHUB_TOKEN' });
-
 export const ErrorBody = z
   .object({ error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }) })
   .openapi('Error');

@@ -5,7 +5,7 @@ import { run } from '../../src/cli/index.ts';
 import { AppError } from '../../src/kernel/index.ts';
 import type { World } from '../api/world.ts';
 
-export interface Ran {
+interface Ran {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;

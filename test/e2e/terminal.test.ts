@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeHome, proberManifest, waitFor } from './harness.ts';
 
 const home = makeHome();
+/** Of the essential packages of every Debian. */
+const SCRIPT = 'script';
 const started = new Set<ChildProcess>();
 const program = join(import.meta.dirname, '../../bin/sallyport.mjs');
 
@@ -13,7 +15,7 @@ function atTerminal(...args: string[]) {
   const words = [process.execPath, program, ...args].map((word) => `'${word}'`).join(' ');
   // A new terminal has no size, and `exec` leaves nobody between it and the program to end of ctrl-C.
   const command = `stty cols 100 rows 30; exec ${words}`;
-  const child = spawn('script', ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
+  const child = spawn(SCRIPT, ['--quiet', '--flush', '--return', '--command', command, '/dev/null'], {
     env: {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '',

@@ -94,10 +94,7 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
 }
 
 /** @throws AppError `profile_unknown` */
-export async function findProfile(
-  deps: Pick<ApiDeps, 'profiles' | 'workspace'>,
-  name: string,
-): Promise<Profile> {
+async function findProfile(deps: Pick<ApiDeps, 'profiles' | 'workspace'>, name: string): Promise<Profile> {
   const profile = await deps.profiles.find(deps.workspace, name);
   if (profile !== null) return profile;
   const all = await deps.profiles.list(deps.workspace);
