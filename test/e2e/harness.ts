@@ -54,6 +54,7 @@ export function makeHome(settings = ''): Home {
     TMPDIR: temporary,
   };
 
+  const gateways = new Set<ChildProcess>();
   const start = (args: readonly string[], env: Record<string, string> = {}): ChildProcess =>
     spawn(process.execPath, [PROGRAM, ...args], { env: { ...environment, ...env }, stdio: 'pipe' });
 
@@ -83,6 +84,8 @@ export function makeHome(settings = ''): Home {
     async serve() {
       writeFileSync(join(path, 'sallyport.yaml'), settings, { mode: 0o600 });
       const child = start(['serve', '--listen', '127.0.0.1:0']);
+      gateways.add(child);
+      child.once('close', () => gateways.delete(child));
       child.stdin?.end();
       const log = collect(child.stderr);
       const exit = new Promise<number | null>((done) => child.once('close', done));
@@ -104,7 +107,11 @@ export function makeHome(settings = ''): Home {
         },
       };
     },
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove() {
+      // A test that failed may have left one running.
+      for (const child of gateways) child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
