@@ -31,7 +31,11 @@ const builtins = [
     module: '^(node:)?(net|tls|http|https|http2|dns|dgram)(/promises)?$',
     allowed: '^src/(egress/|sandbox/|mcp/|main/)',
   },
-  { name: 'database', module: '^(node:sqlite|kysely|pg)$', allowed: '^src/(store/|seal/key-file-lock|main/gateway-lock)' },
+  {
+    name: 'database',
+    module: '^(node:sqlite|kysely|pg)$',
+    allowed: '^src/(store/|seal/key-file-lock|main/gateway-lock)',
+  },
 ];
 
 export default {

@@ -161,7 +161,7 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
   it.each([
     ['compressed', gzipSync(PLACEHOLDER), { 'Content-Encoding': 'gzip' }],
     ['in base64', Buffer.from(PLACEHOLDER).toString('base64'), {}],
-    ['backwards', Array.from(PLACEHOLDER).reverse().join(''), {}],
+    ['backwards', Array.from(PLACEHOLDER).toReversed().join(''), {}],
   ])(
     'in a body, %s: goes out as the text that it is, and no key is opened for it',
     async (_name, body, how) => {

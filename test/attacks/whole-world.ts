@@ -46,7 +46,7 @@ export type CellRequire = <Name extends keyof CellModules>(name: Name) => CellMo
 export type Mode = 'root' | 'user';
 export const modes: readonly Mode[] = isRoot ? ['root', 'user'] : ['user'];
 
-export interface Arrived {
+interface Arrived {
   readonly host: string;
   /** The request as the upstream got it, Latin-1. */
   readonly head: string;
@@ -54,9 +54,9 @@ export interface Arrived {
 }
 
 /** Answers one request, by writing bytes as it likes. */
-export type Answerer = (seen: Arrived, socket: Socket) => void | Promise<void>;
+type Answerer = (seen: Arrived, socket: Socket) => void | Promise<void>;
 
-export interface AuditLine {
+interface AuditLine {
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
