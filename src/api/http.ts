@@ -4,20 +4,9 @@
  */
 import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import { HTTPException } from 'hono/http-exception';
-import { AppError, type AppErrorKind, isAppError, type Log, toWire } from '../kernel/index.ts';
+import { AppError, httpStatus, isAppError, type Log, toWire } from '../kernel/index.ts';
 import { Mailbox } from './mailbox.ts';
 import { ErrorBody } from './schemas.ts';
-
-const STATUS: Record<AppErrorKind, 400 | 401 | 403 | 404 | 409 | 429 | 500 | 502> = {
-  invalid: 400,
-  unauthenticated: 401,
-  denied: 403,
-  not_found: 404,
-  conflict: 409,
-  limited: 429,
-  unavailable: 502,
-  failed: 500,
-};
 
 /** A router that refuses a body or parameter of the wrong shape with an error that names the field. */
 export function router(): OpenAPIHono {
@@ -44,7 +33,10 @@ export function errorResponse(error: unknown, log: Log): Response {
     return Response.json({ error: { code: 'http_error', message: error.message } }, { status: error.status });
   }
   if (!isAppError(error)) logUnexpected(error, log);
-  return Response.json({ error: toWire(error) }, { status: isAppError(error) ? STATUS[error.kind] : 500 });
+  return Response.json(
+    { error: toWire(error) },
+    { status: isAppError(error) ? httpStatus[error.kind] : 500 },
+  );
 }
 
 /** What a route may answer, for the OpenAPI document. */

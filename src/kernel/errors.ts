@@ -15,6 +15,18 @@ export type AppErrorKind =
   | 'unavailable' /** something outside did not answer as it should: 502, exit 1 */
   | 'failed'; /** our side could not do it: 500, exit 1 */
 
+/** The one table from kinds to HTTP statuses. */
+export const httpStatus = {
+  invalid: 400,
+  unauthenticated: 401,
+  denied: 403,
+  not_found: 404,
+  conflict: 409,
+  limited: 429,
+  unavailable: 502,
+  failed: 500,
+} as const satisfies Record<AppErrorKind, number>;
+
 export interface AppErrorOptions {
   readonly kind: AppErrorKind;
   /** What to do next, in one sentence. */

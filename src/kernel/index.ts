@@ -7,6 +7,7 @@ export {
   AppError,
   type AppErrorKind,
   type AppErrorOptions,
+  httpStatus,
   isAppError,
   toWire,
   type WireError,

@@ -45,14 +45,19 @@ export function credentialSource(
         (await vault.list(gatewayCaller(workspace), { id: row.id, slug: row.slug })).map((info) => info.name),
       );
       const found: KnownSecret[] = [];
-      for (const { name, tier } of manifestOf(row).credentials) {
-        if (tier !== 'sealed' || !set.has(name)) continue;
-        const value = await vault.use(
-          cellCaller(workspace, cell),
-          { server: row.id, serverSlug: row.slug, name, owner },
-          { kind: 'scrub', data: {} },
-        );
-        found.push({ name, value });
+      try {
+        for (const { name, tier } of manifestOf(row).credentials) {
+          if (tier !== 'sealed' || !set.has(name)) continue;
+          const value = await vault.use(
+            cellCaller(workspace, cell),
+            { server: row.id, serverSlug: row.slug, name, owner },
+            { kind: 'scrub', data: {} },
+          );
+          found.push({ name, value });
+        }
+      } catch (error) {
+        for (const { value } of found) value.destroy();
+        throw error;
       }
       return found;
     },

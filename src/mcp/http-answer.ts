@@ -1,18 +1,7 @@
-/** Plain HTTP answers of the front, and the one table from kinds of errors to statuses. */
+/** Plain HTTP answers of the front. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AppErrorKind, isAppError, limits, toWire } from '../kernel/index.ts';
+import { httpStatus, isAppError, limits, toWire } from '../kernel/index.ts';
 import { tooLarge } from './client-input.ts';
-
-const STATUS: Readonly<Record<AppErrorKind, number>> = {
-  invalid: 400,
-  unauthenticated: 401,
-  denied: 403,
-  not_found: 404,
-  conflict: 409,
-  limited: 429,
-  unavailable: 502,
-  failed: 500,
-};
 
 const SPECIAL_STATUS: Readonly<Record<string, number>> = {
   mcp_message_too_large: 413,
@@ -22,7 +11,7 @@ const SPECIAL_STATUS: Readonly<Record<string, number>> = {
 };
 
 const statusOf = (error: unknown): number =>
-  isAppError(error) ? (SPECIAL_STATUS[error.code] ?? STATUS[error.kind]) : 500;
+  isAppError(error) ? (SPECIAL_STATUS[error.code] ?? httpStatus[error.kind]) : 500;
 
 /** Answers with JSON text. Nothing happens where an answer has begun or the client is gone. */
 export function answerJson(

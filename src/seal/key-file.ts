@@ -62,7 +62,7 @@ async function openKeyFile(path: string): Promise<FileHandle> {
     if (errnoOf(cause) === 'ENOENT') {
       throw masterKeyMissing(
         `There is no master key file at ${path}.`,
-        'Run `sallyport init` for a new vault, or put back the copy of the file that belongs to this one.',
+        'Put back the copy of the file that belongs to this vault: nothing in it opens without. A new vault needs a new home.',
       );
     }
     throw new AppError('seal_master_key_file_unreadable', `The master key file ${path} cannot be read.`, {

@@ -217,6 +217,15 @@ describe('servers', () => {
 describe('secrets', () => {
   const value = 'sk-live-8hJ2kQ9mZ4pX7vW1';
 
+  it.each([
+    ['abc', true],
+    ['abcd', false],
+  ])('warn where a value is too short to be masked: %s', async (short, warns) => {
+    const ran = await terminal.run('secret', 'set', 'echo', 'API_KEY', short);
+    expect(ran.code).toBe(0);
+    expect(ran.stdout.includes('Warning: so short a value is not masked')).toBe(warns);
+  });
+
   it('are set from standard input without the last line break, and never printed', async () => {
     const ran = await terminal.runWith(`${value}\r\n`, 'secret', 'set', 'echo', 'API_KEY', '--stdin');
     expect(ran).toMatchObject({ code: 0, stderr: '' });

@@ -37,6 +37,9 @@ export function secretCommands(host: CliHost, program: Command): void {
             ? [`  It goes to ${slot.hosts.join(', ')} only; the server sees a placeholder.`]
             : []),
           ...(slot.tier === 'entrusted' ? ['  It is entrusted: the server itself sees the value.'] : []),
+          ...(slot.tier === 'sealed' && isTooShortToMask(text)
+            ? ['  Warning: so short a value is not masked where the API sends it back.']
+            : []),
         ].join('\n'),
       );
     },
@@ -154,6 +157,8 @@ function injectRule(options: Options): InjectBody['rule'] {
     hint: '--header H [--format F], --bearer, --query Q, --basic user|password, or --json-pointer P.',
   });
 }
+
+const isTooShortToMask = (value: string): boolean => Buffer.byteLength(value) < limits.scrubValueBytesMin;
 
 async function readAll(host: CliHost): Promise<string> {
   const chunks: Buffer[] = [];
