@@ -11,6 +11,7 @@ export function upstreamFailure(slug: string, response: RpcResponse): AppError {
   const said = message === null || message === '' ? 'no message' : printable(message, 300);
   return new AppError('upstream_error', `The server "${slug}" answered with an error: ${said}`, {
     kind: 'unavailable',
+    hint: `These are the server's own words. \`sallyport audit tail\` shows where it tried to connect and what came of it, \`sallyport server logs ${slug}\` what else it said.`,
     ...(error === undefined ? {} : { detail: { error: slice(response.text, error) } }),
   });
 }

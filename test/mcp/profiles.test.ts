@@ -276,6 +276,7 @@ describe('calls outside a session', () => {
     await expect(call).rejects.toMatchObject({
       code: 'upstream_error',
       message: 'The server "echo" answered with an error: no',
+      hint: expect.stringContaining('`sallyport audit tail`') as string,
       detail: { error: '{"code":-32042,"message":"no","data":{"n":1.0},"x":1}' },
     });
     await expect(call).rejects.toBeInstanceOf(AppError);
