@@ -70,13 +70,13 @@ function presentation(row: ServerRow): Pick<Manifest, 'title' | 'tools'> {
 export function callAudit({ audit }: Services): CallAudit {
   const event = (
     type: AuditEvent['type'],
-    about: { principal: Principal; server: string },
+    about: { principal: Principal; server: string | null },
     data: JsonObject,
   ): AuditEvent => ({
     workspace: about.principal.workspace,
     type,
     actor: about.principal.actor,
-    server: about.server,
+    ...(about.server === null ? {} : { server: about.server }),
     data: { agent: about.principal.agent, ...data },
   });
   const facts = (call: CallFacts): JsonObject => ({

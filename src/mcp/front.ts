@@ -27,7 +27,7 @@ export function createFront(deps: FrontDeps): Front {
       router: endpoint.server === undefined ? aggregateEndpoint() : singleEndpoint(endpoint.server),
       channel,
     });
-  const http = new HttpFront({ clock, random, log, config, authenticate: deps.authenticate, start });
+  const http = new HttpFront({ clock, random, log, config, authenticate: deps.authenticate, audit, start });
 
   /**
    * Ends the clients that were stopped themselves. Where a server or everything was stopped they stay, and are told

@@ -12,12 +12,13 @@ import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-doo
 import { acceptedKinds, HttpExchange } from './http-exchange.ts';
 import { type HttpSession, HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
 import { classify, statelessStatus } from './http-stateless.ts';
-import type { Authenticate, Principal } from './ports.ts';
+import type { Authenticate, CallAudit, Principal } from './ports.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
 import { find } from './raw-json.ts';
 
 export interface HttpFrontDeps extends HttpSessionsDeps {
   readonly authenticate: Authenticate;
+  readonly audit: Pick<CallAudit, 'refused'>;
   readonly config: FrontConfig;
   readonly log: Log;
 }
@@ -47,11 +48,28 @@ export class HttpFront {
       const endpoint = endpointOf(req.url ?? '');
       if (local === undefined) checkOrigin(req, this.#deps.config);
       const principal = local ?? (await authenticated(req, this.#deps.authenticate));
-      checkProfile(principal, endpoint);
+      await this.#admit(principal, endpoint);
       await this.#serve({ req, res, principal, endpoint });
     } catch (error) {
       if (!isAppError(error)) this.#deps.log.error('mcp.http.failed', { error: String(error) });
       answerFailure(res, error);
+    }
+  }
+
+  /** A token at another profile's door is worth a record: it is somebody's, and somebody tries it. */
+  async #admit(principal: Principal, endpoint: Endpoint): Promise<void> {
+    try {
+      checkProfile(principal, endpoint);
+    } catch (error) {
+      const code = isAppError(error) ? error.code : 'internal_error';
+      await this.#deps.audit.refused({
+        principal,
+        profile: endpoint.profile,
+        server: null,
+        tool: null,
+        code,
+      });
+      throw error;
     }
   }
 

@@ -91,8 +91,9 @@ export interface CallOutcome {
 export interface CallRefusal {
   readonly principal: Principal;
   readonly profile: string | null;
-  readonly server: string;
-  readonly tool: string;
+  /** Null where the caller was turned away before it named one. */
+  readonly server: string | null;
+  readonly tool: string | null;
   readonly code: string;
 }
 

@@ -231,6 +231,12 @@ describe('the door', () => {
     expect([...bodies].map((body) => JSON.parse(body) as unknown)).toMatchObject([
       { error: { code: 'mcp_profile_mismatch' } },
     ]);
+    const { stdout } = await home.run('audit', 'export');
+    const recorded = stdout.split('\n').filter((line) => line.includes('mcp_profile_mismatch'));
+    expect(recorded.length).toBe(5);
+    expect(recorded.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+      recorded.map(() => ({ type: 'call.refused', actor: { kind: 'token', id: other.id } })),
+    );
   });
 
   it('does not look for a token anywhere but in its header, and keeps none that was put elsewhere', async () => {
