@@ -18,7 +18,7 @@ export async function* eventPages(
   let from = 1;
   let rowByRowUntil = 0;
   while (from <= end) {
-    const limit = from < rowByRowUntil ? 1 : Math.min(limits.auditPageEvents, end - from + 1);
+    const limit = from < rowByRowUntil ? 1 : Math.min(limits.auditPageEventsMax, end - from + 1);
     try {
       const page = await store.read(workspace, from, limit);
       const last = page.at(-1);

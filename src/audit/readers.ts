@@ -57,7 +57,7 @@ async function* readRange(
 ): AsyncGenerator<RecordedEvent, void, void> {
   let next = from;
   while (next <= to) {
-    const page = await store.read(workspace, next, Math.min(limits.auditPageEvents, to - next + 1));
+    const page = await store.read(workspace, next, Math.min(limits.auditPageEventsMax, to - next + 1));
     for (const event of page) {
       if (event.sequence > to) return;
       yield event;

@@ -228,8 +228,6 @@ export const auditBatchEventsMax = 1024;
 export const auditChainRetriesMax = 64;
 /** Events between two signed checkpoints of a workspace. */
 export const auditCheckpointEvents = 1000;
-/** Events that a reader of the audit log asks the store for at once. */
-export const auditPageEvents = 1000;
 /** How often a following reader looks for what other processes appended, in milliseconds. */
 export const auditTailPollMs = 500;
 /** Problems that one verification lists; more are only said to exist. */

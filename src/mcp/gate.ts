@@ -199,6 +199,7 @@ export class Gate {
     const { principal, profile, server } = target;
     const decision = decideCall(
       { workspace: principal.workspace, profile: profile ?? LOCAL_PROFILE, server: server.slug, tool },
+      // No kills here: the switch is asked through its port, which knows what other processes set.
       { ...choiceOf(server), tool: (await upstream.tools.find(tool)) ?? undefined, kills: [] },
     );
     if (decision.allow) return;
