@@ -36,6 +36,7 @@ export type AuditEventType =
   | 'egress.finished'
   | 'egress.refused'
   | 'egress.masked'
+  | 'egress.probed'
   | 'dns.refused'
   | 'placeholder.foreign';
 

@@ -11,6 +11,7 @@ export type {
   CredentialSlot,
   KillRecord,
   KillScope,
+  ProbeRecord,
   ProfileEntry,
   ProfileRecord,
   ServerRecord,
@@ -23,6 +24,7 @@ export type { AuditRepository } from './repositories/audit.ts';
 export type { CredentialRepository } from './repositories/credentials.ts';
 export type { KillRepository } from './repositories/kills.ts';
 export type { MetaRepository } from './repositories/meta.ts';
+export type { ProbeRepository } from './repositories/probes.ts';
 export type { ProfileRepository } from './repositories/profiles.ts';
 export type { ServerRepository } from './repositories/servers.ts';
 export type { TenantKeyRepository } from './repositories/tenant-keys.ts';

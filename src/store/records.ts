@@ -34,6 +34,16 @@ export interface ServerRecord {
   readonly updatedAt: number;
 }
 
+/** What the last probe of a server found: which upstreams send back what they are given. */
+export interface ProbeRecord {
+  readonly server: ServerId;
+  readonly at: number;
+  /** The manifest that was probed: another one since may reach other hosts. */
+  readonly manifestHash: string;
+  /** The report as its author wrote it; its consumer parses it again. */
+  readonly report: Json;
+}
+
 /** Which slot of a server, and whose value in it: `owner` null is the one that the workspace shares. */
 export interface CredentialSlot {
   readonly server: ServerId;

@@ -22,6 +22,14 @@ export interface ServersTable {
   updated_at: number;
 }
 
+export interface ProbesTable {
+  workspace: string;
+  server_id: string;
+  at: number;
+  manifest_hash: string;
+  report: string;
+}
+
 export interface CredentialsTable {
   workspace: string;
   id: string;
@@ -91,6 +99,7 @@ interface MetaTable {
 export interface Tables {
   workspaces: WorkspacesTable;
   servers: ServersTable;
+  probes: ProbesTable;
   credentials: CredentialsTable;
   credential_index: CredentialIndexTable;
   tenant_keys: TenantKeysTable;

@@ -8,6 +8,7 @@ import type { AuditRepository } from './repositories/audit.ts';
 import { type CredentialRepository, credentialRepository } from './repositories/credentials.ts';
 import { type KillRepository, killRepository } from './repositories/kills.ts';
 import { type MetaRepository, metaRepository } from './repositories/meta.ts';
+import { type ProbeRepository, probeRepository } from './repositories/probes.ts';
 import { type ProfileRepository, profileRepository } from './repositories/profiles.ts';
 import type { Scope } from './repositories/scope.ts';
 import { type ServerRepository, serverRepository } from './repositories/servers.ts';
@@ -21,6 +22,7 @@ import type { SqliteOptions } from './sqlite/open.ts';
 export interface Repositories {
   readonly workspaces: WorkspaceRepository;
   readonly servers: ServerRepository;
+  readonly probes: ProbeRepository;
   readonly credentials: CredentialRepository;
   readonly tenantKeys: TenantKeyRepository;
   readonly profiles: ProfileRepository;
@@ -82,6 +84,7 @@ function repositoriesOf(scope: Scope): Repositories {
   return {
     workspaces: workspaceRepository(scope),
     servers: serverRepository(scope),
+    probes: probeRepository(scope),
     credentials: credentialRepository(scope),
     tenantKeys: tenantKeyRepository(scope),
     profiles: profileRepository(scope),

@@ -22,6 +22,7 @@ import {
   systemClock,
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
+import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
 import { describeStore } from './store-suite.ts';
 
@@ -172,7 +173,7 @@ describe('the SQLite file', () => {
     await expect(open()).rejects.toMatchObject({
       code: 'store_schema_newer',
       kind: 'failed',
-      detail: { path, found: 1000, known: 1 },
+      detail: { path, found: 1000, known: MIGRATIONS.length },
     });
   });
 
@@ -216,25 +217,29 @@ describe('the SQLite file', () => {
   });
 
   it('runs the missing migrations only, once, and records them', async () => {
-    const { MIGRATIONS } = await import('../../src/store/sqlite/migrations.ts');
     await (await open()).close();
-    const second = { version: 2, name: 'a column', statements: ['alter table meta add column note text'] };
-    const migrations = [...MIGRATIONS, second];
+    const next = MIGRATIONS.length + 1;
+    const added = { version: next, name: 'a column', statements: ['alter table meta add column note text'] };
+    const migrations = [...MIGRATIONS, added];
     const stores = await Promise.all([open({ migrations }), open({ migrations })]);
     for (const store of stores) await store.close();
     const raw = new DatabaseSync(path);
     expect(raw.prepare('select version, name from schema_migrations order by version').all()).toEqual([
-      { version: 1, name: 'first schema' },
-      { version: 2, name: 'a column' },
+      ...MIGRATIONS.map(({ version, name }) => ({ version, name })),
+      { version: next, name: 'a column' },
     ]);
     raw.close();
     await expect(open()).rejects.toMatchObject({ code: 'store_schema_newer' });
   });
 
   it('leaves the schema as it was when a migration fails', async () => {
-    const { MIGRATIONS } = await import('../../src/store/sqlite/migrations.ts');
     await (await open()).close();
-    const broken = { version: 2, name: 'broken', statements: ['create table half (a)', 'no such statement'] };
+    const next = MIGRATIONS.length + 1;
+    const broken = {
+      version: next,
+      name: 'broken',
+      statements: ['create table half (a)', 'no such statement'],
+    };
     await expect(open({ migrations: [...MIGRATIONS, broken] })).rejects.toMatchObject({
       code: 'store_unavailable',
     });

@@ -13,6 +13,7 @@ import type { TenantKeyStore } from '../../src/seal/index.ts';
 import type {
   CredentialRecord,
   KillRecord,
+  ProbeRecord,
   ServerRecord,
   Store,
   TokenRecord,
@@ -118,6 +119,50 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         await expect(store.workspaces.insert(workspaceRecord('default'))).rejects.toMatchObject({
           code: 'store_conflict',
           kind: 'conflict',
+        });
+      });
+    });
+
+    describe('probes', () => {
+      const server = serverRecord('github');
+      const probe = (at: number): ProbeRecord => ({
+        server: server.id,
+        at,
+        manifestHash: 'cd'.repeat(32),
+        report: { probes: [{ host: 'api.github.com', echoed: [] }], note: 'ü\u0000' },
+      });
+
+      beforeEach(async () => {
+        await store.servers.insert(workspace, server);
+      });
+
+      it('gives back the last one, to the last character', async () => {
+        expect(await store.probes.find(workspace, server.id)).toBeNull();
+        await store.probes.save(workspace, probe(1));
+        expect(await store.probes.find(workspace, server.id)).toEqual(probe(1));
+        await store.probes.save(workspace, { ...probe(2), manifestHash: 'ef'.repeat(32), report: null });
+        expect(await store.probes.find(workspace, server.id)).toEqual({
+          server: server.id,
+          at: 2,
+          manifestHash: 'ef'.repeat(32),
+          report: null,
+        });
+      });
+
+      it("keeps it from another workspace, and from another's server", async () => {
+        await store.probes.save(workspace, probe(1));
+        expect(await store.probes.find(other, server.id)).toBeNull();
+        await expect(store.probes.save(other, probe(2))).rejects.toMatchObject({ code: 'store_conflict' });
+      });
+
+      it('goes with its server, and is none of its changes', async () => {
+        await store.probes.save(workspace, probe(1));
+        await store.servers.update(workspace, { ...server, enabled: false });
+        expect(await store.probes.find(workspace, server.id)).toEqual(probe(1));
+        await store.servers.remove(workspace, server.id);
+        expect(await store.probes.find(workspace, server.id)).toBeNull();
+        await expect(store.probes.save(workspace, probe(2))).rejects.toMatchObject({
+          code: 'store_conflict',
         });
       });
     });

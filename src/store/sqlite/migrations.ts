@@ -139,4 +139,20 @@ const FIRST = [
   ) strict, without rowid`,
 ] as const;
 
-export const MIGRATIONS: readonly Migration[] = [{ version: 1, name: 'first schema', statements: FIRST }];
+/** A probe says nothing without its server: it goes with it. */
+const PROBES = [
+  `create table probes (
+    workspace text not null,
+    server_id text not null,
+    at integer not null,
+    manifest_hash text not null,
+    report text not null,
+    primary key (workspace, server_id),
+    foreign key (workspace, server_id) references servers (workspace, id) on delete cascade
+  ) strict, without rowid`,
+] as const;
+
+export const MIGRATIONS: readonly Migration[] = [
+  { version: 1, name: 'first schema', statements: FIRST },
+  { version: 2, name: 'last probe of each server', statements: PROBES },
+];
