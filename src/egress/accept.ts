@@ -8,8 +8,8 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { type JsonObject, limits } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { type ClientHello, parseClientHello } from '../wire/index.ts';
-import { Downstream } from './downstream.ts';
 import type { ExchangeHost } from './exchange.ts';
+import { Http1Downstream } from './http1/downstream.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival } from './request.ts';
 
@@ -31,7 +31,7 @@ export class Accepted {
   readonly #port: number;
   readonly #startedAt: number;
   #first: Buffer = Buffer.alloc(0);
-  #downstream: Downstream | null = null;
+  #downstream: Http1Downstream | null = null;
 
   /** @param port that was connected to, as the listener knows it */
   constructor(socket: Socket, port: number, host: AcceptHost) {
@@ -68,7 +68,7 @@ export class Accepted {
 
   #plain(): void {
     this.#socket.off('data', this.#sniff);
-    this.#downstream = new Downstream(this.#socket, this.#host, this.#arrival('http', null));
+    this.#downstream = new Http1Downstream(this.#socket, this.#host, this.#arrival('http', null));
     this.#downstream.feed(this.#first);
     this.#first = Buffer.alloc(0);
   }
@@ -117,7 +117,7 @@ export class Accepted {
     });
     secure.on('close', () => socket.destroy());
     secure.once('secure', () => {
-      this.#downstream = new Downstream(secure, this.#host, this.#arrival('https', name));
+      this.#downstream = new Http1Downstream(secure, this.#host, this.#arrival('https', name));
     });
   }
 

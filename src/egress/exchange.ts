@@ -4,19 +4,26 @@
  * an answer that says so, or, once an answer has begun, a cut connection. Exactly one outcome is recorded.
  */
 import { limits, type Secret } from '../kernel/index.ts';
-import type { BodyFraming, BodySink, Fields, RequestHead, ResponseHead } from '../wire/index.ts';
-import { Answer, type AnswerSink } from './answer.ts';
+import type { BodyFraming, BodySink, Fields, RequestHead } from '../wire/index.ts';
+import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
 import type { Destination } from './dial.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
-import { buildRequest, type OutgoingRequest } from './inject.ts';
+import { buildRequest } from './inject.ts';
+import type {
+  AnswerHead,
+  AnswerListener,
+  ExchangeClient,
+  OutgoingRequest,
+  RequestStream,
+  UpstreamConnection,
+} from './message.ts';
 import type { CredentialSource } from './ports.ts';
-import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
+import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest } from './request.ts';
 import { bindBody, type BodyMemory, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
-import type { AnswerListener, UpstreamConnection } from './upstream.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
 /** What a cell lends to each of its requests. */
@@ -31,31 +38,18 @@ export interface ExchangeHost extends Binder, RecordHost {
   nextRequestId(): string;
 }
 
-/** The connection that the request came on. */
-export interface ExchangeClient {
-  write(data: Buffer | string): boolean;
-  cork(): void;
-  uncork(): void;
-  /** More of the body, or the next request, may be read. */
-  resumeInput(): void;
-  /** The answer is written. @param persist the client may send another request */
-  answered(persist: boolean): void;
-  /** @param persist the client would send another request */
-  refuse(refusal: WireRefusal, method: string, persist: boolean): void;
-  cut(): void;
-}
-
-const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-export class Exchange implements AnswerListener, AnswerSink {
+export class Exchange implements AnswerListener, AnswerCarrier {
   readonly #host: ExchangeHost;
   readonly #client: ExchangeClient;
   readonly #request: EgressRequest;
   readonly #record: ExchangeRecord;
   #body: CollectedBody | StreamedBody | null = null;
   #bodyDone = false;
-  #upstream: UpstreamConnection | null = null;
+  #connection: UpstreamConnection | null = null;
+  /** This request on that connection, until it is answered. */
+  #upstream: RequestStream | null = null;
   /** What was sent, while it may have to be sent again. */
   #message: OutgoingRequest | null = null;
   #answer: Answer | null = null;
@@ -71,10 +65,6 @@ export class Exchange implements AnswerListener, AnswerSink {
     this.#client = client;
     this.#request = new EgressRequest(host.nextRequestId(), arrival, head);
     this.#record = new ExchangeRecord(host, this.#request);
-  }
-
-  get minor(): 0 | 1 {
-    return this.#request.head.minor;
   }
 
   get scrubSet(): ScrubSet {
@@ -105,7 +95,7 @@ export class Exchange implements AnswerListener, AnswerSink {
         return;
       }
       this.#body = new CollectedBody(this.#host.bodies);
-      if (this.#request.head.fields.count('expect') > 0) this.#client.write(CONTINUE);
+      if (this.#request.head.fields.count('expect') > 0) this.#client.continue();
     } else {
       void this.#proceed(null);
     }
@@ -215,17 +205,17 @@ export class Exchange implements AnswerListener, AnswerSink {
   }
 
   async #send(pooled: UpstreamConnection | null): Promise<void> {
-    const upstream = pooled ?? (await this.#dial());
+    const connection = pooled ?? (await this.#dial());
     const message = this.#message;
     if (this.#over || message === null) {
-      upstream.destroy();
+      this.#host.pool.give(this.#destination(), connection);
       return;
     }
-    this.#upstream = upstream;
-    const streams = this.#request.bodyMode === 'stream';
-    upstream.send({ ...message, method: this.#request.head.method, streams }, this);
+    this.#connection = connection;
     if (!this.#mayRetry()) this.#message = null;
-    if (!streams) return;
+    const upstream = connection.send(message, this);
+    this.#upstream = upstream;
+    if (this.#request.bodyMode !== 'stream') return;
     this.#body = new StreamedBody(upstream, this.#request, this.#host);
     this.#client.resumeInput();
   }
@@ -258,20 +248,20 @@ export class Exchange implements AnswerListener, AnswerSink {
   #mayRetry(): boolean {
     const { head, bodyMode } = this.#request;
     const isReplayable = REPLAYABLE.has(head.method) && bodyMode !== 'stream';
-    return isReplayable && this.#upstream?.reused === true && !this.#retried;
+    return isReplayable && this.#connection?.reused === true && !this.#retried;
   }
 
   /* ---- back to the client ---- */
 
-  onInterim(head: ResponseHead): void {
+  onInterim(head: AnswerHead): void {
     /* The body was asked for already where it had to be read whole. */
     if (head.status === 100 && this.#request.bodyMode !== 'stream') return;
-    new Answer(this, () => false).interim(head);
+    new Answer(this.#client, this).interim(head);
   }
 
-  onAnswerHead(head: ResponseHead, framing: BodyFraming, whole: boolean): void {
+  onAnswerHead(head: AnswerHead, framing: BodyFraming, whole: boolean): void {
     this.#message = null;
-    this.#answer = new Answer(this, () => this.#clientMayPersist());
+    this.#answer = new Answer(this.#client, this);
     try {
       this.#answer.head(head, framing, whole);
     } catch (error) {
@@ -285,17 +275,17 @@ export class Exchange implements AnswerListener, AnswerSink {
 
   onAnswerEnd(trailers: Fields): void {
     if (this.#over) return;
-    const upstream = this.#upstream;
-    this.#upstream = null;
-    if (upstream !== null) this.#host.pool.give(this.#destination(), upstream);
+    const connection = this.#connection;
+    this.#upstream = this.#connection = null;
+    if (connection !== null) this.#host.pool.give(this.#destination(), connection);
     this.#answer?.end(trailers);
   }
 
-  onWritten(persist: boolean): void {
+  onWritten(): void {
     if (this.#over) return;
     this.#close();
     this.#finished(this.#answer?.status ?? null, null);
-    this.#client.answered(persist);
+    this.#client.answered();
   }
 
   onBroken(refusal: Refusal): void {
@@ -309,18 +299,6 @@ export class Exchange implements AnswerListener, AnswerSink {
   holdUpstream(hold: boolean): void {
     if (hold) this.#upstream?.pause();
     else this.#upstream?.resume();
-  }
-
-  write(data: Buffer | string): boolean {
-    return this.#client.write(data);
-  }
-
-  cork(): void {
-    this.#client.cork();
-  }
-
-  uncork(): void {
-    this.#client.uncork();
   }
 
   /* ---- the end ---- */
@@ -337,7 +315,7 @@ export class Exchange implements AnswerListener, AnswerSink {
     const begun = this.#answer?.begun === true;
     this.#finished(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
     if (begun) this.#client.cut();
-    else this.#client.refuse(wire, this.#request.head.method, this.#clientMayPersist());
+    else this.#client.refuse(wire, this.#request.head.method);
   }
 
   #close(): void {
@@ -356,11 +334,5 @@ export class Exchange implements AnswerListener, AnswerSink {
 
   #located(refusal: Refusal): Refusal {
     return refusal.at(this.#destination());
-  }
-
-  #clientMayPersist(): boolean {
-    const { head, bodyMode } = this.#request;
-    const isRead = bodyMode === 'none' || this.#bodyDone;
-    return isRead && head.minor === 1 && !head.fields.list('connection').includes('close');
   }
 }

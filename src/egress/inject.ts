@@ -4,19 +4,12 @@
  * message (a line break in a header) is refused, not repaired.
  */
 import type { Secret } from '../kernel/index.ts';
-import { editJson, encodeRequestHead } from '../wire/index.ts';
+import { editJson } from '../wire/index.ts';
 import { forwardedFields, readableCodings } from './forwarded-fields.ts';
 import { fillFormat, formatBasic, parseBasic } from './injection.ts';
+import type { OutgoingBody, OutgoingRequest } from './message.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
-
-/** A message for the upstream. The head holds credentials: it is dropped as soon as it cannot be needed again. */
-export interface OutgoingRequest {
-  /** Latin-1. */
-  readonly head: string;
-  /** The whole body where it had to be seen; null where it streams or where there is none. */
-  readonly body: Buffer | null;
-}
 
 /** Values by credential name. */
 export type OpenedCredentials = ReadonlyMap<string, Secret>;
@@ -65,17 +58,22 @@ export function buildRequest(
     const at = outgoing.keys.indexOf('accept-encoding');
     if (at >= 0) outgoing.setAt(at, readableCodings(outgoing.values[at] ?? ''));
   }
-  outgoing.add(
-    'Host',
-    request.port === DEFAULT_PORT[request.arrival.scheme] ? request.host : `${request.host}:${request.port}`,
-  );
-  if (injectedBody !== null) outgoing.add('Content-Length', String(injectedBody.length));
-  else if (request.framing?.kind === 'length') outgoing.add('Content-Length', String(request.framing.bytes));
-  else if (request.framing?.kind === 'chunked') outgoing.add('Transfer-Encoding', 'chunked');
+  const { host, port, arrival } = request;
   return {
-    head: encodeRequestHead(request.head.method, injectQuery(request, opened), outgoing),
-    body: injectedBody,
+    method: request.head.method,
+    scheme: arrival.scheme,
+    authority: port === DEFAULT_PORT[arrival.scheme] ? host : `${host}:${port}`,
+    target: injectQuery(request, opened),
+    fields: outgoing,
+    acceptsTrailers: fields.list('te').includes('trailers'),
+    body: outgoingBody(request, injectedBody),
   };
+}
+
+function outgoingBody({ framing }: EgressRequest, whole: Buffer | null): OutgoingBody {
+  if (whole !== null) return { kind: 'whole', bytes: whole };
+  if (framing?.kind === 'length') return framing;
+  return { kind: framing?.kind === 'chunked' ? 'unknown' : 'none' };
 }
 
 function valueOf(opened: OpenedCredentials, name: string): Secret {

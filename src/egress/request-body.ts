@@ -1,21 +1,13 @@
 /**
  * The body of a request on its way to the upstream: collected where it has to be seen whole, otherwise
- * searched and passed on piece by piece, in the framing in which it came.
+ * searched and passed on piece by piece.
  */
 import { type Json, limits } from '../kernel/index.ts';
-import {
-  type BodySink,
-  CHUNK_END,
-  checkJson,
-  encodeChunkSize,
-  encodeLastChunk,
-  type Fields,
-  parseStrictJson,
-} from '../wire/index.ts';
+import { type BodySink, checkJson, type Fields, parseStrictJson } from '../wire/index.ts';
 import { type Binder, BodyScan, bindJson } from './bind.ts';
+import type { RequestStream } from './message.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
-import type { UpstreamConnection } from './upstream.ts';
 
 export const bodyTooLarge = (): Refusal =>
   Refusal.of('egress_body_too_large', {
@@ -94,35 +86,23 @@ export class StreamedBody implements BodySink {
   /** The upstream wants a pause. */
   isFull = false;
   bytes = 0;
-  readonly #upstream: UpstreamConnection;
+  readonly #upstream: RequestStream;
   readonly #scan: BodyScan;
-  readonly #chunked: boolean;
 
-  constructor(upstream: UpstreamConnection, request: EgressRequest, binder: Binder) {
+  constructor(upstream: RequestStream, request: EgressRequest, binder: Binder) {
     this.#upstream = upstream;
     this.#scan = new BodyScan(request, binder);
-    this.#chunked = request.framing?.kind === 'chunked';
   }
 
   onBody(data: Buffer): void {
     if (this.refused !== null) return;
     this.bytes += data.length;
     this.refused = this.#scan.push(data);
-    if (this.refused !== null) return;
-    if (!this.#chunked) {
-      this.isFull = !this.#upstream.write(data);
-      return;
-    }
-    this.#upstream.cork();
-    this.#upstream.write(encodeChunkSize(data.length));
-    this.#upstream.write(data);
-    this.isFull = !this.#upstream.write(CHUNK_END);
-    this.#upstream.uncork();
+    if (this.refused === null) this.isFull = !this.#upstream.write(data);
   }
 
   /** @param trailers searched already */
   end(trailers: Fields): void {
-    if (this.#chunked) this.#upstream.write(encodeLastChunk(trailers));
-    this.#upstream.requestSent();
+    this.#upstream.end(trailers);
   }
 }

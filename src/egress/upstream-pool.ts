@@ -5,7 +5,8 @@
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../kernel/index.ts';
 import type { Destination, Dialer } from './dial.ts';
-import { UpstreamConnection } from './upstream.ts';
+import { Http1Upstream } from './http1/upstream.ts';
+import type { UpstreamConnection } from './message.ts';
 
 interface Idle {
   readonly place: string;
@@ -42,7 +43,7 @@ export class UpstreamPool {
   /** A new connection. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
   async open(to: Destination, signal: AbortSignal): Promise<UpstreamConnection> {
     const socket = await this.#dialer.dial(to, (opened) => this.#watch(opened), signal);
-    return new UpstreamConnection(socket, this.#clock, (connection) => this.#forget(connection));
+    return new Http1Upstream(socket, this.#clock, (connection) => this.#forget(connection));
   }
 
   /** Keeps a connection for the next request, if it can take one; too many, and the longest unused ones go. */
@@ -52,7 +53,6 @@ export class UpstreamPool {
       connection.destroy();
       return;
     }
-    connection.resume();
     this.#idle.push({ place, connection });
     const ofPlace = this.#idle.filter((idle) => idle.place === place);
     if (ofPlace.length > limits.upstreamIdleConnectionsMax) this.#drop(ofPlace[0]);

@@ -146,7 +146,7 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
         const socket = await world.connectTls();
         socket.setNoDelay(true);
         socket.write(
-          `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\n\r\n${at.toString(16)}\r\n${PLACEHOLDER.slice(0, at)}\r\n`,
+          `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${at.toString(16)}\r\n${PLACEHOLDER.slice(0, at)}\r\n`,
         );
         await new Promise((resolve) => setTimeout(resolve, 20));
         socket.write(`${(PLACEHOLDER.length - at).toString(16)}\r\n${PLACEHOLDER.slice(at)}\r\n0\r\n\r\n`);

@@ -1,56 +1,45 @@
 /**
- * One connection to an upstream, answering one request at a time. It reads strictly and tells its listener;
+ * One HTTP/1.1 connection to an upstream, answering one request at a time. It reads strictly and tells its listener;
  * what it cannot read for sure it cuts. A byte that nobody asked for ends the connection: it would be taken
  * for the answer to the next request (ATTACKS 11).
  */
 import type { Socket } from 'node:net';
-import { type Clock, limits } from '../kernel/index.ts';
+import { type Clock, limits } from '../../kernel/index.ts';
 import {
-  type BodyFraming,
   BodyReader,
-  type BodySink,
+  CHUNK_END,
+  encodeChunkSize,
+  encodeFields,
+  encodeLastChunk,
   Fields,
   HEAD_ENCODING,
-  type ResponseHead,
   responseFraming,
   responseHeadReader,
-} from '../wire/index.ts';
-import { Refusal } from './refusals.ts';
-
-export interface SentRequest {
-  readonly method: string;
-  /** Latin-1. */
-  readonly head: string;
-  readonly body: Buffer | null;
-  /** The body follows through `write`, up to `requestSent`. */
-  readonly streams: boolean;
-}
-
-/** Who waits for an answer. Exactly one of `onAnswerEnd` and `onUpstreamFailure` ends it. */
-export interface AnswerListener extends BodySink {
-  /** A 1xx. */
-  onInterim(head: ResponseHead): void;
-  /** @param whole all of the body is there already and comes before control returns */
-  onAnswerHead(head: ResponseHead, framing: BodyFraming, whole: boolean): void;
-  onAnswerEnd(trailers: Fields): void;
-  /** @param silent not one byte of an answer had come */
-  onUpstreamFailure(refusal: Refusal, silent: boolean): void;
-  /** There is room again for what is being sent. */
-  onUpstreamDrain(): void;
-}
+} from '../../wire/index.ts';
+import type { AnswerListener, OutgoingRequest, RequestStream, UpstreamConnection } from '../message.ts';
+import { Refusal } from '../refusals.ts';
 
 const NO_TRAILERS = new Fields();
 const SWITCHING_PROTOCOLS = 101;
 
-export class UpstreamConnection {
-  /** Whether it has answered before: then it may have gone stale, and a failure may be worth another attempt. */
+/** The head as it is sent, Latin-1. What Host says comes first (RFC 9112 section 3.2). */
+function encodeHead({ method, target, authority, fields, acceptsTrailers, body }: OutgoingRequest): string {
+  let framing = '';
+  if (body.kind === 'unknown') framing = 'Transfer-Encoding: chunked\r\n';
+  else if (body.kind !== 'none')
+    framing = `Content-Length: ${body.kind === 'whole' ? body.bytes.length : body.bytes}\r\n`;
+  if (acceptsTrailers) framing += 'TE: trailers\r\nConnection: TE\r\n';
+  return `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${encodeFields(fields)}${framing}\r\n`;
+}
+
+/** Is also the stream of the one request that is on it. */
+export class Http1Upstream implements UpstreamConnection, RequestStream {
   reused = false;
-  /** Monotonic milliseconds of the last byte in or out. */
   lastActive: number;
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #reader = responseHeadReader();
-  readonly #onIdleEnd: (connection: UpstreamConnection) => void;
+  readonly #onIdleEnd: (connection: Http1Upstream) => void;
   #listener: AnswerListener | null = null;
   #method = '';
   #body: BodyReader | null = null;
@@ -58,9 +47,10 @@ export class UpstreamConnection {
   #silent = true;
   #persistent = true;
   #requestSent = false;
+  #chunks = false;
 
   /** @param onIdleEnd the connection ended while nobody waited for an answer */
-  constructor(socket: Socket, clock: Clock, onIdleEnd: (connection: UpstreamConnection) => void) {
+  constructor(socket: Socket, clock: Clock, onIdleEnd: (connection: Http1Upstream) => void) {
     this.#socket = socket;
     this.#clock = clock;
     this.#onIdleEnd = onIdleEnd;
@@ -71,46 +61,44 @@ export class UpstreamConnection {
     socket.on('drain', () => this.#listener?.onUpstreamDrain());
   }
 
-  /** Whether another request may be sent on it. */
   get usable(): boolean {
     return this.#persistent && !this.#socket.destroyed && this.#socket.writable;
   }
 
-  /** Sends a request, or the beginning of one whose body streams. */
-  send(request: SentRequest, listener: AnswerListener): void {
+  send(request: OutgoingRequest, listener: AnswerListener): RequestStream {
+    const { body } = request;
     this.#listener = listener;
     this.#method = request.method;
     this.#body = null;
     this.#interims = 0;
     this.#silent = true;
-    this.#requestSent = !request.streams;
+    this.#chunks = body.kind === 'unknown';
+    this.#requestSent = body.kind === 'none' || body.kind === 'whole';
     this.lastActive = this.#clock.monotonic();
-    if (request.body === null) {
-      this.#socket.write(request.head, HEAD_ENCODING);
-      return;
+    if (body.kind !== 'whole') {
+      this.#socket.write(encodeHead(request), HEAD_ENCODING);
+    } else {
+      this.#socket.cork();
+      this.#socket.write(encodeHead(request), HEAD_ENCODING);
+      this.#socket.write(body.bytes);
+      this.#socket.uncork();
     }
-    this.#socket.cork();
-    this.#socket.write(request.head, HEAD_ENCODING);
-    this.#socket.write(request.body);
-    this.#socket.uncork();
+    return this;
   }
 
-  /** @returns false when the sender should wait for `onUpstreamDrain` */
-  write(data: Buffer | string): boolean {
+  write(data: Buffer): boolean {
     this.lastActive = this.#clock.monotonic();
-    return this.#socket.write(data, HEAD_ENCODING);
-  }
-
-  cork(): void {
+    if (!this.#chunks) return this.#socket.write(data);
     this.#socket.cork();
-  }
-
-  uncork(): void {
+    this.#socket.write(encodeChunkSize(data.length), HEAD_ENCODING);
+    this.#socket.write(data);
+    const flows = this.#socket.write(CHUNK_END, HEAD_ENCODING);
     this.#socket.uncork();
+    return flows;
   }
 
-  /** All of the request has been written. */
-  requestSent(): void {
+  end(trailers: Fields): void {
+    if (this.#chunks) this.#socket.write(encodeLastChunk(trailers), HEAD_ENCODING);
     this.#requestSent = true;
     this.lastActive = this.#clock.monotonic();
   }
@@ -123,7 +111,6 @@ export class UpstreamConnection {
     if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  /** Cuts it; the listener is not told. */
   destroy(): void {
     this.#listener = null;
     this.#persistent = false;
@@ -189,6 +176,7 @@ export class UpstreamConnection {
     /* Answered before it had read the request: what it would do with the rest is anybody's guess. */
     if (leftover || !this.#requestSent) this.#persistent = false;
     this.reused = true;
+    this.resume();
     listener?.onAnswerEnd(trailers);
   }
 

@@ -1,21 +1,25 @@
 /**
- * One connection from a cell, after TLS: reads requests one after another and answers them in order. Bytes of a
+ * One HTTP/1.1 connection from a cell, after TLS: reads requests one after another and answers them in order. Bytes of a
  * request that nobody is ready for stay unread, and pause the socket; so do pipelined requests, and those of a
  * client that does not read its answers. After anything that makes the place of the next request uncertain, the connection is closed.
  */
 import type { Socket } from 'node:net';
-import { limits } from '../kernel/index.ts';
+import { limits } from '../../kernel/index.ts';
 import {
   BodyReader,
+  CHUNK_END,
+  encodeChunkSize,
+  encodeLastChunk,
   encodeResponseHead,
   Fields,
   HEAD_ENCODING,
   type RequestHead,
   requestHeadReader,
-} from '../wire/index.ts';
-import { Exchange, type ExchangeClient, type ExchangeHost } from './exchange.ts';
-import { Refusal, toWireRefusal, type WireRefusal } from './refusals.ts';
-import type { Arrival } from './request.ts';
+} from '../../wire/index.ts';
+import { Exchange, type ExchangeHost } from '../exchange.ts';
+import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
+import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
+import type { Arrival } from '../request.ts';
 
 const STATUS_PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -30,15 +34,23 @@ const STATUS_PHRASES: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
-export class Downstream implements ExchangeClient {
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+export class Http1Downstream implements ExchangeClient {
   readonly #socket: Socket;
   readonly #host: ExchangeHost;
   readonly #arrival: Arrival;
   readonly #reader = requestHeadReader();
   #exchange: Exchange | null = null;
+  /** Of the request that is being answered. */
+  #head: RequestHead | null = null;
   #body: BodyReader | null = null;
   #held: Buffer | null = null;
   #isReading = false;
+  /** How the answer that is being written ends. */
+  #framing: 'chunked' | 'plain' = 'plain';
+  /** Whether another request may follow the answer that is being written. */
+  #persists = false;
   /** No further request is read; what still comes is thrown away. */
   #isClosing = false;
   #hasEnded = false;
@@ -78,17 +90,47 @@ export class Downstream implements ExchangeClient {
     this.#data(bytes);
   }
 
-  write(data: Buffer | string): boolean {
-    this.#lastActive = this.#host.clock.monotonic();
-    return this.#socket.write(data, HEAD_ENCODING);
+  continue(): void {
+    this.#write(CONTINUE);
   }
 
-  cork(): void {
+  interim({ status, phrase, fields }: AnswerHead): void {
+    if (this.#head?.minor === 1) this.#write(encodeResponseHead(status, phrase, fields));
+  }
+
+  whole({ status, phrase, fields }: AnswerHead, body: Buffer): void {
+    this.#persists = this.#mayPersist();
+    fields.add('Content-Length', String(body.length));
+    if (!this.#persists) fields.add('Connection', 'close');
+    const head = encodeResponseHead(status, phrase, fields);
+    const message = Buffer.allocUnsafe(head.length + body.length);
+    message.write(head, 0, HEAD_ENCODING);
+    body.copy(message, head.length);
+    this.#write(message);
+  }
+
+  begin({ status, phrase, fields }: AnswerHead, body: AnswerBody): void {
+    const isOpenEnded = body.kind === 'unknown' && this.#head?.minor !== 1;
+    this.#persists = !isOpenEnded && this.#mayPersist();
+    this.#framing = body.kind === 'unknown' && !isOpenEnded ? 'chunked' : 'plain';
+    if (!this.#persists) fields.add('Connection', 'close');
+    if (body.kind === 'length') fields.add('Content-Length', String(body.bytes));
+    if (this.#framing === 'chunked') fields.add('Transfer-Encoding', 'chunked');
+    this.#write(encodeResponseHead(status, phrase, fields));
+  }
+
+  data(data: Buffer): boolean {
+    if (this.#framing === 'plain') return this.#write(data);
     this.#socket.cork();
+    this.#write(encodeChunkSize(data.length));
+    this.#write(data);
+    const flows = this.#write(CHUNK_END);
+    this.#socket.uncork();
+    return flows;
   }
 
-  uncork(): void {
-    this.#socket.uncork();
+  end(trailers: Fields): void {
+    if (this.#framing === 'chunked') this.#write(encodeLastChunk(trailers));
   }
 
   cut(): void {
@@ -109,11 +151,11 @@ export class Downstream implements ExchangeClient {
     if (this.#held === null && this.#socket.isPaused()) this.#socket.resume();
   }
 
-  answered(persist: boolean): void {
-    this.#exchange = null;
+  answered(): void {
+    this.#exchange = this.#head = null;
     const isRead = this.#body?.done === true;
     this.#body = null;
-    if (!persist || !isRead || (this.#hasEnded && this.#held === null)) {
+    if (!this.#persists || !isRead || (this.#hasEnded && this.#held === null)) {
       this.#finish();
       return;
     }
@@ -121,10 +163,23 @@ export class Downstream implements ExchangeClient {
     this.resumeInput();
   }
 
-  refuse(refusal: WireRefusal, method: string, persist: boolean): void {
-    const isKept = persist && this.#body?.done === true && !this.#isClosing;
-    this.#writeRefusal(refusal, method, isKept);
-    this.answered(isKept);
+  refuse(refusal: WireRefusal, method: string): void {
+    this.#persists = this.#mayPersist() && !this.#isClosing;
+    this.#writeRefusal(refusal, method);
+    this.answered();
+  }
+
+  /** Whether the client wants to send another request, and it is certain where that begins. */
+  #mayPersist(): boolean {
+    const head = this.#head;
+    return (
+      head?.minor === 1 && this.#body?.done === true && !head.fields.list('connection').includes('close')
+    );
+  }
+
+  #write(data: Buffer | string): boolean {
+    this.#lastActive = this.#host.clock.monotonic();
+    return this.#socket.write(data, HEAD_ENCODING);
   }
 
   #data(bytes: Buffer): void {
@@ -170,6 +225,7 @@ export class Downstream implements ExchangeClient {
     this.#headSince = null;
     const exchange = new Exchange(this.#host, this, this.#arrival, head);
     this.#exchange = exchange;
+    this.#head = head;
     exchange.start();
     /* Where the body ends is uncertain: no end is ever found, so the connection closes after the answer. */
     this.#body = new BodyReader(exchange.framing ?? { kind: 'close' }, { extensions: 'refuse' });
@@ -202,21 +258,22 @@ export class Downstream implements ExchangeClient {
       host: arrival.sni ?? [...(arrival.names ?? [])][0] ?? arrival.address,
       port: arrival.port,
     });
-    this.#writeRefusal(toWireRefusal(refusal), 'GET', false);
+    this.#persists = false;
+    this.#writeRefusal(toWireRefusal(refusal), 'GET');
     this.#finish();
   }
 
-  #writeRefusal({ status, code, message, hint }: WireRefusal, method: string, persist: boolean): void {
+  #writeRefusal({ status, code, message, hint }: WireRefusal, method: string): void {
     const body = Buffer.from(JSON.stringify({ error: { code, message, hint } }));
     const fields = new Fields();
     fields.add('Content-Type', 'application/json');
     fields.add('Content-Length', String(body.length));
     fields.add('Cache-Control', 'no-store');
-    if (!persist) fields.add('Connection', 'close');
-    this.cork();
-    this.write(encodeResponseHead(status, STATUS_PHRASES[status] ?? 'Refused', fields));
-    if (method !== 'HEAD') this.write(body);
-    this.uncork();
+    if (!this.#persists) fields.add('Connection', 'close');
+    this.#socket.cork();
+    this.#write(encodeResponseHead(status, STATUS_PHRASES[status] ?? 'Refused', fields));
+    if (method !== 'HEAD') this.#write(body);
+    this.#socket.uncork();
   }
 
   /** Says that nothing more comes, and lets the client finish reading: a reset could take the answer away. */
