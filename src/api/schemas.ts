@@ -23,7 +23,22 @@ const InjectRule = z.union([
   z.strictObject({ header: z.string(), format: z.string() }),
   z.strictObject({ basic: z.enum(['user', 'password']) }),
   z.strictObject({ query: z.string() }),
+  z.strictObject({ cookie: z.string() }),
+  z.strictObject({ path: z.string() }),
   z.strictObject({ json: z.string() }),
+  z.strictObject({ form: z.string() }),
+  z.strictObject({ multipart: z.string() }),
+  z.strictObject({ websocket: z.string() }),
+  z.strictObject({ websocket: z.string(), format: z.string() }),
+  z.strictObject({
+    hmac: z.strictObject({
+      header: z.string(),
+      format: z.string(),
+      over: z.enum(['body']),
+      algorithm: z.enum(['sha1', 'sha256', 'sha512']),
+      encoding: z.enum(['hex', 'base64']),
+    }),
+  }),
 ]);
 
 export const SecretView = z

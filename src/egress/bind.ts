@@ -76,7 +76,16 @@ function misplaced(binding: CredentialBinding, place: string, request: EgressReq
 function placeOf(rule: InjectRule): string {
   if ('header' in rule) return `the header ${rule.header}: ${rule.format}`;
   if ('basic' in rule) return `the ${rule.basic} of Basic authentication`;
-  return 'query' in rule ? `the query parameter ${rule.query}` : `${rule.json} of a JSON body`;
+  if ('query' in rule) return `the query parameter ${rule.query}`;
+  if ('cookie' in rule) return `the cookie ${rule.cookie}`;
+  if ('path' in rule) return `the path ${rule.path}`;
+  if ('json' in rule) return `${rule.json} of a JSON body`;
+  if ('form' in rule) return `the form field ${rule.form}`;
+  if ('multipart' in rule) return `the field ${rule.multipart} of a multipart form`;
+  if ('hmac' in rule) return `the key of the signature in the header ${rule.hmac.header}`;
+  return rule.websocket === 'text'
+    ? `a WebSocket message that is ${rule.format ?? '{token}'}`
+    : `${rule.websocket} of a WebSocket message`;
 }
 
 /** Places are named after what the program sent. The event about one must not become too long to be recorded. */

@@ -11,7 +11,7 @@ import {
   readList,
   refuse,
 } from './fields.ts';
-import { readInjectRule } from './inject-rule.ts';
+import { injectPlace, readInjectRule } from './inject-rule.ts';
 import { defaultPlaceholder, placeholderFault } from './placeholder.ts';
 import { pattern, proseRule, readRuled, type TextRule } from './plain-text.ts';
 import type { Report } from './report.ts';
@@ -80,6 +80,7 @@ function readCredential(cursor: Cursor, report: Report): CredentialSpec | undefi
   if (unread || tier === undefined || name === undefined || required === undefined) return undefined;
   if (placeholder === undefined || hosts === undefined || inject === undefined) return undefined;
   checkTier({ tier, fields, inject, cursor }, report);
+  checkShape(placeholder, inject, placeholderAt ?? cursor, report);
   return {
     name,
     ...(title === undefined ? {} : { title }),
@@ -137,11 +138,25 @@ function readInject(cursor: Cursor | undefined, report: Report): readonly Inject
   });
 }
 
-/** What a rule fills, as text that is equal for rules that would fill the same thing. */
-export function injectPlace(rule: InjectRule): string {
-  if ('header' in rule) return `header ${rule.header.toLowerCase()}`;
-  if ('basic' in rule) return `basic ${rule.basic}`;
-  return 'query' in rule ? `query ${rule.query}` : `json ${rule.json}`;
+/** Characters that end a place: a placeholder with one of them in it could never stand there whole. */
+const ENDS: Readonly<Record<string, RegExp>> = { cookie: /[;,]/, path: /[/?#]/, basic: /:/ };
+
+function checkShape(placeholder: string, inject: readonly InjectRule[], at: Cursor, report: Report): void {
+  const literal = placeholder.replaceAll(/\{[^}]*\}/g, '');
+  for (const rule of inject) {
+    const place = injectPlace(rule);
+    const found = ENDS[place.split(' ', 1)[0] ?? '']?.exec(literal)?.[0];
+    if (found === undefined || place === 'basic password') continue;
+    refuse(
+      at,
+      {
+        code: 'manifest_placeholder_place',
+        message: `a placeholder with ${JSON.stringify(found)} cannot stand in its place (${place})`,
+        expected: `a placeholder without ${JSON.stringify(found)}`,
+      },
+      report,
+    );
+  }
 }
 
 function checkTier(

@@ -1,6 +1,6 @@
 /** Changes to a manifest that commands make. Each result has passed every rule that a file passes. */
 import { err, ok, type Result } from '../kernel/index.ts';
-import { injectPlace } from './decode-credential.ts';
+import { injectPlace } from './inject-rule.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { defaultPlaceholder } from './placeholder.ts';
 import type { ManifestError } from './report.ts';

@@ -1,35 +1,28 @@
-/** Where a placeholder may stand in a request, as a manifest says it. */
+/** Where a placeholder may stand in a request, and what may be computed from its value, as a manifest says it. */
+import { parsePathTemplate } from '../wire/index.ts';
 import type { InjectRule } from './types.ts';
 import { type Cursor, readChoice, readFields, readText, refuse } from './fields.ts';
-import type { Complaint, Report } from './report.ts';
+import { formatFault, readHeaderName, readHmacRule, TOKEN_SLOT } from './inject-header.ts';
+import type { Report } from './report.ts';
 
-/** RFC 9110 section 5.6.2. */
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+const KINDS = [
+  'header',
+  'basic',
+  'query',
+  'cookie',
+  'path',
+  'json',
+  'form',
+  'multipart',
+  'websocket',
+  'hmac',
+] as const;
+type Kind = (typeof KINDS)[number];
 
-/** What frames or routes a message (RFC 9110 section 7.6.1, RFC 9112): a credential there would change the request itself. */
-const FRAMING_HEADERS = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'expect',
-  'date',
-]);
-
-const tokenSlot = '{token}';
-
-const KINDS = ['header', 'basic', 'query', 'json'] as const;
 const SYNTAX =
-  '{ header: NAME, format: "Bearer {token}" }, { basic: user } or { basic: password }, { query: NAME }, or { json: /POINTER }';
+  '{ header: NAME, format: "Bearer {token}" }, { basic: user } or { basic: password }, { query: NAME }, { cookie: NAME }, ' +
+  '{ path: "/bot{token}" }, { json: /POINTER }, { form: FIELD }, { multipart: FIELD }, { websocket: text }, ' +
+  '{ websocket: /POINTER }, or { hmac: { header: NAME, format: "sha256={signature}", over: body } }';
 
 /** Reads one rule. */
 export function readInjectRule(cursor: Cursor, report: Report): InjectRule | undefined {
@@ -44,103 +37,178 @@ export function readInjectRule(cursor: Cursor, report: Report): InjectRule | und
         : `the rule names ${present.length} places: ${present.join(', ')}`;
     return refuse(cursor, { code: 'manifest_inject_kind', message, expected: SYNTAX }, report);
   }
-  const format = fields.get('format');
-  if (kind !== 'header' && format !== undefined) {
-    return refuse(
-      format,
-      {
-        code: 'manifest_inject_kind',
-        message: `a ${kind} rule has no format`,
-        expected: 'format only beside header',
-      },
-      report,
-    );
-  }
   const place = fields.get(kind);
-  if (place === undefined) return undefined;
-  if (kind === 'header') return readHeaderRule(place, format, report);
-  if (kind === 'basic') {
-    const basic = readChoice(place, ['user', 'password'], report);
-    return basic === undefined ? undefined : { basic };
-  }
-  return kind === 'query' ? readQueryRule(place, report) : readJsonRule(place, report);
+  return place === undefined ? undefined : readPlace(kind, place, fields.get('format'), report);
 }
+
+function readPlace(
+  kind: Kind,
+  place: Cursor,
+  formatAt: Cursor | undefined,
+  report: Report,
+): InjectRule | undefined {
+  if (kind === 'header') return readHeaderRule(place, formatAt, report);
+  if (kind === 'websocket') return readWebSocketRule(place, formatAt, report);
+  if (formatAt !== undefined) return refuseFormat(formatAt, `a ${kind} rule has no format`, report);
+  switch (kind) {
+    case 'basic': {
+      const basic = readChoice(place, ['user', 'password'], report);
+      return basic === undefined ? undefined : { basic };
+    }
+    case 'query': {
+      const query = readName(place, NAMES.query, report);
+      return query === undefined ? undefined : { query };
+    }
+    case 'cookie': {
+      const cookie = readName(place, NAMES.cookie, report);
+      return cookie === undefined ? undefined : { cookie };
+    }
+    case 'form': {
+      const form = readName(place, NAMES.form, report);
+      return form === undefined ? undefined : { form };
+    }
+    case 'multipart': {
+      const multipart = readName(place, NAMES.multipart, report);
+      return multipart === undefined ? undefined : { multipart };
+    }
+    case 'path':
+      return readPathRule(place, report);
+    case 'json': {
+      const json = readPointer(place, report);
+      return json === undefined ? undefined : { json };
+    }
+    case 'hmac': {
+      const hmac = readHmacRule(place, report);
+      return hmac === undefined ? undefined : { hmac };
+    }
+  }
+}
+
+const refuseFormat = (formatAt: Cursor, message: string, report: Report): undefined =>
+  refuse(
+    formatAt,
+    {
+      code: 'manifest_inject_kind',
+      message,
+      expected: 'format only beside header, or beside websocket: text',
+    },
+    report,
+  );
 
 function readHeaderRule(place: Cursor, formatAt: Cursor | undefined, report: Report): InjectRule | undefined {
-  const header = readText(place, 'the name of a header', report);
-  const format = formatAt === undefined ? tokenSlot : readText(formatAt, `text with ${tokenSlot}`, report);
-  if (header === undefined || format === undefined) return undefined;
-  const nameFault = headerNameFault(header);
-  if (nameFault !== undefined) refuse(place, nameFault, report);
-  const formatFault = headerFormatFault(format);
-  if (formatFault !== undefined) refuse(formatAt ?? place, formatFault, report);
-  return { header, format };
+  const header = readHeaderName(place, report);
+  const format = readFormat(formatAt, place, report);
+  return header === undefined || format === undefined ? undefined : { header, format };
 }
 
-/** Why a credential may not go into a header of this name; undefined when it may. */
-function headerNameFault(name: string): Complaint | undefined {
-  if (!HEADER_NAME.test(name)) {
-    return {
-      code: 'manifest_header_name',
-      message: `${JSON.stringify(name)} cannot be the name of a header`,
-      expected: 'letters, digits and hyphens, e.g. Authorization',
-    };
-  }
-  if (!FRAMING_HEADERS.has(name.toLowerCase())) return undefined;
-  return {
-    code: 'manifest_header_reserved',
-    message: `${name} says how or where the request travels; no credential may go into it`,
-    expected: 'a header of the API itself, e.g. Authorization',
-  };
+function readFormat(formatAt: Cursor | undefined, place: Cursor, report: Report): string | undefined {
+  if (formatAt === undefined) return TOKEN_SLOT;
+  const format = readText(formatAt, `text with ${TOKEN_SLOT}`, report);
+  const fault = format === undefined ? undefined : formatFault(format, TOKEN_SLOT, 'Bearer ');
+  if (fault !== undefined) refuse(formatAt ?? place, fault, report);
+  return format;
 }
 
-/** Why a header's format is wrong; undefined when it is right. */
-function headerFormatFault(format: string): Complaint | undefined {
-  const slots = format.split(tokenSlot).length - 1;
-  if (slots !== 1) {
-    return {
-      code: 'manifest_format_token',
-      message: slots === 0 ? `the format has no ${tokenSlot}` : `the format has ${tokenSlot} ${slots} times`,
-      expected: `${tokenSlot} exactly once, e.g. "Bearer ${tokenSlot}"`,
-    };
+function readWebSocketRule(
+  place: Cursor,
+  formatAt: Cursor | undefined,
+  report: Report,
+): InjectRule | undefined {
+  const websocket = readText(place, 'text, or a JSON pointer', report);
+  if (websocket === undefined) return undefined;
+  if (websocket === 'text') {
+    const format = readFormat(formatAt, place, report);
+    return format === undefined ? undefined : { websocket, format };
   }
-  if (!/^[\x20-\x7e]*$/.test(format) || format.trim() !== format) {
-    return {
-      code: 'manifest_format_characters',
-      message: 'the format has characters that a header cannot carry as they are',
-      expected: 'printable ASCII without spaces at either end',
-    };
-  }
-  return undefined;
+  if (formatAt !== undefined)
+    return refuseFormat(formatAt, 'a websocket rule with a pointer has no format', report);
+  const pointer = readPointer(place, report);
+  return pointer === undefined ? undefined : { websocket: pointer };
 }
 
-function readQueryRule(place: Cursor, report: Report): InjectRule | undefined {
-  const query = readText(place, 'the name of a query parameter', report);
-  if (query === undefined) return undefined;
-  if (query !== '' && query.length <= 128 && !/[\s\p{Cc}]/u.test(query)) return { query };
+interface NameKind {
+  readonly code: string;
+  readonly what: string;
+  readonly pattern: RegExp;
+  readonly expected: string;
+}
+
+/** What a form's field may be called without any two parsers reading the name differently. */
+const FIELD_NAME = /^[!#-[\]-~]{1,128}$/;
+const FIELD_EXPECTED = 'a name of 1 to 128 ASCII characters without spaces, quotes and backslashes';
+
+const NAMES = {
+  query: {
+    code: 'manifest_query_name',
+    what: 'the name of a query parameter',
+    pattern: /^[^\s\p{Cc}]{1,128}$/u,
+    expected: 'a name of 1 to 128 characters without spaces',
+  },
+  cookie: {
+    code: 'manifest_cookie_name',
+    what: 'the name of a cookie',
+    /* RFC 6265 section 4.1.1: a token. */
+    pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/,
+    expected: 'letters, digits and hyphens, e.g. session_id',
+  },
+  form: {
+    code: 'manifest_form_field',
+    what: 'the name of a form field',
+    pattern: FIELD_NAME,
+    expected: FIELD_EXPECTED,
+  },
+  multipart: {
+    code: 'manifest_form_field',
+    what: 'the name of a form field',
+    pattern: FIELD_NAME,
+    expected: FIELD_EXPECTED,
+  },
+} as const satisfies Record<string, NameKind>;
+
+function readName(place: Cursor, kind: NameKind, report: Report): string | undefined {
+  const name = readText(place, kind.what, report);
+  if (name === undefined || kind.pattern.test(name)) return name;
+  const message = `${JSON.stringify(name)} cannot be ${kind.what}`;
+  return refuse(place, { code: kind.code, message, expected: kind.expected }, report);
+}
+
+function readPathRule(place: Cursor, report: Report): InjectRule | undefined {
+  const path = readText(place, 'a path with {token}', report);
+  if (path === undefined) return undefined;
+  const template = parsePathTemplate(path);
+  if (template.ok) return { path };
   return refuse(
     place,
     {
-      code: 'manifest_query_name',
-      message: `${JSON.stringify(query)} cannot be the name of a query parameter`,
-      expected: 'a name of 1 to 128 characters without spaces',
+      code: 'manifest_path_template',
+      message: `${JSON.stringify(path)} is no path with a place for a value (${template.error})`,
+      expected:
+        'segments of literal text or "*", one of them with {token}, e.g. /bot{token} or /v1/*/keys/{token}; what follows is free',
     },
     report,
   );
 }
 
-function readJsonRule(place: Cursor, report: Report): InjectRule | undefined {
-  const json = readText(place, 'a JSON pointer', report);
-  if (json === undefined) return undefined;
+function readPointer(place: Cursor, report: Report): string | undefined {
+  const pointer = readText(place, 'a JSON pointer', report);
+  if (pointer === undefined) return undefined;
   // RFC 6901 section 3; the empty pointer would make the whole body the key.
-  if (/^(?:\/(?:[^~/]|~[01])*)+$/.test(json) && json.length <= 256) return { json };
+  if (/^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer) && pointer.length <= 256) return pointer;
   return refuse(
     place,
     {
       code: 'manifest_json_pointer',
-      message: `${JSON.stringify(json)} is not a JSON pointer to a member`,
+      message: `${JSON.stringify(pointer)} is not a JSON pointer to a member`,
       expected: 'a pointer of RFC 6901, e.g. /api_key or /auth/token',
     },
     report,
   );
+}
+
+/** What a rule fills, as text that is equal for rules that would fill the same thing. */
+export function injectPlace(rule: InjectRule): string {
+  if ('header' in rule) return `header ${rule.header.toLowerCase()}`;
+  if ('hmac' in rule) return `header ${rule.hmac.header.toLowerCase()}`;
+  const [[kind, value] = []] = Object.entries(rule);
+  return `${kind} ${String(value)}`;
 }

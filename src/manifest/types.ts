@@ -107,8 +107,30 @@ export type InjectRule =
   /** One half of HTTP Basic authentication. */
   | { readonly basic: 'user' | 'password' }
   | { readonly query: string }
+  /** The whole value of one cookie. */
+  | { readonly cookie: string }
+  /** Path prefix with `{token}` within one segment, e.g. `/bot{token}`; a segment may be `*`. */
+  | { readonly path: string }
   /** JSON pointer (RFC 6901) to a string in a JSON request body. */
-  | { readonly json: string };
+  | { readonly json: string }
+  /** The whole value of one field of a form (application/x-www-form-urlencoded). */
+  | { readonly form: string }
+  /** The whole value of one field, which is no file, of a multipart/form-data body. */
+  | { readonly multipart: string }
+  /** `text`: a text message that is `format` with the placeholder in `{token}`. Otherwise a JSON pointer to a string in a text message. */
+  | { readonly websocket: string; readonly format?: string }
+  /** Signed with the placeholder by the server, and with the value by the gateway. */
+  | { readonly hmac: HmacRule };
+
+/** A keyed hash (RFC 2104) in a header. */
+export interface HmacRule {
+  readonly header: string;
+  /** The header's whole value, with the hash in `{signature}`. */
+  readonly format: string;
+  readonly over: 'body';
+  readonly algorithm: 'sha1' | 'sha256' | 'sha512';
+  readonly encoding: 'hex' | 'base64';
+}
 
 export interface ToolSelection {
   /** Tools shown without further choice; absent: those that declare `readOnlyHint`. */

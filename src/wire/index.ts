@@ -72,5 +72,12 @@ export {
   jsonItems,
   jsonMembers,
 } from './json-span.ts';
+export {
+  fillPathTemplate,
+  matchPathTemplate,
+  parsePathTemplate,
+  type PathTemplate,
+  type PathTemplateError,
+} from './path-template.ts';
 export { checkJson, type JsonError, type JsonLimits, parseStrictJson } from './strict-json.ts';
 export { matchPath, normalizeTarget, type Target, type TargetError } from './target.ts';

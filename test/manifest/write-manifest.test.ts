@@ -62,6 +62,12 @@ tools:
       fc.record({ query: fc.constantFrom('key', 'n', '1', '#') }),
       fc.record({ json: fc.constantFrom('/a', '/0', '/~0~1', '/ ') }),
       fc.constant({ basic: 'user' as const }),
+      fc.record({ cookie: fc.constantFrom('sid', '1', 'n') }),
+      fc.record({ path: fc.constantFrom('/bot{token}', '/*/{token}/a') }),
+      fc.record({ form: fc.constantFrom('a', '#', 'user[key]') }),
+      fc.record({ multipart: fc.constantFrom('a', ':', '1') }),
+      fc.record({ websocket: fc.constantFrom('/d/token', '/ ') }),
+      fc.record({ websocket: fc.constant('text'), format: fc.constantFrom('{token}', 'AUTH: {token}') }),
     );
     const manifests = fc.record({
       env: fc.dictionary(variable, words),
