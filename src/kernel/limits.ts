@@ -153,10 +153,10 @@ export const cellNamesMax = 4_096;
 export const cellDnsTtlSeconds = 60;
 /** Connections from one cell at a time, DNS over TCP included. */
 export const cellConnectionsMax = 1_024;
-/** Connections to upstreams that one cell keeps open and idle for one place. */
-export const upstreamIdleConnectionsMax = 64;
+/** Connections to upstreams that one workspace keeps open and idle for one place. */
+export const upstreamIdleConnectionsMax = 256;
 /** The same for all places together; a wildcard rule can ask for any number. */
-export const upstreamIdleTotalMax = 128;
+export const upstreamIdleTotalMax = 512;
 /** How long an idle connection to an upstream is kept; most servers close theirs after 60 s or more. */
 export const upstreamIdleTimeoutMs = 15_000;
 /** Refusals (of names, of connections, of requests) that one cell may write to the audit log per interval; the rest are counted. */
@@ -167,7 +167,7 @@ export const cellRefusalRepeatsMax = 10;
 /** Different refusals of one cell with one code that are recorded the first time, however many there were. */
 export const cellRefusalFirstsMax = 256;
 /** Calls in flight that the events of one request name; an event has a limit, and must not be lost to it. */
-export const requestCallsMax = 64;
+export const requestCallsMax = 16;
 /** Names that a refusal lists of those that an address was given for. */
 export const refusalNamesMax = 8;
 /** Of where a placeholder stood, how much is told, in characters. */
@@ -180,11 +180,11 @@ export const egressHeadTimeoutMs = 20_000;
 export const egressIdleTimeoutMs = 75_000;
 /** A request or response body that has stopped moving. Event streams with longer pauses exist; they reconnect. */
 export const egressBodyIdleTimeoutMs = 300_000;
-/** Name resolution, connection and TLS handshake towards an upstream, each. */
+/** Name resolution, connection (all addresses together), a proxy's answer and TLS handshake towards an upstream, each. */
 export const upstreamConnectTimeoutMs = 15_000;
 /** From the end of a request until the head of its answer: some APIs think for minutes. */
 export const upstreamHeadTimeoutMs = 600_000;
-/** Addresses of one name that are tried one after another. */
+/** Addresses of one name that are tried for one connection. */
 export const upstreamAddressesMax = 8;
 /** A request body that has to be seen whole because a credential goes into it. */
 export const requestBodyBufferBytesMax = 8 * MIB;
@@ -234,8 +234,6 @@ export const auditTailPollMs = 500;
 export const auditProblemsMax = 100;
 /** How long a client may take to send the head of its request to the gateway's own listener, in milliseconds. */
 export const frontHeadTimeoutMs = 15_000;
-/** One address of several, before the next is tried. */
-export const upstreamAttemptTimeoutMs = 4_000;
 
 /** Longest credential value, in bytes. The largest real ones are service accounts and keys of a few KiB. */
 export const credentialBytesMax = 64 * KIB;
@@ -260,6 +258,10 @@ export const zstdWindowLogMax = 23;
 export const decodedFreeBytes = 64 * MIB;
 /** Decoded bytes per coded byte beyond that; plain text reaches 100, a bomb a thousand and more. */
 export const decodedRatioMax = 512;
+/** Frames that a zstd body may have whatever its size. */
+export const zstdFramesFree = 128;
+/** Coded bytes per zstd frame beyond that: each frame costs about 0.1 ms, however little it holds. */
+export const zstdFrameBytesMin = 1024;
 /** How often changes of the store by other processes are looked for, in milliseconds. A kill switch that this process set cuts at once. */
 export const storeWatchIntervalMs = 500;
 
@@ -302,3 +304,80 @@ export const credentialNameCharsMax = 256;
 
 /** Files and folders of one granted folder that are searched for sockets before a cell starts. */
 export const grantEntriesMax = 20_000;
+
+/** How long after its start a cell may use credentials that are for calls only, as long as no call has begun, in milliseconds. */
+export const cellStartUpMs = 30_000;
+/** How long a call that has ended still counts: servers finish their work late. In milliseconds. */
+export const callGraceMs = 2_000;
+/** Tools of one cell of which it is remembered when a call of theirs ended last. */
+export const cellEndedToolsMax = 64;
+
+/** Requests that one probe of a server makes; more places and hosts than that are reported as not asked. */
+export const probeRequestsMax = 100;
+/** Of those, how many at a time. */
+export const probeRequestsAtOnce = 4;
+/** One request of a probe, from the resolution of the name to the last byte that is looked at, in milliseconds. */
+export const probeRequestTimeoutMs = 20_000;
+/** Of the answer to a probe, how much is looked at, decoded, in bytes. */
+export const probeAnswerBytesMax = 256 * KIB;
+/** Places and encodings of one answer that are told apart. */
+export const probeEchoesMax = 64;
+/** Names below wildcards that one probe may be told to ask. */
+export const probeHostsMax = 32;
+/** Of a tool's name, how much an event about a request shows, in characters. */
+export const toolNameShownCharsMax = 128;
+
+/** HTTP/2 requests that one connection may have open at a time, towards cells and towards upstreams. */
+export const http2StreamsMax = 100;
+/** What one HTTP/2 stream may send before it is read: large enough that a body is not slowed by round trips. */
+export const http2WindowBytes = 262_144;
+/** HPACK table of one HTTP/2 connection, each way. */
+export const http2HeaderTableBytes = 4_096;
+/** Memory that one HTTP/2 connection may take in nghttp2. */
+export const http2SessionMemoryMiB = 10;
+/** Entries in one HTTP/2 SETTINGS frame. */
+export const http2SettingsMax = 32;
+/** HTTP/2 pings of ours that may wait for an answer. */
+export const http2PingsMax = 10;
+/** HTTP/2 frames against the protocol after which a connection is ended. */
+export const http2InvalidFramesMax = 100;
+/** HTTP/2 streams over the limit after which a connection is ended. */
+export const http2RejectedStreamsMax = 100;
+/** HTTP/2 streams that a client may open and reset at once, and per second after that (CVE-2023-44487). */
+export const http2ResetBurst = 200;
+export const http2ResetsPerSecond = 33;
+
+/** How long an address has for itself before the next one is tried beside it (RFC 8305 section 5), in milliseconds. */
+export const upstreamAttemptStaggerMs = 250;
+/** Names whose addresses, or lack of them, are remembered. */
+export const resolverNamesMax = 4_096;
+/** Shortest time that an answer of DNS is kept, in milliseconds: one that lives for no time serves the burst that asked. */
+export const resolverTtlMsMin = 1_000;
+/** Longest time that an answer of DNS is kept, in milliseconds. */
+export const resolverTtlMsMax = 60_000;
+/** How long an answer that has no lifetime of its own is kept, in milliseconds. */
+export const resolverUntimedTtlMs = 10_000;
+/** How long it is remembered that a name has no address, in milliseconds. */
+export const resolverNegativeTtlMs = 3_000;
+/** How long the addresses of one family wait for those of the other, in milliseconds (RFC 8305 section 3). */
+export const resolverOtherFamilyWaitMs = 50;
+/** How long a DNS server has for one answer, in milliseconds. */
+export const resolverTryTimeoutMs = 2_000;
+/** How often a DNS server is asked. */
+export const resolverTriesMax = 2;
+/** Questions to the system's own resolver at a time: each holds a thread that files and ciphers need too. */
+export const resolverSystemAtOnceMax = 2;
+/** How often a change of the hosts file is looked for, in milliseconds. */
+export const resolverHostsCheckMs = 1_000;
+/** A longer hosts file is not read, in bytes. */
+export const resolverHostsBytesMax = MIB;
+/** TLS sessions with upstreams that are kept for resumption. */
+export const upstreamTlsSessionsMax = 1_024;
+/** How long one may be resumed, in milliseconds: for that long a certificate is not looked at again. */
+export const upstreamTlsSessionMs = 600_000;
+/** Places that a workspace's connections lead to, remembered with what is spoken there. */
+export const upstreamPlacesMax = 1_024;
+/** Connections of one cell that a client has logged in on and that are kept for that client alone. */
+export const cellLoginConnectionsMax = 32;
+/** Certificates of an upstream's chain, its root included. */
+export const certificateChainMax = 16;

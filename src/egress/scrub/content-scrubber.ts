@@ -6,7 +6,7 @@
 import { Duplex } from 'node:stream';
 import { AppError, isAppError, limits } from '../../kernel/index.ts';
 import { parseContentEncoding } from './content-coding.ts';
-import { createDecoder, forward } from './decoder.ts';
+import { createDecoder, forward, outOfProportion } from './decoder.ts';
 import type { ScrubSet } from './scrub-set.ts';
 import { createScrubber, type Scrubber, type ScrubHit } from './scrubber.ts';
 
@@ -32,7 +32,6 @@ class ContentScrubber extends Duplex {
   readonly #scrubber: Scrubber;
   readonly #decoders: readonly Duplex[];
   #codedBytes = 0;
-  #plainBytes = 0;
 
   constructor(scrubber: Scrubber, decoders: readonly Duplex[]) {
     super();
@@ -40,12 +39,13 @@ class ContentScrubber extends Duplex {
     this.#decoders = decoders;
     for (const [index, decoder] of decoders.entries()) {
       decoder.on('error', (cause) => this.destroy(asMalformed(cause)));
+      this.#bound(decoder);
       const next = decoders[index + 1];
       if (next !== undefined) decoder.pipe(next);
     }
     const last = decoders.at(-1);
     last?.on('data', (plain: Buffer) => {
-      if (!this.#pass(plain)) last.pause();
+      if (!this.destroyed && !this.#pass(plain)) last.pause();
     });
     last?.on('end', () => this.#finish());
   }
@@ -80,13 +80,18 @@ class ContentScrubber extends Duplex {
     done(error);
   }
 
+  /** Every decoder by itself: what one makes may be nothing to the next, such as padding after its end. */
+  #bound(decoder: Duplex): void {
+    let bytes = 0;
+    decoder.on('data', (decoded: Buffer) => {
+      bytes += decoded.length;
+      if (bytes > limits.decodedFreeBytes + this.#codedBytes * limits.decodedRatioMax)
+        this.destroy(outOfProportion());
+    });
+  }
+
   /** False when the reader should catch up first. */
   #pass(plain: Buffer): boolean {
-    this.#plainBytes += plain.length;
-    if (this.#plainBytes > limits.decodedFreeBytes + this.#codedBytes * limits.decodedRatioMax) {
-      this.destroy(expansionError());
-      return false;
-    }
     const scrubbed = this.#scrubber.push(plain);
     return scrubbed.length === 0 || this.push(scrubbed);
   }
@@ -97,11 +102,6 @@ class ContentScrubber extends Duplex {
     this.push(null);
   }
 }
-
-const expansionError = (): AppError =>
-  new AppError('scrub_content_expansion', 'The answer grows out of proportion when it is decoded.', {
-    kind: 'unavailable',
-  });
 
 function asMalformed(cause: Error): AppError {
   if (isAppError(cause)) return cause;

@@ -11,7 +11,7 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib';
-import { limits } from '../../kernel/index.ts';
+import { AppError, limits } from '../../kernel/index.ts';
 import type { ContentCoding } from './content-coding.ts';
 
 type Done = (error?: Error | null) => void;
@@ -27,6 +27,12 @@ const DECODERS: Readonly<Record<ContentCoding, () => Duplex>> = {
 };
 
 export const createDecoder = (coding: ContentCoding): Duplex => DECODERS[coding]();
+
+/** Says that a body costs more to decode than one that means no harm. */
+export const outOfProportion = (): AppError =>
+  new AppError('scrub_content_expansion', 'The answer grows out of proportion when it is decoded.', {
+    kind: 'unavailable',
+  });
 
 /** Writes with backpressure. */
 export function forward(to: Duplex, chunk: Buffer, done: Done): void {
@@ -61,6 +67,9 @@ class EngineDecoder extends Duplex {
   /** The chunk that the engine is at. An engine that ends itself never says that it is done with it. */
   #current: { readonly chunk: Buffer; readonly countBefore: number; readonly done: Done } | null = null;
   #finished = false;
+  #codedBytes = 0;
+  /** Engines that were opened after the first. */
+  #reopened = 0;
 
   constructor(open: (start: Buffer) => Engine, manyFrames: boolean) {
     super();
@@ -70,6 +79,7 @@ class EngineDecoder extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
     if (this.#finished) return done();
+    this.#codedBytes += chunk.length;
     if (this.#engine !== null) return this.#feed(this.#engine, chunk, done);
     this.#start = Buffer.concat([this.#start, chunk]);
     if (this.#start.length < START_BYTES) return done();
@@ -107,7 +117,13 @@ class EngineDecoder extends Duplex {
     const current = this.#current;
     this.#current = null;
     const left = current?.chunk.subarray(engine.bytesWritten - current.countBefore);
+    engine.destroy(); // or it keeps its window until it is collected
     if (current !== null && left !== undefined && left.length > 0 && this.#manyFrames) {
+      this.#reopened += 1;
+      if (this.#reopened > limits.zstdFramesFree + this.#codedBytes / limits.zstdFrameBytesMin) {
+        this.destroy(outOfProportion());
+        return;
+      }
       this.#feed(this.#attach(left), left, current.done);
       return;
     }

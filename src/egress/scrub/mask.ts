@@ -21,6 +21,8 @@ export type Encoding =
   | 'html'
   | 'mixed'
   | 'base64'
+  | 'base64-base64'
+  | 'base64-utf16le'
   | 'hex'
   | 'utf16le'
   | 'utf16be';
@@ -43,6 +45,8 @@ const ENCODERS: Readonly<Record<Encoding, Encode>> = {
   html: (mask) => Buffer.from(mask.replace(/[&<>"']/g, (character) => HTML_ESCAPES[character] ?? character)),
   hex: (mask) => Buffer.from(Buffer.from(mask, 'utf8').toString('hex')),
   base64: maskBase64,
+  'base64-base64': (mask, ...found) => maskBase64(Buffer.from(mask, 'utf8').toString('base64url'), ...found),
+  'base64-utf16le': (mask, ...found) => maskBase64(Buffer.from(mask, 'utf16le'), ...found),
   utf16le: (mask) => Buffer.from(mask, 'utf16le'),
   utf16be: (mask) => Buffer.from(mask, 'utf16le').swap16(),
 };
@@ -55,9 +59,9 @@ export const encodeMask = (mask: string, pattern: Pattern, encoding: Encoding, f
   ENCODERS[encoding](mask, pattern, found);
 
 /** As many base64 characters as the secret had, saying the mask over and over at the secret's alignment. */
-function maskBase64(mask: string, pattern: Pattern, found: Buffer): Buffer {
+function maskBase64(mask: string | Buffer, pattern: Pattern, found: Buffer): Buffer {
   const characters = pattern.units.length;
-  const bytes = Buffer.alloc(Math.ceil((characters * 6) / 8) + 3, mask, 'utf8');
+  const bytes = Buffer.alloc(Math.ceil((characters * 6) / 8) + 3, mask);
   const encoded = certainBase64(bytes, pattern.alignment).slice(0, characters);
   const url = found.includes('-') || found.includes('_');
   return Buffer.from(url ? encoded.replaceAll('+', '-').replaceAll('/', '_') : encoded);

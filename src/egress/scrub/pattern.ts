@@ -1,14 +1,19 @@
 /**
  * What is looked for: one secret in one family of encodings, as a sequence of units. A unit is a character
  * (of the secret, of its base64, of its hex) with all its spellings. Families: the text with any mixture of
- * escapes; base64 at three alignments in both alphabets; hex in any case; UTF-16 in both byte orders.
+ * escapes; base64 at three alignments in both alphabets, and base64 of that and of UTF-16; hex in any case;
+ * UTF-16 in both byte orders.
  */
 import { limits } from '../../kernel/index.ts';
 import { type Edges, edgesOf } from './edges.ts';
 import { RAW, type Spelling, spellBase64, spellByte, spellCharacter, spellHexDigit } from './spelling.ts';
 import { buildTrie, type TrieNode } from './trie.ts';
 
-type Family = 'text' | 'base64' | 'hex' | 'utf16le' | 'utf16be';
+type Family = 'text' | 'base64' | 'base64-base64' | 'base64-utf16le' | 'hex' | 'utf16le' | 'utf16be';
+
+/** Base64: how many bytes stand before the secret in its group of three. */
+type Alignment = 0 | 1 | 2;
+const ALIGNMENTS: readonly Alignment[] = [0, 1, 2];
 
 export interface Unit {
   readonly trie: TrieNode;
@@ -24,25 +29,30 @@ export interface Pattern {
   /** The credential's name. */
   readonly name: string;
   readonly family: Family;
-  /** Base64: how many bytes stand before the secret in its group of three. */
-  readonly alignment: 0 | 1 | 2;
+  readonly alignment: Alignment;
   readonly units: readonly Unit[];
   readonly bytesMin: number;
   readonly bytesMax: number;
 }
 
-/** Makes units; the same character's unit is made once. */
+/**
+ * Makes units; the same character's unit is made once. Units of what every credential is made of are made once in
+ * a process: they say nothing about any secret, and are most of what a set would hold.
+ */
 export class UnitCache {
   readonly #units = new Map<string, Unit>();
 
-  get(key: string, spell: () => readonly Spelling[]): Unit {
-    const known = this.#units.get(key);
+  get(key: string, isCommon: boolean, spell: () => readonly Spelling[]): Unit {
+    const units = isCommon ? COMMON : this.#units;
+    const known = units.get(key);
     if (known !== undefined) return known;
     const unit = makeUnit(spell());
-    this.#units.set(key, unit);
+    units.set(key, unit);
     return unit;
   }
 }
+
+const COMMON = new Map<string, Unit>();
 
 function makeUnit(spellings: readonly Spelling[]): Unit {
   const trie = buildTrie(spellings);
@@ -63,7 +73,7 @@ function makeUnit(spellings: readonly Spelling[]): Unit {
 /** All patterns for one value. A base64 alignment that leaves too few certain characters has none. */
 export function patternsFor(name: string, value: Buffer, cache: UnitCache): readonly Pattern[] {
   const text = asText(value);
-  const make = (family: Family, units: readonly Unit[], alignment: 0 | 1 | 2 = 0): Pattern => ({
+  const make = (family: Family, units: readonly Unit[], alignment: Alignment = 0): Pattern => ({
     name,
     family,
     alignment,
@@ -71,24 +81,67 @@ export function patternsFor(name: string, value: Buffer, cache: UnitCache): read
     bytesMin: sum(units.map((unit) => unit.bytesMin)),
     bytesMax: sum(units.map((unit) => unit.bytesMax)),
   });
-  const patterns = [
-    make('text', textUnits(value, text, cache)),
-    make(
-      'hex',
-      Array.from(value.toString('hex'), (digit) => cache.get(`hex:${digit}`, () => spellHexDigit(digit))),
-    ),
-  ];
-  for (const alignment of [0, 1, 2] as const) {
-    const characters = certainBase64(value, alignment);
-    if (characters.length < limits.scrubBase64CharsMin) continue;
-    patterns.push(make('base64', base64Units(characters, cache), alignment));
-  }
+  const patterns = [make('text', textUnits(value, text, cache)), make('hex', hexUnits(value, cache))];
+  for (const { family, characters, alignment } of base64Texts(value, text))
+    patterns.push(make(family, base64Units(characters, cache), alignment));
   if (text !== null) {
     const wide = Buffer.from(text, 'utf16le');
     patterns.push(make('utf16le', rawUnits(wide, cache)));
     patterns.push(make('utf16be', rawUnits(Buffer.from(wide).swap16(), cache)));
   }
   return patterns;
+}
+
+interface Base64Text {
+  readonly family: Family;
+  readonly characters: string;
+  readonly alignment: Alignment;
+}
+
+/**
+ * Base64 of the value, of its URL and JSON forms (a client's secret in Basic, a field in a JWT), of its UTF-16, and
+ * of its base64 (a registry's login in a Kubernetes secret), each at three alignments.
+ */
+function base64Texts(value: Buffer, text: string | null): readonly Base64Text[] {
+  const texts = ALIGNMENTS.flatMap((alignment) =>
+    writtenForms(value, text).map((form) => ({
+      family: 'base64' as const,
+      characters: certainBase64(form, alignment),
+      alignment,
+    })),
+  ).filter(isCertainEnough);
+  const nested = ALIGNMENTS.map((alignment) => certainBase64(value, alignment))
+    .filter((characters) => characters.length >= limits.scrubBase64CharsMin)
+    .flatMap((inner) => [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]);
+  const wrapped = [
+    ...[...new Set(nested)].map((inner) => ({ family: 'base64-base64' as const, bytes: Buffer.from(inner) })),
+    ...(text === null ? [] : [{ family: 'base64-utf16le' as const, bytes: Buffer.from(text, 'utf16le') }]),
+  ];
+  return [
+    ...texts,
+    ...wrapped
+      .flatMap(({ family, bytes }) =>
+        ALIGNMENTS.map((alignment) => ({ family, characters: certainBase64(bytes, alignment), alignment })),
+      )
+      .filter(isCertainEnough),
+  ];
+}
+
+const isCertainEnough = ({ characters }: Base64Text): boolean =>
+  characters.length >= limits.scrubBase64CharsMin;
+
+/** The value, and as a URL's component, a form's field and a JSON string where that is not the same. */
+function writtenForms(value: Buffer, text: string | null): readonly Buffer[] {
+  if (text === null) return [value];
+  const json = JSON.stringify(text).slice(1, -1);
+  const forms = [
+    text,
+    encodeURIComponent(text),
+    new URLSearchParams({ '': text }).toString().slice(1),
+    json,
+    json.replaceAll('/', '\\/'),
+  ];
+  return [...new Set(forms)].map((form) => Buffer.from(form, 'utf8'));
 }
 
 /** The value as text, `null` when it is no UTF-8. */
@@ -98,19 +151,28 @@ function asText(value: Buffer): string | null {
 }
 
 function textUnits(value: Buffer, text: string | null, cache: UnitCache): readonly Unit[] {
-  if (text === null) return [...value].map((byte) => cache.get(`byte:${byte}`, () => spellByte(byte)));
-  return Array.from(text, (character) => cache.get(`text:${character}`, () => spellCharacter(character)));
+  if (text === null) return [...value].map((byte) => cache.get(`byte:${byte}`, true, () => spellByte(byte)));
+  return Array.from(text, (character) =>
+    cache.get(`text:${character}`, character <= '\xff', () => spellCharacter(character)),
+  );
+}
+
+function hexUnits(value: Buffer, cache: UnitCache): readonly Unit[] {
+  return Array.from(value.toString('hex'), (digit, index) => {
+    const separable = index > 0 && index % 2 === 0;
+    return cache.get(`hex:${separable}:${digit}`, true, () => spellHexDigit(digit, separable));
+  });
 }
 
 function base64Units(characters: string, cache: UnitCache): readonly Unit[] {
   return Array.from(characters, (character, index) =>
-    cache.get(`base64:${index === 0}:${character}`, () => spellBase64(character, index === 0)),
+    cache.get(`base64:${index === 0}:${character}`, true, () => spellBase64(character, index === 0)),
   );
 }
 
 function rawUnits(bytes: Buffer, cache: UnitCache): readonly Unit[] {
   return [...bytes].map((byte) =>
-    cache.get(`raw:${byte}`, () => [{ bytes: String.fromCharCode(byte), kind: RAW }]),
+    cache.get(`raw:${byte}`, true, () => [{ bytes: String.fromCharCode(byte), kind: RAW }]),
   );
 }
 
@@ -118,7 +180,7 @@ function rawUnits(bytes: Buffer, cache: UnitCache): readonly Unit[] {
  * The base64 characters that the value alone decides when `alignment` unknown bytes stand before it. The
  * characters at either edge that share bits with a neighbour are left out: they hold at most four bits of it.
  */
-export function certainBase64(value: Buffer, alignment: 0 | 1 | 2): string {
+export function certainBase64(value: Buffer, alignment: Alignment): string {
   const encoded = Buffer.concat([Buffer.alloc(alignment), value]).toString('base64');
   const start = Math.ceil((alignment * 8) / 6);
   const end = Math.floor(((alignment + value.length) * 8) / 6);

@@ -1,13 +1,13 @@
 /**
  * Masks secrets in a stream of bytes. What is followed by a byte that no secret holds passes at once and without
- * being copied; only a tail without one is held back until the next bytes tell, whatever it says (`tail.ts`). A match never passes, however the
- * stream was cut. After a match, whatever overlaps it is swallowed too.
+ * being copied; only a tail without one is held back until the next bytes tell, whatever it says (`tail.ts`). A
+ * match never passes, however the stream was cut. After a match, whatever overlaps it is swallowed too.
  */
 import { matchAt } from './match.ts';
 import { type Encoding, encodeMask, encodingOf } from './mask.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
-import { GRAM_BYTES, hashOf, type SkipTable } from './skip-table.ts';
+import { GRAM_BYTES, hashOf, mayHoldMatch, type SkipTable } from './skip-table.ts';
 import { tailStart } from './tail.ts';
 
 export interface ScrubHit {
@@ -116,15 +116,15 @@ class StreamScrubber implements Scrubber {
  * end of the data for a whole window.
  */
 function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
-  const { known, head, window, hashShift } = table;
+  const { known, knownShift, head, headShift, window } = table;
   const lead = window - GRAM_BYTES;
   const last = data.length - GRAM_BYTES;
   let at = start + lead;
   // The long step does not depend on what the table says, so that the processor can go on to the next window
   // before it has the entry for this one.
   while (at <= last) {
-    if (known[hashOf(gramAt(data, at), hashShift)] === 0) at += lead + 1;
-    else if (head[hashOf(gramAt(data, at - lead), hashShift)] === 0) at += 1;
+    if (known[hashOf(gramAt(data, at), knownShift)] === 0) at += lead + 1;
+    else if (head[hashOf(gramAt(data, at - lead), headShift)] === 0) at += 1;
     else break;
   }
   return at - lead;
@@ -137,7 +137,7 @@ function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pat
   const patterns =
     start + GRAM_BYTES > data.length
       ? table.first[data[start] ?? 0]
-      : table.groups[table.head[hashOf(gramAt(data, start), table.hashShift)] ?? 0];
+      : table.groups[table.head[hashOf(gramAt(data, start), table.headShift)] ?? 0];
   return patterns ?? [];
 }
 
@@ -146,21 +146,15 @@ function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pat
  * gives header values; a text with others as UTF-8. The same string comes back when nothing was found.
  */
 export function scrubText(set: ScrubSet, text: string, onHit: (hit: ScrubHit) => void = () => {}): string {
-  if (set.table === null) return text;
-  const wide = /[^\x00-\xff]/.test(text);
-  const encoded = scrubBytes(set, Buffer.from(text, wide ? 'utf8' : 'latin1'), onHit);
-  const scrubbed = encoded === null ? text : encoded.toString(wide ? 'utf8' : 'latin1');
-  if (wide || !/[\x80-\xff]/.test(scrubbed)) return scrubbed;
-  return scrubBytes(set, Buffer.from(scrubbed, 'utf8'), onHit)?.toString('utf8') ?? scrubbed;
-}
-
-/** The scrubbed bytes, `null` when nothing was found. */
-function scrubBytes(set: ScrubSet, bytes: Buffer, onHit: (hit: ScrubHit) => void): Buffer | null {
+  const { table } = set;
+  if (table === null) return text;
+  const encoding = /[^\x00-\xff]/.test(text) ? 'utf8' : 'latin1';
+  if (encoding === 'latin1' && !mayHoldMatch(table, text)) return text;
   let found = false;
   const scrubber = createScrubber(set, (hit) => {
     found = true;
     onHit(hit);
   });
-  const scrubbed = Buffer.concat([scrubber.push(bytes), scrubber.end()]);
-  return found ? scrubbed : null;
+  const scrubbed = [scrubber.push(Buffer.from(text, encoding)), scrubber.end()];
+  return found ? Buffer.concat(scrubbed).toString(encoding) : text;
 }

@@ -10,8 +10,9 @@ import { type Tail, tailOf } from './tail.ts';
 
 export const GRAM_BYTES = 3;
 /** Binary logarithms of the smallest and the largest table; the larger, the fewer accidents, until caches miss. */
-const TABLE_BITS_MIN = 14;
+const TABLE_BITS_MIN = 12;
 const TABLE_BITS_MAX = 18;
+const SLOTS_PER_GRAM = 16;
 
 export interface SkipTable {
   /** Bytes of the shortest spelling of the shortest pattern, up to a limit. */
@@ -20,12 +21,13 @@ export interface SkipTable {
   readonly known: Uint8Array;
   /** By hash of the first three bytes of a match: an index into `groups`. */
   readonly head: Uint16Array;
+  readonly headShift: number;
   /** Patterns that may begin so; the first group is empty. */
   readonly groups: readonly (readonly Pattern[])[];
   /** By first byte of a match: patterns that may begin so. */
   readonly first: readonly (readonly Pattern[])[];
-  /** 32 minus the binary logarithm of the tables' size. */
-  readonly hashShift: number;
+  /** 32 minus the binary logarithm of the table's size, as `headShift`. */
+  readonly knownShift: number;
   readonly tail: Tail;
 }
 
@@ -47,25 +49,29 @@ export function buildSkipTable(patterns: readonly Pattern[]): SkipTable {
       else sharing.push(pattern);
     }
   }
-  const bits = Math.min(TABLE_BITS_MAX, Math.max(TABLE_BITS_MIN, Math.ceil(Math.log2(grams.size * 16))));
-  const hashShift = 32 - bits;
-  const known = new Uint8Array(2 ** bits);
-  for (const gram of grams) known[hashOf(gram, hashShift)] = 1;
-  return { window, known, first, hashShift, tail: tailOf(patterns), ...groupHeads(heads, hashShift) };
+  const knownShift = shiftFor(grams.size);
+  const known = new Uint8Array(2 ** (32 - knownShift));
+  for (const gram of grams) known[hashOf(gram, knownShift)] = 1;
+  return { window, known, knownShift, first, tail: tailOf(patterns), ...groupHeads(heads) };
+}
+
+function shiftFor(grams: number): number {
+  const bits = Math.ceil(Math.log2(grams * SLOTS_PER_GRAM));
+  return 32 - Math.min(TABLE_BITS_MAX, Math.max(TABLE_BITS_MIN, bits));
 }
 
 function groupHeads(
   heads: ReadonlyMap<number, readonly Pattern[]>,
-  hashShift: number,
-): Pick<SkipTable, 'head' | 'groups'> {
-  const head = new Uint16Array(2 ** (32 - hashShift));
+): Pick<SkipTable, 'head' | 'headShift' | 'groups'> {
+  const headShift = shiftFor(heads.size);
+  const head = new Uint16Array(2 ** (32 - headShift));
   const groups: Set<Pattern>[] = [new Set()];
   for (const [gram, patterns] of heads) {
-    const slot = hashOf(gram, hashShift);
+    const slot = hashOf(gram, headShift);
     if (head[slot] === 0) head[slot] = groups.push(new Set()) - 1;
     for (const pattern of patterns) groups[head[slot] ?? 0]?.add(pattern);
   }
-  return { head, groups: groups.map((group) => [...group]) };
+  return { head, headShift, groups: groups.map((group) => [...group]) };
 }
 
 /** Every three bytes that can stand in the first `window` bytes of a spelling, those that cross units included. */
@@ -103,3 +109,25 @@ function headGrams(units: readonly Unit[]): Set<number> {
   }
   return grams;
 }
+
+/**
+ * Whether a match may begin anywhere in a whole text of characters up to U+00FF. Looks at few of them and makes
+ * no copy, so that it can be asked of every head.
+ */
+export function mayHoldMatch(
+  { known, knownShift, head, headShift, window }: SkipTable,
+  text: string,
+): boolean {
+  const lead = window - GRAM_BYTES;
+  const last = text.length - GRAM_BYTES;
+  let at = lead;
+  while (at <= last) {
+    if (known[hashOf(gramIn(text, at), knownShift)] === 0) at += lead + 1;
+    else if (head[hashOf(gramIn(text, at - lead), headShift)] === 0) at += 1;
+    else return true;
+  }
+  return false;
+}
+
+const gramIn = (text: string, at: number): number =>
+  text.charCodeAt(at) | (text.charCodeAt(at + 1) << 8) | (text.charCodeAt(at + 2) << 16);

@@ -1,8 +1,9 @@
 /**
  * How one character of a secret can be written in a response: itself, percent-encoded, escaped for JSON or
- * JavaScript, as an HTML entity, and the common double escapes of punctuation. Each spelling is a string of
- * bytes (Latin-1), so that a secret in any mixture of spellings is one path through its characters' spellings.
+ * JavaScript, as an HTML reference, and any two of these on top of each other. Each spelling is a string of bytes
+ * (Latin-1), so that a secret in any mixture of spellings is one path through its characters' spellings.
  */
+import { namesInHtml } from './html-names.ts';
 
 /** Bits that say which escapes a spelling uses; several in one match make it `mixed`. */
 export const RAW = 0;
@@ -16,45 +17,11 @@ export interface Spelling {
   readonly kind: number;
 }
 
-/** The named references of HTML 5 for ASCII punctuation: PHP's `htmlentities` with `ENT_HTML5` uses every one. */
-const HTML_NAMES: Readonly<Record<string, readonly string[]>> = {
-  '!': ['excl'],
-  '"': ['quot', 'QUOT'],
-  '#': ['num'],
-  $: ['dollar'],
-  '%': ['percnt'],
-  '&': ['amp', 'AMP'],
-  "'": ['apos'],
-  '(': ['lpar'],
-  ')': ['rpar'],
-  '*': ['ast', 'midast'],
-  '+': ['plus'],
-  ',': ['comma'],
-  '.': ['period'],
-  '/': ['sol'],
-  ':': ['colon'],
-  ';': ['semi'],
-  '<': ['lt', 'LT'],
-  '=': ['equals'],
-  '>': ['gt', 'GT'],
-  '?': ['quest'],
-  '@': ['commat'],
-  '[': ['lsqb', 'lbrack'],
-  '\\': ['bsol'],
-  ']': ['rsqb', 'rbrack'],
-  '^': ['Hat'],
-  _: ['lowbar', 'UnderBar'],
-  '`': ['grave', 'DiacriticalGrave'],
-  '{': ['lcub', 'lbrace'],
-  '|': ['vert', 'verbar', 'VerticalLine'],
-  '}': ['rcub', 'rbrace'],
-};
-
 const utf8 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 const hex = (value: number, width: number): string => value.toString(16).padStart(width, '0');
 const jsonEscape = (text: string): string => JSON.stringify(text).slice(1, -1);
-const isPunctuation = (character: string): boolean =>
-  /^[\x20-\x7e]$/.test(character) && !/\w/.test(character);
+const isPunctuation = (character: string): boolean => /^[ -/:-@[-`{-~]$/.test(character);
+const isLatin1 = (character: string): boolean => /^[\x80-\xff]$/.test(character);
 
 /** Every spelling of one code point of a secret's text. */
 export function spellCharacter(character: string): readonly Spelling[] {
@@ -63,13 +30,15 @@ export function spellCharacter(character: string): readonly Spelling[] {
   const add = (spelled: string, kind: number): void => {
     if (!spellings.has(spelled)) spellings.set(spelled, kind);
   };
+  if (isLatin1(character)) {
+    add(character, RAW);
+    for (const spelled of percentForms(character)) add(spelled, PERCENT);
+  }
   for (const spelled of percentForms(bytes)) add(spelled, PERCENT);
   if (character === ' ') add('+', PERCENT);
   for (const spelled of jsonForms(character)) add(spelled, JSON_ESCAPE);
   for (const spelled of htmlForms(character)) add(spelled, HTML);
-  if (character === '_' || isPunctuation(character)) {
-    for (const spelled of doubleForms(character)) add(spelled.bytes, spelled.kind);
-  }
+  for (const spelled of doubleForms(character)) add(spelled.bytes, spelled.kind);
   return [...spellings].map(([spelled, kind]) => ({ bytes: spelled, kind }));
 }
 
@@ -80,14 +49,13 @@ export function spellByte(byte: number): readonly Spelling[] {
     ...percentForms(bytes).map((spelled) => ({ bytes: spelled, kind: PERCENT })),
     ...digitCases(hex(byte, 4)).map((digits) => ({ bytes: `\\u${digits}`, kind: JSON_ESCAPE })),
     ...digitCases(hex(byte, 2)).map((digits) => ({ bytes: `\\x${digits}`, kind: JSON_ESCAPE })),
+    { bytes: octal(bytes), kind: JSON_ESCAPE },
   ];
   return [{ bytes, kind: RAW }, ...forms];
 }
 
-/** Lower, upper and mixed case of hex digits; only lower and upper when there would be many mixtures. */
+/** Every mixture of lower and upper case of hex digits. */
 function digitCases(digits: string): readonly string[] {
-  const letters = digits.match(/[a-f]/g)?.length ?? 0;
-  if (letters > 2) return [digits, digits.toUpperCase()];
   let forms = [''];
   for (const digit of digits) {
     const options = /[a-f]/.test(digit) ? [digit, digit.toUpperCase()] : [digit];
@@ -105,22 +73,35 @@ function percentForms(bytes: string): readonly string[] {
   return [encode((digits) => digits), encode((digits) => digits.toUpperCase())];
 }
 
-/** JSON escapes, and the `\x` and backslash-before-anything that JavaScript, Python and shells add. */
+/** JSON escapes, and those that JavaScript, Python, C and shells add: `\x`, octal, backslash before anything. */
 function jsonForms(character: string): readonly string[] {
-  const forms = [utf8(jsonEscape(character))];
-  const units = Array.from({ length: character.length }, (_, index) => hex(character.charCodeAt(index), 4));
-  if (units.length === 1) forms.push(...digitCases(units[0] ?? '').map((digits) => `\\u${digits}`));
-  else forms.push(units.map((u) => `\\u${u}`).join(''), units.map((u) => `\\u${u.toUpperCase()}`).join(''));
-  const code = character.charCodeAt(0);
+  const forms = [utf8(jsonEscape(character)), ...unicodeEscapes(character), octal(utf8(character))];
+  const code = character.codePointAt(0) ?? 0;
   if (code < 0x100) forms.push(...digitCases(hex(code, 2)).map((digits) => `\\x${digits}`));
-  if (character === '_' || isPunctuation(character)) forms.push(`\\${character}`);
+  if (code > 0xffff) forms.push(`\\U${hex(code, 8)}`, `\\U${hex(code, 8).toUpperCase()}`);
+  if (isPunctuation(character)) forms.push(`\\${character}`);
   return forms;
 }
+
+/** `\u` escapes: in every mixture of cases, of a surrogate pair in either. */
+function unicodeEscapes(character: string): readonly string[] {
+  const units = Array.from({ length: character.length }, (_, index) => hex(character.charCodeAt(index), 4));
+  const [only] = units;
+  if (units.length === 1) return digitCases(only ?? '').map((digits) => `\\u${digits}`);
+  return [units, units.map((unit) => unit.toUpperCase())].map((cased) =>
+    cased.map((unit) => `\\u${unit}`).join(''),
+  );
+}
+
+const octal = (bytes: string): string =>
+  Array.from(bytes)
+    .map((byte) => `\\${byte.charCodeAt(0).toString(8).padStart(3, '0')}`)
+    .join('');
 
 /** Named, decimal and hexadecimal references, up to two leading zeros, with and without the semicolon. */
 function htmlForms(character: string): readonly string[] {
   const code = character.codePointAt(0) ?? 0;
-  const forms = (HTML_NAMES[character] ?? []).map((name) => `&${name};`);
+  const forms = namesInHtml(character).map((name) => `&${name};`);
   for (const zeros of ['', '0', '00']) {
     const numbers = [`${zeros}${code}`];
     for (const digits of digitCases(code.toString(16)))
@@ -130,27 +111,49 @@ function htmlForms(character: string): readonly string[] {
   return forms;
 }
 
-/** Punctuation escaped twice: a URL within a URL, JSON within JSON, HTML within HTML. */
+/**
+ * A character escaped and escaped again: a URL within a URL, JSON within JSON, JSON within HTML. Only escapes that
+ * programs write by themselves, in one case throughout.
+ */
 function doubleForms(character: string): readonly Spelling[] {
-  const digits = hex(character.charCodeAt(0), 2);
-  const percent = [digits, digits.toUpperCase()].map((d) => ({ bytes: `%25${d}`, kind: PERCENT }));
-  const json = [
-    jsonEscape(character),
-    `\\u00${digits}`,
-    `\\u00${digits.toUpperCase()}`,
-    `\\${character}`,
-  ].map((escape) => ({ bytes: jsonEscape(escape), kind: JSON_ESCAPE }));
-  const html = [...(HTML_NAMES[character] ?? []), `#${character.charCodeAt(0)}`, `#x${digits}`].map(
-    (name) => ({
-      bytes: `&amp;${name};`,
+  const code = character.codePointAt(0) ?? 0;
+  const upper = (text: string): string =>
+    text.replace(/([%\\]u?)([0-9a-f]+)/g, (_, lead: string, digits: string) => lead + digits.toUpperCase());
+  const percent = percentForms(utf8(character))[0] ?? '';
+  const unicode = unicodeEscapes(character)[0] ?? '';
+  const inner = [
+    ...[percent, upper(percent)].map((bytes) => ({ bytes, kind: PERCENT })),
+    ...[unicode, upper(unicode), utf8(jsonEscape(character))].map((bytes) => ({ bytes, kind: JSON_ESCAPE })),
+    ...(character === '/' ? [{ bytes: '\\/', kind: JSON_ESCAPE }] : []),
+    ...[...namesInHtml(character), `#${code}`, `#x${code.toString(16)}`].map((name) => ({
+      bytes: `&${name};`,
       kind: HTML,
-    }),
+    })),
+  ];
+  return inner.flatMap(({ bytes, kind }) =>
+    escapedAgain(bytes)
+      .filter((outer) => outer.bytes !== bytes)
+      .map((outer) => ({ bytes: outer.bytes, kind: kind | outer.kind })),
   );
-  return [...percent, ...json, ...html];
 }
 
-/** What may stand between two characters of base64 that was broken into lines, plain or inside a JSON string. */
-const LINE_BREAKS = ['', '\n', '\r\n', '\\n', '\\r\\n'];
+/** A text of ASCII as a URL's component, a JSON string and HTML write it. */
+function escapedAgain(text: string): readonly Spelling[] {
+  const component = text.replace(/[^\w.~-]/g, (one) => `%${hex(one.charCodeAt(0), 2).toUpperCase()}`);
+  const json = jsonEscape(text);
+  const html = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+  return [
+    { bytes: component, kind: PERCENT },
+    { bytes: component.replace(/%../g, (escape) => escape.toLowerCase()), kind: PERCENT },
+    { bytes: json, kind: JSON_ESCAPE },
+    { bytes: json.replace(/[&<>]/g, (one) => `\\u00${hex(one.charCodeAt(0), 2)}`), kind: JSON_ESCAPE },
+    { bytes: html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'), kind: HTML },
+    { bytes: html.replaceAll('"', '&#34;').replaceAll("'", '&#x27;'), kind: HTML },
+  ];
+}
+
+/** What may stand between two characters of base64 that was broken into lines, plain or escaped. */
+const LINE_BREAKS = ['', '\n', '\r\n', '\\n', '\\r\\n', '%0A', '%0D%0A'];
 
 /**
  * Spellings of one base64 character in either alphabet; only `+` and `/` have escapes, because nothing escapes
@@ -170,15 +173,20 @@ function base64Forms(character: string): readonly string[] {
   return [
     character,
     other,
-    ...[digits, digits.toUpperCase()].flatMap((d) => [`%${d}`, `\\u00${d}`, `&#x${d};`]),
+    ...[digits, digits.toUpperCase()].flatMap((d) => [`%${d}`, `%25${d}`, `\\u00${d}`, `&#x${d};`]),
     `&#${character.charCodeAt(0)};`,
-    ...[character, other].flatMap((one) => (HTML_NAMES[one] ?? []).map((name) => `&${name};`)),
-    ...(character === '/' ? ['\\/'] : []),
+    ...[character, other].flatMap((one) => namesInHtml(one).map((name) => `&${name};`)),
+    ...(character === '/' ? ['\\/', '\\\\/'] : []),
   ].filter((form, index, all) => all.indexOf(form) === index);
 }
 
-/** One hex digit in either case. */
-export function spellHexDigit(digit: string): readonly Spelling[] {
+/** What may stand between two bytes of a fingerprint in hex. */
+const HEX_SEPARATORS = ['', ':', '-'];
+
+/** One hex digit in either case. @param separable whether a separator may stand before it */
+export function spellHexDigit(digit: string, separable: boolean): readonly Spelling[] {
   const upper = digit.toUpperCase();
-  return (upper === digit ? [digit] : [digit, upper]).map((bytes) => ({ bytes, kind: RAW }));
+  return (separable ? HEX_SEPARATORS : ['']).flatMap((separator) =>
+    (upper === digit ? [digit] : [digit, upper]).map((form) => ({ bytes: separator + form, kind: RAW })),
+  );
 }

@@ -11,15 +11,15 @@ export interface Tail {
   readonly carriers: Uint8Array;
   /** No match is longer, in bytes. Rounded up, so that it says little about the length of a secret. */
   readonly reach: number;
-  /** No match begins with a line break or has two in a row: an empty line ends whatever came before it. */
+  /** No match begins with a line break or holds an empty line: one ends whatever came before it. */
   readonly endsAtEmptyLine: boolean;
 }
 
 /** What secrets and their encodings are made of, whichever secrets a set has. */
 const USUAL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789%\\&#;+/=-_.~';
 const REACH_STEP_BYTES = 256;
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
+const LF = 10;
+const CR = 13;
 
 export function tailOf(patterns: readonly Pattern[]): Tail {
   const carriers = new Uint8Array(256);
@@ -40,17 +40,15 @@ export function tailOf(patterns: readonly Pattern[]): Tail {
   };
 }
 
-/** Whether a match can begin with a line break, or have two line feeds with nothing but carriage returns between. */
+/** Two ends of lines with nothing between them; CR LF is one. */
+const EMPTY_LINE = /(?:\r\n|\n|\r(?!\n))[\r\n]/;
+
+/** Whether a match can begin with a line break, or hold an empty line. */
 function holdsEmptyLine(units: readonly Unit[]): boolean {
   if (units[0]?.trie.bytes.some(isLineBreak) === true) return true;
-  let afterLineFeed = false;
-  for (const { trie } of units) {
-    if (isSpelled(trie, LINE_FEED)) {
-      if (afterLineFeed) return true;
-      afterLineFeed = true;
-    } else if (!isSpelled(trie, CARRIAGE_RETURN)) afterLineFeed = false;
-  }
-  return false;
+  return EMPTY_LINE.test(
+    units.map(({ trie }) => (isSpelled(trie, LF) ? '\n' : isSpelled(trie, CR) ? '\r' : '.')).join(''),
+  );
 }
 
 /** Whether the byte alone is a spelling. */
@@ -60,17 +58,17 @@ const isSpelled = (trie: TrieNode, byte: number): boolean => (step(trie, byte)?.
 export function tailStart({ carriers, reach, endsAtEmptyLine }: Tail, data: Buffer): number {
   const first = Math.max(0, data.length - reach);
   let at = data.length;
-  let lineFeeds = 0;
+  let lineEnds = 0;
   while (at > first) {
     const byte = data[at - 1] ?? 0;
     if (carriers[byte] === 0) break;
-    if (byte === LINE_FEED) lineFeeds += 1;
-    else if (byte !== CARRIAGE_RETURN) lineFeeds = 0;
-    if (endsAtEmptyLine && lineFeeds > 1) break;
+    if (!isLineBreak(byte)) lineEnds = 0;
+    else if (byte === LF || data[at] !== LF) lineEnds += 1;
+    if (endsAtEmptyLine && lineEnds > 1) break;
     at -= 1;
   }
   while (endsAtEmptyLine && at < data.length && isLineBreak(data[at])) at += 1;
   return at;
 }
 
-const isLineBreak = (byte: number | undefined): boolean => byte === LINE_FEED || byte === CARRIAGE_RETURN;
+const isLineBreak = (byte: number | undefined): boolean => byte === LF || byte === CR;
