@@ -4,9 +4,11 @@
  */
 import { limits } from '../../kernel/index.ts';
 import { HEAD_ENCODING } from './encode.ts';
-import { readFieldLine } from './field-line.ts';
+import { FieldLines, fieldLineReason } from './field-line.ts';
 import { Fields } from './fields.ts';
 import type { BodyFraming } from './framing.ts';
+import { CR, isLineEnd, LF } from './line-bytes.ts';
+import { LineBuffer } from './line-buffer.ts';
 import type { Http1Reason } from './reasons.ts';
 
 export interface BodySink {
@@ -21,11 +23,14 @@ export interface BodyOptions {
 
 type State = 'length' | 'close' | 'size' | 'data' | 'data-end' | 'trailer' | 'done';
 
-const CR = 13;
-const LF = 10;
 const SIZE = /^[0-9A-Fa-f]+$/;
 /** Twelve hexadecimal digits stay below 2^53. */
 const SIZE_DIGITS_MAX = 12;
+const NOT_HEX = 16;
+const HEX_VALUE: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = Number.parseInt(String.fromCharCode(byte), 16);
+  return Number.isNaN(value) ? NOT_HEX : value;
+});
 const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const EXTENSIONS = new RegExp(`^(?:;${TOKEN}(?:=(?:${TOKEN}|"[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e]*"))?)+$`);
 
@@ -45,7 +50,8 @@ export class BodyReader {
   #state: State;
   /** Bytes left of the body or of the chunk. */
   #left = 0;
-  #line = '';
+  /** The beginning of a line whose end has not arrived. */
+  readonly #partial = new LineBuffer();
   #trailerBytes = 0;
 
   constructor(framing: BodyFraming, options: BodyOptions) {
@@ -91,9 +97,13 @@ export class BodyReader {
           position = bytes.length;
           break;
         case 'size':
+          position = this.#size(bytes, position);
+          break;
         case 'data-end':
+          position = this.#dataEnd(bytes, position);
+          break;
         case 'trailer':
-          position = this.#lineBytes(bytes, position);
+          position = this.#line(bytes, position);
           break;
       }
     }
@@ -108,21 +118,49 @@ export class BodyReader {
     return end;
   }
 
+  /** The usual line, plain digits that arrive whole, without making text of it. */
+  #size(bytes: Buffer, at: number): number {
+    if (this.#partial.length > 0) return this.#line(bytes, at);
+    let size = 0;
+    let position = at;
+    for (; position < bytes.length; position += 1) {
+      const value = HEX_VALUE[bytes[position] ?? 0] ?? NOT_HEX;
+      if (value === NOT_HEX) break;
+      size = size * 16 + value;
+    }
+    const digits = position - at;
+    if (
+      digits === 0 ||
+      digits > SIZE_DIGITS_MAX ||
+      position + 1 >= bytes.length ||
+      !isLineEnd(bytes, position)
+    ) {
+      return this.#line(bytes, at);
+    }
+    this.#left = size;
+    this.#state = size === 0 ? 'trailer' : 'data';
+    return position + 2;
+  }
+
+  #dataEnd(bytes: Buffer, at: number): number {
+    if (this.#partial.length > 0 || at + 1 >= bytes.length || !isLineEnd(bytes, at))
+      return this.#line(bytes, at);
+    this.#state = 'size';
+    return at + 2;
+  }
+
   /** Takes bytes up to a line feed; a full line moves the state on. */
-  #lineBytes(bytes: Buffer, at: number): number {
+  #line(bytes: Buffer, at: number): number {
     const lineFeed = bytes.indexOf(LF, at);
     const end = lineFeed < 0 ? bytes.length : lineFeed + 1;
-    const max = this.#lineMax();
-    /* One byte past the limit is enough to know. */
-    this.#line += bytes.toString(HEAD_ENCODING, at, Math.min(end, at + max + 1 - this.#line.length));
-    if (this.#line.length > max) {
+    if (this.#partial.length + end - at > this.#lineMax()) {
       this.error = this.#tooLong();
-    } else if (lineFeed >= 0) {
-      const line = this.#line;
-      this.#line = '';
-      if (line.length < 2 || line.charCodeAt(line.length - 2) !== CR) this.error = this.#notCrlf();
-      else this.error = this.#lineDone(line.slice(0, -2));
+      return end;
     }
+    this.#partial.push(bytes, at, end);
+    if (lineFeed < 0) return end;
+    const line = this.#partial.take();
+    this.error = line[line.length - 2] === CR ? this.#lineDone(line) : this.#notCrlf();
     return end;
   }
 
@@ -140,19 +178,25 @@ export class BodyReader {
     return this.#state === 'data-end' ? 'chunk_end_missing' : 'bare_lf';
   }
 
-  #lineDone(line: string): Http1Reason | null {
-    if (this.#state === 'size') return this.#sizeLine(line);
-    if (this.#state === 'data-end') {
-      this.#state = 'size';
-      return line === '' ? null : 'chunk_end_missing';
-    }
-    this.#trailerBytes += line.length + 2;
-    if (line === '') {
+  #lineDone(line: Buffer): Http1Reason | null {
+    if (this.#state === 'trailer') return this.#trailerLine(line);
+    const text = line.toString(HEAD_ENCODING, 0, line.length - 2);
+    if (this.#state === 'size') return this.#sizeLine(text);
+    this.#state = 'size';
+    return text === '' ? null : 'chunk_end_missing';
+  }
+
+  #trailerLine(line: Buffer): Http1Reason | null {
+    this.#trailerBytes += line.length;
+    if (line.length === 2) {
       this.#state = 'done';
       return null;
     }
-    const refused = readFieldLine(line, this.trailers, limits.headFieldsMax);
-    if (refused !== null) return refused;
+    const text = line.toString(HEAD_ENCODING, 0, line.length - 2);
+    const lines = new FieldLines();
+    if (lines.scan(line, 0) < 0) return fieldLineReason(text);
+    if (this.trailers.length >= limits.headFieldsMax) return 'fields_too_many';
+    lines.moveTo(this.trailers, line, text, 0);
     return FORBIDDEN_TRAILERS.has(this.trailers.keys.at(-1) ?? '') ? 'trailer_forbidden' : null;
   }
 

@@ -1,33 +1,96 @@
-/** One field line of a head or a trailer section (RFC 9112 section 5), without its CRLF. */
+/**
+ * Field lines of a head or a trailer section (RFC 9112 section 5). One scan over the bytes decides whether a line is
+ * accepted and remembers where its parts are; text is made for all lines at once. Only a refused line is looked
+ * at again, to say why.
+ */
 import type { Fields } from './fields.ts';
+import { COLON, HTAB, isBlank, isLineEnd, SPACE, VALUE_BYTE } from './line-bytes.ts';
 import type { Http1Reason } from './reasons.ts';
+import { findUsualName, isWrittenAs, NAME_BYTE, nameHash } from './usual-names.ts';
+
+/** Numbers kept of each line: where the name begins and ends, where the value begins and ends, the name's hash. */
+const MARKS = 5;
+
+/** Accepted lines of one buffer, until they become text. */
+export class FieldLines {
+  readonly #marks: number[] = [];
+  #count = 0;
+
+  /** Lines that were accepted and are not yet text. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @returns position after the line, or -1 when it is not one, or not complete */
+  scan(bytes: Uint8Array, at: number): number {
+    const { length } = bytes;
+    let position = at;
+    let hash = 0;
+    let byte = 0;
+    for (; position < length; position += 1) {
+      byte = NAME_BYTE[bytes[position] ?? 0] ?? 0;
+      if (byte === 0) break;
+      hash = nameHash(hash, byte);
+    }
+    const nameEnd = position;
+    if (nameEnd === at || bytes[nameEnd] !== COLON) return -1;
+    position += 1;
+    while (position < length && isBlank(bytes[position])) position += 1;
+    const valueStart = position;
+    while (position < length && VALUE_BYTE[bytes[position] ?? 0] === 1) position += 1;
+    if (position + 1 >= length || !isLineEnd(bytes, position)) return -1;
+    let valueEnd = position;
+    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd -= 1;
+    const mark = this.#count * MARKS;
+    this.#marks[mark] = at;
+    this.#marks[mark + 1] = nameEnd;
+    this.#marks[mark + 2] = valueStart;
+    this.#marks[mark + 3] = valueEnd;
+    this.#marks[mark + 4] = hash;
+    this.#count += 1;
+    return position + 2;
+  }
+
+  /**
+   * Adds the lines to `fields` and forgets them.
+   *
+   * @param bytes that were scanned
+   * @param text of these bytes in Latin-1, beginning with the byte at `textStart`
+   */
+  moveTo(fields: Fields, bytes: Uint8Array, text: string, textStart: number): void {
+    const marks = this.#marks;
+    const end = this.#count * MARKS;
+    this.#count = 0;
+    for (let mark = 0; mark < end; mark += MARKS) {
+      const start = marks[mark] ?? 0;
+      const nameEnd = marks[mark + 1] ?? 0;
+      const value = text.slice((marks[mark + 2] ?? 0) - textStart, (marks[mark + 3] ?? 0) - textStart);
+      const usual = findUsualName(bytes, start, nameEnd, marks[mark + 4] ?? 0);
+      if (usual === undefined) {
+        fields.add(text.slice(start - textStart, nameEnd - textStart), value);
+      } else {
+        const name = isWrittenAs(usual, bytes, start)
+          ? usual.written
+          : text.slice(start - textStart, nameEnd - textStart);
+        fields.append(name, usual.key, value);
+      }
+    }
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+}
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** HTAB, SP, visible ASCII, and obs-text, which is passed through as it is. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-const HTAB = 9;
-const SPACE = 32;
 
-const isBlank = (code: number): boolean => code === SPACE || code === HTAB;
-
-/** Adds the line to `fields`. @returns null, or why it is refused */
-export function readFieldLine(line: string, fields: Fields, fieldsMax: number): Http1Reason | null {
-  if (isBlank(line.charCodeAt(0))) return 'field_folded';
+/** Why a line was not accepted. @param line without its CRLF */
+export function fieldLineReason(line: string): Http1Reason {
+  const first = line.charCodeAt(0);
+  if (first === SPACE || first === HTAB) return 'field_folded';
   const colon = line.indexOf(':');
   if (colon < 0) return line.includes('\r') ? 'bare_cr' : 'field_malformed';
   const name = line.slice(0, colon);
-  if (!TOKEN.test(name)) {
-    return colon > 0 && isBlank(line.charCodeAt(colon - 1))
-      ? 'field_space_before_colon'
-      : 'field_name_invalid';
-  }
-  let start = colon + 1;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
-  const value = line.slice(start, end);
-  if (!VALUE.test(value)) return value.includes('\r') ? 'bare_cr' : 'field_value_invalid';
-  if (fields.length >= fieldsMax) return 'fields_too_many';
-  fields.add(name, value);
-  return null;
+  if (!TOKEN.test(name)) return /[\t ]$/.test(name) ? 'field_space_before_colon' : 'field_name_invalid';
+  return line.includes('\r', colon) ? 'bare_cr' : 'field_value_invalid';
 }

@@ -19,8 +19,13 @@ export class Fields {
 
   /** @param name as it is to be written */
   add(name: string, value: string): void {
+    this.append(name, name.toLowerCase(), value);
+  }
+
+  /** The same where the lower-case form is known. @param key `name` in lower case */
+  append(name: string, key: string, value: string): void {
     this.names.push(name);
-    this.keys.push(name.toLowerCase());
+    this.keys.push(key);
     this.values.push(value);
   }
 

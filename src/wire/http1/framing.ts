@@ -1,7 +1,7 @@
 /** How long a message's body is (RFC 9112 section 6), decided from its head alone. Never a guess. */
 import { err, ok, type Result } from '../../kernel/index.ts';
 import type { Fields } from './fields.ts';
-import type { RequestHead, ResponseHead } from './head.ts';
+import type { RequestHead, ResponseHead } from './start-line.ts';
 import type { Http1Reason } from './reasons.ts';
 
 export type BodyFraming =

@@ -10,11 +10,6 @@ export {
 } from './encode.ts';
 export { Fields } from './fields.ts';
 export { type BodyFraming, requestFraming, responseFraming } from './framing.ts';
-export {
-  HeadReader,
-  type RequestHead,
-  requestHeadReader,
-  type ResponseHead,
-  responseHeadReader,
-} from './head.ts';
+export { HeadReader, requestHeadReader, responseHeadReader } from './head.ts';
 export type { Http1Reason } from './reasons.ts';
+export type { RequestHead, ResponseHead } from './start-line.ts';
