@@ -381,3 +381,28 @@ export const upstreamPlacesMax = 1_024;
 export const cellLoginConnectionsMax = 32;
 /** Certificates of an upstream's chain, its root included. */
 export const certificateChainMax = 16;
+
+/** A form field that may hold a placeholder is kept up to this size, in bytes; a longer one holds none that is declared. */
+export const formFieldHeldBytesMax = 4 * KIB;
+/** The head of one part of a multipart body, in bytes. */
+export const multipartHeadBytesMax = 4 * KIB;
+
+/** How long an audit event that was written may wait until its way to the disk begins, in milliseconds. */
+export const auditSyncDelayMs = 10;
+/** How long after a failed sync of the audit log the next is tried, in milliseconds. An append tries at once. */
+export const auditSyncRetryMs = 1_000;
+/** How long an audit event that nobody waits for may wait for others to be written with, in milliseconds. */
+export const auditNoteDelayMs = 5;
+/** Batches of audit events that are handed to the writing thread before the first is acknowledged. */
+export const auditThreadBatchesMax = 2;
+/** Pages of the write-ahead log after which the audit log's writer moves them into the database. */
+export const auditCheckpointPages = 4_000;
+/** Opened values of credentials that are kept in memory. */
+export const vaultOpenedMax = 1_024;
+/** How long an opened value is kept in memory, in milliseconds, whether or not it is used. */
+export const vaultOpenedTtlMs = 10_000;
+/**
+ * How long caches go by the store's own counter of changes alone, in milliseconds, while others commit. After that
+ * they read anew, because somebody who writes to the file can turn the counter back.
+ */
+export const storeRevisionTrustMs = 5_000;

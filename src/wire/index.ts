@@ -13,6 +13,7 @@ export {
 } from './address.ts';
 export { type Authority, type AuthorityError, parseAuthority, parsePort } from './authority.ts';
 export { type ClientHello, type ClientHelloError, parseClientHello } from './client-hello.ts';
+export { type CookiePair, isCookieValue, parseCookiePairs } from './cookie.ts';
 export {
   DNS_TYPE_A,
   DNS_TYPE_AAAA,
@@ -27,6 +28,8 @@ export {
   parseDnsQuery,
   readDnsTcpFrame,
 } from './dns.ts';
+export type { FormField, FormPiece, FormReader } from './form-pieces.ts';
+export { decodeFormText, UrlencodedReader } from './form-urlencoded.ts';
 export {
   type BodyFraming,
   type BodyOptions,
@@ -72,6 +75,7 @@ export {
   jsonItems,
   jsonMembers,
 } from './json-span.ts';
+export { MultipartReader, multipartBoundary } from './multipart.ts';
 export {
   fillPathTemplate,
   matchPathTemplate,
