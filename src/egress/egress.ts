@@ -6,12 +6,14 @@
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import type { AuditLog } from '../audit/index.ts';
-import { type Clock, limits, type Log, type Random } from '../kernel/index.ts';
+import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
 import { AddressTable } from './address-table.ts';
 import { EgressCell } from './cell.ts';
 import { type DialConfig, Dialer, systemResolver } from './dial.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, Resolver } from './ports.ts';
+import { type ProbeResult, type ProbeSpec, probe } from './probe/index.ts';
+import { UpstreamPool } from './upstream-pool.ts';
 
 export type EgressConfig = DialConfig;
 
@@ -34,6 +36,18 @@ export interface Egress {
    * @throws whatever `CredentialSource.known` throws; then there is no cell
    */
   openCell(spec: CellEgressSpec): Promise<CellEgress>;
+  /**
+   * Sends random values where a server's credentials would go, and tells who sends them back: see `probe/`.
+   *
+   * @param tell told in words what is asked
+   * @param signal nobody wants to know any more; its reason is thrown where that is an AppError
+   * @throws AppError `probe_path_invalid`, `probe_host_denied`, `probe_cancelled`, `audit_unavailable`
+   */
+  probe(
+    spec: ProbeSpec,
+    tell: (message: string) => void,
+    signal: AbortSignal,
+  ): Promise<readonly ProbeResult[]>;
   /** Closes all cells, and resolves when what happened in them is on record. */
   close(): Promise<void>;
 }
@@ -69,6 +83,7 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const cells = new Set<EgressCell>();
   /** What happened in cells that are closed and is not on record yet. */
   const settling = new Set<Promise<void>>();
+  const closing = new AbortController();
   const closeCell = (cell: EgressCell): void => {
     if (!cells.delete(cell)) return;
     cell.close();
@@ -103,8 +118,29 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
         close: () => closeCell(cell),
       };
     },
+    async probe(spec, tell, signal) {
+      // Connections of its own: what probes and what carries keys have none in common.
+      const pool = new UpstreamPool(dialer, deps.clock);
+      const probing = probe(
+        spec,
+        { ...deps, open: (to, wanted) => pool.open(to, wanted) },
+        tell,
+        AbortSignal.any([signal, closing.signal]),
+      ).finally(() => pool.close());
+      const settled = probing.then(
+        () => undefined,
+        () => undefined,
+      );
+      settling.add(settled);
+      try {
+        return await probing;
+      } finally {
+        settling.delete(settled);
+      }
+    },
     async close() {
       clearInterval(sweeper);
+      closing.abort(new AppError('probe_cancelled', 'The gateway is stopping.', { kind: 'unavailable' }));
       for (const cell of cells) closeCell(cell);
       await Promise.all(settling);
     },

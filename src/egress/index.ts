@@ -2,3 +2,4 @@
 export { type KeyPair, leafCertificate, rootCertificate, toPem } from './ca/certificate.ts';
 export { type CellEgress, createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
 export type * from './ports.ts';
+export type { Echo, ProbedCredential, ProbeOptions, ProbeResult, ProbeSpec } from './probe/index.ts';
