@@ -10,13 +10,14 @@ import { type Clock, limits, type Log, newId, type Random, type Secret } from '.
 import { Accepted, type AcceptHost } from './accept.ts';
 import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
+import { Correlation } from './correlation.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
 import { Trail } from './trail.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import type { UpstreamPool, UpstreamPools } from './upstream-pool.ts';
 
 export interface CellDeps {
   readonly credentials: CredentialSource;
@@ -26,6 +27,7 @@ export interface CellDeps {
   readonly random: Random;
   readonly log: Log;
   readonly dialer: Dialer;
+  readonly upstreams: UpstreamPools;
   readonly placeholders: PlaceholderIndex;
 }
 
@@ -44,7 +46,7 @@ export class EgressCell implements AcceptHost {
   readonly placeholders: PlaceholderIndex;
   readonly clock: Clock;
   readonly credentials: CredentialSource;
-  readonly calls: CallCorrelation;
+  readonly correlation: Correlation;
   readonly trail: Trail;
   readonly pool: UpstreamPool;
   readonly bodies = { bytes: 0 };
@@ -68,11 +70,11 @@ export class EgressCell implements AcceptHost {
     this.placeholders = deps.placeholders;
     this.clock = clock;
     this.credentials = deps.credentials;
-    this.calls = deps.calls;
+    this.correlation = new Correlation(deps.calls, spec.identity.cell, clock);
     this.dialer = deps.dialer;
     this.#log = log;
     this.trail = new Trail({ audit: deps.audit, identity: spec.identity, clock, log });
-    this.pool = new UpstreamPool(deps.dialer, clock);
+    this.pool = deps.upstreams.join(spec.identity.workspace);
     const hosts = spec.rules.map((rule) => rule.host);
     this.#authority = new CellAuthority(spec.identity.server, hosts, { clock, random });
     this.caPem = this.#authority.caPem;

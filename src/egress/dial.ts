@@ -3,22 +3,28 @@
  * connected to, and it is that very address which is connected to, so that a second answer of the resolver
  * changes nothing. TLS is verified for the name whatever address it led to. A failure is a `Refusal`.
  */
-import { lookup } from 'node:dns/promises';
-import { connect as connectTcp, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { limits } from '../kernel/index.ts';
+import type { TLSSocket } from 'node:tls';
+import { type Clock, limits, systemClock } from '../kernel/index.ts';
 import { addressBytes, addressFamily, classifyAddress, inNetworks, parseAuthority } from '../wire/index.ts';
+import { connectFirst, type Endpoint, interleave, reasonOf } from './dial-attempts.ts';
+import { isProxied, localNameReason, type ProxyConfig, tunnel } from './dial-proxy.ts';
+import { type Protocol, UpstreamTls } from './dial-tls.ts';
 import type { Resolver } from './ports.ts';
 import { Refusal } from './refusals.ts';
 
 export interface DialConfig {
-  /** `host:port` → `address:port` to dial instead. The checks on the name stay. */
+  /** `host:port` → `address:port` to dial instead, directly. The checks on the name stay. */
   readonly resolve: Readonly<Record<string, string>>;
   /** PEM certificates trusted in addition to the system's. */
   readonly extraCa: readonly string[];
   /** Networks in CIDR form that may be dialled although they are special. */
   readonly allowNetworks: readonly string[];
+  /** PEM revocation lists. Default: none. */
+  readonly crl?: readonly string[];
+  /** Default: none. */
+  readonly proxy?: ProxyConfig | null;
 }
 
 export interface Destination {
@@ -27,13 +33,20 @@ export interface Destination {
   readonly port: number;
 }
 
-/** The system's resolver, both families, in its order. */
-export const systemResolver: Resolver = {
-  async resolve(host) {
-    const found = await lookup(host, { all: true, order: 'verbatim' });
-    return found.map(({ address }) => address);
-  },
-};
+export interface DialOptions {
+  /** Whose TLS sessions may be resumed: those of the same scope. */
+  readonly scope: string;
+  /** What is offered in TLS, best first. */
+  readonly protocols: readonly Protocol[];
+  /** Nobody wants the connection any more: it is given up, whatever it is waiting for. */
+  readonly signal: AbortSignal;
+}
+
+export interface Dialled {
+  /** It may be paused. Its errors are caught; whoever holds it hears of its end through `close`. */
+  readonly socket: Socket | TLSSocket;
+  readonly protocol: Protocol;
+}
 
 /** Addresses of this machine, as of now. */
 export const ownAddresses = (): readonly string[] =>
@@ -46,29 +59,28 @@ function octetsOf(address: string): string {
   return (isMapped ? bytes.slice(12) : bytes).join('.');
 }
 
-const noop = (): void => undefined;
-
-interface Endpoint {
-  readonly address: string;
-  readonly port: number;
-}
-
-const reasonOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
+/** A proxy that could not reach one address may reach another. */
+const WORTH_ANOTHER_ADDRESS = /^proxy_5\d\d$/;
 
 export class Dialer {
   readonly #resolver: Resolver;
   readonly #config: DialConfig;
   readonly #own: () => readonly string[];
+  readonly #tls: UpstreamTls;
   /** Questions that are being asked: whoever wants the same name meanwhile waits for the same answer. */
   readonly #asked = new Map<string, Promise<readonly string[]>>();
-  #context: SecureContext | null = null;
 
   /** @param own what `ownAddresses` is, where a test does not know better */
-  constructor(resolver: Resolver, config: DialConfig, own: () => readonly string[] = ownAddresses) {
+  constructor(
+    resolver: Resolver,
+    config: DialConfig,
+    own: () => readonly string[] = ownAddresses,
+    clock: Clock = systemClock,
+  ) {
     this.#resolver = resolver;
     this.#config = config;
     this.#own = own;
+    this.#tls = new UpstreamTls({ extraCa: config.extraCa, crl: config.crl ?? [] }, clock);
   }
 
   /**
@@ -80,66 +92,80 @@ export class Dialer {
   async addresses(host: string, signal?: AbortSignal): Promise<readonly string[]> {
     const found = addressFamily(host) === null ? await this.#resolve(host, signal) : [host];
     let refused = 'none';
+    const own = new Set(this.#own().map(octetsOf));
     const allowed = found.filter((address) => {
-      const kind = this.#classify(address);
+      const kind = classify(address, own);
       if (kind === 'public' || inNetworks(address, this.#config.allowNetworks)) return true;
       refused = kind;
       return false;
     });
-    if (allowed.length > 0) return allowed.slice(0, limits.upstreamAddressesMax);
+    if (allowed.length > 0) return interleave(allowed).slice(0, limits.upstreamAddressesMax);
     if (found.length === 0) throw Refusal.of('egress_upstream_unresolved', { host });
     throw Refusal.of('egress_upstream_address_refused', { host, reason: refused }, { addresses: [...found] });
   }
 
-  /** What listens here on every address is as little meant for cells as what listens on loopback. */
-  #classify(address: string): string {
-    const kind = classifyAddress(address);
-    if (kind !== 'public') return kind;
-    const octets = octetsOf(address);
-    return this.#own().some((own) => octetsOf(own) === octets) ? 'own_machine' : 'public';
-  }
-
   /**
-   * Connects, and for `https` shakes hands.
+   * Connects, through the operator's proxy where there is one, and for `https` shakes hands. An upstream that is
+   * there and cannot prove itself is an answer; another address is not asked.
    *
-   * @param opened is told of every socket at once, so that it can be cut while it is still connecting
-   * @param signal nobody wants the connection any more: it is given up, whatever it is waiting for
    * @throws Refusal `egress_upstream_*`
    */
-  async dial(to: Destination, opened: (socket: Socket) => void, signal: AbortSignal): Promise<Socket> {
-    const endpoints = await this.#endpoints(to, signal);
-    const watch = (socket: Socket): void => {
-      const cut = (): void => void socket.destroy();
-      signal.addEventListener('abort', cut, { once: true });
-      socket.once('close', () => signal.removeEventListener('abort', cut));
-      opened(socket);
-    };
-    let failure: unknown = null;
-    for (const [index, endpoint] of endpoints.entries()) {
-      const isLast = index === endpoints.length - 1;
-      try {
-        return await this.#connect(to, endpoint, isLast, watch);
-      } catch (error) {
-        failure = error;
-        /* An upstream that is there and cannot prove itself is an answer; another address is not asked. */
-        if (signal.aborted || (error instanceof Refusal && error.code === 'egress_upstream_tls')) break;
-      }
+  async dial(to: Destination, { scope, protocols, signal }: DialOptions): Promise<Dialled> {
+    const socket = await this.#reach(to, signal);
+    if (to.scheme === 'http') return { socket, protocol: 'http/1.1' };
+    const address = socket.remoteAddress ?? '';
+    const shaken = await this.#tls.shake(socket, { host: to.host, port: to.port, scope, protocols }, signal);
+    if (shaken.ok) {
+      return { socket: shaken.value, protocol: shaken.value.alpnProtocol === 'h2' ? 'h2' : 'http/1.1' };
     }
-    throw failure;
+    const facts = { host: to.host, port: to.port, reason: shaken.error };
+    throw Refusal.of('egress_upstream_tls', facts, { address });
   }
 
-  async #endpoints(to: Destination, signal: AbortSignal): Promise<readonly Endpoint[]> {
+  async #reach(to: Destination, signal: AbortSignal): Promise<Socket> {
     const override = this.#config.resolve[`${to.host}:${to.port}`];
-    if (override === undefined) {
-      return (await this.addresses(to.host, signal)).map((address) => ({ address, port: to.port }));
+    const proxy = this.#config.proxy ?? null;
+    if (override !== undefined) {
+      const target = parseAuthority(override, to.port);
+      if (!target.ok)
+        throw Refusal.of('egress_upstream_unresolved', { host: to.host }, { override, reason: target.error });
+      const { host, port } = target.value;
+      return this.#connect(to, await this.addresses(host, signal), port, signal);
     }
-    const target = parseAuthority(override, to.port);
-    if (!target.ok)
-      throw Refusal.of('egress_upstream_unresolved', { host: to.host }, { override, reason: target.error });
-    return (await this.addresses(target.value.host, signal)).map((address) => ({
-      address,
-      port: target.value.port,
-    }));
+    if (proxy !== null && isProxied(proxy, to.host)) return this.#throughProxy(to, proxy, signal);
+    return this.#connect(to, await this.addresses(to.host, signal), to.port, signal);
+  }
+
+  async #connect(
+    to: Destination,
+    addresses: readonly string[],
+    port: number,
+    signal: AbortSignal,
+  ): Promise<Socket> {
+    const endpoints = addresses.map((address): Endpoint => ({ address, port }));
+    const connected = await connectFirst(endpoints, signal);
+    if (connected.ok) return connected.value;
+    const { reason, address } = connected.error;
+    throw unreachable(to, reason, address);
+  }
+
+  async #throughProxy(to: Destination, proxy: ProxyConfig, signal: AbortSignal): Promise<Socket> {
+    const targets = proxy.resolves ? [leftToProxy(to.host)] : await this.addresses(to.host, signal);
+    /* Where the operator put the proxy is the operator's business: its address is not judged. */
+    const isAddress = addressFamily(proxy.host) !== null;
+    const found = isAddress ? [proxy.host] : await this.#resolve(proxy.host, signal);
+    const endpoints = interleave(found).map((address): Endpoint => ({ address, port: proxy.port }));
+    let reason = 'proxy_unresolved';
+    for (const target of targets) {
+      const connected = await connectFirst(endpoints.slice(0, limits.upstreamAddressesMax), signal);
+      if (!connected.ok) throw unreachable(to, `proxy_${connected.error.reason}`, connected.error.address);
+      const place = { host: target, port: to.port };
+      const tunnelled = await tunnel(connected.value, place, proxy.credentials, signal);
+      if (tunnelled.ok) return tunnelled.value;
+      reason = tunnelled.error;
+      if (!WORTH_ANOTHER_ADDRESS.test(reason)) break;
+    }
+    throw unreachable(to, reason, targets.at(-1) ?? '');
   }
 
   async #resolve(host: string, signal?: AbortSignal): Promise<readonly string[]> {
@@ -147,6 +173,7 @@ export class Dialer {
     const giveUp = (): void => reject(new Error('timed out'));
     const timer = setTimeout(giveUp, limits.upstreamConnectTimeoutMs);
     signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted === true) giveUp();
     try {
       return await Promise.race([this.#ask(host), expired]);
     } catch (error) {
@@ -164,68 +191,21 @@ export class Dialer {
     this.#asked.set(host, asked);
     return asked;
   }
-
-  #connect(
-    to: Destination,
-    endpoint: Endpoint,
-    isLast: boolean,
-    opened: (socket: Socket) => void,
-  ): Promise<Socket> {
-    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-    const place = { host: endpoint.address, port: endpoint.port };
-    const socket =
-      to.scheme === 'http'
-        ? connectTcp({ ...place, noDelay: true })
-        : connectTls({
-            ...place,
-            servername: to.host,
-            rejectUnauthorized: true, // said, because NODE_TLS_REJECT_UNAUTHORIZED=0 would change the default
-            secureContext: this.#trust(),
-            ALPNProtocols: ['http/1.1'],
-          });
-    opened(socket);
-    socket.on('error', noop); // whoever holds the connection hears of it through `close`
-    let reached = false;
-    const fail = (reason: string): void => {
-      socket.destroy();
-      const code = reached ? 'egress_upstream_tls' : 'egress_upstream_unreachable';
-      reject(Refusal.of(code, { host: to.host, port: to.port, reason }, { address: endpoint.address }));
-    };
-    const timer = setTimeout(
-      () => fail('ETIMEDOUT'),
-      isLast ? limits.upstreamConnectTimeoutMs : limits.upstreamAttemptTimeoutMs,
-    );
-    const onError = (error: Error): void => fail(reasonOf(error));
-    const onClose = (): void => fail('ECONNRESET');
-    const done = (): void => {
-      clearTimeout(timer);
-      socket.off('error', onError);
-      socket.off('close', onClose);
-      resolve(socket);
-    };
-    socket.once('error', onError);
-    socket.once('close', onClose);
-    socket.once('connect', () => {
-      reached = to.scheme === 'https';
-      socket.setNoDelay(true);
-      if (to.scheme === 'http') done();
-    });
-    socket.once('secureConnect', done);
-    return promise.finally(() => clearTimeout(timer));
-  }
-
-  /** Reading the system's authorities takes a while: once, and only when something is dialled. */
-  #trust(): SecureContext {
-    this.#context ??= createSecureContext({
-      ca: [
-        ...new Set([
-          ...getCACertificates('default'),
-          ...getCACertificates('system'),
-          ...this.#config.extraCa,
-        ]),
-      ],
-      minVersion: 'TLSv1.2',
-    });
-    return this.#context;
-  }
 }
+
+/** What listens here on every address is as little meant for cells as what listens on loopback. */
+function classify(address: string, own: ReadonlySet<string>): string {
+  const kind = classifyAddress(address);
+  return kind === 'public' && own.has(octetsOf(address)) ? 'own_machine' : kind;
+}
+
+/** @throws Refusal where a name, or an address, is special by itself */
+function leftToProxy(host: string): string {
+  const kind = classifyAddress(host);
+  const reason = kind === 'invalid' ? localNameReason(host) : kind === 'public' ? null : kind;
+  if (reason === null) return host;
+  throw Refusal.of('egress_upstream_address_refused', { host, reason });
+}
+
+const unreachable = ({ host, port }: Destination, reason: string, address: string): Refusal =>
+  Refusal.of('egress_upstream_unreachable', { host, port, reason }, { address });

@@ -9,11 +9,12 @@ import type { AuditLog } from '../audit/index.ts';
 import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
 import { AddressTable } from './address-table.ts';
 import { EgressCell } from './cell.ts';
-import { type DialConfig, Dialer, systemResolver } from './dial.ts';
+import { type DialConfig, Dialer } from './dial.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, Resolver } from './ports.ts';
 import { type ProbeResult, type ProbeSpec, probe } from './probe/index.ts';
-import { UpstreamPool } from './upstream-pool.ts';
+import { createSystemResolver } from './resolver.ts';
+import { UpstreamPools } from './upstream-pool.ts';
 
 export type EgressConfig = DialConfig;
 
@@ -21,7 +22,7 @@ export interface EgressDeps {
   readonly credentials: CredentialSource;
   readonly calls: CallCorrelation;
   readonly audit: Pick<AuditLog, 'append'>;
-  /** How names become addresses outside of the cells. Default: the system's resolver. */
+  /** How names become addresses outside of the cells. Default: as the machine is set up (`resolver.ts`). */
   readonly resolver?: Resolver;
   readonly clock: Clock;
   readonly random: Random;
@@ -79,7 +80,8 @@ export const createEgress = (deps: EgressDeps): Egress => createEgressWith(deps,
 /** Not exported by the folder. */
 export function createEgressWith(deps: EgressDeps, internals: EgressInternals): Egress {
   const placeholders = new PlaceholderIndex();
-  const dialer = new Dialer(deps.resolver ?? systemResolver, deps.config);
+  const dialer = new Dialer(deps.resolver ?? createSystemResolver(deps.clock), deps.config);
+  const upstreams = new UpstreamPools(dialer, deps.clock);
   const cells = new Set<EgressCell>();
   /** What happened in cells that are closed and is not on record yet. */
   const settling = new Set<Promise<void>>();
@@ -93,13 +95,14 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const sweeper = setInterval(() => {
     const now = deps.clock.monotonic();
     for (const cell of cells) cell.sweep(now);
+    upstreams.sweep(now);
   }, limits.egressSweepIntervalMs);
   sweeper.unref();
 
   return {
     async openCell(spec) {
       const addresses = new AddressTable(deps.random, internals.ipv4Base);
-      const cell = new EgressCell(spec, addresses, { ...deps, dialer, placeholders });
+      const cell = new EgressCell(spec, addresses, { ...deps, dialer, upstreams, placeholders });
       cells.add(cell);
       try {
         cell.claimPlaceholders();
@@ -120,10 +123,11 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
     },
     async probe(spec, tell, signal) {
       // Connections of its own: what probes and what carries keys have none in common.
-      const pool = new UpstreamPool(dialer, deps.clock);
+      const pool = upstreams.apart('probe');
+      const use = { client: pool, login: false };
       const probing = probe(
         spec,
-        { ...deps, open: (to, wanted) => pool.open(to, wanted) },
+        { ...deps, open: (to, wanted) => pool.open(to, use, wanted) },
         tell,
         AbortSignal.any([signal, closing.signal]),
       ).finally(() => pool.close());

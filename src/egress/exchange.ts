@@ -4,9 +4,10 @@
  * an answer that says so, or, once an answer has begun, a cut connection. Exactly one outcome is recorded.
  */
 import { limits, type Secret } from '../kernel/index.ts';
-import type { BodyFraming, BodySink, Fields, RequestHead } from '../wire/index.ts';
+import type { BodyFraming, BodySink, Fields } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
+import { judgeUses } from './correlate.ts';
 import type { Destination } from './dial.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject.ts';
@@ -20,11 +21,11 @@ import type {
 } from './message.ts';
 import type { CredentialSource } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
-import { type Arrival, EgressRequest } from './request.ts';
+import { type Arrival, EgressRequest, type Incoming } from './request.ts';
 import { bindBody, type BodyMemory, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import { logsInConnection, type UpstreamPool, type UpstreamUse } from './upstream-pool.ts';
 
 /** What a cell lends to each of its requests. */
 export interface ExchangeHost extends Binder, RecordHost {
@@ -60,10 +61,10 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   /** Who went away before the end. */
   #abandoned: 'client_closed' | 'cell_closed' | null = null;
 
-  constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, head: RequestHead) {
+  constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, incoming: Incoming) {
     this.#host = host;
     this.#client = client;
-    this.#request = new EgressRequest(host.nextRequestId(), arrival, head);
+    this.#request = new EgressRequest(host.nextRequestId(), arrival, incoming);
     this.#record = new ExchangeRecord(host, this.#request);
   }
 
@@ -87,7 +88,6 @@ export class Exchange implements AnswerListener, AnswerCarrier {
       void this.#refuse(refused);
       return;
     }
-    this.#record.judged();
     const { bodyMode, framing } = this.#request;
     if (bodyMode === 'whole') {
       if (framing?.kind === 'length' && framing.bytes > limits.requestBodyBufferBytesMax) {
@@ -163,10 +163,12 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     const opened = new Map<string, Secret>();
     try {
       const judged = body === null ? null : bindBody(body, this.#request, this.#host);
+      const refused = judgeUses(this.#request, this.#host);
+      if (refused !== null) throw refused;
       await this.#host.trail.during(this.#intend(opened));
       if (this.#over) return;
       this.#message = buildRequest(this.#request, opened, judged, this.#host.scrubSet.table !== null);
-      await this.#send(this.#host.pool.take(this.#destination()));
+      await this.#send(this.#host.pool.take(this.#destination(), this.#use()));
     } catch (error) {
       await this.#refuse(error);
     } finally {
@@ -208,7 +210,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     const connection = pooled ?? (await this.#dial());
     const message = this.#message;
     if (this.#over || message === null) {
-      this.#host.pool.give(this.#destination(), connection);
+      this.#host.pool.give(connection, this.#use());
       return;
     }
     this.#connection = connection;
@@ -223,7 +225,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   async #dial(): Promise<UpstreamConnection> {
     this.#dialing = new AbortController();
     try {
-      return await this.#host.pool.open(this.#destination(), this.#dialing.signal);
+      return await this.#host.pool.open(this.#destination(), this.#use(), this.#dialing.signal);
     } finally {
       this.#dialing = null;
     }
@@ -277,7 +279,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     if (this.#over) return;
     const connection = this.#connection;
     this.#upstream = this.#connection = null;
-    if (connection !== null) this.#host.pool.give(this.#destination(), connection);
+    if (connection !== null) this.#host.pool.give(connection, this.#use());
     this.#answer?.end(trailers);
   }
 
@@ -330,6 +332,12 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   #destination(): Destination {
     return { scheme: this.#request.arrival.scheme, host: this.#request.host, port: this.#request.port };
+  }
+
+  /** What the upstream connection is for. */
+  #use(): UpstreamUse {
+    const message = this.#message;
+    return { client: this.#request.arrival, login: message !== null && logsInConnection(message.fields) };
   }
 
   #located(refusal: Refusal): Refusal {

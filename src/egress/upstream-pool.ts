@@ -1,93 +1,173 @@
 /**
- * The upstream connections of one cell: idle ones are kept per scheme, host and port, and never shared with
- * another cell, let alone another workspace. Everything that is open is known here and can be cut at once.
+ * What one cell has of its workspace's upstream connections. Cutting the cell cuts what is lent to it and what is
+ * being made for it, and nothing of the others'.
+ *
+ * Some logins hold for a connection (NTLM, Negotiate): whoever sends on it is taken for who logged in. A request
+ * that begins one gets a connection of its own, which from then on carries requests of the same client
+ * connection only, and ends when that has not used it for a while. Nobody else ever gets it.
  */
-import type { Socket } from 'node:net';
-import { type Clock, limits } from '../kernel/index.ts';
+import { type Clock, limits, type WorkspaceId } from '../kernel/index.ts';
+import type { Fields } from '../wire/index.ts';
 import type { Destination, Dialer } from './dial.ts';
 import { Http1Upstream } from './http1/upstream.ts';
 import type { UpstreamConnection } from './message.ts';
+import { keyOf, type UpstreamCodecs, UpstreamPlaces } from './upstream-places.ts';
 
-interface Idle {
-  readonly place: string;
+/** What a connection is wanted for. */
+export interface UpstreamUse {
+  /** The client connection that the request came on: an object that stands for it. */
+  readonly client: object;
+  /** Whether the request logs in for the connection: see `logsInConnection`. */
+  readonly login: boolean;
+}
+
+const CONNECTION_LOGIN = /^(?:ntlm|negotiate|kerberos|nego2)(?:\s|$)/i;
+
+/** Whether a request, as it is sent, logs in for all that follows on its connection (RFC 4559, MS-NTHT). */
+export function logsInConnection(fields: Fields): boolean {
+  for (
+    let at = fields.keys.indexOf('authorization');
+    at >= 0;
+    at = fields.keys.indexOf('authorization', at + 1)
+  ) {
+    if (CONNECTION_LOGIN.test(fields.values[at] ?? '')) return true;
+  }
+  return false;
+}
+
+interface Login {
+  readonly client: object;
+  readonly key: string;
   readonly connection: UpstreamConnection;
 }
 
-const placeOf = (to: Destination): string => `${to.scheme}://${to.host}:${to.port}`;
-
 export class UpstreamPool {
-  readonly #dialer: Dialer;
-  readonly #clock: Clock;
-  readonly #sockets = new Set<Socket>();
-  /** Most recently used last. */
-  #idle: Idle[] = [];
-  #closed = false;
+  readonly #places: UpstreamPlaces;
+  readonly #onClose: () => void;
+  readonly #closing = new AbortController();
+  /** Idle connections that a client has logged in on, the longest unused first. */
+  #logins: Login[] = [];
+  /** Those that are in use, with the place that they lead to. */
+  readonly #loggedIn = new Map<UpstreamConnection, string>();
 
-  constructor(dialer: Dialer, clock: Clock) {
-    this.#dialer = dialer;
-    this.#clock = clock;
+  /** @param onClose nobody uses `places` through this any more */
+  constructor(places: UpstreamPlaces, onClose: () => void) {
+    this.#places = places;
+    this.#onClose = onClose;
   }
 
-  /** An idle connection; null when there is none. */
-  take(to: Destination): UpstreamConnection | null {
-    const place = placeOf(to);
-    for (;;) {
-      const at = this.#idle.findLastIndex((idle) => idle.place === place);
-      const [idle] = at < 0 ? [] : this.#idle.splice(at, 1);
-      if (idle === undefined) return null;
-      if (idle.connection.usable) return idle.connection;
-      idle.connection.destroy();
-    }
+  /** A connection that is there; null when there is none. */
+  take(to: Destination, use: UpstreamUse): UpstreamConnection | null {
+    const own = this.#logins.length === 0 ? null : this.#takeLogin(keyOf(to), use.client);
+    if (own !== null || use.login) return own;
+    return this.#places.take(to, this);
   }
 
-  /** A new connection. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
-  async open(to: Destination, signal: AbortSignal): Promise<UpstreamConnection> {
-    const socket = await this.#dialer.dial(to, (opened) => this.#watch(opened), signal);
-    return new Http1Upstream(socket, this.#clock, (connection) => this.#forget(connection));
+  /** A connection for a request that found none. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
+  async open(to: Destination, use: UpstreamUse, signal: AbortSignal): Promise<UpstreamConnection> {
+    const wanted = AbortSignal.any([signal, this.#closing.signal]);
+    const connection = await this.#places.open(to, this, wanted, use.login);
+    if (use.login) this.#loggedIn.set(connection, keyOf(to));
+    return connection;
   }
 
-  /** Keeps a connection for the next request, if it can take one; too many, and the longest unused ones go. */
-  give(to: Destination, connection: UpstreamConnection): void {
-    const place = placeOf(to);
-    if (this.#closed || !connection.usable) {
-      connection.destroy();
+  /** Gives back what `take` or `open` gave, when the answer has ended: it is kept for the next request if it can take one. */
+  give(connection: UpstreamConnection, use: UpstreamUse): void {
+    const key = this.#loggedIn.size === 0 ? undefined : this.#loggedIn.get(connection);
+    if (key === undefined) {
+      this.#places.give(connection, !this.#closing.signal.aborted);
       return;
     }
-    this.#idle.push({ place, connection });
-    const ofPlace = this.#idle.filter((idle) => idle.place === place);
-    if (ofPlace.length > limits.upstreamIdleConnectionsMax) this.#drop(ofPlace[0]);
-    else if (this.#idle.length > limits.upstreamIdleTotalMax) this.#drop(this.#idle[0]);
+    this.#loggedIn.delete(connection);
+    this.#logins.push({ client: use.client, key, connection });
+    if (this.#logins.length > limits.cellLoginConnectionsMax) this.#drop(this.#logins.shift());
   }
 
-  /** Ends connections that have been idle for too long. @param now monotonic milliseconds */
+  /** @param now monotonic milliseconds */
   sweep(now: number): void {
-    const stale = this.#idle.filter(
-      ({ connection }) => now - connection.lastActive >= limits.upstreamIdleTimeoutMs,
-    );
-    for (const idle of stale) this.#drop(idle);
+    for (const connection of this.#loggedIn.keys()) if (!connection.usable) this.#loggedIn.delete(connection);
+    const isOver = ({ connection }: Login): boolean =>
+      !connection.usable || now - connection.lastActive >= limits.egressIdleTimeoutMs;
+    for (const login of this.#logins.filter(isOver)) this.#drop(login);
+    this.#logins = this.#logins.filter((login) => !isOver(login));
   }
 
-  /** Cuts everything, connections that are being made included. */
+  /** Cuts what the cell uses, and what is being made for it. */
   close(): void {
-    this.#closed = true;
-    this.#idle = [];
-    for (const socket of this.#sockets) socket.destroy();
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    for (const login of this.#logins.splice(0)) this.#drop(login);
+    this.#places.cut(this);
+    this.#onClose();
   }
 
-  #watch(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
-    if (this.#closed) socket.destroy();
+  #takeLogin(key: string, client: object): UpstreamConnection | null {
+    for (;;) {
+      const at = this.#logins.findLastIndex((login) => login.client === client && login.key === key);
+      const [login] = at < 0 ? [] : this.#logins.splice(at, 1);
+      if (login === undefined) return null;
+      if (login.connection.usable) {
+        this.#loggedIn.set(login.connection, key);
+        return login.connection;
+      }
+      this.#drop(login);
+    }
   }
 
-  #drop(idle: Idle | undefined): void {
-    if (idle === undefined) return;
-    this.#forget(idle.connection);
-    idle.connection.destroy();
+  #drop(login: Login | undefined): void {
+    login?.connection.destroy();
+  }
+}
+
+/** What every upstream is spoken to with. */
+const CODECS: UpstreamCodecs = {
+  h1: (socket, clock) => new Http1Upstream(socket, clock, () => undefined),
+};
+
+interface Shared {
+  readonly places: UpstreamPlaces;
+  pools: number;
+}
+
+/** All upstream connections there are: one set per workspace, for as long as it has cells. */
+export class UpstreamPools {
+  readonly #dialer: Dialer;
+  readonly #clock: Clock;
+  readonly #codecs: UpstreamCodecs;
+  readonly #shared = new Map<WorkspaceId, Shared>();
+
+  /** @param codecs other ones, for tests */
+  constructor(dialer: Dialer, clock: Clock, codecs: UpstreamCodecs = CODECS) {
+    this.#dialer = dialer;
+    this.#clock = clock;
+    this.#codecs = codecs;
   }
 
-  #forget(connection: UpstreamConnection): void {
-    const at = this.#idle.findIndex((idle) => idle.connection === connection);
-    if (at >= 0) this.#idle.splice(at, 1);
+  /** For a cell of a workspace. It must be closed. */
+  join(workspace: WorkspaceId): UpstreamPool {
+    const shared = this.#shared.get(workspace) ?? { places: this.#places(workspace), pools: 0 };
+    this.#shared.set(workspace, shared);
+    shared.pools += 1;
+    return new UpstreamPool(shared.places, () => {
+      shared.pools -= 1;
+      if (shared.pools > 0) return;
+      this.#shared.delete(workspace);
+      shared.places.close();
+    });
+  }
+
+  /** With connections, and TLS sessions, that nothing else has. It must be closed. */
+  apart(scope: string): UpstreamPool {
+    const places = this.#places(scope);
+    return new UpstreamPool(places, () => places.close());
+  }
+
+  /** @param now monotonic milliseconds */
+  sweep(now: number): void {
+    for (const { places } of this.#shared.values()) places.sweep(now);
+  }
+
+  #places(scope: string): UpstreamPlaces {
+    return new UpstreamPlaces({ dialer: this.#dialer, clock: this.#clock, codecs: this.#codecs, scope });
   }
 }

@@ -4,7 +4,7 @@ import type { RequestListener } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { newId, systemRandom } from '../../src/kernel/index.ts';
+import { newId, systemRandom, type WorkspaceId } from '../../src/kernel/index.ts';
 import {
   API,
   bearer,
@@ -77,26 +77,31 @@ describe('connections', () => {
     );
   });
 
-  it('are used again for another client of the same cell, not for another cell', async () => {
+  it('are used again for other clients, in another cell of the same workspace too, not in another workspace', async () => {
     await withHttps(
       (_request, response) => response.end('ok'),
       async (world, upstream) => {
         await world.request();
         await world.request();
         expect(upstream.connections).toHaveLength(1);
-        const identity = { ...world.spec.identity, cell: newId<'cell'>('cel', systemRandom) };
-        const neighbour = await world.egress.openCell({ ...world.spec, identity, credentials: [] });
-        const listener = createServer({ pauseOnConnect: true });
-        neighbour.acceptTcp(443, listener);
         const [host] = await world.resolver.resolve4(API); // the first name has the same address in every cell
-        listener.listen(0, host);
-        await once(listener, 'listening');
-        const place = { host, port: (listener.address() as AddressInfo).port };
-        const socket = connect({ ...place, servername: API, ca: neighbour.caPem });
-        socket.end(`${GET}Connection: close\r\n\r\n`);
-        expect(await readAll(socket)).toContain('200 OK');
+        const fromNeighbour = async (workspace: WorkspaceId): Promise<void> => {
+          const identity = { ...world.spec.identity, workspace, cell: newId<'cell'>('cel', systemRandom) };
+          const neighbour = await world.egress.openCell({ ...world.spec, identity, credentials: [] });
+          const listener = createServer({ pauseOnConnect: true });
+          neighbour.acceptTcp(443, listener);
+          listener.listen(0, host);
+          await once(listener, 'listening');
+          const place = { host, port: (listener.address() as AddressInfo).port };
+          const socket = connect({ ...place, servername: API, ca: neighbour.caPem });
+          socket.end(`${GET}Connection: close\r\n\r\n`);
+          expect(await readAll(socket)).toContain('200 OK');
+          listener.close();
+        };
+        await fromNeighbour(world.spec.identity.workspace);
+        expect(upstream.connections).toHaveLength(1);
+        await fromNeighbour(newId<'workspace'>('wsp', systemRandom));
         expect(upstream.connections).toHaveLength(2);
-        listener.close();
       },
     );
   });

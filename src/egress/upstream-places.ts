@@ -1,0 +1,270 @@
+/**
+ * The upstream connections of one workspace, by the place that they lead to: scheme, host and port. (All have the same
+ * TLS settings; ones that come to differ, such as a client certificate, belong into `keyOf`.) A connection that
+ * carries one request at a time is lent to a cell and comes back; one that carries several is used by all cells at
+ * once. Never is one used for another host, whatever names its certificate has (ATTACKS 10), nor by another workspace.
+ */
+import type { Socket } from 'node:net';
+import { type Clock, limits } from '../kernel/index.ts';
+import type { Destination, Dialer } from './dial.ts';
+import type { Protocol } from './dial-tls.ts';
+import type { UpstreamConnection } from './message.ts';
+
+/** A connection that carries several requests at a time. `usable` says whether there is room for one more. */
+export interface MultiplexedUpstream extends UpstreamConnection {
+  /** Requests that are on it now. */
+  readonly inUse: number;
+}
+
+/** What speaks on a connected socket, by protocol. What is missing is not offered to upstreams. */
+export interface UpstreamCodecs {
+  readonly h1: (socket: Socket, clock: Clock) => UpstreamConnection;
+  readonly h2?: (socket: Socket, clock: Clock) => MultiplexedUpstream;
+}
+
+/** Whom a connection is lent to: an object that is the borrower. */
+export type Borrower = object;
+
+interface Held {
+  readonly place: Place;
+  readonly connection: UpstreamConnection;
+  /** Null while nobody has it. */
+  borrower: Borrower | null;
+}
+
+interface Place {
+  /** Connections for one request at a time, most recently used last. */
+  readonly idle: Held[];
+  readonly multiplexed: MultiplexedUpstream[];
+  /** What was spoken there last; null when that is not known. */
+  speaks: Protocol | null;
+  /** While somebody finds out, or makes a connection that others can use too. */
+  opening: Promise<void> | null;
+  /** No longer among the places: what comes back to it is not kept. */
+  forgotten: boolean;
+}
+
+const ONE_AT_A_TIME: readonly Protocol[] = ['http/1.1'];
+const BOTH: readonly Protocol[] = ['h2', 'http/1.1'];
+const noop = (): void => undefined;
+
+export const keyOf = (to: Destination): string => `${to.scheme}://${to.host}:${to.port}`;
+
+export interface PlacesDeps {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly codecs: UpstreamCodecs;
+  /** Names the workspace: TLS sessions are resumed within it only. */
+  readonly scope: string;
+}
+
+export class UpstreamPlaces {
+  readonly #deps: PlacesDeps;
+  /** Least recently dialled first. */
+  readonly #places = new Map<string, Place>();
+  /** Every connection for one request at a time, lent or idle. */
+  readonly #held = new Map<UpstreamConnection, Held>();
+  #idleCount = 0;
+  #closed = false;
+
+  constructor(deps: PlacesDeps) {
+    this.#deps = deps;
+  }
+
+  /** A connection that is there; null when there is none. */
+  take(to: Destination, borrower: Borrower): UpstreamConnection | null {
+    const place = this.#places.get(keyOf(to));
+    if (place === undefined) return null;
+    for (;;) {
+      const held = place.idle.pop();
+      if (held === undefined) return roomIn(place);
+      this.#idleCount -= 1;
+      if (held.connection.usable) {
+        held.borrower = borrower;
+        return held.connection;
+      }
+      held.connection.destroy();
+    }
+  }
+
+  /**
+   * A connection for a request that found none. Where several requests can share one, or it is not known whether they
+   * can, only one connection is made at a time and the others wait for it.
+   *
+   * @param exclusive it must be for one request at a time, and new
+   * @throws Refusal `egress_upstream_*`
+   */
+  async open(
+    to: Destination,
+    borrower: Borrower,
+    signal: AbortSignal,
+    exclusive: boolean,
+  ): Promise<UpstreamConnection> {
+    const place = this.#placeOf(to);
+    if (exclusive || to.scheme === 'http' || this.#deps.codecs.h2 === undefined) {
+      return this.#dial(to, place, borrower, signal, ONE_AT_A_TIME);
+    }
+    while (place.opening !== null && place.speaks !== 'http/1.1') {
+      await untilAborted(place.opening, signal);
+      const shared = roomIn(place);
+      if (shared !== null) return shared;
+    }
+    const dialled = this.#dial(to, place, borrower, signal, BOTH);
+    if (place.speaks === 'http/1.1') return dialled;
+    /* When whoever dials gives up, that says nothing to the others; a failure does. */
+    const opening = dialled.then(noop, (error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    opening.catch(noop);
+    place.opening = opening;
+    try {
+      return await dialled;
+    } finally {
+      place.opening = null;
+    }
+  }
+
+  /** Takes back what was lent. @param keep whether it may be used for the next request, by anybody */
+  give(connection: UpstreamConnection, keep: boolean): void {
+    const held = this.#held.get(connection);
+    if (held === undefined) return; // several use it, or it has ended
+    held.borrower = null;
+    if (this.#closed || !keep || held.place.forgotten || !connection.usable) {
+      connection.destroy();
+      return;
+    }
+    const { idle } = held.place;
+    idle.push(held);
+    this.#idleCount += 1;
+    if (idle.length > limits.upstreamIdleConnectionsMax) this.#dropOldest(held.place);
+    else if (this.#idleCount > limits.upstreamIdleTotalMax) this.#dropOldest(this.#longestUnused());
+  }
+
+  /** Cuts what is lent to one borrower. */
+  cut(borrower: Borrower): void {
+    for (const held of this.#held.values()) if (held.borrower === borrower) held.connection.destroy();
+  }
+
+  /** Ends connections that nothing has been on for too long. @param now monotonic milliseconds */
+  sweep(now: number): void {
+    const isStale = ({ lastActive }: UpstreamConnection): boolean =>
+      now - lastActive >= limits.upstreamIdleTimeoutMs;
+    for (const place of this.#places.values()) {
+      while (place.idle[0] !== undefined && isStale(place.idle[0].connection)) this.#dropOldest(place);
+      for (const connection of place.multiplexed) {
+        if (connection.inUse === 0 && (!connection.usable || isStale(connection))) connection.destroy();
+      }
+    }
+  }
+
+  /** Cuts everything. */
+  close(): void {
+    this.#closed = true;
+    for (const connection of this.#held.keys()) connection.destroy();
+    for (const place of this.#places.values())
+      for (const connection of place.multiplexed) connection.destroy();
+  }
+
+  async #dial(
+    to: Destination,
+    place: Place,
+    borrower: Borrower,
+    signal: AbortSignal,
+    protocols: readonly Protocol[],
+  ): Promise<UpstreamConnection> {
+    const { dialer, clock, codecs, scope } = this.#deps;
+    const { socket, protocol } = await dialer.dial(to, { scope, protocols, signal });
+    if (protocols === BOTH) place.speaks = protocol;
+    const connection =
+      protocol === 'h2' && codecs.h2 !== undefined
+        ? this.#holdMultiplexed(place, socket, codecs.h2(socket, clock))
+        : this.#hold(place, socket, codecs.h1(socket, clock), borrower);
+    if (this.#closed) connection.destroy();
+    if (socket.isPaused()) socket.resume();
+    return connection;
+  }
+
+  #hold(
+    place: Place,
+    socket: Socket,
+    connection: UpstreamConnection,
+    borrower: Borrower,
+  ): UpstreamConnection {
+    const held: Held = { place, connection, borrower };
+    this.#held.set(connection, held);
+    socket.once('close', () => {
+      this.#held.delete(connection);
+      const at = place.idle.indexOf(held);
+      if (at < 0) return;
+      place.idle.splice(at, 1);
+      this.#idleCount -= 1;
+    });
+    return connection;
+  }
+
+  #holdMultiplexed(place: Place, socket: Socket, connection: MultiplexedUpstream): UpstreamConnection {
+    place.multiplexed.push(connection);
+    socket.once('close', () => void place.multiplexed.splice(place.multiplexed.indexOf(connection), 1));
+    return connection;
+  }
+
+  #placeOf(to: Destination): Place {
+    const key = keyOf(to);
+    const place = this.#places.get(key) ?? {
+      idle: [],
+      multiplexed: [],
+      speaks: null,
+      opening: null,
+      forgotten: false,
+    };
+    this.#places.delete(key);
+    this.#places.set(key, place);
+    if (this.#places.size > limits.upstreamPlacesMax) this.#forgetPlace(place);
+    return place;
+  }
+
+  /** Forgets a place that nothing is open to: all that is lost is what was spoken there. */
+  #forgetPlace(except: Place): void {
+    for (const [key, place] of this.#places) {
+      const isEmpty = place.idle.length === 0 && place.multiplexed.length === 0 && place.opening === null;
+      if (place !== except && isEmpty) {
+        this.#places.delete(key);
+        place.forgotten = true;
+        return;
+      }
+    }
+  }
+
+  #longestUnused(): Place | undefined {
+    let oldest: Place | undefined;
+    let since = Infinity;
+    for (const place of this.#places.values()) {
+      const lastActive = place.idle[0]?.connection.lastActive ?? Infinity;
+      if (lastActive < since) [oldest, since] = [place, lastActive];
+    }
+    return oldest;
+  }
+
+  #dropOldest(place: Place | undefined): void {
+    const held = place?.idle.shift();
+    if (held === undefined) return;
+    this.#idleCount -= 1;
+    held.connection.destroy();
+  }
+}
+
+const roomIn = (place: Place): UpstreamConnection | null =>
+  place.multiplexed.findLast((connection) => connection.usable) ?? null;
+
+/** Waits for something, unless nobody wants it any more. */
+async function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
