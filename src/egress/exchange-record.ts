@@ -1,15 +1,16 @@
 /** What the audit log gets to know of one request: the facts once it was judged, its refusal, its one outcome. */
-import { type Clock, type JsonObject, limits } from '../kernel/index.ts';
-import type { CallCorrelation, CellEgressSpec, RequestFacts } from './ports.ts';
+import type { Clock, Json, JsonObject } from '../kernel/index.ts';
+import type { Correlation } from './correlation.ts';
+import type { CellEgressSpec, RequestFacts } from './ports.ts';
 import { Refusal, refusalCode } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 import { type ScrubHit, type ScrubSet, scrubText } from './scrub/index.ts';
-import { requestData, textOf, type Trail } from './trail.ts';
+import { textOf, type Trail } from './trail.ts';
 
 export interface RecordHost {
   readonly spec: CellEgressSpec;
   readonly clock: Clock;
-  readonly calls: CallCorrelation;
+  readonly correlation: Correlation;
   readonly trail: Trail;
   readonly scrubSet: ScrubSet;
 }
@@ -40,11 +41,7 @@ export class ExchangeRecord {
     this.#startedAt = host.clock.monotonic();
   }
 
-  /** The head was judged: from now on there are facts, not only claims. */
-  judged(): void {
-    this.#facts = this.#makeFacts();
-  }
-
+  /** As of the first time that somebody asks: when the request is about to leave, or is refused. Made once. */
   get facts(): RequestFacts {
     this.#facts ??= this.#makeFacts();
     return this.#facts;
@@ -80,26 +77,47 @@ export class ExchangeRecord {
   }
 
   #known(): JsonObject {
-    if (this.#facts !== null) return requestData(this.#facts);
-    const { arrival, head, host, id } = this.#request;
+    const { arrival, head, host, id, occasion, target } = this.#request;
+    /* Once there is a normalised path, everything before it is agreed on too. */
+    if (target.path !== '') return this.facts.data;
     const { port, scheme, sni } = arrival;
-    return { request: id, scheme, host: host || sni, port, method: head.method };
+    const { owner, profile } = this.#host.spec.identity;
+    return {
+      request: id,
+      scheme,
+      host: host || sni,
+      port,
+      method: head.method,
+      profile,
+      owner,
+      ...occasion.data,
+    };
   }
 
   #makeFacts(): RequestFacts {
-    const { arrival, head, host, id, port, target } = this.#request;
-    const { calls, scrubSet, spec } = this.#host;
-    const inFlight = calls.inFlight(spec.identity.cell);
-    return {
-      requestId: id,
-      scheme: arrival.scheme,
+    const { arrival, head, host, id, occasion, port, target, unexpected } = this.#request;
+    const { scrubSet, spec } = this.#host;
+    const { scheme } = arrival;
+    const { method } = head;
+    const path = scrubText(scrubSet, target.path);
+    const { owner, profile } = spec.identity;
+    const { attribution, calls, callsInFlight } = occasion.data;
+    /* Every request comes by here: one object, and what is rare is added to it. */
+    const data: Record<string, Json> = {
+      request: id,
+      scheme,
       host,
       port,
-      method: head.method,
-      path: scrubText(scrubSet, target.path),
-      calls: inFlight.slice(0, limits.requestCallsMax),
-      callsInFlight: inFlight.length,
+      method,
+      path,
+      profile,
+      owner,
+      attribution,
+      calls,
     };
+    if (callsInFlight !== undefined) data['callsInFlight'] = callsInFlight;
+    if (unexpected !== null) data['unexpected'] = unexpected;
+    return { requestId: id, scheme, host, port, method, path, data };
   }
 }
 
@@ -109,7 +127,13 @@ function detailOf(reason: unknown): JsonObject {
   return facts.reason === undefined ? detail : { ...detail, reason: facts.reason };
 }
 
+/** Refusals that are about a credential. */
+const OF_CREDENTIALS: ReadonlySet<string> = new Set([
+  'egress_placeholder_misplaced',
+  'egress_credential_outside_call',
+]);
+
 function eventOf(code: string): 'credential.refused' | 'placeholder.foreign' | 'egress.refused' {
   if (code === 'egress_placeholder_foreign') return 'placeholder.foreign';
-  return code === 'egress_placeholder_misplaced' ? 'credential.refused' : 'egress.refused';
+  return OF_CREDENTIALS.has(code) ? 'credential.refused' : 'egress.refused';
 }

@@ -4,10 +4,10 @@
  * audit event; what is said here is what the program could find out anyway, and what to do next.
  */
 import { AppError, type AppErrorKind, isAppError, type JsonObject } from '../kernel/index.ts';
-import type { EgressRefusalCode, Refusal as PolicyRefusal } from '../policy/index.ts';
+import type { EgressRefusalCode, Refusal as PolicyRefusal, ToolRefusalCode } from '../policy/index.ts';
 
 /** Decided by policy, which brings the texts along. */
-type PolicyCode = EgressRefusalCode;
+type PolicyCode = EgressRefusalCode | ToolRefusalCode | 'egress_credential_outside_call';
 
 /** Decided here. */
 type OwnCode =
@@ -78,7 +78,7 @@ export class Refusal extends Error {
     return new Refusal(this.code, { ...place, ...this.facts }, this.detail, this.said);
   }
 
-  static byPolicy(refusal: PolicyRefusal<EgressRefusalCode>, detail: JsonObject = {}): Refusal {
+  static byPolicy(refusal: PolicyRefusal<PolicyCode>, detail: JsonObject = {}): Refusal {
     return new Refusal(refusal.code, {}, detail, refusal);
   }
 

@@ -1,5 +1,7 @@
 /** One request on its way through the pipeline. Steps fill it in; what a later step uses, an earlier one checked. */
+import type { ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
+import { NO_OCCASION, type Occasion } from './correlation.ts';
 import type { Injection } from './injection.ts';
 
 /** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
@@ -32,6 +34,10 @@ export class EgressRequest {
   bodyMode: BodyMode = 'none';
   /** A credential may have to be put into the body. */
   wantsJson = false;
+  /** The calls that it may belong to. */
+  occasion: Occasion = NO_OCCASION;
+  /** Why no tool that runs should send it, where that is only to be told. */
+  unexpected: ToolRefusalCode | null = null;
   /** Where credentials go, found by the placeholders that stand there. */
   readonly injections: Injection[] = [];
 

@@ -1,20 +1,30 @@
 /**
- * The way of a request's head through the data plane, as a list. Each step is pure, takes what the ones before
- * it made sure of, and either fills in the request or refuses it. Nothing has left and nothing was opened when
+ * The way of a request's head through the data plane, as a list. Each step takes what the ones before it
+ * made sure of, and either fills in the request or refuses it. Nothing has left and nothing was opened when
  * the last one is done. The order is the point: every entry says why it stands where it stands.
  */
 import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { normalizeTarget, parseAuthority, requestFraming } from '../wire/index.ts';
 import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
+import { type CorrelationHost, judgeTools } from './correlate.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
 import { methodsOf, targetOverride } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival, EgressRequest } from './request.ts';
 
-type Step = (request: EgressRequest, binder: Binder) => Refusal | null;
+/** What the steps ask. */
+export interface StepHost extends Binder, CorrelationHost {}
 
-/** First, because everything else is said of one request: where it ends must be certain before it is believed. */
+type Step = (request: EgressRequest, host: StepHost) => Refusal | null;
+
+/** Before anything can be refused: a refusal names the calls that it may belong to, as every event does. */
+const correlate: Step = (request, { correlation }) => {
+  request.occasion = correlation.now();
+  return null;
+};
+
+/** Before anything is believed, because everything else is said of one request: where it ends must be certain. */
 const frame: Step = (request) => {
   const framing = requestFraming(request.head);
   if (!framing.ok) return malformed(framing.error);
@@ -92,6 +102,12 @@ const allow: Step = (request, { spec }) => {
   return null;
 };
 
+/**
+ * After what the server may do at all, of which this is a part for the tools that run; before placeholders are looked
+ * at, so that what a tool is not for is refused whether a key would go with it or not.
+ */
+const tools: Step = judgeTools;
+
 /** What is not relayed is refused now, while a readable answer is still possible. */
 const expect: Step = (request) => {
   const { fields } = request.head;
@@ -107,7 +123,10 @@ const expect: Step = (request) => {
   return upgrades.length === 0 ? null : Refusal.of('egress_upgrade_unsupported');
 };
 
-/** Last, because a binding is about host, port, method and path, and all of them are certain now (G3). */
+/**
+ * Last, because a binding is about host, port, method and path, and all of them are certain now (G3). Whether a key
+ * may be used at this moment is asked when it is opened (`judgeUses`): the body may take its time.
+ */
 const bind: Step = (request, binder) => {
   const refused = bindHead(request, binder);
   if (refused !== null) return refused;
@@ -120,12 +139,12 @@ const bind: Step = (request, binder) => {
   return null;
 };
 
-const HEAD_STEPS: readonly Step[] = [frame, agree, normalize, allow, expect, bind];
+const HEAD_STEPS: readonly Step[] = [correlate, frame, agree, normalize, allow, tools, expect, bind];
 
 /** @returns why the request is refused, or null when it may go on */
-export function judgeHead(request: EgressRequest, binder: Binder): Refusal | null {
+export function judgeHead(request: EgressRequest, host: StepHost): Refusal | null {
   for (const step of HEAD_STEPS) {
-    const refused = step(request, binder);
+    const refused = step(request, host);
     if (refused !== null) return refused;
   }
   return null;

@@ -7,7 +7,7 @@ import type { AuditEventType, AuditLog } from '../audit/index.ts';
 import { type Clock, type JsonObject, limits, type Log } from '../kernel/index.ts';
 import { type Counted, FloodGate, type GateRules } from './flood-gate.ts';
 import type { ScrubHit } from './scrub/index.ts';
-import type { CallRef, CellIdentity, RequestFacts } from './ports.ts';
+import type { CellIdentity, RequestFacts } from './ports.ts';
 
 /** How one request ended. */
 export interface Outcome {
@@ -40,20 +40,6 @@ const GATES: Readonly<Record<RefusalSubject, GateRules>> = {
 
 const noop = (): void => undefined;
 
-const callsOf = (calls: readonly CallRef[]): JsonObject[] =>
-  calls.map(({ id, tool, actor }) => ({ id, tool, actor }));
-
-export const requestData = (request: RequestFacts): JsonObject => ({
-  request: request.requestId,
-  scheme: request.scheme,
-  host: request.host,
-  port: request.port,
-  method: request.method,
-  path: request.path,
-  calls: callsOf(request.calls),
-  ...(request.callsInFlight > request.calls.length ? { callsInFlight: request.callsInFlight } : {}),
-});
-
 /** A field of an event that may be missing. */
 export function textOf(data: JsonObject, field: string): string {
   const value = data[field];
@@ -84,12 +70,12 @@ export class Trail {
 
   /** A request without a credential is about to leave. @throws AppError `audit_unavailable`: then it must not */
   async intent(request: RequestFacts): Promise<void> {
-    await this.#append('egress.request', requestData(request));
+    await this.#append('egress.request', request.data);
   }
 
   finished(outcome: Outcome): void {
     this.#later('egress.finished', {
-      ...requestData(outcome.request),
+      ...outcome.request.data,
       status: outcome.status,
       requestBytes: outcome.requestBytes,
       responseBytes: outcome.responseBytes,
@@ -102,7 +88,7 @@ export class Trail {
   /** Keys were found in an answer and masked. */
   masked(request: RequestFacts, hits: readonly ScrubHit[]): void {
     this.#later('egress.masked', {
-      ...requestData(request),
+      ...request.data,
       credentials: [...new Set(hits.map(({ name }) => name))],
       encodings: [...new Set(hits.map(({ encoding }) => encoding))],
       hits: hits.length,

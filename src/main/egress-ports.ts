@@ -21,22 +21,10 @@ export function credentialSource(
   return {
     use({ cell, owner }, credential, request) {
       const row = serverOf(cell);
-      const { requestId, scheme, host, port, method, path, calls } = request;
       return vault.use(
         cellCaller(workspace, cell),
         { server: row.id, serverSlug: row.slug, name: credential, owner },
-        {
-          kind: 'inject',
-          data: {
-            request: requestId,
-            scheme,
-            host,
-            port,
-            method,
-            path,
-            calls: calls.map(({ id, tool, actor }) => ({ id, tool, actor })),
-          },
-        },
+        { kind: 'inject', data: request.data },
       );
     },
     async known({ cell, owner }) {

@@ -14,7 +14,8 @@ import { type Config, homeFiles } from './config.ts';
 import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
-import { profiles, serverRows } from './repositories.ts';
+import { createProber } from './prober.ts';
+import { probes, profiles, serverRows } from './repositories.ts';
 import { openServices, type Services } from './services.ts';
 import { watchStore } from './store-watch.ts';
 import { PACKAGE_ROOT, VERSION } from './version.ts';
@@ -71,7 +72,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   packages.sweep();
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, () => pool),
-    calls: { inFlight: (cell) => front.inFlight(cell) },
+    calls: { callsIn: (cell) => front.callsIn(cell) },
     audit,
     clock,
     random,
@@ -92,10 +93,11 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     idleSeconds: config.idleSeconds,
     activity: (cell) => front.activity(cell),
   });
+  const switches = killSwitch(services, killListeners);
   const front: Front = createFront({
     upstreams: upstreams(services, pool),
     audit: callAudit(services),
-    kills: killSwitch(services, killListeners),
+    kills: switches,
     authenticate: (token, remoteAddress) => tokens.verify(token, remoteAddress),
     clock,
     random,
@@ -120,6 +122,8 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     workspace,
     caller: { workspace, actor: operator.actor },
     servers: serverRows(store),
+    probes: probes(store),
+    prober: createProber({ operator, egress, kills: switches, random }),
     profiles: profiles(store, clock, random),
     kills,
     packages: {

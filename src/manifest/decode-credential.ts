@@ -23,6 +23,7 @@ const KEYS = [
   'description',
   'tier',
   'required',
+  'use',
   'env',
   'placeholder',
   'hosts',
@@ -62,6 +63,7 @@ function readCredential(cursor: Cursor, report: Report): CredentialSpec | undefi
     title: readRuled(fields.get('title'), titleRule, report),
     description: readRuled(fields.get('description'), descriptionRule, report),
     required: requiredAt === undefined ? true : readFlag(requiredAt, report),
+    use: readChoice(fields.get('use'), ['always', 'during-calls'], report),
     env: readRuled(fields.get('env'), envRule, report),
     placeholder:
       placeholderAt === undefined ? defaultPlaceholder : readRuled(placeholderAt, placeholderRule, report),
@@ -71,7 +73,7 @@ function readCredential(cursor: Cursor, report: Report): CredentialSpec | undefi
     paths: readPaths(fields.get('paths'), report),
     inject: readInject(fields.get('inject'), report),
   };
-  const { name, required, placeholder, hosts, inject, title, description, env, ports, methods, paths } =
+  const { name, required, use, placeholder, hosts, inject, title, description, env, ports, methods, paths } =
     values;
   // A key that is there but could not be read has been reported; the whole credential is then unknown.
   const unread = KEYS.some(
@@ -87,6 +89,7 @@ function readCredential(cursor: Cursor, report: Report): CredentialSpec | undefi
     ...(description === undefined ? {} : { description }),
     tier,
     required,
+    ...(use === 'during-calls' ? { use } : {}),
     ...(env === undefined ? {} : { env }),
     placeholder,
     hosts,
@@ -186,6 +189,14 @@ function checkTier(
       'manifest_entrusted_with_inject',
       'the server holds an entrusted value itself, so nothing is put in for it',
       'no inject, or tier: sealed',
+    );
+  }
+  if (tier === 'entrusted' && fields.get('use') !== undefined) {
+    complain(
+      fields.get('use') ?? cursor,
+      'manifest_entrusted_with_use',
+      'the server holds an entrusted value itself, so nobody can say when it uses it',
+      'no use, or tier: sealed',
     );
   }
   if (tier === 'entrusted' && fields.get('env') === undefined) {

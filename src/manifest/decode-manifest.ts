@@ -1,13 +1,13 @@
 /** Schema version 2: a tree to a `Manifest` with its defaults filled in. */
-import type { Manifest, ToolSelection } from './types.ts';
+import type { Manifest } from './types.ts';
 import { checkCoherence } from './coherence.ts';
 import { descriptionRule, readCredentials, titleRule } from './decode-credential.ts';
 import { readEgress } from './decode-egress.ts';
 import { readServer } from './decode-server.ts';
+import { checkIdleUse, readTools } from './decode-tools.ts';
 import { type Cursor, readFields } from './fields.ts';
-import { pattern, readRuled, slugRule, versionRule, webAddressRule } from './plain-text.ts';
+import { readRuled, slugRule, versionRule, webAddressRule } from './plain-text.ts';
 import type { Report } from './report.ts';
-import { readDistinct } from './request-scope.ts';
 
 const KEYS = [
   'schemaVersion',
@@ -21,13 +21,6 @@ const KEYS = [
   'credentials',
   'tools',
 ] as const;
-
-/** MCP names tools freely; what could repaint a terminal or break a list is left out. */
-const toolNameRule = pattern(
-  'manifest_tool_name',
-  'the name of a tool, 1 to 128 characters without spaces',
-  /^[^\s\p{Cc}\p{Cf}]{1,128}$/u,
-);
 
 /**
  * The manifest, even when a rule is broken (so that it has a hash); undefined when a part could not be read
@@ -44,7 +37,7 @@ export function decodeManifest(root: Cursor, report: Report): Manifest | undefin
   const server = readServer(fields.need('server', 'how the server runs: a map with kind'), report);
   const egress = readEgress(fields.get('egress'), report);
   const credentials = readCredentials(fields.get('credentials'), report);
-  const tools = readTools(fields.get('tools'), report);
+  const tools = readTools(fields.get('tools'), egress, report);
   const optional = { title, description, homepage };
   const unread = (['title', 'description', 'homepage'] as const).some(
     (key) => fields.get(key) !== undefined && optional[key] === undefined,
@@ -61,21 +54,9 @@ export function decodeManifest(root: Cursor, report: Report): Manifest | undefin
     server,
     egress,
     credentials,
-    ...(tools.default === undefined ? {} : { tools }),
+    ...(Object.keys(tools).length === 0 ? {} : { tools }),
   };
   checkCoherence(manifest, fields, report);
+  checkIdleUse(fields.get('tools'), tools, credentials, report);
   return manifest;
-}
-
-/** `{}` says the same as nothing: the tools that declare `readOnlyHint`. */
-function readTools(cursor: Cursor | undefined, report: Report): ToolSelection | undefined {
-  if (cursor === undefined) return {};
-  const fields = readFields(cursor, ['default'], report);
-  const listAt = fields?.get('default');
-  if (fields === undefined) return undefined;
-  if (listAt === undefined) return {};
-  const names = readDistinct(listAt, 'a list of tool names', report, (item) =>
-    readRuled(item, toolNameRule, report),
-  );
-  return names === undefined ? undefined : { default: names };
 }

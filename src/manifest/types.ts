@@ -88,6 +88,8 @@ export interface CredentialSpec {
   /** `sealed`: the value never enters the cell. `entrusted`: it does. */
   readonly tier: 'sealed' | 'entrusted';
   readonly required: boolean;
+  /** Refused while no tool call is in flight; absent: `always`. */
+  readonly use?: 'during-calls';
   /** The variable that holds the placeholder (sealed) or the value (entrusted). */
   readonly env?: string;
   /** Shape of the placeholder: literal text and `{alnum:N}`, `{hex:N}`, `{digit:N}`, `{upper:N}`, `{lower:N}`, `{base64url:N}`, `{uuid}`. */
@@ -135,4 +137,20 @@ export interface HmacRule {
 export interface ToolSelection {
   /** Tools shown without further choice; absent: those that declare `readOnlyHint`. */
   readonly default?: readonly string[];
+  /** What requests may be sent while certain tools run. */
+  readonly egress?: readonly ToolEgressRule[];
+  /** What becomes of requests that may change something while only read-only tools run; absent: `report`. */
+  readonly readOnly?: 'enforce' | 'off';
+}
+
+/** What calls of some tools may send; never more than `egress` of the manifest allows. */
+export interface ToolEgressRule {
+  /** Names, or beginnings of names with a `*` after them. */
+  readonly tools: readonly string[];
+  /** Absent: every host of `egress`. */
+  readonly hosts?: readonly string[];
+  readonly methods?: readonly HttpMethod[];
+  readonly paths?: readonly string[];
+  /** Refuse what is not covered; otherwise only report it. */
+  readonly enforce: boolean;
 }

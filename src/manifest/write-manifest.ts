@@ -5,7 +5,14 @@
 import { Document, isCollection, isPair, isScalar, visit } from 'yaml';
 import { defaultPlaceholder } from './placeholder.ts';
 import { defaultPorts } from './decode-egress.ts';
-import type { CredentialSpec, EgressRule, Manifest, SandboxedServerSpec, ServerSpec } from './types.ts';
+import type {
+  CredentialSpec,
+  EgressRule,
+  Manifest,
+  SandboxedServerSpec,
+  ServerSpec,
+  ToolSelection,
+} from './types.ts';
 
 /** Lists and maps without further nesting stand on one line up to this many characters of JSON. */
 const ONE_LINE_CHARS_MAX = 100;
@@ -21,7 +28,7 @@ export function writeManifest(manifest: Manifest): string {
     server: server.kind === 'sandboxed' ? plainSandboxed(server) : plainElsewhere(server),
     ...(egress.length === 0 ? {} : { egress: egress.map(plainEgress) }),
     ...(credentials.length === 0 ? {} : { credentials: credentials.map(plainCredential) }),
-    ...present({ tools }),
+    ...(tools === undefined ? {} : { tools: plainTools(tools) }),
   };
   // What YAML 1.1 would take for a boolean or a number gets quotes, for the tools that still speak it.
   const document = new Document(content, {
@@ -71,20 +78,40 @@ const plainEgress = ({ host, port, protocol, methods, paths }: EgressRule): obje
 });
 
 function plainCredential(credential: CredentialSpec): object {
-  const { name, title, description, tier, required, env, placeholder, hosts, ports, methods, paths, inject } =
-    credential;
+  const {
+    name,
+    title,
+    description,
+    tier,
+    required,
+    use,
+    env,
+    placeholder,
+    hosts,
+    ports,
+    methods,
+    paths,
+    inject,
+  } = credential;
   return {
     name,
     ...present({ title, description }),
     tier,
     ...(required ? {} : { required }),
-    ...present({ env }),
+    ...present({ use, env }),
     ...(placeholder === defaultPlaceholder ? {} : { placeholder }),
     ...(hosts.length === 0 ? {} : { hosts }),
     ...present({ ports, methods, paths }),
     ...(inject.length === 0 ? {} : { inject }),
   };
 }
+
+const plainTools = ({ egress, ...tools }: ToolSelection): object => ({
+  ...tools,
+  ...(egress === undefined
+    ? {}
+    : { egress: egress.map(({ enforce, ...rule }) => ({ ...rule, ...(enforce ? {} : { enforce }) })) }),
+});
 
 /** The members that are not undefined. */
 const present = (members: Readonly<Record<string, unknown>>): object =>

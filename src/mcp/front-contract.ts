@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { CellId, Clock, Log, Random } from '../kernel/index.ts';
-import type { Authenticate, CallAudit, CallRef, KillSwitch, Principal, Upstreams } from './ports.ts';
+import type { Authenticate, CallAudit, CellCalls, KillSwitch, Principal, Upstreams } from './ports.ts';
 
 export interface FrontConfig {
   /** Host names that may stand in `Host` besides the loopback ones, without port: the listen address, a public name. */
@@ -56,8 +56,8 @@ export interface Front {
   handleHttp(req: IncomingMessage, res: ServerResponse, local?: Principal): Promise<void>;
   /** Serves newline-delimited JSON-RPC over any duplex: the process's own stdio, or a socket. */
   connectStdio(duplex: Duplex, principal: Principal, endpoint: Endpoint): StdioSession;
-  /** `tools/call`s that clients are waiting for in this cell. */
-  inFlight(cell: CellId): readonly CallRef[];
+  /** The `tools/call`s that clients are waiting for in this cell; the same object until that changes. */
+  callsIn(cell: CellId): CellCalls;
   /** Null for a cell that the front does not know. */
   activity(cell: CellId): CellActivity | null;
   /**

@@ -52,12 +52,12 @@ export function createFront(deps: FrontDeps): Front {
       void session.closed.then(() => stdioClients.delete(client));
       return session;
     },
-    inFlight: (cell) => gate.inFlight(cell),
+    callsIn: (cell) => gate.callsIn(cell),
     activity(cell) {
       const connection = directory.connectionOf(cell);
       if (connection === null) return null;
       const { attachments, lastUsedMs } = connection;
-      return { calls: gate.inFlight(cell).length, sessions: attachments.size, lastUsedMs };
+      return { calls: gate.callCount(cell), sessions: attachments.size, lastUsedMs };
     },
     callTool: (principal, profile, slug, tool, argumentsJson) =>
       callOnce(gate, { principal, profile, slug, tool, argumentsJson }),

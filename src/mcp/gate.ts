@@ -4,12 +4,14 @@
  */
 import { AppError, type CellId, type Clock, type Log, newId, type Random } from '../kernel/index.ts';
 import { decideCall, type ToolFacts, visibleTools } from '../policy/index.ts';
+import { CallsInFlight } from './cell-calls.ts';
 import { resultOf, type RpcRequest, type RpcResponse } from './message.ts';
 import type {
   CallAudit,
   CallFacts,
   CallOutcome,
   CallRef,
+  CellCalls,
   KillSwitch,
   Principal,
   ProfileServer,
@@ -56,13 +58,14 @@ interface Active {
 export class Gate {
   readonly #deps: GateDeps;
   readonly #active = new Set<Active>();
-  readonly #calls = new Map<CellId, Map<string, CallRef>>();
+  readonly #calls: CallsInFlight;
   readonly #stopListening: () => void;
   /** Counts the switches that were set since the start. */
   #killsSeen = 0;
 
   constructor(deps: GateDeps) {
     this.#deps = deps;
+    this.#calls = new CallsInFlight(deps.clock);
     this.#stopListening = deps.kills.onKill(() => this.#recheck());
   }
 
@@ -70,9 +73,12 @@ export class Gate {
     this.#stopListening();
   }
 
-  inFlight(cell: CellId): readonly CallRef[] {
-    const calls = this.#calls.get(cell);
-    return calls === undefined ? [] : [...calls.values()];
+  callsIn(cell: CellId): CellCalls {
+    return this.#calls.of(cell);
+  }
+
+  callCount(cell: CellId): number {
+    return this.#calls.count(cell);
   }
 
   /** @throws AppError `mcp_profile_unknown`, `kill_active` */
@@ -119,13 +125,17 @@ export class Gate {
   /** @param tool the server's own name of it */
   call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
     return this.#tracked(target, request, async () => {
-      await this.#admit(target, upstream, tool);
+      const readOnly = await this.#admit(target, upstream, tool);
       const { principal, profile, server } = target;
       const { cell } = upstream.connection;
       const id = newId<'call'>('call', this.#deps.random);
       const facts: CallFacts = { id, principal, profile, server: server.slug, tool, cell };
       await this.#deps.audit.started(facts);
-      return this.#recorded(facts, () => this.#send(upstream, request));
+      const call = callRef(facts, readOnly);
+      return this.#recorded(facts, () => {
+        this.#calls.enter(cell, call, upstream.connection.exited);
+        return this.#send(upstream, request);
+      });
     });
   }
 
@@ -145,10 +155,9 @@ export class Gate {
     }
   }
 
-  /** Runs a call whose start is on record: in flight meanwhile, its outcome recorded after it. */
+  /** Runs a call whose start is on record, which `work` puts in flight. It is not any more after it, and its outcome recorded. */
   async #recorded(facts: CallFacts, work: () => Promise<RpcResponse>): Promise<RpcResponse> {
     const startedMs = this.#deps.clock.monotonic();
-    this.#enter(facts.cell, { id: facts.id, tool: facts.tool, actor: facts.principal.actor.id });
     let outcome: Outcome = { outcome: 'failed', code: 'internal_error' };
     try {
       const response = await work();
@@ -160,7 +169,7 @@ export class Gate {
       }
       throw error;
     } finally {
-      this.#leave(facts.cell, facts.id);
+      this.#calls.leave(facts.cell, facts.id);
       this.#finished(facts, { ...outcome, durationMs: this.#deps.clock.monotonic() - startedMs });
     }
   }
@@ -195,29 +204,19 @@ export class Gate {
     return pending.response;
   }
 
-  async #admit(target: Target, upstream: OpenUpstream, tool: string): Promise<void> {
+  /** @returns whether the server says that the tool only reads */
+  async #admit(target: Target, upstream: OpenUpstream, tool: string): Promise<boolean> {
     const { principal, profile, server } = target;
+    const found = await upstream.tools.find(tool);
     const decision = decideCall(
       { workspace: principal.workspace, profile: profile ?? LOCAL_PROFILE, server: server.slug, tool },
       // No kills here: the switch is asked through its port, which knows what other processes set.
-      { ...choiceOf(server), tool: (await upstream.tools.find(tool)) ?? undefined, kills: [] },
+      { ...choiceOf(server), tool: found ?? undefined, kills: [] },
     );
-    if (decision.allow) return;
+    if (decision.allow) return found?.annotations?.readOnlyHint === true;
     const { code, message, hint } = decision;
     await this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
     throw new AppError(code, message, { kind: code === 'tool_unknown' ? 'not_found' : 'denied', hint });
-  }
-
-  #enter(cell: CellId, call: CallRef): void {
-    const calls = this.#calls.get(cell) ?? new Map<string, CallRef>();
-    calls.set(call.id, call);
-    this.#calls.set(cell, calls);
-  }
-
-  #leave(cell: CellId, id: string): void {
-    const calls = this.#calls.get(cell);
-    calls?.delete(id);
-    if (calls?.size === 0) this.#calls.delete(cell);
   }
 
   #finished(facts: CallFacts, outcome: CallOutcome): void {
@@ -236,6 +235,17 @@ export class Gate {
     }
   }
 }
+
+/** The operator at the local socket is a user of the machine, not one of ours. */
+const callRef = ({ id, tool, principal: { actor, agent } }: CallFacts, readOnly: boolean): CallRef => ({
+  id,
+  tool,
+  readOnly,
+  actor: actor.id,
+  token: actor.kind === 'token' ? actor.id : null,
+  user: actor.kind === 'user' ? actor.id : null,
+  agent,
+});
 
 /** The kill switch is asked separately, through its port, and a server that is not enabled is in no profile. */
 const choiceOf = (server: ProfileServer) => ({

@@ -18,6 +18,8 @@ export type {
   CallOutcome,
   CallRef,
   CallRefusal,
+  CellCalls,
+  EndedTool,
   KillSwitch,
   Principal,
   ProfileServer,

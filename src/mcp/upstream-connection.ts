@@ -108,6 +108,11 @@ export class UpstreamConnection {
     return this.#deps.transport.cell;
   }
 
+  /** Settles when the server is gone; never rejects. */
+  get exited(): Promise<unknown> {
+    return this.#deps.transport.exited;
+  }
+
   get alive(): boolean {
     return this.#gone === null;
   }

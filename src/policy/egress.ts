@@ -2,7 +2,8 @@
  * Where a cell may connect, and which requests a credential may be put into. Hosts, methods and paths must be
  * in the canonical form that `wire` gives them. An empty list reaches nothing.
  */
-import { matchHost, matchPath } from '../wire/index.ts';
+import { matchHost } from '../wire/index.ts';
+import { coversMethod, coversPath } from './coverage.ts';
 import { listed, type Permission, type Refusal, refuse } from './decision.ts';
 
 /** One place that a cell may connect to. */
@@ -152,11 +153,5 @@ export function matchBinding(
   }
   return { allow: true };
 }
-
-const coversMethod = (methods: readonly string[] | undefined, method: string | undefined): boolean =>
-  methods === undefined || method === undefined || methods.includes(method);
-
-const coversPath = (prefixes: readonly string[] | undefined, path: string | undefined): boolean =>
-  prefixes === undefined || path === undefined || prefixes.some((prefix) => matchPath(prefix, path));
 
 const unique = <T>(items: readonly T[]): T[] => [...new Set(items)];

@@ -13,6 +13,7 @@ export {
   type ToolFacts,
   visibleTools,
 } from './call.ts';
+export { type CallTimes, type CredentialUse, decideUse } from './credential-use.ts';
 export type { Permission, Refusal } from './decision.ts';
 export {
   type BindingLike,
@@ -26,3 +27,13 @@ export {
   matchEgress,
 } from './egress.ts';
 export { decideKill, findKill, type Kill, type KillScope, type KillSubject } from './kill.ts';
+export {
+  decideToolEgress,
+  type ReadOnlyMode,
+  type ToolDecision,
+  type ToolEgress,
+  type ToolEgressRule,
+  type ToolRefusalCode,
+  type ToolRequest,
+  type ToolUse,
+} from './tool-egress.ts';

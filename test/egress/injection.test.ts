@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/kernel/index.ts';
 import {
   API,
+  call,
   apiRule,
   bearer,
   errorOf,
@@ -196,12 +197,17 @@ describe('injection', () => {
 
   it('does without credentials, and then records the intent itself', async () => {
     const { upstream, seen } = await recorder();
-    const calls = [{ id: 'c1', tool: 'search', actor: 'token:x' }];
+    const calls = [call({ id: 'c1', tool: 'search' })];
     await inWorld({ upstreams: { 'api.test:443': upstream }, calls }, async (world) => {
       await world.request({ path: '/public' });
       await world.eventsOf('egress.finished');
       expect(world.events.map(({ type }) => type)).toEqual(['egress.request', 'egress.finished']);
-      expect(world.events[0]?.data).toMatchObject({ host: API, path: '/public', calls });
+      expect(world.events[0]?.data).toMatchObject({
+        host: API,
+        path: '/public',
+        attribution: 'only',
+        calls: [{ id: 'c1', tool: 'search', actor: 'tok_1', token: 'tok_1', user: null, agent: 'cursor' }],
+      });
       expect(seen).toHaveLength(1);
     });
   });

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
 import {
   API,
+  call,
   apiRule,
   bearer,
   errorOf,
@@ -245,11 +246,9 @@ describe('the audit log', () => {
   });
 
   it('takes the events of a request with thousands of calls in flight and a long path', async () => {
-    const calls = Array.from({ length: 4_096 }, (_, index) => ({
-      id: `call_${index}`,
-      tool: 'x'.repeat(64),
-      actor: 'tok_abcdefgh',
-    }));
+    const calls = Array.from({ length: 4_096 }, (_, index) =>
+      call({ id: `call_${index}`, tool: '"'.repeat(1_000), agent: '"'.repeat(limits.agentNameCharsMax) }),
+    );
     const upstream = await httpsUpstream((_request, response) => response.end('ok'));
     await inWorld({ calls, upstreams: { 'api.test:443': upstream } }, async (world) => {
       const path = `/${'"'.repeat(16_000)}`;

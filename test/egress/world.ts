@@ -14,7 +14,9 @@ import { prepareEvent } from '../../src/audit/canonical.ts';
 import type { AuditEvent, RecordedEvent } from '../../src/audit/index.ts';
 import { createEgressWith, type CellEgress, type Egress } from '../../src/egress/egress.ts';
 import type {
+  CallCorrelation,
   CallRef,
+  CellCalls,
   CellEgressSpec,
   CredentialBinding,
   CredentialSource,
@@ -65,7 +67,9 @@ export interface WorldOptions {
   readonly extraCa?: readonly string[];
   readonly addresses?: 'synthetic' | 'real';
   readonly clock?: Clock;
-  readonly calls?: readonly CallRef[];
+  /** Calls that are in flight all the time, or what to ask. */
+  readonly calls?: readonly CallRef[] | CallCorrelation;
+  readonly tools?: CellEgressSpec['tools'];
   /** Credentials that the source forgets to name among the known ones. */
   readonly unknown?: readonly string[];
 }
@@ -140,6 +144,35 @@ export const rawUpstream = (
 /** An upstream that accepts connections and says nothing. */
 export const silentUpstream = (): Promise<Upstream> => upstreamOf(createServer((socket) => socket.resume()));
 
+/** A call of somebody, of a tool that may write. */
+export const call = (over: Partial<CallRef> = {}): CallRef => ({
+  id: 'call_1',
+  tool: 'update_issue',
+  readOnly: false,
+  actor: 'tok_1',
+  token: 'tok_1',
+  user: null,
+  agent: 'cursor',
+  ...over,
+});
+
+/** A cell's calls, as the front would tell them. */
+export const cellCalls = (inFlight: readonly CallRef[], over: Partial<CellCalls> = {}): CellCalls => ({
+  inFlight,
+  count: inFlight.length,
+  running: inFlight,
+  begun: inFlight.length > 0,
+  last: null,
+  ended: [],
+  ...over,
+});
+
+function correlationOf(calls: NonNullable<WorldOptions['calls']>): CallCorrelation {
+  if ('callsIn' in calls) return calls;
+  const same = cellCalls(calls);
+  return { callsIn: () => same };
+}
+
 export class World {
   readonly events: AuditEvent[] = [];
   readonly uses: { credential: string; path: string }[] = [];
@@ -175,6 +208,7 @@ export class World {
       },
       rules: options.rules ?? [apiRule()],
       credentials: options.credentials ?? [bearer()],
+      ...(options.tools === undefined ? {} : { tools: options.tools }),
       addresses: options.addresses ?? 'synthetic',
     };
     const credentials: CredentialSource = {
@@ -184,7 +218,7 @@ export class World {
           workspace,
           type: 'credential.used',
           actor: { kind: 'cell', id: cell.cell },
-          data: { credential, request: request.requestId },
+          data: { credential, request: request.requestId, for: request.data },
         });
         const value = this.secrets.get(credential);
         if (value === undefined) {
@@ -204,7 +238,7 @@ export class World {
     this.egress = createEgressWith(
       {
         credentials,
-        calls: { inFlight: () => options.calls ?? [] },
+        calls: correlationOf(options.calls ?? []),
         audit: { append: (event) => this.#append(event) },
         resolver: options.resolver ?? {
           resolve: async (host) => {

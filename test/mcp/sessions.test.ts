@@ -62,7 +62,7 @@ describe('sessions that share a server', () => {
     call(first, 7, 'wait', { label: 'first' });
     call(second, 7, 'wait', { label: 'second' });
     await first.line((message) => JSON.stringify(message).includes('waiting second'));
-    expect(harness.front.inFlight(harness.transports[0]?.cell ?? ('' as never))).toHaveLength(2);
+    expect(harness.front.callsIn(harness.transports[0]?.cell ?? ('' as never)).count).toBe(2);
     second.send({
       jsonrpc: '2.0',
       method: 'notifications/cancelled',
@@ -74,8 +74,12 @@ describe('sessions that share a server', () => {
     expect(seen).not.toContain('cancelled first');
     expect(harness.audit).toContain('finished echo wait cancelled mcp_cancelled');
     expect(second.lines.some((line) => line.includes('"id":7'))).toBe(false);
-    const [flying] = harness.front.inFlight(harness.transports[0]?.cell ?? ('' as never));
-    expect(flying).toMatchObject({ tool: 'wait', actor: 'tok_1' });
+    const calls = harness.front.callsIn(harness.transports[0]?.cell ?? ('' as never));
+    expect(calls).toMatchObject({ count: 1, begun: true, last: { call: { tool: 'seen' } } });
+    expect(calls.ended.map(({ tool }) => tool)).toEqual(['seen', 'wait']);
+    expect(calls.inFlight).toMatchObject([
+      { tool: 'wait', actor: 'tok_1', token: 'tok_1', user: null, agent: 'test' },
+    ]);
   });
 
   it('have their calls cancelled when they go away', async () => {

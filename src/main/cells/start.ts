@@ -107,6 +107,7 @@ export async function startCell(
       },
       rules: manifest.egress,
       credentials: bindings,
+      tools: { rules: manifest.tools?.egress ?? [], readOnly: manifest.tools?.readOnly ?? 'report' },
       addresses: manifest.server.addresses,
     });
     return await launch(deps, row, {
@@ -193,7 +194,7 @@ async function prepareCredentials(
     if (slot.tier === 'sealed') {
       const placeholder = makePlaceholder(slot.placeholder, deps.random);
       if (slot.env !== undefined) env[slot.env] = placeholder;
-      const { hosts, ports, methods, paths, inject, name } = slot;
+      const { hosts, ports, methods, paths, inject, name, use } = slot;
       bindings.push({
         name,
         placeholder,
@@ -202,6 +203,7 @@ async function prepareCredentials(
         ...(ports === undefined ? {} : { ports }),
         ...(methods === undefined ? {} : { methods }),
         ...(paths === undefined ? {} : { paths }),
+        ...(use === undefined ? {} : { use }),
       });
     } else if (slot.env !== undefined) {
       const value = await deps.vault.use(

@@ -1,0 +1,53 @@
+/**
+ * Holds a request against the calls that it may belong to: once when its head is judged, and once more when everything
+ * is known and credentials are about to be opened. The rules themselves are `policy`'s.
+ */
+import { decideToolEgress, decideUse, type ToolEgress } from '../policy/index.ts';
+import type { Correlation } from './correlation.ts';
+import { methodsOf } from './overrides.ts';
+import type { CellEgressSpec } from './ports.ts';
+import { Refusal } from './refusals.ts';
+import type { EgressRequest } from './request.ts';
+
+/** What a request is judged by. */
+export interface CorrelationHost {
+  readonly spec: CellEgressSpec;
+  readonly correlation: Correlation;
+}
+
+/** Where a cell's rules say nothing. */
+const WATCHED: ToolEgress = { rules: [], readOnly: 'report' };
+
+/** Whether the tools that run may send this request. Notes when that is only to be told. */
+export function judgeTools(request: EgressRequest, { spec, correlation }: CorrelationHost): Refusal | null {
+  const { calls } = request.occasion;
+  const decision = decideToolEgress(
+    spec.tools ?? WATCHED,
+    { host: request.host, methods: methodsOf(request.head), path: request.target.path },
+    calls.running,
+    () => correlation.recentTools(calls),
+  );
+  if (!decision.allow) return Refusal.byPolicy(decision);
+  request.unexpected = decision.unexpected;
+  return null;
+}
+
+/**
+ * The last word before credentials are opened, when body and head are known. A call may have ended while the body
+ * came, and with it what the request was allowed for.
+ */
+export function judgeUses(request: EgressRequest, host: CorrelationHost): Refusal | null {
+  const { correlation } = host;
+  const occasion = correlation.now();
+  if (occasion !== request.occasion) {
+    request.occasion = occasion;
+    const refused = judgeTools(request, host);
+    if (refused !== null) return refused;
+  }
+  for (const { binding } of request.injections) {
+    if (binding.use !== 'during-calls') continue;
+    const decision = decideUse(binding, correlation.times(occasion.calls));
+    if (!decision.allow) return Refusal.byPolicy(decision, { credential: binding.name });
+  }
+  return null;
+}
