@@ -85,3 +85,31 @@ export {
 } from './path-template.ts';
 export { checkJson, type JsonError, type JsonLimits, parseStrictJson } from './strict-json.ts';
 export { matchPath, normalizeTarget, type Target, type TargetError } from './target.ts';
+export {
+  acceptInput,
+  asksForWebSocket,
+  type CloseStatus,
+  encodeClose,
+  encodeFrame,
+  encodeFrameHead,
+  type Extension,
+  type FrameHead,
+  type FrameReason,
+  FrameReader,
+  type FrameReaderOptions,
+  type FrameSink,
+  type HandshakeReason,
+  isCloseCode,
+  MASKING_KEY_BYTES,
+  masked,
+  OPCODE,
+  type Opcode,
+  type OutgoingFrame,
+  parseClose,
+  parseExtensions,
+  parseProtocols,
+  readWebSocketAnswer,
+  readWebSocketRequest,
+  type WebSocketOffer,
+  type WebSocketRequest,
+} from './websocket/index.ts';

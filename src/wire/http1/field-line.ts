@@ -6,7 +6,7 @@
 import type { Fields } from './fields.ts';
 import { COLON, HTAB, isBlank, isLineEnd, SPACE, VALUE_BYTE } from './line-bytes.ts';
 import type { Http1Reason } from './reasons.ts';
-import { findUsualName, isWrittenAs, NAME_BYTE, nameHash } from './usual-names.ts';
+import { isNamed, isWrittenAs, NAME_BYTE, nameHash, usualNameAt } from './usual-names.ts';
 
 /** Numbers kept of each line: where the name begins and ends, where the value begins and ends, the name's hash. */
 const MARKS = 5;
@@ -65,15 +65,14 @@ export class FieldLines {
       const start = marks[mark] ?? 0;
       const nameEnd = marks[mark + 1] ?? 0;
       const value = text.slice((marks[mark + 2] ?? 0) - textStart, (marks[mark + 3] ?? 0) - textStart);
-      const usual = findUsualName(bytes, start, nameEnd, marks[mark + 4] ?? 0);
-      if (usual === undefined) {
-        fields.add(text.slice(start - textStart, nameEnd - textStart), value);
-      } else {
-        const name = isWrittenAs(usual, bytes, start)
-          ? usual.written
-          : text.slice(start - textStart, nameEnd - textStart);
-        fields.append(name, usual.key, value);
+      const usual = usualNameAt(marks[mark + 4] ?? 0);
+      if (usual !== undefined && isWrittenAs(usual, bytes, start, nameEnd)) {
+        fields.append(usual.written, usual.key, value);
+        continue;
       }
+      const name = text.slice(start - textStart, nameEnd - textStart);
+      if (usual !== undefined && isNamed(usual, bytes, start, nameEnd)) fields.append(name, usual.key, value);
+      else fields.add(name, value);
     }
   }
 

@@ -51,7 +51,7 @@ export class HeadReader<Head extends object> {
     this.head = null;
     this.error = null;
     this.#lines.clear();
-    this.#partial.take();
+    this.#partial.clear();
     this.#fields = new Fields();
     this.#started = null;
     this.#isStarted = false;

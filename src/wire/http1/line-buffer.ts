@@ -27,8 +27,12 @@ export class LineBuffer {
   /** Gives everything away and is empty. */
   take(): Buffer {
     const line = this.#bytes.subarray(0, this.#length);
+    this.clear();
+    return line;
+  }
+
+  clear(): void {
     this.#bytes = NONE;
     this.#length = 0;
-    return line;
   }
 }

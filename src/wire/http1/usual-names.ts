@@ -60,23 +60,19 @@ function fillSlots(): readonly (UsualName | undefined)[] {
   return filled;
 }
 
-/** @param hash of the bytes from `start` to `end`. @returns the usual name that they are, in whatever case */
-export function findUsualName(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  hash: number,
-): UsualName | undefined {
-  const usual = slots[hash & (SLOTS - 1)];
-  if (usual === undefined) return undefined;
+/** @param hash of a name. @returns the usual name that it may be: the bytes decide */
+export const usualNameAt = (hash: number): UsualName | undefined => slots[hash & (SLOTS - 1)];
+
+/** Whether the bytes are this name in whatever case. */
+export function isNamed(usual: UsualName, bytes: Uint8Array, start: number, end: number): boolean {
   const { keyBytes } = usual;
-  if (keyBytes.length !== end - start) return undefined;
+  if (keyBytes.length !== end - start) return false;
   for (let index = 0; index < keyBytes.length; index += 1) {
-    if (NAME_BYTE[bytes[start + index] ?? 0] !== keyBytes[index]) return undefined;
+    if (NAME_BYTE[bytes[start + index] ?? 0] !== keyBytes[index]) return false;
   }
-  return usual;
+  return true;
 }
 
-/** Whether the bytes at `start`, known to be this name, are in its usual spelling. */
-export const isWrittenAs = (usual: UsualName, bytes: Uint8Array, start: number): boolean =>
-  sameBytes(bytes, start, usual.writtenBytes);
+/** Whether the bytes are this name in its usual spelling. */
+export const isWrittenAs = (usual: UsualName, bytes: Uint8Array, start: number, end: number): boolean =>
+  usual.writtenBytes.length === end - start && sameBytes(bytes, start, usual.writtenBytes);
