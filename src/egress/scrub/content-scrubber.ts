@@ -31,15 +31,18 @@ export function createContentScrubber(
 class ContentScrubber extends Duplex {
   readonly #scrubber: Scrubber;
   readonly #decoders: readonly Duplex[];
+  #decodersLeft: number;
   #codedBytes = 0;
 
   constructor(scrubber: Scrubber, decoders: readonly Duplex[]) {
     super();
     this.#scrubber = scrubber;
     this.#decoders = decoders;
+    this.#decodersLeft = decoders.length;
     for (const [index, decoder] of decoders.entries()) {
       decoder.on('error', (cause) => this.destroy(asMalformed(cause)));
       this.#bound(decoder);
+      decoder.on('end', () => this.#ended());
       const next = decoders[index + 1];
       if (next !== undefined) decoder.pipe(next);
     }
@@ -47,7 +50,6 @@ class ContentScrubber extends Duplex {
     last?.on('data', (plain: Buffer) => {
       if (!this.destroyed && !this.#pass(plain)) last.pause();
     });
-    last?.on('end', () => this.#finish());
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -94,6 +96,12 @@ class ContentScrubber extends Duplex {
   #pass(plain: Buffer): boolean {
     const scrubbed = this.#scrubber.push(plain);
     return scrubbed.length === 0 || this.push(scrubbed);
+  }
+
+  /** The body is whole when every coding of it came to its end. */
+  #ended(): void {
+    this.#decodersLeft -= 1;
+    if (this.#decodersLeft === 0) this.#finish();
   }
 
   #finish(): void {

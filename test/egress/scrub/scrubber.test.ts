@@ -11,6 +11,8 @@ import { renditions } from './renditions.ts';
 
 const GITHUB = 'ghp_4fYq8ZrT1uWx0cVbN7mKj2LpQs9DaEhGiR5o';
 const MASK = 'ghp_MASKMASKMASKMASKMASKMASKMASKMASKMASK';
+/** Latin-1 only, so that it has a spelling of one byte per character. */
+const GERMAN = 'Grüße&Küsse/"ÄÖ"÷7';
 /** Every character that some encoding treats specially, and some that none does. */
 const AWKWARD = 'p@ss/w+rd="<&>\'%41\\x [~é漢😀] ?;k_-9';
 
@@ -34,6 +36,7 @@ const cut = (bytes: Buffer, ...at: readonly number[]): readonly Buffer[] => {
 describe.each([
   ['a GitHub token', GITHUB],
   ['an awkward password', AWKWARD],
+  ['a German password', GERMAN],
 ])('%s', (_, secret) => {
   const set = setOf(secret);
 
@@ -118,6 +121,8 @@ describe('what passes', () => {
     for (const event of [
       'data: hello\n\n',
       'data: hello\r\n\r\n',
+      'data: hello\r\r',
+      'data: hello\n\r\n',
       '{"a":"b"}\n',
       '<p>hello</p>\n',
       'hello, world! ',
@@ -154,13 +159,31 @@ describe('what passes', () => {
         .push(Buffer.from(event))
         .toString(),
     ).toBe(event);
-    for (const secret of [pem, 'first part\n\nsecond part', 'first part\r\n\r\nsecond part']) {
+    for (const secret of [
+      pem,
+      ...['\n\n', '\r\n\r\n', '\r\r', '\n\r', '\r\n\r', '\n\r\n', '\r\n', '\r'].map(
+        (gap) => `first part${gap}second part`,
+      ),
+    ]) {
       const text = Buffer.from(`x\n\n${secret}\n\ny`);
       for (let at = 0; at <= text.length; at += 1) {
         expect(run(setOf(secret), cut(text, at)).out.toString()).not.toContain(secret.slice(-8));
       }
     }
   });
+
+  it.each(renditions(GITHUB))(
+    'holds nothing of an event, even one that holds the key as $label, once it is here',
+    ({ bytes }) => {
+      const scrubber = createScrubber(setOf(GITHUB, AWKWARD, GERMAN), () => {});
+      for (const end of ['\n\n', '\r\n\r\n', '\r\r']) {
+        const passed = scrubber.push(Buffer.concat([Buffer.from('data: '), bytes, Buffer.from(end)]));
+        expect(passed.toString('latin1').endsWith(end)).toBe(true);
+        expect(passed.includes(bytes)).toBe(false);
+      }
+      expect(scrubber.end()).toHaveLength(0);
+    },
+  );
 
   it('holds back no more than a secret is long, however long a word is', () => {
     const scrubber = createScrubber(setOf(GITHUB), () => {});
