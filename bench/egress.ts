@@ -1,162 +1,217 @@
 /**
- * Requests through the egress, with injection, scrubbing, and the audit log on disk, against nginx doing the part that
- * it can (TLS on both sides, `proxy_set_header Authorization`) and against no proxy at all. The upstream is another
- * nginx, the same for all three, and answers 200 only to the real key. The three take turns, round by round.
+ * Requests through the egress, with injection, scrubbing, and the audit log on disk, against others doing the part of
+ * it that they can, and against no proxy at all. They take turns, round by round, so that a busy moment of the machine
+ * hits all of them.
+ *
+ *     npm run bench -- egress [--quick] [--only 1kb-32,h2-1kb-32] [--without mitmproxy,relay] [--rounds N] [--seconds S]
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
-import { fileURLToPath } from 'node:url';
-import type { EgressAddress, EgressSetup } from './support/egress-process.ts';
-import { identityFor } from './support/identity.ts';
-import { startNginx } from './support/nginx.ts';
+import { parseArgs } from 'node:util';
+import { type Case, casesFor } from './support/cases.ts';
+import { hasH2load, runH2load } from './support/h2load.ts';
+import { generate, type LoadJob, together } from './support/load.ts';
+import { type Measured, median, print, tableLine } from './support/measured.ts';
+import { Helper, processorTime } from './support/processes.ts';
+import { type Bench, openBench, type Target } from './support/targets.ts';
 
-const HOST = 'api.bench.test';
-const KEY = 'ghp_9fR2kLmQ8sT4vW6xY0zA1bC3dE5gH7jK2mN4';
-const PLACEHOLDER = 'ghp_PLACEHOLDERxJ7kQ2mV9pR4sT6wY8zB1cD3f';
-const ROUNDS = 5;
-const ROUND_MS = 2_000;
-const WARM_UP_MS = 1_500;
+const RIVALS = ['nginx', 'relay', 'mitmproxy'];
+const WARM_UP_MS = 1_200;
+/** New connections cost a client more than the server: two generators share them. */
+const LOADS_FRESH = 2;
 
-interface Measured {
-  readonly perSecond: number;
-  /** Milliseconds. */
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    without: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+  },
+});
+const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 3));
+const roundMs = Number(flags.seconds ?? (flags.quick ? 0.6 : 1)) * 1_000;
+const cases = casesFor(flags.only?.split(',') ?? null, flags.quick);
+if (cases.length === 0 || !(rounds >= 1) || !(roundMs >= 100)) {
+  process.stderr.write(
+    `Nothing to measure. Cases: ${casesFor(null, false)
+      .map(({ id }) => id)
+      .join(' ')}\n`,
+  );
+  process.exit(2);
+}
+
+/** A round, with what each process had to do for one request, in microseconds of processor time. */
+interface Round extends Measured {
+  readonly cpu: { readonly proxy: number; readonly upstream: number; readonly load: number };
+}
+
+interface Row {
+  readonly name: string;
+  readonly missing: string | null;
+  readonly requests: number;
+  readonly megabytes: number;
   readonly p50: number;
   readonly p99: number;
+  readonly failures: number;
+  readonly cpu: Round['cpu'];
 }
 
-interface Target {
-  readonly name: string;
-  readonly job: { host: string; port: number; servername: string; ca: string; request: string };
-  /** By number of connections. */
-  readonly seen: Map<number, Measured[]>;
+const requestOf = (path: string, host: string, token: string, connection: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAccept-Encoding: gzip, br\r\n${connection}Authorization: Bearer ${token}\r\n\r\n`;
+
+async function load1(target: Target, { path, connections, fresh }: Case, ms: number): Promise<Measured> {
+  const doors = fresh ? target.http1 : target.http1.slice(0, 1);
+  const [first] = doors;
+  if (first === undefined) throw new Error('no HTTP/1.1');
+  const used = loads.slice(0, fresh && connections >= LOADS_FRESH ? LOADS_FRESH : 1);
+  const job: LoadJob = {
+    places: doors.map(({ place, ca, host, token }) => {
+      return { ...place, ca, request: requestOf(path, host, token, fresh ? 'Connection: close\r\n' : '') };
+    }),
+    servername: first.host,
+    connections: connections / used.length,
+    fresh,
+    ms,
+    pauseMs: 0,
+  };
+  return together(await Promise.all(used.map((helper) => generate(helper, job))));
 }
 
-const support = (file: string): string => fileURLToPath(new URL(`support/${file}`, import.meta.url));
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+async function load2(target: Target, { path, connections, streams }: Case, ms: number): Promise<Measured> {
+  const door = target.http2;
+  if (door === null) throw new Error('no HTTP/2');
+  const fields = {
+    'user-agent': 'bench',
+    accept: 'application/json',
+    'accept-encoding': 'gzip, br',
+    authorization: `Bearer ${door.token}`,
+  };
+  return runH2load({ place: door.place, servername: door.host, path, fields, connections, streams, ms });
 }
 
-async function ask<Answer>(child: ChildProcess, question: object): Promise<Answer> {
-  child.send(question);
-  const [answer] = (await once(child, 'message')) as [Answer];
-  return answer;
+async function measure(bench: Bench, target: Target, each: Case, ms = roundMs): Promise<Round> {
+  const times = (): Round['cpu'] => ({
+    proxy: target.pid === null ? 0 : processorTime(target.pid).own,
+    upstream: processorTime(bench.upstreamPid).own,
+    load: each.http2
+      ? processorTime(process.pid).children
+      : loads.reduce((sum, { pid }) => sum + processorTime(pid).own, 0),
+  });
+  const before = times();
+  const measured = await (each.http2 ? load2(target, each, ms) : load1(target, each, ms));
+  const after = times();
+  const per = (kind: keyof Round['cpu']): number => (after[kind] - before[kind]) / measured.requests;
+  return { ...measured, cpu: { proxy: per('proxy'), upstream: per('upstream'), load: per('load') } };
 }
 
-const requestWith = (token: string): string =>
-  `GET /v1/items?page=2 HTTP/1.1\r\nHost: ${HOST}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAccept-Encoding: gzip, br\r\nAuthorization: Bearer ${token}\r\n\r\n`;
+const lacks = (target: Target, each: Case): string | null =>
+  target.missing ?? (each.http2 && target.http2 === null ? 'does not speak HTTP/2' : null);
 
-/** 1 KB of JSON without a quote or a dollar that nginx would want to read. */
-const body =
-  `{"items":[${Array.from({ length: 13 }, (_, index) => `{"id":${1_000 + index * 7_919},"name":"item-${index}","url":"https://${HOST}/v1/items/${index}"}`).join(',')}]}`.padEnd(
-    1_024,
-    ' ',
-  );
-
-const { ca, identity } = identityFor(HOST);
-const [upstreamPort, proxyPort] = [await freePort(), await freePort()];
-const upstream = await startNginx(
-  upstreamPort,
-  identity,
-  ca,
-  '',
-  `default_type application/json; location / { if ($http_authorization != "Bearer ${KEY}") { return 401; } return 200 '${body}'; }`,
-);
-const proxy = await startNginx(
-  proxyPort,
-  identity,
-  ca,
-  `upstream api { server 127.0.0.1:${upstreamPort}; keepalive 64; keepalive_requests 100000000; }`,
-  `location / {
-     proxy_pass https://api; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host ${HOST};
-     proxy_set_header Authorization "Bearer ${KEY}"; proxy_ssl_name ${HOST}; proxy_ssl_server_name on;
-     proxy_ssl_verify on; proxy_ssl_trusted_certificate {ca}; proxy_ssl_protocols TLSv1.2 TLSv1.3;
-   }`,
-);
-const egress = fork(support('egress-process.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-const setup: EgressSetup = {
-  host: HOST,
-  upstream: `127.0.0.1:${upstreamPort}`,
-  ca,
-  key: KEY,
-  placeholder: PLACEHOLDER,
-};
-const address = await ask<EgressAddress>(egress, setup);
-const load = fork(support('load.mjs'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-
-const target = (name: string, host: string, port: number, trusted: string, token: string): Target => ({
-  name,
-  job: { host, port, servername: HOST, ca: trusted, request: requestWith(token) },
-  seen: new Map(),
-});
-const targets = [
-  target('direct', '127.0.0.1', upstreamPort, ca, KEY),
-  target('nginx, one worker', '127.0.0.1', proxyPort, ca, PLACEHOLDER),
-  target('sallyport egress', address.address, address.port, address.ca, PLACEHOLDER),
-];
-
-async function measure({ job }: Target, connections: number, ms: number): Promise<Measured> {
-  const answer = await ask<{ result?: Measured; error?: string }>(load, { ...job, connections, ms });
-  if (answer.result === undefined) throw new Error(answer.error ?? 'no result');
-  return answer.result;
+function rowOf(name: string, missing: string | null, seen: readonly Round[]): Row {
+  const of = (pick: (round: Round) => number): number => median(seen.map(pick));
+  return {
+    name,
+    missing,
+    requests: of(({ requests, seconds }) => requests / seconds),
+    megabytes: of(({ bytes, seconds }) => bytes / seconds / 1e6),
+    p50: of(({ p50 }) => p50),
+    p99: of(({ p99 }) => p99),
+    failures: seen.reduce((sum, { failures }) => sum + failures, 0),
+    cpu: {
+      proxy: of(({ cpu }) => cpu.proxy),
+      upstream: of(({ cpu }) => cpu.upstream),
+      load: of(({ cpu }) => cpu.load),
+    },
+  };
 }
 
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-const print = (line: string): void => {
-  process.stdout.write(`${line}\n`);
-};
-const line = (cells: readonly string[]): string =>
-  cells.map((cell, index) => (index === 0 ? cell.padEnd(20) : cell.padStart(13))).join('');
-
-try {
-  for (const each of targets) await measure(each, 32, WARM_UP_MS);
-  for (const connections of [32, 1]) {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const each of targets) {
-        const seen = each.seen.get(connections) ?? [];
-        seen.push(await measure(each, connections, ROUND_MS));
-        each.seen.set(connections, seen);
+async function rowsOf(bench: Bench, each: Case): Promise<readonly Row[]> {
+  const able = bench.targets.filter((target) => lacks(target, each) === null);
+  const seen = new Map<Target, Round[]>();
+  const failed = new Map<Target, string>();
+  for (let round = 0; round < rounds * each.weight; round += 1) {
+    for (const target of able) {
+      if (failed.has(target)) continue;
+      try {
+        seen.set(target, [...(seen.get(target) ?? []), await measure(bench, target, each)]);
+      } catch (error) {
+        failed.set(target, String(error).slice(0, 200));
       }
     }
-    const rows = targets.map(({ name, seen }) => {
-      const rounds = seen.get(connections) ?? [];
-      const of = (pick: (measured: Measured) => number): number => median(rounds.map(pick));
-      return { name, perSecond: of((m) => m.perSecond), p50: of((m) => m.p50), p99: of((m) => m.p99) };
-    });
-    const nginx = rows[1]?.perSecond ?? Number.NaN;
-    const direct = rows[0];
-    print(
-      `${connections} keep-alive connection${connections === 1 ? '' : 's'}, 1 KB of JSON, median of ${ROUNDS} rounds`,
-    );
-    print(line(['', 'requests/s', 'p50 ms', 'p99 ms', 'added p50', 'of nginx']));
-    for (const { name, perSecond, p50, p99 } of rows) {
-      const added = p50 - (direct?.p50 ?? Number.NaN);
-      print(
-        line([
-          name,
-          perSecond.toFixed(0),
-          p50.toFixed(3),
-          p99.toFixed(3),
-          added.toFixed(3),
-          (perSecond / nginx).toFixed(2),
-        ]),
-      );
-    }
-    print('');
   }
-  print(`audit events recorded on disk: ${await ask<number>(egress, {})}`);
+  return bench.targets.map((target) =>
+    rowOf(target.name, lacks(target, each) ?? failed.get(target) ?? null, seen.get(target) ?? []),
+  );
+}
+
+function show(each: Case, rows: readonly Row[]): void {
+  const [direct] = rows;
+  const nginx = rows.find(({ name }) => name.startsWith('nginx'));
+  const isLarge = each.unit === 'MB/s';
+  const rate = (row: Row | undefined): number => (isLarge ? row?.megabytes : row?.requests) ?? Number.NaN;
+  print(`\n${each.id}: ${each.title}`);
+  print(
+    tableLine(
+      ['', each.unit, 'p50 ms', 'p99 ms', 'added p50', 'of nginx', 'cpu µs/req', '(upstream)', '(load)'],
+      11,
+    ),
+  );
+  for (const row of rows) {
+    if (row.missing !== null) {
+      print(`${row.name.padEnd(24)}${row.missing}`);
+      continue;
+    }
+    const { cpu, failures, name, p50, p99 } = row;
+    const cells = [
+      rate(row).toFixed(0),
+      p50.toFixed(3),
+      p99.toFixed(3),
+      row === direct ? '' : (p50 - (direct?.p50 ?? Number.NaN)).toFixed(3),
+      nginx === undefined || row === direct ? '' : (rate(row) / rate(nginx)).toFixed(2),
+      row === direct ? '' : cpu.proxy.toFixed(1),
+      cpu.upstream.toFixed(1),
+      cpu.load.toFixed(1),
+    ];
+    print(tableLine([name, ...cells], 11) + (failures > 0 ? `  ${failures} FAILED` : ''));
+  }
+  const ours = rows.at(-1);
+  if (each.budget === null || ours === undefined || ours.missing !== null) return;
+  const { ofNginx, addedP50 } = each.budget;
+  const verdict = (met: boolean): string => (met ? 'met' : 'not met');
+  if (ofNginx !== null && nginx !== undefined) {
+    const ratio = rate(ours) / rate(nginx);
+    print(
+      `budget: at least ${ofNginx.toFixed(2)} of nginx; ${ratio.toFixed(2)}: ${verdict(ratio >= ofNginx)}`,
+    );
+  }
+  if (addedP50 !== null) {
+    const added = ours.p50 - (direct?.p50 ?? Number.NaN);
+    print(`budget: at most ${addedP50} ms added at p50; ${added.toFixed(3)}: ${verdict(added <= addedP50)}`);
+  }
+}
+
+const loads = Array.from({ length: LOADS_FRESH }, () => new Helper('load.mjs'));
+const without = flags.without.split(',');
+const bench = await openBench({
+  rivals: RIVALS.filter((rival) => !without.includes(rival)),
+  egressArguments: [],
+});
+const began = performance.now();
+try {
+  const needed = hasH2load() ? cases : cases.filter(({ http2 }) => !http2);
+  if (needed.length < cases.length)
+    print('HTTP/2 is left out, h2load is not installed: apt-get install nghttp2-client');
+  const warmUp = needed.filter(({ connections, fresh }) => connections === 32 && !fresh);
+  for (const each of warmUp)
+    for (const target of bench.targets)
+      if (lacks(target, each) === null)
+        await measure(bench, target, each, WARM_UP_MS / 2).catch(() => undefined);
+  for (const each of needed) show(each, await rowsOf(bench, each));
+  const { events } = await bench.egress.ask<{ events: number }>({ question: 'events' });
+  print(
+    `\nMedians of ${rounds} rounds of ${roundMs / 1_000} s (more where a budget is set), in turns; ${Math.round((performance.now() - began) / 1_000)} s in all.`,
+  );
+  print(`${events} audit events were recorded on disk by the egress meanwhile.`);
 } finally {
-  load.disconnect();
-  const ended = once(egress, 'exit');
-  egress.disconnect();
-  await ended;
-  await proxy.close();
-  await upstream.close();
+  for (const load of loads) await load.close();
+  await bench.close();
 }

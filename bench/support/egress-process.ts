@@ -1,34 +1,75 @@
 /**
  * The egress in a process of its own, with everything that it has in the product: the vault and the audit log on a
- * SQLite file, injection, scrubbing. Only the cell is missing: its listener is on loopback. Tells its parent where it
- * listens, and when asked how many events were recorded.
+ * SQLite file, injection, scrubbing. Only the cells are missing: their listeners are on loopback. Tells its parent
+ * where it listens, and then answers one question at a time.
  */
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createEgressWith } from '../../src/egress/egress.ts';
 import { newId, Secret, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
-import { initHome, loadConfig } from '../../src/main/index.ts';
+import { loadConfig } from '../../src/main/config.ts';
+import { initHome } from '../../src/main/init.ts';
 import { openServices } from '../../src/main/services.ts';
 
 /** What the parent hands in. */
 export interface EgressSetup {
-  readonly host: string;
-  /** `address:port` of the upstream. */
-  readonly upstream: string;
+  /** The host of each cell; a cell reaches no other. */
+  readonly cells: readonly string[];
+  /** `host:port` → `address:port` of its upstream. */
+  readonly upstreams: Readonly<Record<string, string>>;
   readonly ca: string;
   readonly key: string;
-  readonly placeholder: string;
 }
 
-/** What it is told. */
-export interface EgressAddress {
+/** What it is told of each cell, in the same order. */
+export interface EgressListener {
   readonly address: string;
   readonly port: number;
   readonly ca: string;
+  readonly placeholder: string;
 }
+
+export type EgressQuestion = 'events' | 'usage' | 'settled';
+
+/** Answer to `usage`: bytes, after a forced collection where `--expose-gc` allows it. */
+export interface Usage {
+  readonly rss: number;
+  readonly heapUsed: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+  readonly descriptors: number;
+  /** Handles and requests that keep the event loop busy, by kind. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+/** Answer to `settled`: what the audit log on disk says of all requests. */
+export interface Settled {
+  readonly intents: number;
+  readonly outcomes: number;
+  /** Ids with an intent and no outcome. */
+  readonly open: readonly string[];
+  readonly byType: Readonly<Record<string, number>>;
+}
+
+const AUDIT_PAGE = 10_000;
+const OPEN_NAMED_MAX = 20;
+/** In flight all the time. */
+const CALL = {
+  id: 'call_bench',
+  tool: 'search',
+  readOnly: true,
+  actor: 'tok_bench',
+  token: 'tok_bench',
+  user: null,
+  agent: 'bench',
+};
+const CALLS = { inFlight: [CALL], count: 1, running: [CALL], begun: true, last: null, ended: [] };
+/** Finalizers run between collections. */
+const COLLECTIONS = 3;
 
 const [setup] = (await once(process, 'message')) as [EgressSetup];
 const home = join(mkdtempSync(join(tmpdir(), 'sallyport-bench-')), 'home');
@@ -50,67 +91,107 @@ const row = {
 };
 await store.servers.insert(workspace, { ...server, ...row });
 const ref = { server: server.id, serverSlug: server.slug, name: 'TOKEN', owner: null };
-const gateway = { workspace, actor: { kind: 'local' as const, id: '0' } };
-await vault.put(gateway, ref, Secret.fromString(setup.key));
+await vault.put({ workspace, actor: { kind: 'local', id: '0' } }, ref, Secret.fromString(setup.key));
 
-const identity = {
-  cell: newId<'cell'>('cel', systemRandom),
-  workspace,
-  server: server.slug,
-  profile: 'default',
-  owner: null,
-};
-const caller = { workspace, actor: { kind: 'cell' as const, id: identity.cell } };
 const egress = createEgressWith(
   {
     credentials: {
-      use: (_cell, _name, { requestId, scheme, host, port, method, path }) =>
-        vault.use(caller, ref, {
+      use: (cell, _name, { requestId, scheme, host, port, method, path }) =>
+        vault.use({ workspace, actor: { kind: 'cell', id: cell.cell } }, ref, {
           kind: 'inject',
           data: { request: requestId, scheme, host, port, method, path },
         }),
-      known: async () => [
-        { name: 'TOKEN', value: await vault.use(caller, ref, { kind: 'scrub', data: {} }) },
+      known: async ({ cell }) => [
+        {
+          name: 'TOKEN',
+          value: await vault.use({ workspace, actor: { kind: 'cell', id: cell } }, ref, {
+            kind: 'scrub',
+            data: {},
+          }),
+        },
       ],
     },
-    calls: { inFlight: () => [{ id: 'call-1', tool: 'search', actor: 'token:bench' }] },
+    calls: { callsIn: () => CALLS },
     audit,
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
-    config: {
-      resolve: { [`${setup.host}:443`]: setup.upstream },
-      extraCa: [setup.ca],
-      allowNetworks: ['127.0.0.0/8'],
-    },
+    config: { resolve: setup.upstreams, extraCa: [setup.ca], allowNetworks: ['127.0.0.0/8'] },
   },
   { ipv4Base: 0x7f4d_0000 },
 );
-const cell = await egress.openCell({
-  identity,
-  rules: [{ host: setup.host, port: 443, protocol: 'https', methods: ['GET'], paths: ['/v1'] }],
-  credentials: [
-    {
-      name: 'TOKEN',
-      placeholder: setup.placeholder,
-      hosts: [setup.host],
-      inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
-    },
-  ],
-  addresses: 'synthetic',
-});
-const listener = createServer({ pauseOnConnect: true });
-cell.acceptTcp(443, listener);
-listener.listen(0, '127.77.0.1'); // the first synthetic address
-await once(listener, 'listening');
-const { address, port } = listener.address() as AddressInfo;
-process.send?.({ address, port, ca: cell.caPem } satisfies EgressAddress);
 
-process.on('message', () => {
-  void (async () => {
-    const head = await store.audit.head(workspace);
-    process.send?.(head?.sequence ?? 0);
-  })();
+async function openCell(host: string): Promise<EgressListener> {
+  const placeholder = `ghp_${systemRandom.bytes(18).toString('hex')}`;
+  const cell = await egress.openCell({
+    identity: {
+      cell: newId<'cell'>('cel', systemRandom),
+      workspace,
+      server: server.slug,
+      profile: 'default',
+      owner: null,
+    },
+    rules: [{ host, port: 443, protocol: 'https', methods: ['GET', 'POST'], paths: ['/v1'] }],
+    credentials: [
+      {
+        name: 'TOKEN',
+        placeholder,
+        hosts: [host],
+        inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
+      },
+    ],
+    addresses: 'synthetic',
+  });
+  const listener = createServer({ pauseOnConnect: true });
+  cell.acceptTcp(443, listener);
+  listener.listen({ port: 0, host: '127.77.0.1', backlog: 4_096 }); // the first synthetic address
+  await once(listener, 'listening');
+  const { address, port } = listener.address() as AddressInfo;
+  return { address, port, ca: cell.caPem, placeholder };
+}
+
+async function usage(): Promise<Usage> {
+  for (let round = 0; round < COLLECTIONS && globalThis.gc !== undefined; round += 1) {
+    globalThis.gc();
+    await sleep(50);
+  }
+  const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  const descriptors = readdirSync('/proc/self/fd').length;
+  return { rss, heapUsed, external, arrayBuffers, descriptors, resources };
+}
+
+async function settled(): Promise<Settled> {
+  const open = new Set<string>();
+  const byType: Record<string, number> = {};
+  for (let from = 1; ; from += AUDIT_PAGE) {
+    const events = await store.audit.read(workspace, from, AUDIT_PAGE);
+    for (const { type, data } of events) {
+      byType[type] = (byType[type] ?? 0) + 1;
+      const { request } = data;
+      if (typeof request !== 'string') continue;
+      if (type === 'egress.request') open.add(request);
+      else if (type === 'egress.finished') open.delete(request);
+    }
+    if (events.length < AUDIT_PAGE) break;
+  }
+  return {
+    intents: byType['egress.request'] ?? 0,
+    outcomes: byType['egress.finished'] ?? 0,
+    open: [...open].slice(0, OPEN_NAMED_MAX),
+    byType,
+  };
+}
+
+const answers: Readonly<Record<EgressQuestion, () => Promise<object>>> = {
+  events: async () => ({ events: (await store.audit.head(workspace))?.sequence ?? 0 }),
+  usage,
+  settled,
+};
+
+process.on('message', ({ question }: { question: EgressQuestion }) => {
+  void answers[question]().then((answer) => process.send?.(answer));
 });
 process.once('disconnect', () => {
   void egress
@@ -121,3 +202,6 @@ process.once('disconnect', () => {
       process.exit(0);
     });
 });
+const listeners: EgressListener[] = [];
+for (const host of setup.cells) listeners.push(await openCell(host));
+process.send?.(listeners);

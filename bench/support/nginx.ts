@@ -1,49 +1,70 @@
 /** nginx as it is compared with: one worker, no access log, TLS with the same kind of key. Debian package `nginx-light` or `nginx`. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Identity } from './identity.ts';
+import { childrenOf, listening } from './processes.ts';
 
 export interface Nginx {
+  /** Of the worker, which does the work. */
+  readonly pid: number;
   close(): Promise<void>;
 }
 
-const READY_ATTEMPTS = 200;
+export interface NginxSetup {
+  /** PEM, for upstreams; `{ca}` in directives is its file. */
+  readonly ca: string;
+  /** Directives beside the servers: `upstream` blocks. */
+  readonly http: string;
+  readonly servers: readonly {
+    readonly port: number;
+    readonly identity: Identity;
+    /** Offers HTTP/2 besides HTTP/1.1. */
+    readonly http2: boolean;
+    /** `{www}` is the folder of the files. */
+    readonly directives: string;
+  }[];
+  /** Files to be served, by name. */
+  readonly files: Readonly<Record<string, string>>;
+}
 
-/** @param server directives of the one `server` block, and `upstream` blocks before it */
-export async function startNginx(
-  port: number,
-  identity: Identity,
-  ca: string,
-  http: string,
-  server: string,
-): Promise<Nginx> {
+export async function startNginx(setup: NginxSetup): Promise<Nginx> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-nginx-'));
-  const file = (name: string, text: string): string => {
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
+  const file = (name: string, text: string, mode: number): string => {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), text, { mode });
     return join(folder, name);
   };
   mkdirSync(join(folder, 'tmp'));
+  for (const [name, text] of Object.entries(setup.files)) file(join('www', name), text, 0o644);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${folder}/tmp;`)
     .join(' ');
-  const config = file(
-    'nginx.conf',
-    `worker_processes 1; daemon off; pid ${folder}/pid; error_log stderr crit;
+  const { servers } = setup;
+  const ca = file('ca.pem', setup.ca, 0o600);
+  const blocks = servers.map(
+    ({ port, identity, http2, directives }) =>
+      `server {
+         listen 127.0.0.1:${port} ssl${http2 ? ' http2' : ''} backlog=4096;
+         ssl_certificate ${file(`${port}.pem`, identity.cert, 0o600)};
+         ssl_certificate_key ${file(`${port}.key`, identity.key, 0o600)};
+         ${directives}
+       }`,
+  );
+  const text = `worker_processes 1; daemon off; pid ${folder}/pid; error_log stderr crit;
      ${process.getuid?.() === 0 ? 'user root;' : ''}
-     events { worker_connections 1024; }
+     events { worker_connections 4096; }
      http {
        access_log off; ${temporary} keepalive_requests 100000000; tcp_nodelay on;
-       ssl_protocols TLSv1.2 TLSv1.3;
-       ${http.replaceAll('{ca}', file('ca.pem', ca))}
-       server {
-         listen 127.0.0.1:${port} ssl;
-         ssl_certificate ${file('cert.pem', identity.cert)}; ssl_certificate_key ${file('key.pem', identity.key)};
-         ${server.replaceAll('{ca}', join(folder, 'ca.pem'))}
-       }
-     }`,
+       ssl_protocols TLSv1.2 TLSv1.3; open_file_cache max=16;
+       ${setup.http}
+       ${blocks.join('\n')}
+     }`;
+  const config = file(
+    'nginx.conf',
+    text.replaceAll('{ca}', ca).replaceAll('{www}', join(folder, 'www')),
+    0o600,
   );
   const child = spawn('nginx', ['-p', folder, '-c', config], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -51,28 +72,15 @@ export async function startNginx(
     process.stderr.write('nginx is not installed: apt-get install nginx-light\n');
     process.exit(1);
   });
-  await listening(child, port);
+  for (const { port } of servers) await listening(child, port, 'nginx');
+  const [worker] = childrenOf(child.pid ?? 0);
+  if (worker === undefined) throw new Error('nginx has no worker');
   return {
+    pid: worker,
     async close() {
       child.kill('SIGTERM');
       await ended;
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function listening(child: ChildProcess, port: number): Promise<void> {
-  for (let attempt = 0; attempt < READY_ATTEMPTS; attempt += 1) {
-    if (child.exitCode !== null) throw new Error('nginx ended before it was ready');
-    const isUp = await new Promise<boolean>((resolve) => {
-      const probe = connect(port, '127.0.0.1', () => {
-        probe.destroy();
-        resolve(true);
-      });
-      probe.once('error', () => resolve(false));
-    });
-    if (isUp) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('nginx does not listen');
 }
