@@ -46,8 +46,12 @@ const LOOPBACK = ['127.0.0.1', '::1'];
 /** `localhost` and what is below it never goes to DNS (RFC 6761 section 6.3). */
 const isLocalhost = (name: string): boolean => name === 'localhost' || name.endsWith('.localhost');
 
-/** What the machine offers. The DNS servers are read for each question: they change with the network. */
-export function systemSources(clock: Clock): ResolverSources {
+/**
+ * What the machine offers. Its DNS servers are looked up for each question: they change with the network.
+ *
+ * @param servers other ones, for tests
+ */
+export function systemSources(clock: Clock, servers: readonly string[] = []): ResolverSources {
   const file = new HostsFile(clock);
   return {
     hosts: (name) => file.addresses(name),
@@ -56,6 +60,7 @@ export function systemSources(clock: Clock): ResolverSources {
         timeout: limits.resolverTryTimeoutMs,
         tries: limits.resolverTriesMax,
       });
+      if (servers.length > 0) resolver.setServers(servers);
       return family === 4 ? resolver.resolve4(name, { ttl: true }) : resolver.resolve6(name, { ttl: true });
     },
     async system(name) {

@@ -7,8 +7,11 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { type EgressConfig, parseRevocationLists } from '../egress/index.ts';
+import type { Durability } from '../audit/index.ts';
 import { AppError, limits, Secret } from '../kernel/index.ts';
 import { isNetwork, parseAuthority } from '../wire/index.ts';
+import { namePattern, proxyUrl } from './config-proxy.ts';
 
 const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
 const isHostPort = (text: string): boolean => Number(HOST_PORT.exec(text)?.[1] ?? Infinity) <= 65_535;
@@ -42,6 +45,12 @@ const FileSettings = z.strictObject({
   /** Origins' host names from which browsers may connect. */
   allowedOrigins: z.array(hostName).default([]),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  audit: z
+    .strictObject({
+      /** Whether what is recorded counts when it is written, or when it is on the disk. */
+      durability: z.enum(['grouped', 'strict']).default('grouped'),
+    })
+    .prefault({}),
   cells: z
     .strictObject({ idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds) })
     .prefault({}),
@@ -53,6 +62,14 @@ const FileSettings = z.strictObject({
       extraCa: z.array(z.string()).default([]),
       /** Otherwise refused ranges that may be dialled. */
       allowNetworks: z.array(network).default([]),
+      /** PEM revocation lists. With any, an upstream must show its whole chain, and nothing of it may be listed. */
+      crl: z.array(z.string()).default([]),
+      /** The company's own proxy, `http://[USER:PASSWORD@]HOST:PORT`: upstreams are reached through it with CONNECT. */
+      proxy: proxyUrl.optional(),
+      /** Leaves names to the proxy, where they cannot be resolved here: then their addresses are not checked. */
+      proxyResolves: z.boolean().default(false),
+      /** Names, and `*.` patterns, that are dialled directly all the same. */
+      noProxy: z.array(namePattern).default([]),
     })
     .prefault({}),
 });
@@ -63,13 +80,9 @@ export interface Config {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
-  readonly egress: {
-    readonly resolve: Readonly<Record<string, string>>;
-    /** PEM text. */
-    readonly extraCa: readonly string[];
-    readonly allowNetworks: readonly string[];
-  };
+  readonly egress: EgressConfig;
   /** The master key from the environment; null: the file in the home folder. */
   readonly masterKey: { readonly current: Secret; readonly previous: readonly Secret[] } | null;
   /** What the process was started with: npm finds the user's settings by it. Never passed to a cell. */
@@ -114,15 +127,24 @@ export function loadConfig(env: Environment): Config {
     allowedHosts: settings.allowedHosts,
     allowedOrigins: settings.allowedOrigins,
     log: settings.log,
+    audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
-    egress: {
-      ...settings.egress,
-      extraCa: settings.egress.extraCa.map((path) =>
-        readAuthorities(isAbsolute(path) ? path : join(home, path)),
-      ),
-    },
+    egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
     environment: env,
+  };
+}
+
+/** Reads the files that the settings name. */
+function egressFrom(settings: z.output<typeof FileSettings>['egress'], home: string): EgressConfig {
+  const { resolve: redirected, allowNetworks, proxy, proxyResolves, noProxy } = settings;
+  const pathOf = (path: string): string => (isAbsolute(path) ? path : join(home, path));
+  return {
+    resolve: redirected,
+    allowNetworks,
+    extraCa: settings.extraCa.map((path) => readAuthorities(pathOf(path))),
+    crl: settings.crl.map((path) => readRevocations(pathOf(path))),
+    proxy: proxy === undefined ? null : { ...proxy, resolves: proxyResolves, except: noProxy },
   };
 }
 
@@ -186,17 +208,27 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     resolve: pairs === undefined ? undefined : Object.fromEntries(pairs),
     extraCa: list(env['SALLYPORT_EGRESS_EXTRA_CA']),
     allowNetworks: list(env['SALLYPORT_EGRESS_ALLOW_NETWORKS']),
+    crl: list(env['SALLYPORT_EGRESS_CRL']),
+    proxy: secretFrom(env, 'SALLYPORT_EGRESS_PROXY')?.reveal(),
+    proxyResolves: flag(env['SALLYPORT_EGRESS_PROXY_RESOLVES']),
+    noProxy: list(env['SALLYPORT_EGRESS_NO_PROXY']),
   });
+  const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const idle = env['SALLYPORT_CELLS_IDLE_SECONDS'];
   return dropUndefined({
     listen: env['SALLYPORT_LISTEN'],
     allowedHosts: list(env['SALLYPORT_ALLOWED_HOSTS']),
     allowedOrigins: list(env['SALLYPORT_ALLOWED_ORIGINS']),
     log: env['SALLYPORT_LOG'],
+    audit: durability === undefined ? undefined : { durability },
     cells: idle === undefined ? undefined : { idleSeconds: /^\d+$/.test(idle) ? Number(idle) : idle },
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
 }
+
+/** Anything but the two words is left to be refused. */
+const flag = (text: string | undefined): boolean | string | undefined =>
+  text === 'true' || text === 'false' ? text === 'true' : text;
 
 const dropUndefined = (record: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
@@ -250,6 +282,21 @@ function readAuthorities(path: string): string {
     kind: 'invalid',
     hint: 'It is named by egress.extraCa.',
   });
+}
+
+/** @throws AppError also where the file holds no list, or one that cannot be read */
+function readRevocations(path: string): string {
+  const pem = readNeeded(path, 'egress.crl');
+  try {
+    parseRevocationLists(pem);
+  } catch (error) {
+    throw new AppError('config_invalid', `The file ${path} holds no revocation list in PEM form.`, {
+      kind: 'invalid',
+      hint: 'It is named by egress.crl.',
+      cause: error,
+    });
+  }
+  return pem;
 }
 
 function readNeeded(path: string, setting: string): string {

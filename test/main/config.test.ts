@@ -88,6 +88,8 @@ describe('settings', () => {
       resolve: {},
       extraCa: [PEM],
       allowNetworks: ['10.0.0.0/8'],
+      crl: [],
+      proxy: null,
     });
     expect(load(yaml, { SALLYPORT_EGRESS_ALLOW_NETWORKS: '192.168.0.0/16' }).egress.allowNetworks).toEqual([
       '192.168.0.0/16',
