@@ -10,6 +10,7 @@ import { matchEgress } from '../policy/index.ts';
 import { type ClientHello, parseClientHello } from '../wire/index.ts';
 import type { ExchangeHost } from './exchange.ts';
 import { Http1Downstream } from './http1/downstream.ts';
+import { Http2Downstream } from './http2/downstream.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival } from './request.ts';
 
@@ -31,7 +32,7 @@ export class Accepted {
   readonly #port: number;
   readonly #startedAt: number;
   #first: Buffer = Buffer.alloc(0);
-  #downstream: Http1Downstream | null = null;
+  #downstream: Http1Downstream | Http2Downstream | null = null;
 
   /** @param port that was connected to, as the listener knows it */
   constructor(socket: Socket, port: number, host: AcceptHost) {
@@ -109,7 +110,7 @@ export class Accepted {
     const secure = new TLSSocket(socket, {
       isServer: true,
       secureContext: this.#host.contextFor(name),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: ['h2', 'http/1.1'],
     });
     secure.on('error', (error) => {
       if (this.#downstream === null) this.#untrusted(name, error);
@@ -117,7 +118,8 @@ export class Accepted {
     });
     secure.on('close', () => socket.destroy());
     secure.once('secure', () => {
-      this.#downstream = new Http1Downstream(secure, this.#host, this.#arrival('https', name));
+      const Downstream = secure.alpnProtocol === 'h2' ? Http2Downstream : Http1Downstream;
+      this.#downstream = new Downstream(secure, this.#host, this.#arrival('https', name));
     });
   }
 

@@ -83,7 +83,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   }
 
   start(): void {
-    const refused = judgeHead(this.#request, this.#host);
+    const refused = this.#judge();
     if (refused !== null) {
       void this.#refuse(refused);
       return;
@@ -98,6 +98,15 @@ export class Exchange implements AnswerListener, AnswerCarrier {
       if (this.#request.head.fields.count('expect') > 0) this.#client.continue();
     } else {
       void this.#proceed(null);
+    }
+  }
+
+  /** A mistake of ours in a step is one more reason to refuse this request, and none to take the others along. */
+  #judge(): unknown {
+    try {
+      return judgeHead(this.#request, this.#host);
+    } catch (error) {
+      return error;
     }
   }
 

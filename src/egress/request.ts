@@ -1,4 +1,5 @@
 /** One request on its way through the pipeline. Steps fill it in; what a later step uses, an earlier one checked. */
+import type { Result } from '../kernel/index.ts';
 import type { ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
@@ -17,6 +18,12 @@ export interface Arrival {
   readonly sni: string | null;
 }
 
+/** A head as its codec read it. `chunked` stands for every body that says itself where it ends. */
+export interface Incoming {
+  readonly head: RequestHead;
+  readonly framing: Result<BodyFraming, string>;
+}
+
 /** A body is read whole where a credential may go into it, or where it is small; otherwise it streams. */
 export type BodyMode = 'none' | 'stream' | 'whole';
 
@@ -26,6 +33,8 @@ export class EgressRequest {
   readonly id: string;
   readonly arrival: Arrival;
   readonly head: RequestHead;
+  /** Where the body ends, or why that is uncertain: what the codec made of the head. */
+  readonly declared: Result<BodyFraming, string>;
   /** Null until it is certain. */
   framing: BodyFraming | null = null;
   /** Canonical name, agreed by address, TLS and Host. */
@@ -41,10 +50,11 @@ export class EgressRequest {
   /** Where credentials go, found by the placeholders that stand there. */
   readonly injections: Injection[] = [];
 
-  constructor(id: string, arrival: Arrival, head: RequestHead) {
+  constructor(id: string, arrival: Arrival, { head, framing }: Incoming) {
     this.id = id;
     this.arrival = arrival;
     this.head = head;
+    this.declared = framing;
   }
 
   get port(): number {

@@ -5,7 +5,7 @@
  */
 import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
-import { normalizeTarget, parseAuthority, requestFraming } from '../wire/index.ts';
+import { normalizeTarget, parseAuthority } from '../wire/index.ts';
 import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
@@ -26,9 +26,9 @@ const correlate: Step = (request, { correlation }) => {
 
 /** Before anything is believed, because everything else is said of one request: where it ends must be certain. */
 const frame: Step = (request) => {
-  const framing = requestFraming(request.head);
-  if (!framing.ok) return malformed(framing.error);
-  request.framing = framing.value;
+  const { declared } = request;
+  if (!declared.ok) return malformed(declared.error);
+  request.framing = declared.value;
   if (request.head.method === 'CONNECT' || request.head.method === 'TRACE')
     return malformed('method_not_forwarded');
   const override = targetOverride(request.head);

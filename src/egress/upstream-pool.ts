@@ -10,6 +10,7 @@ import { type Clock, limits, type WorkspaceId } from '../kernel/index.ts';
 import type { Fields } from '../wire/index.ts';
 import type { Destination, Dialer } from './dial.ts';
 import { Http1Upstream } from './http1/upstream.ts';
+import { Http2Upstream } from './http2/upstream.ts';
 import type { UpstreamConnection } from './message.ts';
 import { keyOf, type UpstreamCodecs, UpstreamPlaces } from './upstream-places.ts';
 
@@ -122,6 +123,7 @@ export class UpstreamPool {
 /** What every upstream is spoken to with. */
 const CODECS: UpstreamCodecs = {
   h1: (socket, clock) => new Http1Upstream(socket, clock, () => undefined),
+  h2: (socket, clock) => new Http2Upstream(socket, clock),
 };
 
 interface Shared {

@@ -14,9 +14,11 @@ import {
   Fields,
   HEAD_ENCODING,
   type RequestHead,
+  requestFraming,
   requestHeadReader,
 } from '../../wire/index.ts';
 import { Exchange, type ExchangeHost } from '../exchange.ts';
+import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival } from '../request.ts';
@@ -223,7 +225,7 @@ export class Http1Downstream implements ExchangeClient {
 
   #begin(head: RequestHead): void {
     this.#headSince = null;
-    const exchange = new Exchange(this.#host, this, this.#arrival, head);
+    const exchange = new Exchange(this.#host, this, this.#arrival, { head, framing: requestFraming(head) });
     this.#exchange = exchange;
     this.#head = head;
     exchange.start();
@@ -250,21 +252,15 @@ export class Http1Downstream implements ExchangeClient {
 
   /** What came is no request: there is no exchange that could say so. */
   #refuseHead(refusal: Refusal): void {
-    const { arrival, trail } = { arrival: this.#arrival, trail: this.#host.trail };
-    void trail.refused('connection', 'egress.refused', refusal.facts.reason ?? '', {
-      code: refusal.code,
-      reason: refusal.facts.reason ?? null,
-      scheme: arrival.scheme,
-      host: arrival.sni ?? [...(arrival.names ?? [])][0] ?? arrival.address,
-      port: arrival.port,
-    });
+    recordHeadRefusal(this.#host.trail, refusal, this.#arrival);
     this.#persists = false;
     this.#writeRefusal(toWireRefusal(refusal), 'GET');
     this.#finish();
   }
 
-  #writeRefusal({ status, code, message, hint }: WireRefusal, method: string): void {
-    const body = Buffer.from(JSON.stringify({ error: { code, message, hint } }));
+  #writeRefusal(refusal: WireRefusal, method: string): void {
+    const { status } = refusal;
+    const body = refusalBody(refusal);
     const fields = new Fields();
     fields.add('Content-Type', 'application/json');
     fields.add('Content-Length', String(body.length));

@@ -1,0 +1,20 @@
+/** What every codec does with a head that is no request: it goes on record, and the client is told in the usual form. */
+import type { Refusal, WireRefusal } from './refusals.ts';
+import type { Arrival } from './request.ts';
+import type { Trail } from './trail.ts';
+
+/** Puts it on record: there is no exchange that could. */
+export function recordHeadRefusal(trail: Trail, refusal: Refusal, arrival: Arrival): void {
+  const reason = refusal.facts.reason ?? null;
+  void trail.refused('connection', 'egress.refused', reason ?? '', {
+    code: refusal.code,
+    reason,
+    scheme: arrival.scheme,
+    host: arrival.sni ?? [...(arrival.names ?? [])][0] ?? arrival.address,
+    port: arrival.port,
+  });
+}
+
+/** The body of every refusal, JSON. */
+export const refusalBody = ({ code, message, hint }: WireRefusal): Buffer =>
+  Buffer.from(JSON.stringify({ error: { code, message, hint } }));

@@ -1,0 +1,198 @@
+/**
+ * One stream of an HTTP/2 connection from a cell: reads one request and writes its answer. What it reads is held back
+ * by the stream's own window, so a slow upstream slows its client and nobody else.
+ */
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { limits } from '../../kernel/index.ts';
+import { Fields } from '../../wire/index.ts';
+import { Exchange, type ExchangeHost } from '../exchange.ts';
+import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
+import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
+import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
+import type { Arrival, Incoming } from '../request.ts';
+import {
+  framingOf,
+  type RawHeaders,
+  rawHeadersOf,
+  requestHeadOf,
+  trailersOf,
+  trailersToSend,
+} from './fields.ts';
+
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
+const NO_TRAILERS = new Fields();
+
+export class Http2Request implements ExchangeClient {
+  readonly #stream: ServerHttp2Stream;
+  readonly #host: ExchangeHost;
+  readonly #arrival: Arrival;
+  #exchange: Exchange | null = null;
+  #held: Buffer | null = null;
+  #trailers: RawHeaders = [];
+  /** The client has sent everything. */
+  #hasEnded = false;
+  #hasReported = false;
+  #drainedBytes = 0;
+  #isAnswered = false;
+  #lastActive: number;
+
+  constructor(stream: ServerHttp2Stream, host: ExchangeHost, arrival: Arrival) {
+    this.#stream = stream;
+    this.#host = host;
+    this.#arrival = arrival;
+    this.#lastActive = host.clock.monotonic();
+    stream.on('error', () => undefined); // `close` follows, and says all that is needed
+    stream.on('close', () => this.abandon('client_closed'));
+  }
+
+  start(raw: RawHeaders, flags: number): void {
+    const head = requestHeadOf(raw, this.#arrival.scheme);
+    if (!head.ok) {
+      this.#refuseHead(head.error);
+      return;
+    }
+    const hasEnded = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
+    const incoming: Incoming = { head: head.value, framing: framingOf(head.value.fields, hasEnded) };
+    const exchange = new Exchange(this.#host, this, this.#arrival, incoming);
+    this.#exchange = exchange;
+    const stream = this.#stream;
+    stream.on('drain', () => this.#drained());
+    stream.on('trailers', (_trailers, _flags, received: RawHeaders) => {
+      this.#trailers = received;
+    });
+    stream.on('data', (data: Buffer) => this.#data(data));
+    stream.on('end', () => this.#ended());
+    exchange.start();
+  }
+
+  abandon(code: 'client_closed' | 'cell_closed'): void {
+    this.#exchange?.abandon(code);
+  }
+
+  /** @param now monotonic milliseconds */
+  sweep(now: number): void {
+    if (this.#exchange !== null) this.#exchange.checkDeadline(now, this.#lastActive);
+    else if (now - this.#lastActive >= limits.egressHeadTimeoutMs) this.#stream.close(NGHTTP2_CANCEL);
+  }
+
+  continue(): void {
+    if (!this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': 100 });
+  }
+
+  interim(head: AnswerHead): void {
+    if (this.#stream.headersSent || this.#stream.destroyed) return;
+    this.#stream.additionalHeaders({ ...trailersToSend(head.fields), ':status': head.status });
+  }
+
+  whole(head: AnswerHead, body: Buffer): void {
+    head.fields.add('content-length', String(body.length));
+    this.#respond(head, body.length === 0 ? 'none' : 'body');
+    if (body.length > 0) this.#stream.end(body);
+  }
+
+  begin(head: AnswerHead, body: AnswerBody): void {
+    if (body.kind === 'length') head.fields.add('content-length', String(body.bytes));
+    this.#respond(head, body.kind === 'none' ? 'none' : 'trailers');
+  }
+
+  data(data: Buffer): boolean {
+    this.#lastActive = this.#host.clock.monotonic();
+    return this.#stream.destroyed || this.#stream.write(data);
+  }
+
+  end(trailers: Fields): void {
+    if (this.#stream.destroyed) return;
+    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailersToSend(trailers)));
+    this.#stream.end();
+  }
+
+  answered(): void {
+    this.#exchange = null;
+    this.#isAnswered = true;
+    this.#held = null;
+    /* What is still coming is nobody's any more: a little of it is thrown away, then the client is told to stop. */
+    if (!this.#hasEnded) this.#stream.resume();
+  }
+
+  refuse(refusal: WireRefusal, method: string): void {
+    const body = refusalBody(refusal);
+    const fields = new Fields();
+    fields.add('content-type', 'application/json');
+    fields.add('content-length', String(body.length));
+    fields.add('cache-control', 'no-store');
+    const isBodyless = method === 'HEAD';
+    this.#respond({ status: refusal.status, phrase: '', fields }, isBodyless ? 'none' : 'body');
+    if (!isBodyless && !this.#stream.destroyed) this.#stream.end(body);
+    this.answered();
+  }
+
+  cut(): void {
+    /* `close` would end the body first, as if it were complete; this resets with INTERNAL_ERROR. */
+    this.#stream.destroy(new Error('cut'));
+  }
+
+  resumeInput(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.#data(held);
+    if (this.#held !== null) return;
+    if (this.#stream.isPaused()) this.#stream.resume();
+    if (this.#hasEnded) this.#reportEnd();
+  }
+
+  #respond({ status, fields }: AnswerHead, body: 'none' | 'body' | 'trailers'): void {
+    this.#lastActive = this.#host.clock.monotonic();
+    if (this.#stream.destroyed || this.#stream.headersSent) return;
+    this.#stream.respond(rawHeadersOf([':status', String(status)], fields), {
+      endStream: body === 'none',
+      waitForTrailers: body === 'trailers',
+    });
+  }
+
+  #data(data: Buffer): void {
+    this.#lastActive = this.#host.clock.monotonic();
+    if (this.#isAnswered) {
+      this.#drainedBytes += data.length;
+      if (this.#drainedBytes > limits.requestDrainBytesMax) this.#stream.close(NGHTTP2_NO_ERROR);
+      return;
+    }
+    const exchange = this.#exchange;
+    const sink = exchange?.bodySink ?? null;
+    if (exchange === null || sink === null) {
+      this.#held = this.#held === null ? data : Buffer.concat([this.#held, data]);
+      this.#stream.pause();
+      return;
+    }
+    sink.onBody(data);
+    exchange.bodyAdvanced();
+    if (exchange.bodySink === null) this.#stream.pause();
+  }
+
+  #ended(): void {
+    this.#hasEnded = true;
+    if (this.#held === null) this.#reportEnd();
+  }
+
+  #reportEnd(): void {
+    if (this.#hasReported || this.#exchange === null) return;
+    if (this.#exchange.framing?.kind === 'none') return;
+    /* Its sink may not be there yet: then `resumeInput` comes back here. */
+    if (this.#exchange.bodySink === null) return;
+    this.#hasReported = true;
+    const trailers = this.#trailers.length === 0 ? null : trailersOf(this.#trailers);
+    if (trailers?.ok === false) this.#exchange.bodyMalformed(trailers.error);
+    else this.#exchange.bodyEnded(trailers?.value ?? NO_TRAILERS);
+  }
+
+  #drained(): void {
+    this.#lastActive = this.#host.clock.monotonic();
+    this.#exchange?.clientDrained();
+  }
+
+  /** What came is no request: there is no exchange that could say so. */
+  #refuseHead(reason: string): void {
+    const refusal = Refusal.of('egress_request_malformed', { reason });
+    recordHeadRefusal(this.#host.trail, refusal, this.#arrival);
+    this.refuse(toWireRefusal(refusal), 'GET');
+  }
+}

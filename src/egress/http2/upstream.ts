@@ -1,0 +1,212 @@
+/**
+ * One HTTP/2 connection to an upstream, carrying many requests at a time. It belongs to one host, one port and one
+ * set of TLS settings like any other: streams for another name are never put on it, whatever its certificate says
+ * (ATTACKS 10). Pushed streams are refused.
+ */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import type { Socket } from 'node:net';
+import { type Clock, limits } from '../../kernel/index.ts';
+import { Fields } from '../../wire/index.ts';
+import type { AnswerListener, OutgoingRequest, RequestStream } from '../message.ts';
+import { Refusal } from '../refusals.ts';
+import type { MultiplexedUpstream } from '../upstream-places.ts';
+import {
+  answerHeadOf,
+  framingOf,
+  type RawHeaders,
+  rawHeadersOf,
+  trailersOf,
+  trailersToSend,
+} from './fields.ts';
+
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
+const NO_TRAILERS = new Fields();
+
+const SESSION_OPTIONS = {
+  maxDeflateDynamicTableSize: limits.http2HeaderTableBytes,
+  maxSettings: limits.http2SettingsMax,
+  maxSessionMemory: limits.http2SessionMemoryMiB,
+  maxHeaderListPairs: limits.headFieldsMax + 8,
+  maxOutstandingPings: limits.http2PingsMax,
+  maxReservedRemoteStreams: 0,
+  settings: {
+    enablePush: false,
+    headerTableSize: limits.http2HeaderTableBytes,
+    initialWindowSize: limits.http2WindowBytes,
+    maxHeaderListSize: limits.responseHeadBytesMax,
+  },
+};
+
+export class Http2Upstream implements MultiplexedUpstream {
+  reused = false;
+  lastActive: number;
+  readonly #session: ClientHttp2Session;
+  readonly #clock: Clock;
+  #open = 0;
+
+  /** @param socket after TLS, where `h2` was agreed on */
+  constructor(socket: Socket, clock: Clock) {
+    this.#clock = clock;
+    this.lastActive = clock.monotonic();
+    this.#session = connect('https://upstream', { ...SESSION_OPTIONS, createConnection: () => socket });
+    this.#session.setLocalWindowSize(limits.http2WindowBytes * 4);
+    this.#session.on('error', () => socket.destroy());
+    this.#session.on('close', () => socket.destroy());
+  }
+
+  get inUse(): number {
+    return this.#open;
+  }
+
+  get usable(): boolean {
+    const session = this.#session;
+    if (session.closed || session.destroyed) return false;
+    /* Until the upstream has said how many it takes, one is sure (RFC 9113 section 5.1.2 leaves it open). */
+    const theirs = session.remoteSettings.maxConcurrentStreams ?? limits.http2StreamsMax;
+    return this.#open < Math.min(theirs, limits.http2StreamsMax);
+  }
+
+  send(request: OutgoingRequest, listener: AnswerListener): RequestStream {
+    const { method, scheme, authority, target, fields, acceptsTrailers, body } = request;
+    const raw = rawHeadersOf(
+      [':method', method, ':scheme', scheme, ':authority', authority, ':path', target],
+      fields,
+    );
+    if (acceptsTrailers) raw.push('te', 'trailers');
+    if (body.kind === 'length') raw.push('content-length', String(body.bytes));
+    if (body.kind === 'whole') raw.push('content-length', String(body.bytes.length));
+    const stream = this.#session.request(raw, {
+      endStream: body.kind === 'none',
+      waitForTrailers: body.kind === 'unknown',
+    });
+    this.#open += 1;
+    this.lastActive = this.#clock.monotonic();
+    stream.once('close', () => {
+      this.#open -= 1;
+      this.reused = true;
+      this.lastActive = this.#clock.monotonic();
+    });
+    if (body.kind === 'whole') stream.end(body.bytes);
+    return new Http2Sent(stream, this.#clock, listener, method);
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+}
+
+/** One request on the connection. */
+class Http2Sent implements RequestStream {
+  lastActive: number;
+  readonly #stream: ClientHttp2Stream;
+  readonly #clock: Clock;
+  readonly #method: string;
+  #listener: AnswerListener | null;
+  #hasHead = false;
+  #silent = true;
+  #interims = 0;
+  #trailers: RawHeaders = [];
+
+  constructor(stream: ClientHttp2Stream, clock: Clock, listener: AnswerListener, method: string) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#method = method;
+    this.lastActive = clock.monotonic();
+    stream.on('headers', (_headers, _flags, raw: RawHeaders) => this.#interim(raw));
+    stream.on('response', (_headers, flags, raw: RawHeaders) => this.#head(raw, flags));
+    stream.on('trailers', (_trailers, _flags, raw: RawHeaders) => {
+      this.#trailers = raw;
+    });
+    stream.on('data', (data: Buffer) => this.#data(data));
+    stream.on('end', () => this.#ended());
+    stream.on('drain', () => {
+      this.lastActive = this.#clock.monotonic();
+      this.#listener?.onUpstreamDrain();
+    });
+    stream.on('error', () => undefined); // `close` follows, and says all that is needed
+    stream.on('close', () => this.#fail(Refusal.of('egress_upstream_closed')));
+  }
+
+  write(data: Buffer): boolean {
+    this.lastActive = this.#clock.monotonic();
+    return this.#stream.destroyed || this.#stream.write(data);
+  }
+
+  end(trailers: Fields): void {
+    this.lastActive = this.#clock.monotonic();
+    if (this.#stream.destroyed) return;
+    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailersToSend(trailers)));
+    this.#stream.end();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    if (this.#stream.isPaused()) this.#stream.resume();
+  }
+
+  destroy(): void {
+    this.#listener = null;
+    /* `close` would end the body first, as if it were complete. */
+    this.#stream.destroy(new Error('cut'));
+  }
+
+  #interim(raw: RawHeaders): void {
+    this.#moved();
+    const head = answerHeadOf(raw);
+    if (!head.ok) return this.#malformed(head.error);
+    this.#interims += 1;
+    if (this.#interims > limits.interimResponsesMax) return this.#malformed('interims_too_many');
+    this.#listener?.onInterim(head.value);
+  }
+
+  #head(raw: RawHeaders, flags: number): void {
+    this.#moved();
+    const head = answerHeadOf(raw);
+    if (!head.ok) return this.#malformed(head.error);
+    const { status, fields } = head.value;
+    const isBodyless = this.#method === 'HEAD' || status === 204 || status === 304;
+    const framing = framingOf(fields, (flags & NGHTTP2_FLAG_END_STREAM) !== 0, isBodyless);
+    if (!framing.ok) return this.#malformed(framing.error);
+    this.#hasHead = true;
+    this.#listener?.onAnswerHead(head.value, framing.value, false);
+  }
+
+  #data(data: Buffer): void {
+    this.#moved();
+    if (!this.#hasHead) this.#malformed('data_before_head');
+    else this.#listener?.onBody(data);
+  }
+
+  #ended(): void {
+    if (!this.#hasHead) return; // cut before it answered: `close` tells
+    const trailers = this.#trailers.length === 0 ? null : trailersOf(this.#trailers);
+    if (trailers?.ok === false) return this.#malformed(trailers.error);
+    /* Reset in the middle of the answer: what is there is not all of it. */
+    if (this.#stream.rstCode !== 0) return;
+    const listener = this.#listener;
+    this.#listener = null;
+    /* Answered before it had read the request: the rest is of no use to it. */
+    if (!this.#stream.writableEnded) this.#stream.close(NGHTTP2_CANCEL);
+    listener?.onAnswerEnd(trailers?.value ?? NO_TRAILERS);
+  }
+
+  #malformed(reason: string): void {
+    this.#fail(Refusal.of('egress_response_malformed', { reason }));
+  }
+
+  #fail(refusal: Refusal): void {
+    const listener = this.#listener;
+    if (listener === null) return;
+    this.destroy();
+    listener.onUpstreamFailure(refusal, this.#silent);
+  }
+
+  #moved(): void {
+    this.#silent = false;
+    this.lastActive = this.#clock.monotonic();
+  }
+}

@@ -1,0 +1,202 @@
+/** HTTP/2 in all combinations with HTTP/1.1: the same way, the same rules, the same keys. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { describe, expect, it } from 'vitest';
+import { ask, connectHttp2, http2Upstream, replyOf } from './http2-world.ts';
+import { API, apiRule, errorOf, httpsUpstream, inWorld, PLACEHOLDER, TOKEN, type World } from './world.ts';
+
+const AUTH = { authorization: `Bearer ${PLACEHOLDER}` };
+
+/** The same job on an upstream of either version. */
+interface Seen {
+  readonly headers: IncomingHttpHeaders;
+  readonly method: string;
+  readonly path: string;
+}
+
+/** As far as it came. */
+async function bodyOf(stream: AsyncIterable<unknown>): Promise<string> {
+  const pieces: Buffer[] = [];
+  try {
+    for await (const piece of stream) pieces.push(piece as Buffer);
+  } catch {
+    return '';
+  }
+  return Buffer.concat(pieces).toString('latin1');
+}
+
+async function echo(version: 'h1' | 'h2', seen: Seen[]): Promise<Awaited<ReturnType<typeof httpsUpstream>>> {
+  if (version === 'h1')
+    return httpsUpstream(async (request: IncomingMessage, response: ServerResponse) => {
+      seen.push({ headers: request.headers, method: request.method ?? '', path: request.url ?? '' });
+      const body = await bodyOf(request);
+      response.writeHead(200, {
+        'X-Version': request.httpVersion,
+        Trailer: 'x-sum',
+        'Set-Cookie': ['a=1', 'b=2'],
+      });
+      response.write(`got ${body}`);
+      response.addTrailers({ 'X-Sum': 'sum', 'X-Echo': String(request.headers.authorization) });
+      response.end();
+    });
+  return http2Upstream(async (stream: ServerHttp2Stream, headers) => {
+    seen.push({ headers, method: headers[':method'] ?? '', path: headers[':path'] ?? '' });
+    const body = await bodyOf(stream);
+    if (stream.destroyed) return;
+    stream.respond(
+      { ':status': 200, 'x-version': '2.0', 'set-cookie': ['a=1', 'b=2'] },
+      { waitForTrailers: true },
+    );
+    stream.on('wantTrailers', () =>
+      stream.sendTrailers({ 'x-sum': 'sum', 'x-echo': String(headers.authorization) }),
+    );
+    stream.end(`got ${body}`);
+  });
+}
+
+async function through(
+  version: 'h1' | 'h2',
+  body: (world: World, seen: Seen[]) => Promise<void>,
+): Promise<void> {
+  const seen: Seen[] = [];
+  const upstream = await echo(version, seen);
+  await inWorld({ upstreams: { [`${API}:443`]: upstream } }, (world) => body(world, seen));
+}
+
+describe.each(['h1', 'h2'] as const)('an HTTP/2 client and an upstream that speaks %s', (version) => {
+  it('exchange a request: key in, key masked on the way back, trailers and repeated fields kept', async () => {
+    await through(version, async (world, seen) => {
+      const session = await connectHttp2(world);
+      const reply = await ask(session, { ':path': '/v1?a=b', 'x-custom': 'caf\u00e9', ...AUTH });
+      expect(reply.status).toBe(200);
+      expect(reply.headers['x-version']).toBe(version === 'h1' ? '1.1' : '2.0');
+      expect(reply.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+      expect(reply.body.toString()).toBe('got ');
+      expect(reply.trailers).toMatchObject({ 'x-sum': 'sum', 'x-echo': `Bearer ${PLACEHOLDER}` });
+      expect(seen[0]).toMatchObject({
+        method: 'GET',
+        path: '/v1?a=b',
+        headers: { authorization: `Bearer ${TOKEN}`, 'x-custom': 'caf\u00e9' },
+      });
+      expect((await world.eventsOf('egress.masked'))[0]?.data).toMatchObject({ credentials: ['TOKEN'] });
+      expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({ status: 200, path: '/v1' });
+      session.destroy();
+    });
+  });
+
+  it('exchange bodies, small and large, many at a time on one connection', async () => {
+    await through(version, async (world) => {
+      const session = await connectHttp2(world);
+      const bodies = [
+        'x',
+        'y'.repeat(70_000),
+        'z'.repeat(1_000_000),
+        ...Array.from({ length: 20 }, (_, i) => `n${i}`),
+      ];
+      const replies = await Promise.all(bodies.map((body) => ask(session, { ':method': 'POST' }, body)));
+      expect(replies.map((reply) => reply.body.toString())).toEqual(bodies.map((body) => `got ${body}`));
+      session.destroy();
+    });
+  });
+
+  it('refuse with an answer that says why, and go on', async () => {
+    await through(version, async (world, seen) => {
+      const session = await connectHttp2(world);
+      const misplaced = await ask(session, { 'x-other': PLACEHOLDER });
+      expect([misplaced.status, errorOf(misplaced as never).code]).toEqual([
+        403,
+        'egress_placeholder_misplaced',
+      ]);
+      const text = `a${PLACEHOLDER}b`;
+      const length = { 'content-length': text.length };
+      const body = await ask(session, { ':method': 'POST', ...length, ...AUTH }, text);
+      expect([body.status, errorOf(body as never).code]).toEqual([403, 'egress_placeholder_misplaced']);
+      expect(seen).toEqual([]);
+      expect((await ask(session, AUTH)).status).toBe(200);
+      session.destroy();
+    });
+  });
+
+  it('a misplaced placeholder that streams by never arrives whole', async () => {
+    await through(version, async (world) => {
+      const session = await connectHttp2(world);
+      const stream = session.request({ ':method': 'POST', ':path': '/' });
+      const reply = replyOf(stream);
+      stream.write(`a${PLACEHOLDER.slice(0, 9)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      stream.end(PLACEHOLDER.slice(9));
+      expect(errorOf((await reply) as never).code).toBe('egress_placeholder_misplaced');
+      session.destroy();
+    });
+  });
+});
+
+describe('an HTTP/1.1 client and an upstream that speaks h2', () => {
+  it('exchange a request: key in, key masked on the way back, trailers kept', async () => {
+    await through('h2', async (world, seen) => {
+      const reply = await world.request({
+        method: 'POST',
+        path: '/v1',
+        body: 'hello',
+        headers: { Authorization: `Bearer ${PLACEHOLDER}`, TE: 'trailers' },
+      });
+      expect([reply.status, reply.body.toString()]).toEqual([200, 'got hello']);
+      expect(reply.headers['set-cookie']).toEqual(['a=1', 'b=2']);
+      expect(reply.trailers).toMatchObject({ 'x-sum': 'sum', 'x-echo': `Bearer ${PLACEHOLDER}` });
+      expect(seen[0]?.headers).toMatchObject({
+        authorization: `Bearer ${TOKEN}`,
+        te: 'trailers',
+        ':authority': API,
+      });
+    });
+  });
+});
+
+describe('what could be read in two ways', () => {
+  it.each([
+    ['another host field', { ':authority': API, host: 'other.test' }, 'authority_differs_from_host'],
+    ['another scheme', { ':scheme': 'http' }, 'scheme_mismatch'],
+    ['a method of lower case', { ':method': 'get' }, 'method_unknown'],
+  ])('%s: refused', async (_name, headers, reason) => {
+    await through('h1', async (world, seen) => {
+      const session = await connectHttp2(world);
+      const reply = await ask(session, headers);
+      expect([reply.status, errorOf(reply as never).code]).toEqual([400, 'egress_request_malformed']);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ reason });
+      expect(seen).toEqual([]);
+      expect((await ask(session, { host: API })).status).toBe(200); // control: the same one
+      session.destroy();
+    });
+  });
+
+  it('another authority than the name of the connection: refused (ATTACKS 10)', async () => {
+    await inWorld({ rules: [apiRule(), apiRule({ host: 'other.test' })] }, async (world) => {
+      const session = await connectHttp2(world);
+      const reply = await ask(session, { ':authority': 'other.test', ...AUTH });
+      expect([reply.status, errorOf(reply as never).code]).toEqual([403, 'egress_name_mismatch']);
+      session.destroy();
+    });
+  });
+});
+
+describe('an upstream that speaks h2 and breaks off', () => {
+  it.each([
+    ['by resetting the stream', (stream: ServerHttp2Stream) => stream.destroy(new Error('broken'))],
+    ['by closing the connection', (stream: ServerHttp2Stream) => stream.session?.socket.destroy()],
+  ])('in the middle of an answer, %s: the client is not told that it was all', async (_name, breakOff) => {
+    const upstream = await http2Upstream((stream) => {
+      stream.respond({ ':status': 200 });
+      stream.write('half');
+      setTimeout(() => breakOff(stream), 20);
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const session = await connectHttp2(world);
+      const reply = await ask(session, AUTH);
+      expect([reply.body.toString(), reply.reset]).toEqual(['half', 2]);
+      expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({
+        code: 'egress_upstream_closed',
+      });
+      session.destroy();
+    });
+  });
+});
