@@ -7,98 +7,119 @@
  * Strings, numbers and literals are written as ECMAScript's JSON.stringify writes them, and object keys inside
  * `data` are sorted by UTF-16 code units (both as in RFC 8785). The hash is SHA-256 of that text, in lower-case hex.
  * Each event contains the hash of the one before, so an event vouches for all earlier ones.
+ *
+ * Preparing an event costs about a microsecond, because every request waits for it; an author who writes the keys of
+ * `data` in sorted order saves a third of that.
  */
 import { hash } from 'node:crypto';
-import { AppError, type Json, type JsonObject, limits } from '../kernel/index.ts';
-import type { AuditEvent, RecordedEvent } from './events.ts';
+import { AppError, type Json, type JsonObject, limits, type WorkspaceId } from '../kernel/index.ts';
+import type { Actor, AuditEvent, AuditEventType, RecordedEvent } from './events.ts';
+import type { EventRow } from './ports.ts';
 
 /** `previous` of a workspace's first event. */
 export const NO_PREVIOUS = '0'.repeat(64);
 
 const DOMAIN = 'sallyport/audit/1';
 
-/** An event as it was at the moment of `append`: later changes to the author's objects do not reach it. */
+/**
+ * An event as it was when it was handed in: later changes to the author's objects do not reach it. Numbers and
+ * strings only, so that it is cheap to hand to another thread. The workspace is told once for many of them.
+ */
 export interface PreparedEvent {
-  readonly event: AuditEvent;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** The canonical form up to the sequence, between `at` and `previous`, in that order. */
-  readonly opening: string;
-  readonly middle: string;
+  readonly type: AuditEventType;
+  readonly actorKind: Actor['kind'];
+  readonly actorId: string;
+  readonly server: string | null;
+  /** The data in canonical form. */
+  readonly data: string;
 }
 
 /** @throws AppError `audit_event_invalid` for what has no canonical form, or is over the limits */
 export function prepareEvent(event: AuditEvent, at: number): PreparedEvent {
-  const { workspace, type, actor, server } = event;
+  const { workspace, type, actor, server = null } = event;
   if (!Number.isSafeInteger(at)) throw invalid('its time is not an integer');
+  requireText(workspace, type, actor.kind, actor.id, server);
   const data = canonicalJson(event.data, 0);
-  const prepared = {
-    event: {
-      workspace,
-      type,
-      actor: { kind: actor.kind, id: actor.id },
-      ...(server === undefined ? {} : { server }),
-      data: JSON.parse(data) as JsonObject, // canonicalJson wrote it from an object
-    },
-    at,
-    ...partsOf(event, data),
-  };
-  if (prepared.opening.length + prepared.middle.length > limits.auditEventCharsMax)
-    throw invalid('it is too long');
-  return prepared;
+  const chars = data.length + workspace.length + actor.id.length + (server?.length ?? 0);
+  if (chars > limits.auditEventCharsMax) throw invalid('it is too long');
+  return { at, type, actorKind: actor.kind, actorId: actor.id, server, data };
 }
 
 /** Gives a prepared event its place in the chain. */
-export function chainEvent(prepared: PreparedEvent, sequence: number, previous: string): RecordedEvent {
-  const { event, at, opening, middle } = prepared;
-  const { workspace, type, actor, server, data } = event;
-  const digest = hash('sha256', `${opening}${sequence},${at}${middle}${previous}"]`, 'hex');
-  return server === undefined
-    ? { workspace, type, actor, data, sequence, at, previous, hash: digest }
-    : { workspace, type, actor, server, data, sequence, at, previous, hash: digest };
+export function chainEvent(
+  workspace: WorkspaceId,
+  prepared: PreparedEvent,
+  sequence: number,
+  previous: string,
+): EventRow {
+  const { at, type, server, data } = prepared;
+  const kind = quoted(prepared.actorKind);
+  const id = quoted(prepared.actorId);
+  const place = server === null ? 'null' : quoted(server);
+  const digest = hash(
+    'sha256',
+    `["${DOMAIN}",${quoted(workspace)},${sequence},${at},${quoted(type)},${kind},${id},${place},${data},"${previous}"]`,
+    'hex',
+  );
+  return { sequence, at, type, actor: `{"kind":${kind},"id":${id}}`, server, data, previous, hash: digest };
 }
 
 /** The canonical form of a recorded event. @throws AppError `audit_event_invalid` */
 export function canonicalForm(event: RecordedEvent): string {
-  const { opening, middle } = partsOf(event, canonicalJson(event.data, 0));
-  return `${opening}${event.sequence},${event.at}${middle}${event.previous}"]`;
+  const { workspace, sequence, at, type, actor, server = null, previous } = event;
+  requireText(workspace, type, actor.kind, actor.id, server);
+  const parts = [workspace, type, actor.kind, actor.id].map((part) => JSON.stringify(part));
+  const [inWorkspace = '', ofType = '', kind = '', id = ''] = parts;
+  const data = canonicalJson(event.data, 0);
+  return `["${DOMAIN}",${inWorkspace},${sequence},${at},${ofType},${kind},${id},${JSON.stringify(server)},${data},"${previous}"]`;
 }
 
 /** The hash that an event ought to have. @throws AppError `audit_event_invalid` */
 export const hashOf = (event: RecordedEvent): string => hash('sha256', canonicalForm(event), 'hex');
 
-function partsOf(event: AuditEvent, data: string): { opening: string; middle: string } {
-  const { workspace, type, actor, server } = event;
-  return {
-    opening: `["${DOMAIN}",${text(workspace)},`,
-    middle: `,${text(type)},${text(actor.kind)},${text(actor.id)},${server === undefined ? 'null' : text(server)},${data},"`,
-  };
-}
-
 /** For columns of text: a lone surrogate would not come back from the store as it went in. */
-function text(value: string): string {
-  if (!value.isWellFormed()) throw invalid('it has text that is not well-formed Unicode');
-  return JSON.stringify(value);
+function requireText(...texts: readonly (string | null)[]): void {
+  for (const text of texts) {
+    if (text !== null && !text.isWellFormed()) throw invalid('it has text that is not well-formed Unicode');
+  }
 }
 
 function canonicalJson(value: Json, depth: number): string {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return JSON.stringify(value);
+  if (typeof value === 'string') return quoted(value);
+  if (value === null || typeof value === 'boolean') return `${value}`;
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw invalid('it has a number that JSON cannot write');
-    return JSON.stringify(value);
+    return `${value}`; // as JSON.stringify does, -0 included
   }
   if (typeof value !== 'object') throw invalid(`it has a value of type ${typeof value}`);
   if (depth >= limits.auditDataDepthMax) throw invalid('it is nested too deeply');
-  if (isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`;
-
   let out = '';
-  for (const key of Object.keys(value).sort()) {
+  if (isArray(value)) {
+    for (const item of value) out += `${out === '' ? '' : ','}${canonicalJson(item, depth + 1)}`;
+    return `[${out}]`;
+  }
+  for (const key of sortedKeys(value)) {
     const item = value[key];
     if (item === undefined) throw invalid('it has a value of type undefined');
-    out += `${out === '' ? '{' : ','}${JSON.stringify(key)}:${canonicalJson(item, depth + 1)}`;
+    out += `${out === '' ? '' : ','}${quoted(key)}:${canonicalJson(item, depth + 1)}`;
   }
-  return out === '' ? '{}' : `${out}}`;
+  return `{${out}}`;
 }
+
+function sortedKeys(value: JsonObject): readonly string[] {
+  const keys = Object.keys(value);
+  for (let i = 1; i < keys.length; i++) {
+    if ((keys[i - 1] ?? '') >= (keys[i] ?? '')) return keys.sort();
+  }
+  return keys;
+}
+
+/** Most strings need no escape; finding that out is cheaper than the call. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
 /** `Array.isArray` does not narrow readonly arrays. */
 const isArray = (value: readonly Json[] | JsonObject): value is readonly Json[] => Array.isArray(value);

@@ -1,30 +1,18 @@
 /**
- * The one writer of a workspace's chain in this process. Events that arrive while a transaction is running, or in
- * the same turn of the event loop, go out together in the next one (group commit). It never drops an event: each
- * is durable, or its author is told that it is not. It never extends a head whose MAC is wrong, because that would
- * put our MAC on somebody else's history; nor one that does not continue what it has seen before, because a head that
- * was genuine once stays so, and whoever copied it can put it back.
+ * The one writer of a workspace's chain in this process: gives events their places and commits them, one batch after
+ * the other. It never extends a head whose MAC is wrong, because that would put our MAC on somebody else's history;
+ * nor one that does not continue what it has seen before, because a head that was genuine once stays so, and whoever
+ * copied it can put it back.
  */
 import { AppError, isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { chainEvent, NO_PREVIOUS, type PreparedEvent } from './canonical.ts';
 import type { ChainKeys } from './chain-keys.ts';
-import type { RecordedEvent } from './events.ts';
-import type { AuditStore } from './ports.ts';
+import type { AuditStore, EventRow } from './ports.ts';
 
 export interface ChainWriterDeps {
   readonly workspace: WorkspaceId;
   readonly store: AuditStore;
   readonly keys: ChainKeys;
-  /** After each transaction, with its events. Must not throw. */
-  readonly onRecorded: (events: readonly RecordedEvent[]) => Promise<void>;
-  /** After events left the queue, recorded or refused. */
-  readonly onLeft: (count: number) => void;
-}
-
-interface Waiting {
-  readonly prepared: PreparedEvent;
-  readonly resolve: (event: RecordedEvent) => void;
-  readonly reject: (error: AppError) => void;
 }
 
 /** Where a chain ends, or ended once. */
@@ -35,23 +23,24 @@ export interface ChainEnd {
 
 export class ChainWriter {
   readonly #deps: ChainWriterDeps;
-  #queue: Waiting[] = [];
   /** As of our last transaction; null when it has to be read. */
   #end: ChainEnd | null = null;
   /** The furthest end that was ours or genuine: what is stored must continue it for as long as this process lives. */
   #seen: ChainEnd | null = null;
-  #running: Promise<void> | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(deps: ChainWriterDeps) {
     this.#deps = deps;
   }
 
-  /** Resolves when the event is durable. @throws AppError `audit_unavailable` */
-  append(prepared: PreparedEvent): Promise<RecordedEvent> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ prepared, resolve, reject });
-      this.#running ??= this.#run();
-    });
+  /** All of the batch in one transaction, or nothing of it. @throws whatever the store does, `audit_head_forged`, `audit_rolled_back` */
+  append(batch: readonly PreparedEvent[]): Promise<readonly EventRow[]> {
+    const turn = this.#turn.then(
+      () => this.#commit(batch),
+      () => this.#commit(batch),
+    );
+    this.#turn = turn;
+    return turn;
   }
 
   /** Null before the first event. */
@@ -59,38 +48,10 @@ export class ChainWriter {
     return this.#seen;
   }
 
-  /** Resolves when nothing is waiting any more. */
-  async drained(): Promise<void> {
-    while (this.#running !== null) await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    // Everything that this turn of the event loop appends shares the first transaction.
-    await new Promise(setImmediate);
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, limits.auditBatchEventsMax);
-      try {
-        const recorded = await this.#commit(batch.map((waiting) => waiting.prepared));
-        this.#deps.onLeft(batch.length);
-        for (const [i, event] of recorded.entries()) batch[i]?.resolve(event);
-        await this.#deps.onRecorded(recorded);
-      } catch (cause) {
-        this.#refuse([...batch, ...this.#queue.splice(0)], cause);
-      }
-    }
-    this.#running = null;
-  }
-
-  #refuse(refused: readonly Waiting[], cause: unknown): void {
-    this.#deps.onLeft(refused.length);
-    const error = unavailable(cause);
-    for (const { reject } of refused) reject(error);
-  }
-
-  async #commit(batch: readonly PreparedEvent[]): Promise<readonly RecordedEvent[]> {
+  async #commit(batch: readonly PreparedEvent[]): Promise<readonly EventRow[]> {
     const { workspace, store, keys } = this.#deps;
     for (let attempt = 0; ; attempt++) {
-      const events = chain(batch, this.#end ?? (await this.#readEnd()));
+      const events = chain(workspace, batch, this.#end ?? (await this.#readEnd()));
       const last = events.at(-1);
       if (last === undefined) return events;
       try {
@@ -147,22 +108,11 @@ export class ChainWriter {
   }
 }
 
-function chain(batch: readonly PreparedEvent[], end: ChainEnd): readonly RecordedEvent[] {
+function chain(workspace: WorkspaceId, batch: readonly PreparedEvent[], end: ChainEnd): readonly EventRow[] {
   let { sequence, hash } = end;
   return batch.map((prepared) => {
-    const event = chainEvent(prepared, sequence + 1, hash);
+    const event = chainEvent(workspace, prepared, sequence + 1, hash);
     ({ sequence, hash } = event);
     return event;
-  });
-}
-
-/** What an author is told whose event could not be recorded. */
-export function unavailable(cause: unknown): AppError {
-  const hint = isAppError(cause) ? cause.hint : undefined;
-  return new AppError('audit_unavailable', 'The audit log could not record this, so it was not done.', {
-    kind: 'failed',
-    hint: hint ?? "The gateway's log says why; often the disk is full.",
-    detail: { reason: isAppError(cause) ? cause.code : String(cause) },
-    cause,
   });
 }

@@ -26,16 +26,37 @@ export interface Checkpoint {
   readonly signature: string;
 }
 
-/** Durable, append-only. Every method is about one workspace. */
+/** An event as it is stored: what is JSON is text already, in canonical form. */
+export interface EventRow {
+  readonly sequence: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly type: string;
+  /** `{"kind":…,"id":…}` */
+  readonly actor: string;
+  readonly server: string | null;
+  readonly data: string;
+  /** Hex SHA-256. */
+  readonly previous: string;
+  readonly hash: string;
+}
+
+/** Append-only. Every method but `sync` is about one workspace. */
 export interface AuditStore {
   /** Sequence, hash and MAC of the head row, read together. Null while nothing was recorded. */
   head(workspace: WorkspaceId): Promise<AuditHead | null>;
   /**
-   * Adds events and sets the head to the last one's sequence and hash with `headMac`, in one durable transaction.
+   * Adds events and sets the head to the last one's sequence and hash with `headMac`, in one transaction that outlives
+   * the end of this process on return, and a loss of power after the next `sync`.
    * @throws AppError `audit_chain_moved` when the stored head's hash is not `events[0].previous` (64 zeros: no head),
    *   with nothing written
    */
-  append(workspace: WorkspaceId, events: readonly RecordedEvent[], headMac: Buffer): Promise<void>;
+  append(workspace: WorkspaceId, events: readonly EventRow[], headMac: Buffer): Promise<void>;
+  /**
+   * Resolves when everything that was appended before the call is on the disk. After a failure, it succeeds only when
+   * that holds for what the failed ones were about, too.
+   */
+  sync(): Promise<void>;
   /** At most `limit` events with `sequence >= fromSequence`, in order of sequence. */
   read(workspace: WorkspaceId, fromSequence: number, limit: number): Promise<readonly RecordedEvent[]>;
   addCheckpoint(checkpoint: Checkpoint): Promise<void>;

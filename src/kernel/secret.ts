@@ -46,6 +46,11 @@ export class Secret {
     return this.length === other.length && timingSafeEqual(this.bytes(), other.bytes());
   }
 
+  /** The same value with a life of its own. @throws Error when it was destroyed */
+  copy(): Secret {
+    return new Secret(Buffer.from(this.bytes()));
+  }
+
   /** Overwrites the value with zeros. Further use throws. */
   destroy(): void {
     this.#bytes.fill(0);

@@ -16,7 +16,7 @@ import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { createProber } from './prober.ts';
 import { probes, profiles, serverRows } from './repositories.ts';
-import { openServices, type Services } from './services.ts';
+import { openServices, type Services, type ServicesOptions } from './services.ts';
 import { watchStore } from './store-watch.ts';
 import { PACKAGE_ROOT, VERSION } from './version.ts';
 
@@ -37,8 +37,12 @@ export interface Gateway {
 }
 
 /** @throws AppError `home_missing`, `config_*`, `store_*`, `seal_*` */
-export async function createGateway(config: Config, log: Log): Promise<Gateway> {
-  const services = await openServices(config, log);
+export async function createGateway(
+  config: Config,
+  log: Log,
+  options: ServicesOptions = {},
+): Promise<Gateway> {
+  const services = await openServices(config, log, options);
   try {
     return await gatewayOn(services, config, log);
   } catch (error) {

@@ -1,11 +1,12 @@
 /** What stands on the database: keys, audit, vault, tokens. Opened together, closed in reverse. */
 import { existsSync } from 'node:fs';
-import { type AuditLog, createAuditLog } from '../audit/index.ts';
+import { type AuditLog, createAuditLog, type Scribe } from '../audit/index.ts';
 import { createTokens, type Tokens } from '../identity/index.ts';
 import { AppError, type Log, systemClock, systemRandom, type WorkspaceId } from '../kernel/index.ts';
 import { createKeyRing, localKeyProvider } from '../seal/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { createKillState, createVault, type KillState, type Vault } from '../vault/index.ts';
+import { auditThread } from './audit-thread.ts';
 import { type Config, homeFiles } from './config.ts';
 
 export interface Services {
@@ -18,8 +19,20 @@ export interface Services {
   close(): Promise<void>;
 }
 
+export interface ServicesOptions {
+  /**
+   * Who writes the audit log. `own`: this thread, and each event is on the disk before anybody goes on; right for what
+   * lives as long as a command. `thread`: one beside it, as the configuration says; right for what serves requests.
+   */
+  readonly auditWriter?: 'own' | 'thread';
+}
+
 /** @throws AppError `home_missing` before `init`, `store_*`, `seal_*` */
-export async function openServices(config: Config, log: Log): Promise<Services> {
+export async function openServices(
+  config: Config,
+  log: Log,
+  { auditWriter = 'own' }: ServicesOptions = {},
+): Promise<Services> {
   const files = homeFiles(config.home);
   if (!existsSync(files.database)) {
     throw new AppError('home_missing', `There is no Sallyport in ${config.home} yet.`, {
@@ -30,6 +43,7 @@ export async function openServices(config: Config, log: Log): Promise<Services> 
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({ path: files.database, log, clock, mustExist: true });
+  let scribe: Scribe | undefined;
   try {
     const provider = localKeyProvider({
       random,
@@ -44,7 +58,16 @@ export async function openServices(config: Config, log: Log): Promise<Services> 
         hint: 'Run `sallyport init` again.',
       });
     const auditKey = await ring.purposeKey(workspace, 'audit');
-    const audit = createAuditLog({ store: store.audit, key: auditKey, clock, log });
+    if (auditWriter === 'thread') {
+      scribe = auditThread(files.database, auditKey, config.audit.durability, log);
+    }
+    const audit = createAuditLog({
+      store: store.audit,
+      key: auditKey,
+      clock,
+      log,
+      ...(scribe === undefined ? {} : { scribe }),
+    });
     auditKey.destroy();
     const kills = createKillState(store);
     const vault = createVault({ store, audit, ring, provider, kills, clock, random, log });
@@ -58,11 +81,13 @@ export async function openServices(config: Config, log: Log): Promise<Services> 
       kills,
       async close() {
         await audit.close();
+        vault.clear();
         ring.clear();
         await store.close();
       },
     };
   } catch (error) {
+    await scribe?.close();
     await store.close();
     throw error;
   }

@@ -21,6 +21,6 @@ export interface Backend {
 export interface Revision {
   /** @throws AppError `store_closed` */
   readonly current: () => number;
-  /** This process has changed something, or is about to commit it. */
+  /** This process has changed something, or has just committed it: the next look is a new one. */
   readonly touched: () => void;
 }

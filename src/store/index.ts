@@ -9,6 +9,7 @@ export type {
   CredentialMetadata,
   CredentialRecord,
   CredentialSlot,
+  EventRecord,
   KillRecord,
   KillScope,
   ProbeRecord,
@@ -30,4 +31,11 @@ export type { ServerRepository } from './repositories/servers.ts';
 export type { TenantKeyRepository } from './repositories/tenant-keys.ts';
 export type { TokenRepository } from './repositories/tokens.ts';
 export type { WorkspaceRepository } from './repositories/workspaces.ts';
-export { openStore, type Repositories, type Store, type StoreOptions } from './store.ts';
+export {
+  type AuditWriter,
+  openAuditWriter,
+  openStore,
+  type Repositories,
+  type Store,
+  type StoreOptions,
+} from './store.ts';

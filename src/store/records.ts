@@ -140,6 +140,18 @@ export interface StoredEvent {
   readonly hash: string;
 }
 
+/** An event as it is stored, without its workspace: what is JSON is text already, and stays as it is. */
+export interface EventRecord {
+  readonly sequence: number;
+  readonly at: number;
+  readonly type: string;
+  readonly actor: string;
+  readonly server: string | null;
+  readonly data: string;
+  readonly previous: string;
+  readonly hash: string;
+}
+
 export interface AuditHeadRecord {
   readonly sequence: number;
   readonly hash: string;

@@ -16,6 +16,7 @@ import { type TenantKeyRepository, tenantKeyRepository } from './repositories/te
 import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
 import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
 import { sqliteBackend } from './sqlite/backend.ts';
+import { type AuditWriter, sqliteAuditWriter } from './sqlite/audit-writer.ts';
 import type { SqliteOptions } from './sqlite/open.ts';
 
 /** What can take part in a transaction. */
@@ -40,7 +41,8 @@ export interface Store extends Repositories {
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
   /**
    * Differs from what it was before whenever something that may have been cached was changed, by any process.
-   * Costs microseconds, so that a cache can ask before each answer.
+   * What this process changed is seen at once; what another one did, from the next turn of the event loop on. Costs
+   * next to nothing, so that a cache can ask before each answer.
    */
   revision(): number;
   /** Reads the whole database. @throws AppError `store_corrupt` */
@@ -57,6 +59,15 @@ export type StoreOptions = SqliteOptions;
 export async function openStore(options: StoreOptions): Promise<Store> {
   return storeOn(sqliteBackend(options));
 }
+
+export type { AuditWriter };
+
+/**
+ * The audit log of an open database on a connection of its own, for a thread that only writes it. Its appends are on
+ * the disk after `sync`, not before.
+ * @throws AppError `store_corrupt`, `store_locked`, `store_unavailable`
+ */
+export const openAuditWriter = (path: string): AuditWriter => sqliteAuditWriter(path);
 
 function storeOn({ db, revision, audit, findCredential, ...backend }: Backend): Store {
   const repositories = repositoriesOf({ db, touched: revision.touched });

@@ -38,8 +38,8 @@ export interface CredentialInfo {
 
 export interface Vault {
   /**
-   * The only way to a plaintext: authorize, then record the use durably, then open. With an owner, that user's
-   * own value wins over the shared one. The caller owns the result and destroys it after use.
+   * The only way to a plaintext: authorize, then record the use, then open. With an owner, that user's own value
+   * wins over the shared one. The caller owns the result and destroys it after use.
    *
    * @throws AppError `kill_active`, `vault_denied`, `vault_credential_missing`, `audit_unavailable`,
    *   `vault_rolled_back`, `seal_tampered` and the other `seal_*`
@@ -60,6 +60,8 @@ export interface Vault {
   /** New master key, everything re-wrapped, old keys retired; finishes an interrupted one. @throws as `put`, and `seal_*` */
   rotateMasterKey(caller: Caller): Promise<RotationReport>;
   keyStatus(caller: Caller): Promise<MasterKeyStatus>;
+  /** Forgets every opened value. It can still be used: it opens them anew. */
+  clear(): void;
   /** Told after a value was set or deleted by this process. Returns the way to stop listening. */
   onChange(listener: (ref: CredentialRef) => void): () => void;
 }

@@ -1,7 +1,7 @@
 /**
  * The choke point. Nothing else in the product opens a stored credential, and this does so in one order only:
  * authorize, append to the audit log, open. Whatever fails before the opening leaves it undone. It trusts the
- * audit log to be durable when it says so, and nothing that the database returns.
+ * audit log to have recorded what it says it has, and nothing that the database returns.
  */
 import type { AuditLog } from '../audit/index.ts';
 import {
@@ -29,13 +29,14 @@ import { CredentialChanges } from './credential-changes.ts';
 import { type CredentialIndex, CredentialIndexes, entryOf, type IndexEntry } from './credential-index.ts';
 import { Gate } from './gate.ts';
 import type { KillState } from './kill-state.ts';
+import { OpenedValues } from './opened-values.ts';
 import { credentialContext } from './row-context.ts';
 import type { Caller, CredentialInfo, CredentialRef, Purpose, Vault } from './types.ts';
 import { credentialMissing, foreignRow, rolledBack } from './vault-error.ts';
 
 export interface VaultDeps {
   readonly store: Store;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'append' | 'record'>;
   readonly ring: KeyRing;
   /** The one that the ring was made with. */
   readonly provider: KeyProvider;
@@ -54,6 +55,7 @@ class AuditedVault implements Vault {
   readonly #gate: Gate;
   readonly #indexes: CredentialIndexes;
   readonly #changes: CredentialChanges;
+  readonly #values = new OpenedValues();
   readonly #listeners = new Set<(ref: CredentialRef) => void>();
 
   constructor(deps: VaultDeps) {
@@ -66,19 +68,22 @@ class AuditedVault implements Vault {
   async use(caller: Caller, ref: CredentialRef, purpose: Purpose): Promise<Secret> {
     const { workspace, actor } = caller;
     try {
-      await this.#gate.admit(caller, 'use', ref);
-      const row = await this.#find(workspace, ref);
+      // Taken before anything is read: a change in between makes what was found out good for this use only.
+      const revision = this.#deps.store.revision();
+      const row =
+        this.#values.permitted(revision, caller, ref) ?? (await this.#permit(revision, caller, ref));
       const { id: credential, name, owner, version } = row;
-      await this.#deps.audit.append({
+      await this.#deps.audit.record({
         workspace,
         type: 'credential.used',
         actor,
         server: ref.serverSlug,
-        data: { credential, name, owner, version, purpose: purpose.kind, for: purpose.data },
+        data: { credential, for: purpose.data, name, owner, purpose: purpose.kind, version },
       });
-      // A switch that was set while the event was being written stops this use too.
-      await this.#gate.stopIfKilled(caller, ref);
-      return await this.#deps.ring.openValue(row, credentialContext(workspace, row));
+      return (
+        this.#values.copyOf(this.#deps.store.revision(), row) ??
+        (await this.#open(revision, caller, ref, row))
+      );
     } catch (error) {
       await this.#refused(caller, ref, error, { purpose: purpose.kind, for: purpose.data });
       throw error;
@@ -88,6 +93,7 @@ class AuditedVault implements Vault {
   async put(caller: Caller, ref: CredentialRef, value: Secret): Promise<CredentialInfo> {
     await this.#admitChange(caller, ref);
     const info = await this.#changes.put(caller, ref, value);
+    this.#values.clear();
     this.#changed(ref);
     return info;
   }
@@ -95,6 +101,7 @@ class AuditedVault implements Vault {
   async remove(caller: Caller, ref: CredentialRef): Promise<void> {
     await this.#admitChange(caller, ref);
     await this.#changes.remove(caller, ref);
+    this.#values.clear();
     this.#changed(ref);
   }
 
@@ -136,9 +143,30 @@ class AuditedVault implements Vault {
     return masterKeyStatus(this.#deps.provider, this.#deps.store.tenantKeys);
   }
 
+  clear(): void {
+    this.#values.clear();
+  }
+
   onChange(listener: (ref: CredentialRef) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws as `use` */
+  async #permit(revision: number, caller: Caller, ref: CredentialRef): Promise<CredentialRecord> {
+    await this.#gate.admit(caller, 'use', ref);
+    const row = await this.#find(caller.workspace, ref);
+    this.#values.permit(revision, caller, ref, row);
+    return row;
+  }
+
+  /** @param revision at which the row was found. @throws as `use` */
+  async #open(revision: number, caller: Caller, ref: CredentialRef, row: CredentialRecord): Promise<Secret> {
+    // A switch that was set while the event was being written stops this use too.
+    await this.#gate.stopIfKilled(caller, ref);
+    const value = await this.#deps.ring.openValue(row, credentialContext(caller.workspace, row));
+    this.#values.keep(revision, row, value);
+    return value;
   }
 
   /** The owner's own row, else the shared one. @throws AppError `vault_credential_missing`, `vault_rolled_back`, `seal_tampered` */

@@ -96,8 +96,44 @@ describe('the canonical form', () => {
 
   it('is what an appended event is hashed by', () => {
     const { sequence, previous, hash: _hash, at, ...author } = EVENT;
-    const recorded = chainEvent(prepareEvent(author, at), sequence, previous);
+    const row = chainEvent(EVENT.workspace, prepareEvent(author, at), sequence, previous);
+    const { actor, data, ...rest } = row;
+    const recorded = {
+      workspace: EVENT.workspace,
+      ...rest,
+      actor: JSON.parse(actor),
+      data: JSON.parse(data),
+    };
     expect(recorded).toEqual({ ...EVENT, hash: hashOf(EVENT) });
+  });
+
+  it('is what any event is hashed by, whatever its texts are', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 20 });
+    fc.assert(
+      fc.property(
+        text,
+        text,
+        fc.option(text),
+        fc.dictionary(text, fc.jsonValue()),
+        (type, id, server, data) => {
+          const event = {
+            ...EVENT,
+            type,
+            actor: { kind: 'cell', id },
+            server: server ?? undefined,
+            data,
+          } as unknown as RecordedEvent;
+          const row = chainEvent(
+            EVENT.workspace,
+            prepareEvent(event, event.at),
+            event.sequence,
+            event.previous,
+          );
+          expect(row.hash).toBe(hashOf(event));
+          expect(JSON.parse(row.actor)).toEqual(event.actor);
+        },
+      ),
+    );
   });
 });
 
@@ -110,7 +146,7 @@ describe('preparing an event', () => {
     const data = { list: ['before'] };
     const prepared = prepare(data);
     data.list[0] = 'after';
-    expect(prepared.event.data).toEqual({ list: ['before'] });
+    expect(JSON.parse(prepared.data)).toEqual({ list: ['before'] });
   });
 
   it.each<[string, () => unknown]>([
@@ -128,11 +164,10 @@ describe('preparing an event', () => {
   });
 
   it('takes 16 levels, lone surrogates in data, and a key called __proto__', () => {
-    expect(prepare(nested(16)).event.data).toEqual(nested(16));
-    expect(prepare({ text: '\ud800' }).middle).toContain('"\\ud800"');
+    expect(JSON.parse(prepare(nested(16)).data)).toEqual(nested(16));
+    expect(prepare({ text: '\ud800' }).data).toContain('"\\ud800"');
     const hostile = prepare(JSON.parse('{"__proto__":{"polluted":1}}'));
-    expect(hostile.middle).toContain('{"__proto__":{"polluted":1}}');
-    expect(JSON.stringify(hostile.event.data)).toBe('{"__proto__":{"polluted":1}}');
+    expect(hostile.data).toBe('{"__proto__":{"polluted":1}}');
   });
 });
 

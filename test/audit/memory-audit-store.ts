@@ -1,4 +1,4 @@
-import type { AuditHead, AuditStore, Checkpoint, RecordedEvent } from '../../src/audit/index.ts';
+import type { AuditHead, AuditStore, Checkpoint, EventRow, RecordedEvent } from '../../src/audit/index.ts';
 import { AppError, type WorkspaceId } from '../../src/kernel/index.ts';
 
 interface Chain {
@@ -14,6 +14,10 @@ export class MemoryAuditStore implements AuditStore {
   transactions = 0;
   /** Runs inside of each append, before anything is written; may throw, or take its time. */
   beforeAppend: () => Promise<void> = async () => {};
+  /** How many events were there at each sync that succeeded. */
+  readonly synced: number[] = [];
+  /** Runs inside of each sync; may throw, or take its time. */
+  beforeSync: () => Promise<void> = async () => {};
 
   chain(workspace: WorkspaceId): Chain {
     let chain = this.chains.get(workspace);
@@ -28,7 +32,7 @@ export class MemoryAuditStore implements AuditStore {
     return this.chain(workspace).head;
   }
 
-  async append(workspace: WorkspaceId, events: readonly RecordedEvent[], headMac: Buffer): Promise<void> {
+  async append(workspace: WorkspaceId, events: readonly EventRow[], headMac: Buffer): Promise<void> {
     await this.beforeAppend();
     const chain = this.chain(workspace);
     const last = events.at(-1);
@@ -36,10 +40,23 @@ export class MemoryAuditStore implements AuditStore {
     if ((chain.head?.hash ?? '0'.repeat(64)) !== events[0]?.previous) {
       throw new AppError('audit_chain_moved', 'moved', { kind: 'conflict' });
     }
-    // Through text and back, as a database would keep it.
-    chain.events.push(...events.map((event) => JSON.parse(JSON.stringify(event)) as RecordedEvent));
+    for (const { actor, server, data, ...rest } of events) {
+      const json = { actor: JSON.parse(actor), data: JSON.parse(data) };
+      chain.events.push({
+        workspace,
+        ...rest,
+        ...json,
+        ...(server === null ? {} : { server }),
+      } as RecordedEvent);
+    }
     chain.head = { sequence: last.sequence, hash: last.hash, mac: headMac };
     this.transactions += 1;
+  }
+
+  async sync(): Promise<void> {
+    const written = [...this.chains.values()].reduce((sum, { events }) => sum + events.length, 0);
+    await this.beforeSync();
+    this.synced.push(written);
   }
 
   async read(workspace: WorkspaceId, fromSequence: number, limit: number): Promise<readonly RecordedEvent[]> {

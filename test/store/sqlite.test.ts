@@ -24,7 +24,7 @@ import {
 } from '../../src/kernel/index.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
-import { describeStore } from './store-suite.ts';
+import { describeStore, row } from './store-suite.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sallyport-store-'));
 
@@ -281,13 +281,13 @@ describe('the SQLite file', () => {
     });
     const batch = Array.from({ length: 50 }, (_, index) => event(index + 1, String(index).padStart(64, '0')));
     connection.exec(`pragma max_page_count = ${connection.number('pragma page_count') + 20}`);
-    await expect(audit.append(workspace, batch, Buffer.from('mac'))).rejects.toMatchObject({
+    await expect(audit.append(workspace, batch.map(row), Buffer.from('mac'))).rejects.toMatchObject({
       code: 'store_unavailable',
     });
     expect(await audit.read(workspace, 1, 9)).toEqual([]);
     expect(await audit.head(workspace)).toBeNull();
     connection.exec('pragma max_page_count = 1000000');
-    await audit.append(workspace, batch, Buffer.from('mac'));
+    await audit.append(workspace, batch.map(row), Buffer.from('mac'));
     expect((await audit.head(workspace))?.sequence).toBe(50);
     connection.close();
   });
@@ -305,7 +305,7 @@ describe('the SQLite file', () => {
       previous: '0'.repeat(64),
       hash: 'aa',
     };
-    await store.audit.append(workspace, [event], Buffer.from('mac'));
+    await store.audit.append(workspace, [row(event)], Buffer.from('mac'));
     const raw = new DatabaseSync(path);
     raw.exec(`update audit_events set data = '{"a":'`);
     raw.close();

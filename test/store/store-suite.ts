@@ -1,6 +1,7 @@
 /** What every database adapter must do. The same tests run on each: the file beside this one says on which. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditStore, RecordedEvent } from '../../src/audit/index.ts';
+import type { AuditStore, EventRow, RecordedEvent } from '../../src/audit/index.ts';
 import {
   newId,
   type ProfileId,
@@ -80,6 +81,27 @@ const event = (workspace: WorkspaceId, sequence: number, previous: string): Reco
   data: { name: 'TOKEN', list: [1, 'ü', null, { deep: true }] },
   previous,
   hash: sequence.toString(16).padStart(64, '0'),
+});
+
+/** As the audit log hands it over. */
+export const row = ({
+  sequence,
+  at,
+  type,
+  actor,
+  server,
+  data,
+  previous,
+  hash,
+}: RecordedEvent): EventRow => ({
+  sequence,
+  at,
+  type,
+  actor: JSON.stringify(actor),
+  server: server ?? null,
+  data: JSON.stringify(data),
+  previous,
+  hash,
 });
 
 const NO_EVENT = '0'.repeat(64);
@@ -416,9 +438,9 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         expect(await port.head(workspace)).toBeNull();
         const first = event(workspace, 1, NO_EVENT);
         const second = event(workspace, 2, first.hash);
-        await port.append(workspace, [first, second], Buffer.from('mac'));
+        await port.append(workspace, [row(first), row(second)], Buffer.from('mac'));
         const third = event(workspace, 3, second.hash);
-        await port.append(workspace, [third], Buffer.from('mac3'));
+        await port.append(workspace, [row(third)], Buffer.from('mac3'));
         expect(await port.head(workspace)).toEqual({
           sequence: 3,
           hash: third.hash,
@@ -433,13 +455,15 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
 
       it('refuses events that do not continue the chain, and writes none of them', async () => {
         const first = event(workspace, 1, NO_EVENT);
-        await store.audit.append(workspace, [first], Buffer.from('mac'));
+        await store.audit.append(workspace, [row(first)], Buffer.from('mac'));
         const elsewhere = event(workspace, 2, 'ff'.repeat(32));
         const again = event(workspace, 1, NO_EVENT);
         for (const batch of [[elsewhere], [again], [elsewhere, event(workspace, 3, elsewhere.hash)]]) {
-          await expect(store.audit.append(workspace, batch, Buffer.from('x'))).rejects.toMatchObject({
-            code: 'audit_chain_moved',
-          });
+          await expect(store.audit.append(workspace, batch.map(row), Buffer.from('x'))).rejects.toMatchObject(
+            {
+              code: 'audit_chain_moved',
+            },
+          );
         }
         expect(await store.audit.read(workspace, 1, 9)).toEqual([first]);
         expect((await store.audit.head(workspace))?.mac).toEqual(Buffer.from('mac'));
@@ -448,7 +472,7 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
       it('writes all of a batch or nothing', async () => {
         const first = event(workspace, 1, NO_EVENT);
         const batch = [first, { ...event(workspace, 2, first.hash), sequence: 1 }];
-        await expect(store.audit.append(workspace, batch, Buffer.from('x'))).rejects.toMatchObject({
+        await expect(store.audit.append(workspace, batch.map(row), Buffer.from('x'))).rejects.toMatchObject({
           code: 'store_conflict',
         });
         expect(await store.audit.read(workspace, 1, 9)).toEqual([]);
@@ -475,7 +499,7 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         let appended: Promise<void> | undefined;
         const failing = store.transaction(async (repositories) => {
           await repositories.meta.set('a', '1');
-          appended = store.audit.append(workspace, [first], Buffer.from('mac'));
+          appended = store.audit.append(workspace, [row(first)], Buffer.from('mac'));
           await repositories.meta.set('b', '2');
           throw new Error('changed my mind');
         });
@@ -535,7 +559,7 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         await store.tokens.insert(workspace, token);
         let before = store.revision();
         expect(store.revision()).toBe(before);
-        await store.audit.append(workspace, [event(workspace, 1, NO_EVENT)], Buffer.from('mac'));
+        await store.audit.append(workspace, [row(event(workspace, 1, NO_EVENT))], Buffer.from('mac'));
         await store.tokens.touch(workspace, token.id, 1);
         await store.tokens.list(workspace);
         expect(store.revision()).toBe(before);
@@ -557,8 +581,38 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         const another = await fixture.another();
         const before = store.revision();
         await another.kills.set(workspace, { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' });
+        await nextTurn();
         expect(store.revision()).not.toBe(before);
         expect(await store.kills.listEverywhere()).toHaveLength(1);
+      });
+
+      it('stays when another process records events and uses of tokens', async () => {
+        const another = await fixture.another();
+        const token = tokenRecord(workspace);
+        await store.tokens.insert(workspace, token);
+        const before = store.revision();
+        await another.audit.append(workspace, [row(event(workspace, 1, NO_EVENT))], Buffer.from('mac'));
+        await another.tokens.touch(workspace, token.id, 1);
+        await nextTurn();
+        expect(store.revision()).toBe(before);
+        await another.tokens.revoke(workspace, token.id, 1);
+        await nextTurn();
+        expect(store.revision()).not.toBe(before);
+      });
+
+      it('is another one than ever before after a change that was taken back', async () => {
+        let during: number | undefined;
+        const before = store.revision();
+        const failing = store.transaction(async ({ meta }) => {
+          await meta.set('a', '1');
+          during = store.revision();
+          throw new Error('changed my mind');
+        });
+        await expect(failing).rejects.toThrow('changed my mind');
+        // Not committed: nobody can have cached anything of it.
+        expect([during, store.revision()]).toEqual([before, before]);
+        await store.meta.set('a', '2');
+        expect(store.revision()).not.toBe(before);
       });
     });
 
@@ -566,11 +620,13 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
       it('notice each other on the audit chain and on versions', async () => {
         const another = await fixture.another();
         const first = event(workspace, 1, NO_EVENT);
-        await store.audit.append(workspace, [first], Buffer.from('mac'));
-        await expect(another.audit.append(workspace, [first], Buffer.from('mac'))).rejects.toMatchObject({
-          code: 'audit_chain_moved',
-        });
-        await another.audit.append(workspace, [event(workspace, 2, first.hash)], Buffer.from('mac2'));
+        await store.audit.append(workspace, [row(first)], Buffer.from('mac'));
+        await expect(another.audit.append(workspace, [row(first)], Buffer.from('mac'))).rejects.toMatchObject(
+          {
+            code: 'audit_chain_moved',
+          },
+        );
+        await another.audit.append(workspace, [row(event(workspace, 2, first.hash))], Buffer.from('mac2'));
         expect((await store.audit.head(workspace))?.sequence).toBe(2);
       });
     });

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -40,6 +41,8 @@ describe('the vault', () => {
   const put = (value: string, ref = shared, caller = home.local) =>
     vault.put(caller, ref, Secret.fromString(value));
   const use = async (ref = shared, caller = home.agent): Promise<string> => {
+    // What another process changed counts from the next turn on.
+    await nextTurn();
     using secret = await vault.use(caller, ref, inject);
     return secret.reveal();
   };
@@ -120,6 +123,7 @@ describe('the vault', () => {
         log: silentLog,
         audit: {
           append: () => Promise.reject(new AppError('audit_unavailable', 'disk full', { kind: 'failed' })),
+          record: () => Promise.reject(new AppError('audit_unavailable', 'disk full', { kind: 'failed' })),
         },
         ring: {
           sealValue: home.ring.sealValue.bind(home.ring),
@@ -276,8 +280,9 @@ describe('the vault', () => {
         random: systemRandom,
         log: silentLog,
         audit: {
-          async append(event) {
-            const recorded = await home.audit.append(event);
+          append: home.audit.append.bind(home.audit),
+          async record(event) {
+            const recorded = await home.audit.record(event);
             if (event.type === 'credential.used') {
               await home.store.kills.set(home.workspace, { ...kill, scope: 'all', target: '' });
             }

@@ -1,19 +1,24 @@
 import type { WorkspaceId } from '../../kernel/index.ts';
-import type { AuditHeadRecord, CheckpointRecord, StoredEvent } from '../records.ts';
+import type { AuditHeadRecord, CheckpointRecord, EventRecord, StoredEvent } from '../records.ts';
 
 /**
  * The audit log's tables: what its `AuditStore` asks for. Append-only; there is no method that changes or
  * deletes. On the hot path, so each database has an implementation of its own; not part of a transaction,
- * because an event must be durable before what it announces happens.
+ * because an event must be recorded before what it announces happens.
  */
 export interface AuditRepository {
   head(workspace: WorkspaceId): Promise<AuditHeadRecord | null>;
   /**
-   * All or nothing, durable on return.
+   * All or nothing. On return it outlives the end of the process; on the disk it is after the next `sync`.
    * @param headMac for the head that the last event makes
    * @throws AppError `audit_chain_moved` when the stored head is not the first event's `previous`
    */
-  append(workspace: WorkspaceId, events: readonly StoredEvent[], headMac: Buffer): Promise<void>;
+  append(workspace: WorkspaceId, events: readonly EventRecord[], headMac: Buffer): Promise<void>;
+  /**
+   * Resolves when everything that was appended before the call is on the disk, what earlier calls failed at included.
+   * @throws AppError `store_unavailable`
+   */
+  sync(): Promise<void>;
   /**
    * Events from a sequence on, in order, at most `limit` and at most `limits.auditPageEventsMax`.
    * The caller names the type that it appended; the hash chain, not the store, vouches for what comes back.

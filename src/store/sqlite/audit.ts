@@ -1,6 +1,6 @@
 /**
  * Audit events on prepared statements. Every use of a credential waits for an append, so nothing here goes
- * through the query builder, and a batch is one transaction with one flush to the disk.
+ * through the query builder, and a batch is one transaction.
  */
 import { AppError, limits, type WorkspaceId } from '../../kernel/index.ts';
 import type { AuditHeadRecord, CheckpointRecord, StoredEvent } from '../records.ts';
@@ -10,7 +10,13 @@ import type { Row, SqliteConnection } from './connection.ts';
 /** `previous` of a workspace's first event. */
 const NO_EVENT = '0'.repeat(64);
 
-export function sqliteAudit(connection: SqliteConnection): AuditRepository {
+/**
+ * @param sync for a connection whose commits are not on the disk when they return; default: they are
+ */
+export function sqliteAudit(
+  connection: SqliteConnection,
+  sync: () => Promise<void> = async () => undefined,
+): AuditRepository {
   const selectHead = connection.prepare('select sequence, hash, mac from audit_heads where workspace = ?');
   const insertEvent = connection.prepare(
     `insert into audit_events (workspace, sequence, at, type, actor, server, data, previous, hash)
@@ -44,31 +50,17 @@ export function sqliteAudit(connection: SqliteConnection): AuditRepository {
       const first = events[0];
       const last = events.at(-1);
       if (first === undefined || last === undefined) return;
-      // Text is made before the transaction: it is held open for the inserts and nothing else.
-      const rows = events.map((event) => ({
-        event,
-        actor: JSON.stringify(event.actor),
-        data: JSON.stringify(event.data),
-      }));
       await connection.write(() => {
         const head = selectHead.get(workspace)?.['hash'] ?? NO_EVENT;
         if (head !== first.previous) throw chainMoved();
-        for (const { event, actor, data } of rows) {
-          insertEvent.run(
-            workspace,
-            event.sequence,
-            event.at,
-            event.type,
-            actor,
-            event.server ?? null,
-            data,
-            event.previous,
-            event.hash,
-          );
+        for (const { sequence, at, type, actor, server, data, previous, hash } of events) {
+          insertEvent.run(workspace, sequence, at, type, actor, server, data, previous, hash);
         }
         upsertHead.run(workspace, last.sequence, last.hash, headMac);
       });
     },
+
+    sync,
 
     read: <Event extends StoredEvent>(workspace: WorkspaceId, fromSequence: number, limit: number) =>
       connection.read(() =>

@@ -16,10 +16,14 @@ const SQLITE_NOTADB = 26;
 
 export type Row = Record<string, SQLOutputValue>;
 
-/** `synchronous=FULL`: a commit that was reported is on the disk, in write-ahead mode too. */
+/**
+ * `full`: a commit that was reported is on the disk, in write-ahead mode too. `normal`: it is in the operating system's
+ * hands and outlives the end of the process; what is on the disk is whole, and `sqliteAuditWriter` syncs it.
+ */
+export type Synchronous = 'full' | 'normal';
+
 const PRAGMAS = `
   pragma journal_mode = wal;
-  pragma synchronous = full;
   pragma foreign_keys = on;
   pragma secure_delete = on;
   pragma trusted_schema = off;
@@ -31,14 +35,22 @@ export class SqliteConnection {
   readonly lock = new ConnectionLock();
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
 
   private constructor(path: string, database: DatabaseSync) {
     this.path = path;
     this.#database = database;
+    this.#begin = this.prepare('begin immediate');
+    this.#commit = this.prepare('commit');
   }
 
   /** @throws AppError `store_corrupt`, `store_locked`, `store_unavailable` */
-  static open(path: string, busyTimeoutMs: number = limits.storeBusyTimeoutMs): SqliteConnection {
+  static open(
+    path: string,
+    busyTimeoutMs: number = limits.storeBusyTimeoutMs,
+    synchronous: Synchronous = 'full',
+  ): SqliteConnection {
     const database = translating(
       path,
       () =>
@@ -49,12 +61,12 @@ export class SqliteConnection {
         }),
     );
     try {
-      translating(path, () => database.exec(PRAGMAS));
+      translating(path, () => database.exec(`${PRAGMAS} pragma synchronous = ${synchronous};`));
+      return new SqliteConnection(path, database);
     } catch (error) {
       database.close();
       throw error;
     }
-    return new SqliteConnection(path, database);
   }
 
   /** A statement that is compiled once and kept. Only for a fixed set of texts. */
@@ -105,10 +117,10 @@ export class SqliteConnection {
 
   /** Synchronous work in one transaction that takes the write lock at its start. */
   immediate<T>(work: () => T): T {
-    this.exec('begin immediate');
+    this.guard(() => this.#begin.run());
     try {
       const result = work();
-      this.exec('commit');
+      this.#commit.run();
       return result;
     } catch (error) {
       this.rollback();

@@ -152,7 +152,37 @@ const PROBES = [
   ) strict, without rowid`,
 ] as const;
 
+/** What caches depend on. Not in it: audit events, and the last use of a token, which are written all the time. */
+const CACHED: readonly string[] = [
+  'workspaces',
+  'servers',
+  'credentials',
+  'credential_index',
+  'tenant_keys',
+  'profiles',
+  'tokens',
+  'kills',
+  'meta',
+];
+
+const COUNTED_COLUMNS: Readonly<Record<string, string>> = {
+  tokens: ' of id, workspace, profile, agent, hash, created_at, expires_at, revoked_at',
+};
+
+const COUNTER = [
+  'create table revision (one integer primary key check (one = 1), value integer not null) strict',
+  'insert into revision values (1, 1)',
+  ...CACHED.flatMap((table) =>
+    ['insert', 'update', 'delete'].map((deed) => {
+      const columns = deed === 'update' ? (COUNTED_COLUMNS[table] ?? '') : '';
+      return `create trigger ${table}_${deed} after ${deed}${columns} on ${table}
+        begin update revision set value = value + 1; end`;
+    }),
+  ),
+];
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first schema', statements: FIRST },
   { version: 2, name: 'last probe of each server', statements: PROBES },
+  { version: 3, name: 'counter of changes', statements: COUNTER },
 ];
