@@ -12,6 +12,8 @@ import type {
   KeyStatus,
   KillView,
   NewToken,
+  ProbeBody,
+  ProbeView,
   ProfileView,
   SecretView,
   ServerView,
@@ -106,6 +108,8 @@ export function createClient(transport: Transport) {
     addServer: (body: AddServer, tell: (message: string) => void) => work<ServerView>('/servers', body, tell),
     upgradeServer: (slug: string, to: string | undefined, tell: (message: string) => void) =>
       work<ServerView>(`${at(slug)}/upgrade`, to === undefined ? {} : { to }, tell),
+    probeServer: (slug: string, body: ProbeBody, tell: (message: string) => void) =>
+      work<ProbeView>(`${at(slug)}/probe`, body, tell),
     enableServer: (slug: string, enabled: boolean) =>
       json<ServerView>('POST', `${at(slug)}/${enabled ? 'enable' : 'disable'}`),
     removeServer: (slug: string) => json('DELETE', at(slug)),

@@ -4,13 +4,24 @@ import type { Tokens } from '../identity/index.ts';
 import type { Clock, Log, Random, WorkspaceId } from '../kernel/index.ts';
 import type { Catalog } from '../manifest/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
-import type { GatewayFacts, Kills, Packages, Profiles, Runtime, ServerRows } from './ports.ts';
+import type {
+  GatewayFacts,
+  Kills,
+  Packages,
+  Prober,
+  Probes,
+  Profiles,
+  Runtime,
+  ServerRows,
+} from './ports.ts';
 
 export interface ApiDeps {
   readonly workspace: WorkspaceId;
   /** Who is asking: the operator at the local socket. */
   readonly caller: Caller;
   readonly servers: ServerRows;
+  readonly probes: Probes;
+  readonly prober: Prober;
   readonly profiles: Profiles;
   readonly kills: Kills;
   readonly packages: Packages;

@@ -3,6 +3,7 @@
  * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
  */
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
+import type { ProbeBody, ProbeEntry } from './schemas.ts';
 
 /** A package in the store of installed packages, as kept with its server. */
 export interface PackageRecord {
@@ -42,6 +43,35 @@ export interface ServerRows {
   update(workspace: WorkspaceId, row: ServerRow): Promise<void>;
   /** Removes the server with its credentials. */
   remove(workspace: WorkspaceId, id: ServerId): Promise<void>;
+}
+
+/** What is kept of a server's last probe. */
+export interface ProbeRow {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly manifestHash: string;
+  readonly report: Json;
+}
+
+export interface Probes {
+  /** Replaces the one before. @throws AppError `store_conflict` when the server is gone */
+  save(workspace: WorkspaceId, server: ServerId, probe: ProbeRow): Promise<void>;
+  find(workspace: WorkspaceId, server: ServerId): Promise<ProbeRow | null>;
+}
+
+export interface Prober {
+  /**
+   * Sends random values where the server's sealed credentials would go.
+   *
+   * @returns one entry for each credential, host and place
+   * @throws AppError `kill_active`, `probe_path_invalid`, `probe_host_denied`, `probe_cancelled`, `audit_unavailable`
+   */
+  probe(
+    server: ServerRow,
+    options: ProbeBody,
+    tell: (message: string) => void,
+    wanted: AbortSignal,
+  ): Promise<ProbeEntry[]>;
 }
 
 export interface ProfileEntry {

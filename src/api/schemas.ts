@@ -56,6 +56,48 @@ export const SecretView = z
   })
   .openapi('Secret');
 
+const ProbeEntry = z
+  .object({
+    credential: z.string(),
+    host: z.string(),
+    port: z.number(),
+    /** `header Authorization`, `basic password`, `query key`, `json /key`. */
+    place: z.string(),
+    /** `answered`: read to its end, or to the limit. `failed`: not, see `code`. `skipped`: not asked. */
+    outcome: z.enum(['answered', 'failed', 'skipped']),
+    method: z.string().nullable(),
+    path: z.string().nullable(),
+    /** Null without an answer. */
+    status: z.number().nullable(),
+    /** Where the value came back: `header Set-Cookie`, `body`, `trailer X-Sum`, and in which encoding. */
+    echoed: z.array(z.object({ where: z.string(), encoding: z.string() })),
+    /** The answer was longer than what is looked at. */
+    truncated: z.boolean(),
+    code: z.string().nullable(),
+    reason: z.string().nullable(),
+  })
+  .openapi('ProbeEntry');
+
+/** What is kept of a probe. */
+export const ProbeReport = z.object({ probes: z.array(ProbeEntry) });
+
+export const ProbeView = ProbeReport.extend({
+  at: z.number(),
+  /** The manifest that was probed. */
+  manifestHash: z.string(),
+}).openapi('ProbeReport');
+
+export const ProbeBody = z
+  .strictObject({
+    /** Path and query to ask for; without it, the first path that the rules allow. */
+    path: z.string().min(1).max(limits.targetCharsMax).optional(),
+    /** Names below wildcards to ask too. */
+    hosts: z.array(z.string().min(1)).max(limits.probeHostsMax).optional(),
+    /** Make requests with a body as well. */
+    post: z.boolean().optional(),
+  })
+  .openapi('ProbeOptions');
+
 export const ServerView = z
   .object({
     slug: z.string(),
@@ -77,6 +119,8 @@ export const ServerView = z
     /** Tools shown unless a profile says otherwise; null: those that declare readOnlyHint. */
     defaultTools: z.array(z.string()).nullable(),
     manifestHash: z.string(),
+    /** What the last probe found; null when there was none. */
+    probe: ProbeView.nullable(),
     cells: z.number(),
     createdAt: z.number(),
     updatedAt: z.number(),
@@ -247,6 +291,10 @@ export const StatusView = z
 
 export type SecretView = z.infer<typeof SecretView>;
 export type ServerView = z.infer<typeof ServerView>;
+export type ProbeEntry = z.infer<typeof ProbeEntry>;
+export type ProbeReport = z.infer<typeof ProbeReport>;
+export type ProbeView = z.infer<typeof ProbeView>;
+export type ProbeBody = z.infer<typeof ProbeBody>;
 export type AddServer = z.infer<typeof AddServer>;
 export type InjectBody = z.infer<typeof InjectBody>;
 export type ProfileView = z.infer<typeof ProfileView>;

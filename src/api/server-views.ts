@@ -6,7 +6,7 @@ import { AppError, isAppError } from '../kernel/index.ts';
 import { type Manifest, parseManifest, renderFinding } from '../manifest/index.ts';
 import type { ApiDeps } from './deps.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
-import type { SecretView, ServerView } from './schemas.ts';
+import { ProbeReport, type ProbeView, type SecretView, type ServerView } from './schemas.ts';
 
 /** @throws AppError `server_manifest_invalid` when the stored manifest no longer parses */
 export function manifestOf(row: ServerRow): Manifest {
@@ -58,6 +58,14 @@ export async function viewSecrets(deps: ApiDeps, row: ServerRow): Promise<Secret
   });
 }
 
+/** Parsed again, as the manifest is. Null when the server was never probed, or what is stored is no report. */
+async function lastProbe(deps: ApiDeps, row: ServerRow): Promise<ProbeView | null> {
+  const kept = await deps.probes.find(deps.workspace, row.id);
+  if (kept === null) return null;
+  const report = ProbeReport.safeParse(kept.report);
+  return report.success ? { at: kept.at, manifestHash: kept.manifestHash, ...report.data } : null;
+}
+
 export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerView> {
   const pinned = packageOf(row);
   const known = {
@@ -69,6 +77,7 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
         ? null
         : { spec: pinned.spec, integrity: pinned.integrity, scriptsSkipped: [...pinned.scriptsSkipped] },
     manifestHash: row.manifestHash,
+    probe: await lastProbe(deps, row),
     cells: deps.runtime.cells().filter((cell) => cell.server === row.slug).length,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

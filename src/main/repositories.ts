@@ -1,5 +1,5 @@
 /** The store's repositories in the shapes that the control plane asks for. */
-import type { Kill, Profile, Profiles, ServerRow, ServerRows } from '../api/index.ts';
+import type { Kill, Probes, Profile, Profiles, ServerRow, ServerRows } from '../api/index.ts';
 import { type Clock, newId, type Random, type WorkspaceId } from '../kernel/index.ts';
 import type { Store } from '../store/index.ts';
 
@@ -12,6 +12,13 @@ export function serverRows(store: Store): ServerRows {
     async remove(workspace, id) {
       await store.servers.remove(workspace, id);
     },
+  };
+}
+
+export function probes(store: Store): Probes {
+  return {
+    save: (workspace, server, probe) => store.probes.save(workspace, { server, ...probe }),
+    find: (workspace, server) => store.probes.find(workspace, server),
   };
 }
 

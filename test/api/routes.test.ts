@@ -396,6 +396,7 @@ describe('the OpenAPI document', () => {
         'post /api/v1/servers',
         'post /api/v1/servers/{slug}/disable',
         'post /api/v1/servers/{slug}/enable',
+        'post /api/v1/servers/{slug}/probe',
         'post /api/v1/servers/{slug}/secrets/{name}/inject',
         'post /api/v1/servers/{slug}/upgrade',
         'post /api/v1/tokens',

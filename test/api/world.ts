@@ -7,6 +7,7 @@ import {
   createApi,
   createClient,
   type PackageRecord,
+  type Prober,
   type Runtime,
 } from '../../src/api/index.ts';
 import { AppError, type Log, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
@@ -14,7 +15,7 @@ import { type Config, homeFiles, loadConfig } from '../../src/main/config.ts';
 import { operatorOf } from '../../src/main/front-ports.ts';
 import { initHome } from '../../src/main/init.ts';
 import { createKills } from '../../src/main/kills.ts';
-import { profiles, serverRows } from '../../src/main/repositories.ts';
+import { probes, profiles, serverRows } from '../../src/main/repositories.ts';
 import { openServices, type Services } from '../../src/main/services.ts';
 import { loadCatalog } from '../../src/manifest/index.ts';
 
@@ -29,6 +30,8 @@ export interface World {
   readonly told: string[];
   readonly runtime: { -readonly [Name in keyof Runtime]: Runtime[Name] };
   readonly packages: { install: ApiDeps['packages']['install'] };
+  /** Finds nothing to ask, until it is told otherwise. */
+  readonly prober: { probe: Prober['probe'] };
   readonly followers: Set<(line: string) => void>;
   readonly logged: string[];
   types(): Promise<string[]>;
@@ -101,10 +104,13 @@ export async function makeWorld(): Promise<World> {
       throw new AppError('package_not_found', 'There is no such package.', { kind: 'not_found' });
     },
   };
+  const prober: World['prober'] = { probe: async () => [] };
   const deps: ApiDeps = {
     workspace,
     caller: { workspace, actor: operatorOf(workspace).actor },
     servers: serverRows(store),
+    probes: probes(store),
+    prober: { probe: (...asked) => prober.probe(...asked) },
     profiles: profiles(store, systemClock, systemRandom),
     kills: createKills({
       services,
@@ -144,6 +150,7 @@ export async function makeWorld(): Promise<World> {
     told,
     runtime,
     packages,
+    prober,
     followers,
     logged,
     async types() {

@@ -12,16 +12,19 @@ import {
   router,
 } from '../http.ts';
 import { Mailbox } from '../mailbox.ts';
-import { AddServer, ErrorBody, InjectBody, ServerView, Slug } from '../schemas.ts';
+import { probeServer } from '../probes.ts';
+import { AddServer, ErrorBody, InjectBody, ProbeBody, ProbeView, ServerView, Slug } from '../schemas.ts';
 import { viewServer } from '../server-views.ts';
 import { addServer, findServer, injectSecret, removeServer, setEnabled, upgradeServer } from '../servers.ts';
 
 const params = z.object({ slug: Slug });
 const Done = z.object({ done: z.literal(true) });
-const lines = answersLines(
-  'Progress, then the result or an error',
-  z.union([z.object({ progress: z.string() }), z.object({ result: ServerView }), ErrorBody]),
-);
+const progressThen = (result: z.ZodType) =>
+  answersLines(
+    'Progress, then the result or an error',
+    z.union([z.object({ progress: z.string() }), z.object({ result }), ErrorBody]),
+  );
+const lines = progressThen(ServerView);
 
 export function serverRoutes(deps: ApiDeps): OpenAPIHono {
   const app = router();
@@ -106,6 +109,21 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       const { slug } = c.req.valid('param');
       const { to } = c.req.valid('json');
       return progressResponse((tell, gone) => upgradeServer(deps, slug, to, tell, gone), deps.log);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/servers/{slug}/probe',
+      summary: 'Find out with random values which hosts send back what they are given',
+      request: { params, ...jsonBody(ProbeBody) },
+      responses: progressThen(ProbeView),
+    }),
+    (c) => {
+      const { slug } = c.req.valid('param');
+      const options = c.req.valid('json');
+      return progressResponse((tell, gone) => probeServer(deps, slug, options, tell, gone), deps.log);
     },
   );
 

@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { type Output, printable, table, when } from '../output.ts';
+import { lastProbeText, probeCommand, probeTable } from './probe.ts';
 
 /** A file's name; never `npm:…` or an address, whatever they end with. */
 const FILE_SOURCE = /^(?!(?:npm|pypi|https?):).*(?:\.(?:ya?ml|json)$)|^\.{0,2}\//;
@@ -109,6 +110,8 @@ export function serverCommands(host: CliHost, program: Command): void {
         out.line(out.json ? JSON.stringify(line) : printable(line));
     },
   );
+
+  probeCommand(host, server);
 
   for (const [verb, enabled, what] of [
     ['enable', true, 'let the server be used'],
@@ -221,6 +224,7 @@ function serverText(one: ServerView): string {
     ],
     ['tools', one.defaultTools === null ? 'those that declare readOnlyHint' : one.defaultTools.join(', ')],
     ['cells', String(one.cells)],
+    ['probed', lastProbeText(one)],
     ['manifest', one.manifestHash],
     ['changed', when(one.updatedAt)],
   ];
@@ -232,5 +236,9 @@ function serverText(one: ServerView): string {
   ]);
   const width = Math.max(...lines.map(([label]) => label.length));
   const head = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
-  return secrets.length === 0 ? head : `${head}\n\n${table(['SECRET', 'TIER', 'VALUE', 'GOES TO'], secrets)}`;
+  return [
+    head,
+    ...(secrets.length === 0 ? [] : [table(['SECRET', 'TIER', 'VALUE', 'GOES TO'], secrets)]),
+    ...(one.probe === null || one.probe.probes.length === 0 ? [] : [probeTable(one.probe)]),
+  ].join('\n\n');
 }
