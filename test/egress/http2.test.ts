@@ -186,13 +186,13 @@ describe('an upstream that speaks h2 and breaks off', () => {
   ])('in the middle of an answer, %s: the client is not told that it was all', async (_name, breakOff) => {
     const upstream = await http2Upstream((stream) => {
       stream.respond({ ':status': 200 });
-      stream.write('half');
+      stream.write('half\n\n');
       setTimeout(() => breakOff(stream), 20);
     });
     await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
       const session = await connectHttp2(world);
       const reply = await ask(session, AUTH);
-      expect([reply.body.toString(), reply.reset]).toEqual(['half', 2]);
+      expect([reply.body.toString(), reply.reset]).toEqual(['half\n\n', 2]);
       expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({
         code: 'egress_upstream_closed',
       });
