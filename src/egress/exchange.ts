@@ -19,10 +19,10 @@ import type {
   RequestStream,
   UpstreamConnection,
 } from './message.ts';
-import type { CredentialSource } from './ports.ts';
+import type { CredentialBinding, CredentialSource } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
-import { bindBody, type BodyMemory, bodyTooLarge, CollectedBody, StreamedBody } from './request-body.ts';
+import { type BodyMemory, bodyTooLarge, CollectedBody, judgeBody, StreamedBody } from './request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
 import { logsInConnection, type UpstreamPool, type UpstreamUse } from './upstream-pool.ts';
@@ -94,7 +94,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
         void this.#refuse(bodyTooLarge());
         return;
       }
-      this.#body = new CollectedBody(this.#host.bodies);
+      this.#body = new CollectedBody(this.#host.bodies, this.#request.signatures);
       if (this.#request.head.fields.count('expect') > 0) this.#client.continue();
     } else {
       void this.#proceed(null);
@@ -171,7 +171,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   async #proceed(body: Buffer | null): Promise<void> {
     const opened = new Map<string, Secret>();
     try {
-      const judged = body === null ? null : bindBody(body, this.#request, this.#host);
+      const judged = await judgeBody(body, this.#request, this.#host);
       const refused = judgeUses(this.#request, this.#host);
       if (refused !== null) throw refused;
       await this.#host.trail.during(this.#intend(opened));
@@ -196,23 +196,36 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   /** Every credential once, however many places it goes to. Each use, or the request as such, is durable after this. */
   async #openCredentials(opened: Map<string, Secret>): Promise<void> {
-    const { credentials, spec, trail } = this.#host;
-    const { facts } = this.#record;
     if (this.#request.injections.length === 0) {
-      await trail.intent(facts);
+      await this.#host.trail.intent(this.#record.facts);
       this.#record.intended = true;
     }
     for (const { binding } of this.#request.injections) {
-      if (opened.has(binding.name)) continue;
-      const secret = await credentials.use(spec.identity, binding.name, facts);
-      this.#record.intended = true;
-      opened.set(binding.name, secret);
-      /* A key that changed a moment ago must not come back before answers are searched for it. */
-      if (!this.#host.masks(binding.name, secret)) await this.#host.refresh();
-      if (!this.#host.masks(binding.name, secret)) {
-        throw Refusal.of('egress_credential_unmasked', { credential: binding.name });
-      }
+      if (!opened.has(binding.name)) opened.set(binding.name, await this.#open(binding));
     }
+  }
+
+  async #open({ name }: CredentialBinding): Promise<Secret> {
+    const { credentials, spec } = this.#host;
+    const secret = await credentials.use(spec.identity, name, this.#record.facts);
+    this.#record.intended = true;
+    try {
+      /* A key that changed a moment ago must not come back before answers are searched for it. */
+      if (!this.#host.masks(name, secret)) await this.#host.refresh();
+      if (!this.#host.masks(name, secret))
+        throw Refusal.of('egress_credential_unmasked', { credential: name });
+    } catch (error) {
+      secret.destroy();
+      throw error;
+    }
+    return secret;
+  }
+
+  /** One more, for a place that was found in a body on its way. */
+  async #openLate(binding: CredentialBinding): Promise<Secret> {
+    const refused = judgeUses(this.#request, this.#host);
+    if (refused !== null) throw refused;
+    return this.#host.trail.during(this.#open(binding));
   }
 
   async #send(pooled: UpstreamConnection | null): Promise<void> {
@@ -227,7 +240,14 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     const upstream = connection.send(message, this);
     this.#upstream = upstream;
     if (this.#request.bodyMode !== 'stream') return;
-    this.#body = new StreamedBody(upstream, this.#request, this.#host);
+    const { spec, placeholders } = this.#host;
+    this.#body = new StreamedBody(upstream, this.#request, {
+      spec,
+      placeholders,
+      open: (binding) => this.#openLate(binding),
+      onBodyRoom: () => this.#client.resumeInput(),
+      onBodyFailure: (reason) => void this.#refuse(reason),
+    });
     this.#client.resumeInput();
   }
 
@@ -241,9 +261,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   }
 
   onUpstreamDrain(): void {
-    if (!(this.#body instanceof StreamedBody)) return;
-    this.#body.isFull = false;
-    this.#client.resumeInput();
+    if (this.#body instanceof StreamedBody) this.#body.drained();
   }
 
   onUpstreamFailure(refusal: Refusal, silent: boolean): void {
@@ -332,6 +350,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   #close(): void {
     this.#over = true;
     if (this.#body instanceof CollectedBody) this.#body.release();
+    else this.#body?.stop();
   }
 
   #finished(status: number | null, code: string | null): void {

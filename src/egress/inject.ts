@@ -1,20 +1,30 @@
 /**
- * Puts opened credentials into the places that `bind.ts` found, and makes the message that goes upstream. The
- * only code of the data plane that sees a credential's bytes. A value that would change the shape of the
- * message (a line break in a header) is refused, not repaired.
+ * Puts opened credentials into the places that binding found, has what is signed signed anew, and makes the message
+ * that goes upstream. With the signers, the only code of the data plane that sees a credential's bytes.
  */
-import type { Secret } from '../kernel/index.ts';
-import { editJson } from '../wire/index.ts';
+import { parseCookiePairs } from '../wire/index.ts';
 import { forwardedFields, readableCodings } from './forwarded-fields.ts';
-import { fillFormat, formatBasic, parseBasic } from './injection.ts';
+import {
+  basicText,
+  cookieText,
+  fillPath,
+  gapBytes,
+  lineText,
+  type NamedValue,
+  queryText,
+} from './inject-value.ts';
+import {
+  type BodyPieces,
+  fillFormat,
+  formatBasic,
+  type Gap,
+  type Injection,
+  parseBasic,
+} from './injection.ts';
 import type { OutgoingBody, OutgoingRequest } from './message.ts';
-import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
+import type { HeadDraft, OpenedCredentials } from './signer.ts';
 
-/** Values by credential name. */
-export type OpenedCredentials = ReadonlyMap<string, Secret>;
-
-const LINE_SAFE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Written anew. */
 const NOT_FORWARDED: ReadonlySet<string> = new Set(['host', 'content-length']);
 /**
@@ -33,20 +43,20 @@ const NOT_FORWARDED_SCRUBBED: ReadonlySet<string> = new Set([
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
 
 /**
- * @param body where it was read whole: text that `bindJson` went through, or bytes that stay as they are
+ * @param body where it was read whole, as `judgeBody` gave it
  * @param scrubbed whether answers have to be readable
  * @throws Refusal `egress_credential_unusable`
  */
 export function buildRequest(
   request: EgressRequest,
   opened: OpenedCredentials,
-  body: string | Buffer | null,
+  body: BodyPieces | null,
   scrubbed: boolean,
 ): OutgoingRequest {
+  const { injections } = request;
   const { fields } = request.head;
-  const values = [...fields.values];
-  injectFields(request, opened, values);
-  const injectedBody = body === null ? null : injectJson(request, opened, body);
+  const values = injections.length === 0 ? fields.values : fillFields(injections, opened, fields.values);
+  const whole = body === null ? null : fillBody(body, opened);
   const dropped = scrubbed ? NOT_FORWARDED_SCRUBBED : NOT_FORWARDED;
   const isAnswered = body !== null; // the expectation, by us, in order to read the body
   const outgoing = forwardedFields(
@@ -59,72 +69,104 @@ export function buildRequest(
     if (at >= 0) outgoing.setAt(at, readableCodings(outgoing.values[at] ?? ''));
   }
   const { host, port, arrival } = request;
-  return {
+  const draft: HeadDraft = {
     method: request.head.method,
     scheme: arrival.scheme,
     authority: port === DEFAULT_PORT[arrival.scheme] ? host : `${host}:${port}`,
-    target: injectQuery(request, opened),
+    target: injections.length === 0 ? request.target.raw : fillTarget(request, opened),
+    fields: outgoing,
+    body: whole,
+  };
+  sign(injections, draft, opened);
+  return {
+    method: draft.method,
+    scheme: draft.scheme,
+    authority: draft.authority,
+    target: draft.target,
     fields: outgoing,
     acceptsTrailers: fields.list('te').includes('trailers'),
-    body: outgoingBody(request, injectedBody),
+    body: outgoingBody(request, whole),
   };
 }
 
-function outgoingBody({ framing }: EgressRequest, whole: Buffer | null): OutgoingBody {
+function outgoingBody({ framing, reading }: EgressRequest, whole: Buffer | null): OutgoingBody {
   if (whole !== null) return { kind: 'whole', bytes: whole };
-  if (framing?.kind === 'length') return framing;
-  return { kind: framing?.kind === 'chunked' ? 'unknown' : 'none' };
+  /* How long a form becomes is not known before all of it was seen. */
+  const isForm = reading.kind === 'form' || reading.kind === 'multipart';
+  if (framing?.kind === 'length' && !isForm) return framing;
+  return { kind: framing === null || framing.kind === 'none' ? 'none' : 'unknown' };
 }
 
-function valueOf(opened: OpenedCredentials, name: string): Secret {
-  const secret = opened.get(name);
-  if (secret === undefined) throw new Error(`credential ${name} was not opened`);
-  return secret;
+function valueOf(opened: OpenedCredentials, name: string): NamedValue {
+  const value = opened.get(name);
+  if (value === undefined) throw new Error(`credential ${name} was not opened`);
+  return { name, value };
 }
 
-/** A value as Latin-1 characters, one per byte, that may stand in a line. */
-function lineValue(opened: OpenedCredentials, name: string, place: string): string {
-  const value = valueOf(opened, name).bytes().toString('latin1');
-  if (!LINE_SAFE.test(value)) throw Refusal.of('egress_credential_unusable', { credential: name, place });
-  return value;
-}
-
-function injectFields(request: EgressRequest, opened: OpenedCredentials, values: string[]): void {
-  for (const { binding, place } of request.injections) {
-    if (place.kind === 'header') {
-      values[place.index] = fillFormat(place.format, lineValue(opened, binding.name, 'a header'));
-    } else if (place.kind === 'basic') {
-      const pair = parseBasic(values[place.index] ?? '') ?? { user: '', password: '' };
-      const value = valueOf(opened, binding.name).bytes().toString('latin1');
-      if (place.half === 'user' && value.includes(':')) {
-        throw Refusal.of('egress_credential_unusable', { credential: binding.name, place: 'a user name' });
+function fillFields(
+  injections: readonly Injection[],
+  opened: OpenedCredentials,
+  received: readonly string[],
+): readonly string[] {
+  const values = [...received];
+  for (const { binding, place } of injections) {
+    switch (place.kind) {
+      case 'header':
+        values[place.index] = fillFormat(place.format, lineText(valueOf(opened, binding.name), 'a header'));
+        break;
+      case 'basic': {
+        const pair = parseBasic(values[place.index] ?? '') ?? { user: '', password: '' };
+        const text = basicText(valueOf(opened, binding.name), place.half);
+        values[place.index] = formatBasic({ ...pair, [place.half]: text });
+        break;
       }
-      values[place.index] = formatBasic({ ...pair, [place.half]: value });
+      case 'cookie': {
+        const header = values[place.index] ?? '';
+        const pair = parseCookiePairs(header)?.[place.pair];
+        if (pair === undefined) throw new Error('a cookie that was found is gone');
+        const end = pair.start + pair.value.length;
+        const text = cookieText(valueOf(opened, binding.name));
+        values[place.index] = header.slice(0, pair.start) + text + header.slice(end);
+        break;
+      }
+      default:
+        break;
     }
   }
+  return values;
 }
 
-function injectQuery(request: EgressRequest, opened: OpenedCredentials): string {
-  const { raw, query } = request.target;
-  const injections = request.injections.filter(({ place }) => place.kind === 'query');
-  if (injections.length === 0 || query === null) return raw;
-  const parameters = query.split('&');
+function fillTarget({ injections, target }: EgressRequest, opened: OpenedCredentials): string {
+  let { raw } = target;
   for (const { binding, place } of injections) {
-    if (place.kind !== 'query') continue;
-    const name = (parameters[place.index] ?? '').split('=', 1)[0] ?? '';
-    parameters[place.index] = `${name}=${encodeURIComponent(valueOf(opened, binding.name).reveal())}`;
+    if (place.kind === 'query') raw = fillParameter(raw, place.index, valueOf(opened, binding.name));
+    else if (place.kind === 'path') raw = fillPath(raw, place.template, valueOf(opened, binding.name));
   }
-  return `${raw.slice(0, raw.length - query.length)}${parameters.join('&')}`;
+  return raw;
 }
 
-function injectJson(request: EgressRequest, opened: OpenedCredentials, body: string | Buffer): Buffer {
-  if (typeof body !== 'string') return body;
-  const edits = request.injections.flatMap(({ binding, place }) =>
-    place.kind === 'json'
-      ? [{ path: place.path, json: JSON.stringify(valueOf(opened, binding.name).reveal()) }]
-      : [],
-  );
-  const edited = editJson(body, edits);
-  if (edited === null) throw new Error('a place in a JSON body that was found is gone');
-  return Buffer.from(edited, 'utf8');
+function fillParameter(raw: string, index: number, named: NamedValue): string {
+  const query = raw.indexOf('?') + 1;
+  const parameters = raw.slice(query).split('&');
+  const name = (parameters[index] ?? '').split('=', 1)[0] ?? '';
+  parameters[index] = `${name}=${queryText(named)}`;
+  return raw.slice(0, query) + parameters.join('&');
+}
+
+function fillBody(pieces: BodyPieces, opened: OpenedCredentials): Buffer {
+  const [only] = pieces;
+  if (pieces.length === 1 && Buffer.isBuffer(only)) return only;
+  return Buffer.concat(pieces.map((piece) => (Buffer.isBuffer(piece) ? piece : fillGap(piece, opened))));
+}
+
+/** @throws Refusal `egress_credential_unusable` */
+export const fillGap = ({ as, binding }: Gap, opened: OpenedCredentials): Buffer =>
+  gapBytes(as, valueOf(opened, binding.name));
+
+/** Last, because a signature is about what is sent. */
+function sign(injections: readonly Injection[], draft: HeadDraft, opened: OpenedCredentials): void {
+  for (const { binding, place } of injections) {
+    /* A claim with several credentials is an injection of each, and signs once. */
+    if (place.kind === 'signature' && place.claim.bindings[0] === binding) place.claim.sign(draft, opened);
+  }
 }

@@ -42,6 +42,11 @@ export class PlaceholderIndex {
     return this.#longest;
   }
 
+  /** Length of the shortest one that there ever was: a shorter text holds none. */
+  get shortest(): number {
+    return this.#shortest;
+  }
+
   add(entry: PlaceholderEntry): void {
     const { placeholder } = entry;
     if (placeholder.length < KEY_CHARS)
@@ -64,13 +69,21 @@ export class PlaceholderIndex {
     }
   }
 
-  /** The first placeholder in `text` that ends at or after `from`; null when there is none. */
-  find(text: string, from = 0): PlaceholderHit | null {
-    for (let end = Math.max(from + 1, this.#shortest); end <= text.length; end += 1) {
-      const slot = slotOf(text, end);
+  /** The first placeholder in `text`; null when there is none. */
+  find(text: string): PlaceholderHit | null {
+    const first = this.#shortest - 1;
+    if (text.length <= first) return null;
+    let window =
+      (text.charCodeAt(first - 3) << 8) |
+      (text.charCodeAt(first - 2) << 16) |
+      (text.charCodeAt(first - 1) << 24);
+    /* Of characters beyond a byte only that much counts here: too much is compared, never too little. */
+    for (let last = first; last < text.length; last += 1) {
+      window = (window >>> 8) | (text.charCodeAt(last) << 24);
+      const slot = (Math.imul(window, 0x9e37_79b1) >>> 16) & FILTER_MASK;
       if (this.#filter[slot] === 0) continue;
       for (const entry of this.#bySlot.get(slot) ?? []) {
-        const start = end - entry.placeholder.length;
+        const start = last + 1 - entry.placeholder.length;
         if (start >= 0 && text.startsWith(entry.placeholder, start)) return { entry, start };
       }
     }

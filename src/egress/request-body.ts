@@ -1,13 +1,20 @@
 /**
- * The body of a request on its way to the upstream: collected where it has to be seen whole, otherwise
- * searched and passed on piece by piece.
+ * The body of a request on its way to the upstream: collected where it has to be seen whole, otherwise searched,
+ * filled in, and passed on piece by piece.
  */
-import { type Json, limits } from '../kernel/index.ts';
-import { type BodySink, checkJson, type Fields, parseStrictJson } from '../wire/index.ts';
-import { type Binder, BodyScan, bindJson } from './bind.ts';
+import { limits, type Secret } from '../kernel/index.ts';
+import type { BodySink, Fields } from '../wire/index.ts';
+import { FormBinder } from './bind-form.ts';
+import { bindJsonBody } from './bind-json.ts';
+import { BodyScan, CodedScan, scanBody } from './body-scan.ts';
+import type { Binder } from './claim.ts';
+import { fillGap } from './inject.ts';
+import type { BodyPieces, Gap } from './injection.ts';
 import type { RequestStream } from './message.ts';
+import type { CredentialBinding } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
+import type { SigningClaim } from './signer.ts';
 
 export const bodyTooLarge = (): Refusal =>
   Refusal.of('egress_body_too_large', {
@@ -25,11 +32,14 @@ export class CollectedBody implements BodySink {
   tooLarge = false;
   bytes = 0;
   readonly #memory: BodyMemory;
+  readonly #signatures: readonly SigningClaim[];
   #pieces: Buffer[] = [];
   #taken = 0;
 
-  constructor(memory: BodyMemory) {
+  /** @param signatures that the body is a part of */
+  constructor(memory: BodyMemory, signatures: readonly SigningClaim[] = []) {
     this.#memory = memory;
+    this.#signatures = signatures;
   }
 
   onBody(data: Buffer): void {
@@ -38,8 +48,12 @@ export class CollectedBody implements BodySink {
     this.#memory.bytes += data.length;
     this.tooLarge ||=
       this.bytes > limits.requestBodyBufferBytesMax || this.#memory.bytes > limits.cellBodyBytesMax;
-    if (this.tooLarge) this.release();
-    else this.#pieces.push(data);
+    if (this.tooLarge) {
+      this.release();
+      return;
+    }
+    this.#pieces.push(data);
+    for (const claim of this.#signatures) claim.update(data);
   }
 
   /** Nobody needs it any more. */
@@ -59,50 +73,206 @@ export class CollectedBody implements BodySink {
 }
 
 /**
- * Judges a whole body.
+ * Judges a body that is all there, and with it what was signed over it.
  *
- * @returns JSON text that places for credentials were found in, or the bytes as they are
- * @throws Refusal `egress_placeholder_misplaced`, `egress_placeholder_foreign`
+ * @param body null where there is none, or where it will stream
+ * @returns its pieces with gaps where credentials go
+ * @throws Refusal `egress_placeholder_misplaced`, `egress_placeholder_foreign`, `egress_request_malformed`
  */
-export function bindBody(body: Buffer, request: EgressRequest, binder: Binder): string | Buffer {
-  const text = request.wantsJson ? checkJson(body) : null;
-  const parsed = text?.ok === true ? parseStrictJson(text.value) : null;
-  /* What is not JSON after all has no declared place: any placeholder in it refuses the request. */
-  if (text?.ok !== true || parsed?.ok !== true) {
-    const refused = new BodyScan(request, binder).push(body);
-    if (refused !== null) throw refused;
-    return body;
+export async function judgeBody(
+  body: Buffer | null,
+  request: EgressRequest,
+  binder: Binder,
+): Promise<BodyPieces | null> {
+  const pieces = body === null ? null : await bindBody(body, request, binder);
+  for (const claim of request.signatures) {
+    if (!claim.isMeant()) continue;
+    for (const binding of claim.bindings)
+      request.injections.push({ binding, place: { kind: 'signature', claim } });
   }
-  const value: Json = parsed.value;
-  const refused = bindJson(value, request, binder);
+  return pieces;
+}
+
+function bindBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces | Promise<BodyPieces> {
+  const { reading } = request;
+  switch (reading.kind) {
+    case 'json':
+      return bindJsonBody(body, request, binder);
+    case 'form':
+    case 'multipart': {
+      const form = new FormBinder(reading, request, binder);
+      return [...form.push(body), ...form.end()];
+    }
+    case 'coded':
+      return scanCoded(body, reading.coding, request, binder);
+    case 'opaque': {
+      const refused = scanBody(body, request, binder);
+      if (refused !== null) throw refused;
+      return [body];
+    }
+  }
+}
+
+async function scanCoded(
+  body: Buffer,
+  coding: string,
+  request: EgressRequest,
+  binder: Binder,
+): Promise<BodyPieces> {
+  const scan = new CodedScan(request, binder, coding, () => {});
+  scan.push(body);
+  const refused = await scan.end();
   if (refused !== null) throw refused;
-  return request.injections.some(({ place }) => place.kind === 'json') ? text.value : body;
+  return [body];
+}
+
+/** What carries the body's request. */
+export interface BodyHost extends Binder {
+  /** Opens one more credential, once its use is on record. The value is the caller's to destroy. */
+  open(binding: CredentialBinding): Promise<Secret>;
+  /** More of the body may be read. */
+  onBodyRoom(): void;
+  onBodyFailure(reason: unknown): void;
 }
 
 /** Passes a body on as it comes. */
 export class StreamedBody implements BodySink {
-  /** Set when a placeholder was found; nothing is passed on after that. */
+  /** Set when the body is refused; nothing is passed on after that. */
   refused: Refusal | null = null;
-  /** The upstream wants a pause. */
-  isFull = false;
   bytes = 0;
   readonly #upstream: RequestStream;
-  readonly #scan: BodyScan;
+  readonly #host: BodyHost;
+  readonly #form: FormBinder | null;
+  readonly #scan: BodyScan | null;
+  readonly #coded: CodedScan | null;
+  /** Behind a gap whose credential is being opened; the first one is that gap. */
+  #waiting: (Buffer | Gap)[] = [];
+  #isUpstreamFull = false;
+  #isScanFull = false;
+  #trailers: Fields | null = null;
+  #isStopped = false;
 
-  constructor(upstream: RequestStream, request: EgressRequest, binder: Binder) {
+  constructor(upstream: RequestStream, request: EgressRequest, host: BodyHost) {
     this.#upstream = upstream;
-    this.#scan = new BodyScan(request, binder);
+    this.#host = host;
+    const { reading } = request;
+    const isForm = reading.kind === 'form' || reading.kind === 'multipart';
+    this.#form = isForm ? new FormBinder(reading, request, host) : null;
+    this.#coded =
+      reading.kind === 'coded'
+        ? new CodedScan(request, host, reading.coding, () => this.#scanDrained())
+        : null;
+    this.#scan = this.#form === null && this.#coded === null ? new BodyScan(request, host) : null;
+  }
+
+  /** Nothing more can be taken for now. */
+  get isFull(): boolean {
+    return this.#isUpstreamFull || this.#isScanFull || this.#waiting.length > 0;
   }
 
   onBody(data: Buffer): void {
     if (this.refused !== null) return;
     this.bytes += data.length;
-    this.refused = this.#scan.push(data);
-    if (this.refused === null) this.isFull = !this.#upstream.write(data);
+    try {
+      this.#pass(this.#judge(data));
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.refused = error;
+    }
   }
 
   /** @param trailers searched already */
   end(trailers: Fields): void {
-    this.#upstream.end(trailers);
+    if (this.refused !== null) return;
+    const refused = this.#scan?.end() ?? null;
+    try {
+      if (refused !== null) throw refused;
+      if (this.#form !== null) this.#pass(this.#form.end());
+    } catch (error) {
+      this.#host.onBodyFailure(error);
+      return;
+    }
+    this.#trailers = trailers;
+    if (this.#coded === null) this.#complete();
+    else
+      this.#coded.end().then(
+        (found) => (found === null ? this.#complete() : this.#host.onBodyFailure(found)),
+        (error: unknown) => this.#host.onBodyFailure(error),
+      );
+  }
+
+  /** The upstream has taken what it got. */
+  drained(): void {
+    this.#isUpstreamFull = false;
+    this.#room();
+  }
+
+  /** The request is over, whatever becomes of it. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting = [];
+    this.#coded?.drop();
+  }
+
+  #judge(data: Buffer): BodyPieces {
+    if (this.#form !== null) return this.#form.push(data);
+    if (this.#coded !== null) {
+      this.#isScanFull = !this.#coded.push(data);
+      if (this.#coded.refused !== null) throw this.#coded.refused;
+    }
+    const refused = this.#scan?.push(data) ?? null;
+    if (refused !== null) throw refused;
+    return [data];
+  }
+
+  /** Writes as far as the next gap. */
+  #pass(pieces: BodyPieces): void {
+    for (const [index, piece] of pieces.entries()) {
+      if (this.#waiting.length > 0) {
+        this.#waiting.push(...pieces.slice(index));
+        return;
+      }
+      if (!Buffer.isBuffer(piece)) this.#open(piece);
+      else if (piece.length > 0) this.#isUpstreamFull = !this.#upstream.write(piece);
+    }
+  }
+
+  #open(gap: Gap): void {
+    this.#waiting.push(gap);
+    this.#fill(gap).then(
+      (bytes) => {
+        if (this.#isStopped || this.refused !== null) return;
+        const [, ...rest] = this.#waiting;
+        this.#waiting = [];
+        this.#pass([bytes, ...rest]);
+        this.#complete();
+        this.#room();
+      },
+      (error: unknown) => this.#host.onBodyFailure(error),
+    );
+  }
+
+  async #fill(gap: Gap): Promise<Buffer> {
+    const value = await this.#host.open(gap.binding);
+    try {
+      return fillGap(gap, new Map([[gap.binding.name, value]]));
+    } finally {
+      value.destroy();
+    }
+  }
+
+  #scanDrained(): void {
+    this.#isScanFull = false;
+    this.#room();
+  }
+
+  #room(): void {
+    if (!this.isFull && !this.#isStopped && this.#trailers === null) this.#host.onBodyRoom();
+  }
+
+  /** Says that this was all, once everything is written. */
+  #complete(): void {
+    if (this.#trailers === null || this.#isStopped || this.#waiting.length > 0) return;
+    this.#upstream.end(this.#trailers);
   }
 }

@@ -3,7 +3,9 @@ import type { Result } from '../kernel/index.ts';
 import type { ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
+import { type BodyReading, OPAQUE } from './body-reading.ts';
 import type { Injection } from './injection.ts';
+import type { SigningClaim } from './signer.ts';
 
 /** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
 export interface Arrival {
@@ -41,14 +43,16 @@ export class EgressRequest {
   host = '';
   target: Target = NO_TARGET;
   bodyMode: BodyMode = 'none';
-  /** A credential may have to be put into the body. */
-  wantsJson = false;
+  /** What the body is read as. */
+  reading: BodyReading = OPAQUE;
   /** The calls that it may belong to. */
   occasion: Occasion = NO_OCCASION;
   /** Why no tool that runs should send it, where that is only to be told. */
   unexpected: ToolRefusalCode | null = null;
   /** Where credentials go, found by the placeholders that stand there. */
   readonly injections: Injection[] = [];
+  /** Signatures in the head that may have been made with placeholders. */
+  readonly signatures: SigningClaim[] = [];
 
   constructor(id: string, arrival: Arrival, { head, framing }: Incoming) {
     this.id = id;

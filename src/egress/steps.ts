@@ -6,7 +6,8 @@
 import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { normalizeTarget, parseAuthority } from '../wire/index.ts';
-import { type Binder, bindHead, wantsJsonBody } from './bind.ts';
+import { type Binder, bindHead } from './bind.ts';
+import { planBody } from './body-plan.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
 import { methodsOf, targetOverride } from './overrides.ts';
@@ -129,14 +130,8 @@ const expect: Step = (request) => {
  */
 const bind: Step = (request, binder) => {
   const refused = bindHead(request, binder);
-  if (refused !== null) return refused;
-  const { framing } = request;
-  if (framing === null || framing.kind === 'none') return null;
-  /* A small body costs nothing to wait for, and then a misplaced placeholder in it is found before anything left. */
-  const isSmall = framing.kind === 'length' && framing.bytes <= limits.requestBodyWaitBytesMax;
-  request.wantsJson = wantsJsonBody(request, binder);
-  request.bodyMode = isSmall || request.wantsJson ? 'whole' : 'stream';
-  return null;
+  if (refused === null) planBody(request, binder);
+  return refused;
 };
 
 const HEAD_STEPS: readonly Step[] = [correlate, frame, agree, normalize, allow, tools, expect, bind];

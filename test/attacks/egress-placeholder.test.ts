@@ -1,5 +1,5 @@
 /** ATTACKS 9: a placeholder sent anywhere but where it is declared. The control is the declared place. */
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { newId, systemRandom } from '../../src/kernel/index.ts';
 import {
@@ -56,6 +56,8 @@ async function inTwoHosts(
 const bearerHeader = { Authorization: `Bearer ${PLACEHOLDER}` };
 const percent = (text: string): string => Buffer.from(text).toString('hex').replace(/../g, '%$&');
 
+const POST = { method: 'POST', path: '/v1' };
+
 const attacks: readonly [name: string, request: RequestOptions][] = [
   ['another listed host', { host: OTHER, path: '/v1', headers: bearerHeader }],
   ['another path', { path: '/v2', headers: bearerHeader }],
@@ -109,6 +111,31 @@ const attacks: readonly [name: string, request: RequestOptions][] = [
     { method: 'POST', path: '/v1', headers: { 'Transfer-Encoding': 'chunked' }, body: `x${PLACEHOLDER}` },
   ],
   ['the end of a long body', { method: 'POST', path: '/v1', body: `${'x'.repeat(300_000)}${PLACEHOLDER}` }],
+  ['a body, in base64', { ...POST, body: `raw: ${Buffer.from(`To: x\n${PLACEHOLDER}`).toString('base64')}` }],
+  ['a body, in base64url', { ...POST, body: Buffer.from(`a${PLACEHOLDER}?>`).toString('base64url') }],
+  ['a body, in hex', { ...POST, body: Buffer.from(PLACEHOLDER).toString('hex') }],
+  ['a body, percent-encoded', { ...POST, body: `a=${percent(PLACEHOLDER)}` }],
+  ['a body, in UTF-16', { ...POST, body: Buffer.from(PLACEHOLDER, 'utf16le') }],
+  [
+    'a body of another type, in JSON escapes',
+    { ...POST, headers: { 'Content-Type': 'text/plain' }, body: PLACEHOLDER.replace('g', '\\u0067') },
+  ],
+  [
+    'a compressed body',
+    { ...POST, headers: { 'Content-Encoding': 'gzip' }, body: gzipSync(`a ${PLACEHOLDER}`) },
+  ],
+  [
+    'a compressed body that streams',
+    {
+      ...POST,
+      headers: { 'Content-Encoding': 'br', 'Transfer-Encoding': 'chunked' },
+      body: brotliCompressSync(`${'x'.repeat(300_000)}${PLACEHOLDER}`),
+    },
+  ],
+  [
+    'a header, percent-encoded',
+    { path: '/v1', headers: { Referer: `https://x/?k=${percent(PLACEHOLDER)}` } },
+  ],
   [
     'the declared header and the body too',
     { method: 'POST', path: '/v1', headers: bearerHeader, body: PLACEHOLDER },
@@ -158,22 +185,15 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
     }
   });
 
-  it.each([
-    ['compressed', gzipSync(PLACEHOLDER), { 'Content-Encoding': 'gzip' }],
-    ['in base64', Buffer.from(PLACEHOLDER).toString('base64'), {}],
-    ['backwards', Array.from(PLACEHOLDER).toReversed().join(''), {}],
-  ])(
-    'in a body, %s: goes out as the text that it is, and no key is opened for it',
-    async (_name, body, how) => {
-      await inTwoHosts(async (world, api) => {
-        const hidden = { method: 'POST', path: '/v1', body, headers: how };
-        expect((await world.request(hidden)).status).toBe(200);
-        expect(world.uses).toEqual([]);
-        expect((await world.request({ ...hidden, headers: { ...how, ...bearerHeader } })).status).toBe(200);
-        expect(api.seen.map((text) => text.split(TOKEN).length - 1)).toEqual([0, 1]);
-      });
-    },
-  );
+  it('in a body, backwards: goes out as the text that it is, and no key is opened for it', async () => {
+    await inTwoHosts(async (world, api) => {
+      const hidden = { method: 'POST', path: '/v1', body: Array.from(PLACEHOLDER).toReversed().join('') };
+      expect((await world.request(hidden)).status).toBe(200);
+      expect(world.uses).toEqual([]);
+      expect((await world.request({ ...hidden, headers: bearerHeader })).status).toBe(200);
+      expect(api.seen.map((text) => text.split(TOKEN).length - 1)).toEqual([0, 1]);
+    });
+  });
 
   it('in a trailer', async () => {
     await inTwoHosts(async (world) => {

@@ -1,0 +1,126 @@
+/** Binds the placeholders in JSON: every string and every key, whatever its spelling was. */
+import type { Json } from '../kernel/index.ts';
+import { checkJson, findJson, type JsonPath } from '../wire/index.ts';
+import { scanBody } from './body-scan.ts';
+import type { BoundCredential } from './bound-credentials.ts';
+import { type Binder, claim, misplaced, undeclared } from './claim.ts';
+import type { BodyPieces, Gap } from './injection.ts';
+import { Refusal } from './refusals.ts';
+import type { EgressRequest } from './request.ts';
+
+/** A string that is a placeholder in its declared place. */
+export interface JsonPlace {
+  readonly bound: BoundCredential;
+  readonly path: JsonPath;
+}
+
+/** Which pointers a credential declares for this JSON, and what that is called. */
+export interface JsonScope {
+  readonly what: string;
+  readonly pointersOf: (bound: BoundCredential) => ReadonlySet<string>;
+}
+
+const BODY: JsonScope = { what: 'the JSON body', pointersOf: ({ jsonPointers }) => jsonPointers };
+
+/** The places in a parsed text. */
+export function bindJson(
+  value: Json,
+  scope: JsonScope,
+  request: EgressRequest,
+  binder: Binder,
+): readonly JsonPlace[] | Refusal {
+  const places: JsonPlace[] = [];
+  const refused = new JsonWalk(scope, request, binder, places).visit(value);
+  return refused ?? places;
+}
+
+class JsonWalk {
+  readonly #scope: JsonScope;
+  readonly #request: EgressRequest;
+  readonly #binder: Binder;
+  readonly #places: JsonPlace[];
+  /** Where the walk is. */
+  readonly #path: (string | number)[] = [];
+
+  constructor(scope: JsonScope, request: EgressRequest, binder: Binder, places: JsonPlace[]) {
+    this.#scope = scope;
+    this.#request = request;
+    this.#binder = binder;
+    this.#places = places;
+  }
+
+  visit(value: Json): Refusal | null {
+    if (typeof value === 'string') return this.#string(value);
+    if (value === null || typeof value !== 'object') return null;
+    for (const [key, member] of Object.entries(value)) {
+      const inKey = this.#binder.placeholders.find(key);
+      if (inKey !== null)
+        return undeclared(inKey, `a key of ${this.#scope.what}`, this.#request, this.#binder);
+      this.#path.push(Array.isArray(value) ? Number(key) : key);
+      const refused = this.visit(member);
+      if (refused !== null) return refused;
+      this.#path.pop();
+    }
+    return null;
+  }
+
+  #string(value: string): Refusal | null {
+    const hit = this.#binder.placeholders.find(value);
+    if (hit === null) return null;
+    const pointer = this.#path.map(pointerStep).join('');
+    const place = `${pointer || 'the top'} of ${this.#scope.what}`;
+    const bound = claim(hit, place, this.#request, this.#binder);
+    if (bound instanceof Refusal) return bound;
+    if (value !== bound.binding.placeholder || !this.#scope.pointersOf(bound).has(pointer))
+      return misplaced(bound, place, this.#request);
+    this.#places.push({ bound, path: [...this.#path] });
+    return null;
+  }
+}
+
+/** RFC 6901 section 3. */
+const pointerStep = (step: string | number): string =>
+  `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+
+const BACKSLASH = 0x5c;
+
+/**
+ * A whole body of a JSON type.
+ *
+ * @throws Refusal `egress_placeholder_misplaced`, `egress_placeholder_foreign`
+ */
+export function bindJsonBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces {
+  /* Strings say what they look like where there are no escapes: then there is nothing to find in them either. */
+  if (binder.placeholders.findInBytes(body) === null && !body.includes(BACKSLASH)) return [body];
+  const text = checkJson(body);
+  if (!text.ok) {
+    /* What is not JSON after all has no declared place. */
+    const refused = scanBody(body, request, binder);
+    if (refused !== null) throw refused;
+    return [body];
+  }
+  const value: Json = JSON.parse(text.value);
+  const places = bindJson(value, BODY, request, binder);
+  if (places instanceof Refusal) throw places;
+  for (const { bound } of places)
+    request.injections.push({ binding: bound.binding, place: { kind: 'body' } });
+  return places.length === 0 ? [body] : cutOut(text.value, places);
+}
+
+function cutOut(text: string, places: readonly JsonPlace[]): BodyPieces {
+  const gaps = places.map(({ bound, path }) => {
+    const span = findJson(text, path);
+    if (span === null) throw new Error('a place in a JSON body that was found is gone');
+    return { binding: bound.binding, span };
+  });
+  /* Objects are walked in the order of their keys as numbers, where they are numbers. */
+  gaps.sort((a, b) => a.span.start - b.span.start);
+  const pieces: (Buffer | Gap)[] = [];
+  let at = 0;
+  for (const { binding, span } of gaps) {
+    pieces.push(Buffer.from(text.slice(at, span.start), 'utf8'), { binding, as: { kind: 'json' } });
+    at = span.end;
+  }
+  pieces.push(Buffer.from(text.slice(at), 'utf8'));
+  return pieces;
+}
