@@ -65,6 +65,7 @@ export interface WorldOptions {
   readonly resolver?: Resolver;
   readonly allowNetworks?: readonly string[];
   readonly extraCa?: readonly string[];
+  readonly crl?: readonly string[];
   readonly addresses?: 'synthetic' | 'real';
   readonly clock?: Clock;
   /** Calls that are in flight all the time, or what to ask. */
@@ -257,6 +258,7 @@ export class World {
           ),
           extraCa: options.extraCa ?? [authority.caPem],
           allowNetworks: options.allowNetworks ?? ['127.0.0.0/8'],
+          crl: options.crl ?? [],
         },
       },
       { ipv4Base: 0x7f4d_0000 },

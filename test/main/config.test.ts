@@ -159,6 +159,87 @@ describe('settings', () => {
   });
 });
 
+describe("the company's proxy", () => {
+  const CRL =
+    '-----BEGIN X509 CRL-----\nMEEwLwIBATAKBggqhkjOPQQDAjAPMQ0wCwYDVQQDDARUZXN0Fw0yNTAxMDEwMDAwMDBaMAoGCCqGSM49BAMCAwIAAQ==\n-----END X509 CRL-----\n';
+
+  it('is read from the file, with what goes with it', () => {
+    const { proxy } = load(
+      [
+        'egress:',
+        '  proxy: http://Proxy.Corp.Example:3128',
+        '  proxyResolves: true',
+        '  noProxy: [ API.corp.example, "*.int.example", ".net.example" ]',
+      ].join('\n'),
+    ).egress;
+    expect(proxy).toEqual({
+      host: 'proxy.corp.example',
+      port: 3128,
+      credentials: null,
+      resolves: true,
+      except: ['api.corp.example', '*.int.example', '*.net.example'],
+    });
+  });
+
+  it('comes from the environment, its password from a file too, and is never printed', () => {
+    const file = join(home, 'proxy-url');
+    writeFileSync(file, 'http://me:p%40ss%3Aword@[::1]:3128/\n');
+    const config = load('egress: { proxy: "http://a.example:1" }', {
+      SALLYPORT_EGRESS_PROXY_FILE: file,
+      SALLYPORT_EGRESS_PROXY_RESOLVES: 'true',
+      SALLYPORT_EGRESS_NO_PROXY: 'a.example, *.b.example',
+    });
+    const { proxy } = config.egress;
+    expect(proxy).toMatchObject({
+      host: '::1',
+      port: 3128,
+      resolves: true,
+      except: ['a.example', '*.b.example'],
+    });
+    expect(proxy?.credentials?.reveal()).toBe('me:p@ss:word');
+    expect(JSON.stringify(config)).not.toContain('p@ss');
+    expect(load(null, { SALLYPORT_EGRESS_PROXY: 'http://b.example' }).egress.proxy).toMatchObject({
+      host: 'b.example',
+      port: 80,
+    });
+  });
+
+  it.each([
+    ['TLS to it', 'https://me:hunter2@a.example:1'],
+    ['a path', 'http://me:hunter2@a.example:1/path'],
+    ['no scheme', 'me:hunter2@a.example:1'],
+    ['a user with a colon', 'http://m%3Ae:hunter2@a.example'],
+    ['control characters', 'http://me:hunter2%0d%0a@a.example'],
+    ['a broken escape', 'http://me:hunter2%zz@a.example'],
+  ])('with %s is refused, and the password not repeated', (_name, url) => {
+    const shape = 'egress.proxy: is not of the form http://[USER:PASSWORD@]HOST:PORT';
+    expect(() => load(null, { SALLYPORT_EGRESS_PROXY: url })).toThrow(
+      expect.objectContaining({ code: 'config_invalid', message: expect.stringContaining(shape) as string }),
+    );
+    expect(() => load(null, { SALLYPORT_EGRESS_PROXY: url })).not.toThrow('hunter2');
+  });
+
+  it.each([
+    ['a pattern that reaches too far', 'egress: { noProxy: [ "*.example" ] }', {}, 'egress.noProxy.0: '],
+    ['a network', 'egress: { noProxy: [ 10.0.0.0/8 ] }', {}, 'egress.noProxy.0: '],
+    ['neither true nor false', '', { SALLYPORT_EGRESS_PROXY_RESOLVES: 'yes' }, 'egress.proxyResolves: '],
+  ])('is not bypassed by %s', (_name, yaml, env, message) => {
+    expect(() => load(yaml, env)).toThrow(message);
+  });
+
+  it('has revocation lists beside it, and one that is none is refused', () => {
+    writeFileSync(join(home, 'list.pem'), CRL);
+    expect(load('egress: { crl: [ list.pem ] }').egress.crl).toEqual([CRL]);
+    expect(load(null, { SALLYPORT_EGRESS_CRL: join(home, 'list.pem') }).egress.crl).toEqual([CRL]);
+    for (const text of [PEM, CRL.replace('MEEw', 'MEIw'), CRL.replace('MEEwLwIBATAK', 'MAUwAwIBATAK')]) {
+      writeFileSync(join(home, 'none.pem'), text);
+      expect(() => load('egress: { crl: [ none.pem ] }')).toThrow(
+        expect.objectContaining({ code: 'config_invalid', hint: 'It is named by egress.crl.' }),
+      );
+    }
+  });
+});
+
 describe('the master key', () => {
   const hex = 'a'.repeat(64);
 
