@@ -5,6 +5,8 @@
 import type { Spelling } from './spelling.ts';
 
 export interface Edges {
+  /** Every byte of the spellings, wherever it stands. */
+  readonly bytes: readonly number[];
   /** First one, two, three bytes of the spellings that are at least so long. */
   readonly first1: readonly number[];
   readonly first2: readonly number[];
@@ -24,6 +26,7 @@ export function edgesOf(spellings: readonly Spelling[]): Edges {
   const atLeast = (length: number): readonly string[] => texts.filter((text) => text.length >= length);
   const exactly = (length: number): readonly string[] => texts.filter((text) => text.length === length);
   return {
+    bytes: pack([...texts.join('')]),
     first1: pack(texts.map((text) => text.slice(0, 1))),
     first2: pack(atLeast(2).map((text) => text.slice(0, 2))),
     first3: pack(atLeast(3).map((text) => text.slice(0, 3))),

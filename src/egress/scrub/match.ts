@@ -10,22 +10,18 @@ export interface Match {
   readonly end: number;
   /** Which escapes were used: bits of `spelling.ts`. */
   readonly kinds: number;
-  /** The bytes end where a match, or a longer one, could still go on. */
-  readonly open: boolean;
 }
 
-const NONE: Match = { end: -1, kinds: 0, open: false };
-const OPEN: Match = { end: -1, kinds: 0, open: true };
+const NONE: Match = { end: -1, kinds: 0 };
 
-/** @param length how many bytes of `buffer` count */
-export function matchAt(pattern: Pattern, buffer: Uint8Array, start: number, length: number): Match {
+export function matchAt(pattern: Pattern, data: Uint8Array, start: number): Match {
   const { units } = pattern;
   let at = start;
   let kinds = 0;
   for (let index = 0; index < units.length; index += 1) {
     const unit = units[index];
     if (unit === undefined) break;
-    if (at < length && unit.plain === buffer[at]) {
+    if (unit.plain === data[at]) {
       at += 1;
       continue;
     }
@@ -33,24 +29,22 @@ export function matchAt(pattern: Pattern, buffer: Uint8Array, start: number, len
     let node = unit.trie;
     let end = at;
     while (node.bytes.length > 0 && node.accept < 0) {
-      if (end === length) return OPEN;
-      const child = step(node, buffer[end]);
+      const child = step(node, data[end]);
       if (child === null) return NONE;
       node = child;
       end += 1;
     }
-    if (node.bytes.length > 0) return followAll(units, index, buffer, { at, kinds, length });
+    if (node.bytes.length > 0) return followAll(units, index, data, { at, kinds });
     kinds |= node.accept;
     at = end;
   }
-  return { end: at, kinds, open: false };
+  return { end: at, kinds };
 }
 
 /** The set of positions that the units read so far may end at, each with the escapes used on the way. */
 class Front {
   positions: number[] = [];
   kinds: number[] = [];
-  open = false;
 
   add(position: number, kinds: number): void {
     const index = this.positions.indexOf(position);
@@ -63,41 +57,31 @@ class Front {
   }
 }
 
-/** Where a reading stands, and how many bytes there are. */
+/** Where a reading stands. */
 interface Place {
   readonly at: number;
   readonly kinds: number;
-  readonly length: number;
 }
 
-function followAll(units: readonly Unit[], first: number, buffer: Uint8Array, place: Place): Match {
+function followAll(units: readonly Unit[], first: number, data: Uint8Array, place: Place): Match {
   let front = new Front();
   front.add(place.at, place.kinds);
-  let open = false;
-  for (let index = first; index < units.length; index += 1) {
+  for (const unit of units.slice(first)) {
     const next = new Front();
-    const unit = units[index];
-    for (let which = 0; unit !== undefined && which < front.positions.length; which += 1) {
-      const at = front.positions[which] ?? place.length;
-      follow(unit, buffer, { at, kinds: front.kinds[which] ?? 0, length: place.length }, next);
-    }
-    open ||= next.open;
-    if (next.positions.length === 0) return open ? OPEN : NONE;
+    for (const [which, at] of front.positions.entries())
+      follow(unit, data, { at, kinds: front.kinds[which] ?? 0 }, next);
+    if (next.positions.length === 0) return NONE;
     front = next;
   }
   const end = Math.max(...front.positions);
-  return { end, kinds: front.kinds[front.positions.indexOf(end)] ?? 0, open };
+  return { end, kinds: front.kinds[front.positions.indexOf(end)] ?? 0 };
 }
 
 /** Adds to `next` every place where a spelling of the unit that begins at `place` ends. */
-function follow(unit: Unit, buffer: Uint8Array, place: Place, next: Front): void {
+function follow(unit: Unit, data: Uint8Array, place: Place, next: Front): void {
   let node = unit.trie;
   for (let at = place.at; node.bytes.length > 0; at += 1) {
-    if (at >= place.length) {
-      next.open = true;
-      return;
-    }
-    const child = step(node, buffer[at]);
+    const child = step(node, data[at]);
     if (child === null) return;
     node = child;
     if (node.accept >= 0) next.add(at + 1, place.kinds | node.accept);

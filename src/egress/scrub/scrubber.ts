@@ -5,10 +5,12 @@
  */
 import { matchAt } from './match.ts';
 import { type Encoding, encodeMask, encodingOf } from './mask.ts';
+import type { Opening } from './openings.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
 import { GRAM_BYTES, hashOf, mayHoldMatch, type SkipTable } from './skip-table.ts';
 import { tailStart } from './tail.ts';
+import { step } from './trie.ts';
 
 export interface ScrubHit {
   /** The credential's name. */
@@ -31,11 +33,12 @@ export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): S
   return new StreamScrubber(set, table, onHit);
 }
 
-/** The longest match at a place, or that there may be one once more bytes are here. */
-type Candidate =
-  | { readonly end: number; readonly pattern: Pattern; readonly encoding: Encoding }
-  | 'open'
-  | null;
+interface Found {
+  /** Just past the match. */
+  readonly end: number;
+  readonly pattern: Pattern;
+  readonly encoding: Encoding;
+}
 
 class StreamScrubber implements Scrubber {
   readonly #set: ScrubSet;
@@ -61,20 +64,13 @@ class StreamScrubber implements Scrubber {
   }
 
   #scan(data: Buffer, final: boolean): Buffer {
+    const table = this.#table;
     const passed: Buffer[] = [];
     let from = this.#swallowed; // what has not been passed or swallowed begins here
-    let holdAt = final ? data.length : tailStart(this.#table.tail, data);
-    let start = 0;
-    for (;;) {
-      start = nextCandidate(this.#table, data, start);
-      if (start >= holdAt) break;
-      const candidate = this.#candidateAt(data, start, final);
-      if (candidate === 'open') {
-        holdAt = start;
-        break;
-      }
-      if (candidate !== null) from = this.#mask(candidate, data, start, from, passed);
-      start += 1;
+    const holdAt = final ? data.length : tailStart(table.tail, data);
+    for (let at = nextCandidate(table, data, 0); at < holdAt; at = nextCandidate(table, data, at + 1)) {
+      const found = longestAt(table, data, at);
+      if (found !== null) from = this.#mask(found, data, at, from, passed);
     }
     this.#swallowed = Math.max(0, from - holdAt);
     this.#held = holdAt === data.length ? EMPTY : Buffer.from(data.subarray(holdAt));
@@ -84,37 +80,46 @@ class StreamScrubber implements Scrubber {
   }
 
   /** Passes what stands before a match, and the mask unless it overlaps the one before; gives its end. */
-  #mask(
-    match: Exclude<Candidate, 'open' | null>,
-    data: Buffer,
-    start: number,
-    from: number,
-    passed: Buffer[],
-  ): number {
+  #mask(found: Found, data: Buffer, start: number, from: number, passed: Buffer[]): number {
     if (start >= from) {
-      const { pattern, encoding, end } = match;
+      const { pattern, encoding, end } = found;
       if (start > from) passed.push(data.subarray(from, start));
       passed.push(encodeMask(this.#set.maskOf(pattern), pattern, encoding, data.subarray(start, end)));
       this.#onHit({ name: pattern.name, encoding });
     }
-    return Math.max(from, match.end);
-  }
-
-  #candidateAt(data: Buffer, start: number, final: boolean): Candidate {
-    let best: Candidate = null;
-    for (const pattern of patternsAt(this.#table, data, start)) {
-      const { end, kinds, open } = matchAt(pattern, data, start, data.length);
-      if (open && !final) return 'open';
-      if (end > (best?.end ?? 0)) best = { end, pattern, encoding: encodingOf(pattern, kinds) };
-    }
-    return best;
+    return Math.max(from, found.end);
   }
 }
 
-/**
- * The first place from `start` on where a match may begin: as far as whole windows can tell, or too near the
- * end of the data for a whole window.
- */
+/** The longest match that begins at a place, `null` for none. */
+function longestAt(table: SkipTable, data: Buffer, start: number): Found | null {
+  const group = table.groups[table.head[hashOf(gramAt(data, start), table.headShift)] ?? 0];
+  if (group === undefined) return null;
+  let best = longerOf(null, group.patterns, data, start);
+  if (!group.hasTexts) return best;
+  let node: Opening | null = table.openings;
+  for (let at = start; node !== null; at += 1) {
+    best = longerOf(best, node.patterns, data, start);
+    node = step(node, data[at]);
+  }
+  return best;
+}
+
+function longerOf(
+  best: Found | null,
+  patterns: readonly Pattern[],
+  data: Buffer,
+  start: number,
+): Found | null {
+  let longest = best;
+  for (const pattern of patterns) {
+    const { end, kinds } = matchAt(pattern, data, start);
+    if (end > (longest?.end ?? 0)) longest = { end, pattern, encoding: encodingOf(pattern, kinds) };
+  }
+  return longest;
+}
+
+/** The first place from `start` on where a match may begin; the end of the data for none. */
 function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
   const { known, knownShift, head, headShift, window } = table;
   const lead = window - GRAM_BYTES;
@@ -127,19 +132,11 @@ function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
     else if (head[hashOf(gramAt(data, at - lead), headShift)] === 0) at += 1;
     else break;
   }
-  return at - lead;
+  return at <= last ? at - lead : data.length;
 }
 
 const gramAt = (data: Buffer, at: number): number =>
   (data[at] ?? 0) | ((data[at + 1] ?? 0) << 8) | ((data[at + 2] ?? 0) << 16);
-
-function patternsAt(table: SkipTable, data: Buffer, start: number): readonly Pattern[] {
-  const patterns =
-    start + GRAM_BYTES > data.length
-      ? table.first[data[start] ?? 0]
-      : table.groups[table.head[hashOf(gramAt(data, start), table.headShift)] ?? 0];
-  return patterns ?? [];
-}
 
 /**
  * Masks secrets in a header value or another short text. Characters up to U+00FF are taken as bytes, as Node

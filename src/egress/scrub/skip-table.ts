@@ -5,6 +5,7 @@
  * begins in a place that would put them into its first `window` bytes, and all those places are skipped at once.
  */
 import { limits } from '../../kernel/index.ts';
+import { buildOpenings, type Opening } from './openings.ts';
 import type { Pattern, Unit } from './pattern.ts';
 import { type Tail, tailOf } from './tail.ts';
 
@@ -22,13 +23,19 @@ export interface SkipTable {
   /** By hash of the first three bytes of a match: an index into `groups`. */
   readonly head: Uint16Array;
   readonly headShift: number;
-  /** Patterns that may begin so; the first group is empty. */
-  readonly groups: readonly (readonly Pattern[])[];
-  /** By first byte of a match: patterns that may begin so. */
-  readonly first: readonly (readonly Pattern[])[];
+  /** What may begin so; nothing in the first group. */
+  readonly groups: readonly Group[];
+  readonly openings: Opening;
   /** 32 minus the binary logarithm of the table's size, as `headShift`. */
   readonly knownShift: number;
   readonly tail: Tail;
+}
+
+/** Patterns of which the first three bytes are alike. */
+export interface Group {
+  readonly patterns: readonly Pattern[];
+  /** Whether a text may begin so, too; `openings` tells which. */
+  readonly hasTexts: boolean;
 }
 
 /** The hash of three bytes, packed low byte first. */
@@ -37,59 +44,83 @@ export const hashOf = (gram: number, hashShift: number): number => Math.imul(gra
 /** @param patterns not empty, each with a shortest spelling of at least three bytes */
 export function buildSkipTable(patterns: readonly Pattern[]): SkipTable {
   const window = Math.min(limits.scrubWindowBytesMax, ...patterns.map((pattern) => pattern.bytesMin));
-  const grams = new Set<number>();
+  const widest = new Uint8Array(2 ** TABLE_BITS_MAX);
   const heads = new Map<number, Pattern[]>();
-  const first: Pattern[][] = Array.from({ length: 256 }, () => []);
   for (const pattern of patterns) {
-    addWindowGrams(pattern.units, window, grams);
-    for (const byte of pattern.units[0]?.trie.bytes ?? []) first[byte]?.push(pattern);
+    markWindowGrams(pattern.units, window, widest);
     for (const gram of headGrams(pattern.units)) {
       const sharing = heads.get(gram);
       if (sharing === undefined) heads.set(gram, [pattern]);
       else sharing.push(pattern);
     }
   }
-  const knownShift = shiftFor(grams.size);
-  const known = new Uint8Array(2 ** (32 - knownShift));
-  for (const gram of grams) known[hashOf(gram, knownShift)] = 1;
-  return { window, known, knownShift, first, tail: tailOf(patterns), ...groupHeads(heads) };
+  return {
+    window,
+    ...foldKnown(widest),
+    ...groupHeads(heads),
+    openings: buildOpenings(patterns.filter(isText)),
+    tail: tailOf(patterns),
+  };
 }
 
-function shiftFor(grams: number): number {
+function bitsFor(grams: number): number {
   const bits = Math.ceil(Math.log2(grams * SLOTS_PER_GRAM));
-  return 32 - Math.min(TABLE_BITS_MAX, Math.max(TABLE_BITS_MIN, bits));
+  return Math.min(TABLE_BITS_MAX, Math.max(TABLE_BITS_MIN, bits));
+}
+
+/** The table as small as it may be: a hash of fewer bits is the beginning of the one of more. */
+function foldKnown(widest: Uint8Array): Pick<SkipTable, 'known' | 'knownShift'> {
+  const marked: number[] = [];
+  for (let slot = widest.indexOf(1); slot >= 0; slot = widest.indexOf(1, slot + 1)) marked.push(slot);
+  const bits = bitsFor(marked.length);
+  const known = new Uint8Array(2 ** bits);
+  for (const slot of marked) known[slot >>> (TABLE_BITS_MAX - bits)] = 1;
+  return { known, knownShift: 32 - bits };
 }
 
 function groupHeads(
   heads: ReadonlyMap<number, readonly Pattern[]>,
 ): Pick<SkipTable, 'head' | 'headShift' | 'groups'> {
-  const headShift = shiftFor(heads.size);
-  const head = new Uint16Array(2 ** (32 - headShift));
+  const bits = bitsFor(heads.size);
+  const headShift = 32 - bits;
+  const head = new Uint16Array(2 ** bits);
   const groups: Set<Pattern>[] = [new Set()];
   for (const [gram, patterns] of heads) {
     const slot = hashOf(gram, headShift);
     if (head[slot] === 0) head[slot] = groups.push(new Set()) - 1;
     for (const pattern of patterns) groups[head[slot] ?? 0]?.add(pattern);
   }
-  return { head, headShift, groups: groups.map((group) => [...group]) };
+  return {
+    head,
+    headShift,
+    groups: groups.map((group) => ({
+      patterns: [...group].filter((pattern) => !isText(pattern)),
+      hasTexts: [...group].some(isText),
+    })),
+  };
 }
 
-/** Every three bytes that can stand in the first `window` bytes of a spelling, those that cross units included. */
-function addWindowGrams(units: readonly Unit[], window: number, grams: Set<number>): void {
+const isText = ({ family }: Pattern): boolean => family === 'text';
+
+/** Marks every three bytes that can stand in the first `window` bytes of a spelling, those that cross units included. */
+function markWindowGrams(units: readonly Unit[], window: number, widest: Uint8Array): void {
+  const mark = (gram: number): void => {
+    widest[hashOf(gram, 32 - TABLE_BITS_MAX)] = 1;
+  };
   let earliest = 0;
   for (const [index, unit] of units.entries()) {
     if (earliest + GRAM_BYTES > window) return;
     earliest += unit.bytesMin;
     const { edges } = unit;
-    for (const gram of edges.inner) grams.add(gram);
+    for (const gram of edges.inner) mark(gram);
     const after = units[index + 1]?.edges;
     if (after === undefined) return;
     const second = units[index + 2]?.edges;
-    for (const byte of after.first1) for (const pair of edges.last2) grams.add(pair | (byte << 16));
+    for (const byte of after.first1) for (const pair of edges.last2) mark(pair | (byte << 16));
     for (const last of edges.last1) {
-      for (const pair of after.first2) grams.add(last | (pair << 8));
+      for (const pair of after.first2) mark(last | (pair << 8));
       for (const middle of after.only1) {
-        for (const byte of second?.first1 ?? []) grams.add(last | (middle << 8) | (byte << 16));
+        for (const byte of second?.first1 ?? []) mark(last | (middle << 8) | (byte << 16));
       }
     }
   }

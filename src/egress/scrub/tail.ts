@@ -24,14 +24,9 @@ const CR = 13;
 export function tailOf(patterns: readonly Pattern[]): Tail {
   const carriers = new Uint8Array(256);
   for (const byte of Buffer.from(USUAL)) carriers[byte] = 1;
-  const seen = new Set<TrieNode>();
-  const add = (node: TrieNode): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    for (const byte of node.bytes) carriers[byte] = 1;
-    for (const next of node.next) add(next);
-  };
-  for (const { units } of patterns) for (const { trie } of units) add(trie);
+  for (const { units } of patterns) {
+    for (const { edges } of units) for (const byte of edges.bytes) carriers[byte] = 1;
+  }
   const longest = Math.max(...patterns.map(({ bytesMax }) => bytesMax));
   return {
     carriers,

@@ -9,36 +9,45 @@ export interface TrieNode {
   readonly accept: number;
 }
 
-interface Growing {
-  bytes: number[];
-  next: Growing[];
-  accept: number;
-}
+/** Where most spellings end, by kind: nodes without a way on need not be many. */
+const LEAVES = new Map<number, TrieNode>();
 
 export function buildTrie(spellings: readonly Spelling[]): TrieNode {
-  const root: Growing = { bytes: [], next: [], accept: -1 };
+  const byByte = new Map<number, Spelling[]>();
+  let accept = -1;
   for (const { bytes, kind } of spellings) {
-    let node = root;
-    for (let at = 0; at < bytes.length; at += 1) node = grow(node, bytes.charCodeAt(at));
-    if (node.accept < 0) node.accept = kind;
+    if (bytes === '') {
+      if (accept < 0) accept = kind;
+      continue;
+    }
+    const rest = { bytes: bytes.slice(1), kind };
+    const sharing = byByte.get(bytes.charCodeAt(0));
+    if (sharing === undefined) byByte.set(bytes.charCodeAt(0), [rest]);
+    else sharing.push(rest);
   }
-  return root;
+  if (byByte.size === 0) return leaf(accept);
+  return { bytes: [...byByte.keys()], next: Array.from(byByte.values(), buildTrie), accept };
 }
 
-function grow(node: Growing, byte: number): Growing {
-  const found = node.next[node.bytes.indexOf(byte)];
-  if (found !== undefined) return found;
-  const child: Growing = { bytes: [], next: [], accept: -1 };
-  node.bytes.push(byte);
-  node.next.push(child);
-  return child;
+function leaf(accept: number): TrieNode {
+  const known = LEAVES.get(accept);
+  if (known !== undefined) return known;
+  const made: TrieNode = { bytes: [], next: [], accept };
+  LEAVES.set(accept, made);
+  return made;
 }
 
 /** The node that a byte leads to, `null` when no spelling goes on like that. */
-export function step(node: TrieNode, byte: number | undefined): TrieNode | null {
+export function step<Node extends Way<Node>>(node: Node, byte: number | undefined): Node | null {
   const { bytes, next } = node;
   for (let index = 0; index < bytes.length; index += 1) {
     if (bytes[index] === byte) return next[index] ?? null;
   }
   return null;
+}
+
+/** Bytes that lead on, beside the nodes that they lead to. */
+interface Way<Node> {
+  readonly bytes: readonly number[];
+  readonly next: readonly Node[];
 }
