@@ -42,7 +42,10 @@ export function requestFraming(head: RequestHead): Result<BodyFraming, Http1Reas
   if (hosts !== 1) return err(hosts === 0 ? 'host_missing' : 'host_repeated');
   const framing = declared(head.fields, head.minor);
   if (!framing.ok) return framing;
-  return framing.value === null ? NONE : ok(framing.value);
+  if (framing.value === null) return NONE;
+  /* A tunnel begins behind the head: one of two readers would take its first bytes for a body (RFC 9110 section 9.3.6). */
+  const isEmpty = framing.value.kind === 'length' && framing.value.bytes === 0;
+  return head.method === 'CONNECT' && !isEmpty ? err('connect_with_body') : ok(framing.value);
 }
 
 /** @param method of the request that this answers: an answer to HEAD has no body whatever it declares */

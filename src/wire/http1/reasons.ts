@@ -31,6 +31,7 @@ export type Http1Reason =
   | 'transfer_encoding_repeated'
   | 'transfer_encoding_unsupported' /** anything but exactly `chunked` */
   | 'transfer_encoding_in_http10'
+  | 'connect_with_body'
   /* chunked bodies */
   | 'chunk_size_invalid'
   | 'chunk_size_overflow'

@@ -34,7 +34,6 @@ export interface StartLine<Head> {
   reason(line: string): Http1Reason;
 }
 
-const ASTERISK = 42;
 const SLASH = 47;
 const ZERO = 48;
 const HTTP_1 = Buffer.from('HTTP/1.', HEAD_ENCODING);
@@ -79,8 +78,15 @@ function methodAt(bytes: Uint8Array, at: number): Method | null {
 }
 
 const TARGET = /^[\x21-\x7e]+$/;
+/** What an authority is made of (RFC 3986 section 3.2), `@` apart. */
+const AUTHORITY = "[A-Za-z0-9\\-._~!$&'()*+,;=:%[\\]]";
 /** Origin form, absolute form, or asterisk form (RFC 9112 section 3.2). */
-const TARGET_FORM = /^(?:\/|https?:\/\/[^/?#]|\*$)/i;
+const TARGET_FORM = new RegExp(`^(?:/|https?://(?:${AUTHORITY}*@)?${AUTHORITY}+(?:[/?]|$)|\\*$)`, 'i');
+/** Authority form: of CONNECT, and of no other method. */
+const CONNECT_FORM = new RegExp(`^${AUTHORITY}+$`);
+
+const isTarget = (method: string, target: string): boolean =>
+  (method === 'CONNECT' ? CONNECT_FORM : TARGET_FORM).test(target);
 
 export class RequestLine implements StartLine<RequestHead> {
   #method = '';
@@ -98,7 +104,9 @@ export class RequestLine implements StartLine<RequestHead> {
     if (end === start || lineEnd + 1 >= bytes.length || bytes[end] !== SPACE) return -1;
     const minor = minorAt(bytes, end + 1);
     if (minor === null || !isLineEnd(bytes, lineEnd)) return -1;
-    if (method.name !== 'CONNECT' && !isTargetForm(bytes, start, end)) return -1;
+    /* Almost every target is a path, which needs no further look. */
+    const isPath = bytes[start] === SLASH && method.name !== 'CONNECT';
+    if (!isPath && !isTarget(method.name, bytes.toString(HEAD_ENCODING, start, end))) return -1;
     this.#method = method.name;
     this.#targetStart = start;
     this.#targetEnd = end;
@@ -120,15 +128,8 @@ export class RequestLine implements StartLine<RequestHead> {
     if (!METHODS.includes(method)) return 'method_unknown';
     const target = line.slice(first + 1, second);
     if (!TARGET.test(target)) return 'target_invalid';
-    if (method !== 'CONNECT' && !TARGET_FORM.test(target)) return 'target_form_unknown';
-    return 'version_unsupported';
+    return isTarget(method, target) ? 'version_unsupported' : 'target_form_unknown';
   }
-}
-
-function isTargetForm(bytes: Buffer, start: number, end: number): boolean {
-  if (bytes[start] === SLASH) return true;
-  if (bytes[start] === ASTERISK) return end === start + 1;
-  return TARGET_FORM.test(bytes.toString(HEAD_ENCODING, start, end));
 }
 
 const STATUS = /^[1-5][0-9][0-9]$/;
