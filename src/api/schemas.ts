@@ -19,6 +19,15 @@ const EgressRuleView = z.object({
   paths: z.array(z.string()).optional(),
 });
 
+const ToolRuleView = z.object({
+  tools: z.array(z.string()),
+  hosts: z.array(z.string()).optional(),
+  methods: z.array(z.string()).optional(),
+  paths: z.array(z.string()).optional(),
+  /** What is not covered is refused, not only reported. */
+  enforce: z.boolean(),
+});
+
 const InjectRule = z.union([
   z.strictObject({ header: z.string(), format: z.string() }),
   z.strictObject({ basic: z.enum(['user', 'password']) }),
@@ -47,6 +56,8 @@ export const SecretView = z
     title: z.string().optional(),
     tier: z.enum(['sealed', 'entrusted']),
     required: z.boolean(),
+    /** `during-calls`: refused while no tool call is in flight. */
+    use: z.enum(['always', 'during-calls']),
     hosts: z.array(z.string()),
     inject: z.array(InjectRule),
     /** Null: no value is set. */
@@ -118,6 +129,10 @@ export const ServerView = z
     secrets: z.array(SecretView),
     /** Tools shown unless a profile says otherwise; null: those that declare readOnlyHint. */
     defaultTools: z.array(z.string()).nullable(),
+    /** What requests may be sent while certain tools run. */
+    toolRules: z.array(ToolRuleView),
+    /** What becomes of requests that may change something while only tools run that say that they only read. */
+    readOnlyTools: z.enum(['enforce', 'report', 'off']),
     manifestHash: z.string(),
     /** What the last probe found; null when there was none. */
     probe: ProbeView.nullable(),

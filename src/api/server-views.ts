@@ -37,6 +37,8 @@ const NOTHING_KNOWN = {
   egress: [],
   secrets: [],
   defaultTools: null,
+  toolRules: [],
+  readOnlyTools: 'report',
 } satisfies Partial<ServerView>;
 
 /** The slots of a server with what is known of their values; never a value. */
@@ -49,6 +51,7 @@ export async function viewSecrets(deps: ApiDeps, row: ServerRow): Promise<Secret
       ...(slot.title === undefined ? {} : { title: slot.title }),
       tier: slot.tier,
       required: slot.required,
+      use: slot.use ?? 'always',
       hosts: [...slot.hosts],
       inject: [...slot.inject],
       version: info?.version ?? null,
@@ -96,6 +99,14 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
       ...(methods === undefined ? {} : { methods: [...methods] }),
       ...(paths === undefined ? {} : { paths: [...paths] }),
     })),
+    toolRules: (manifest.tools?.egress ?? []).map(({ tools, hosts, methods, paths, enforce }) => ({
+      tools: [...tools],
+      ...(hosts === undefined ? {} : { hosts: [...hosts] }),
+      ...(methods === undefined ? {} : { methods: [...methods] }),
+      ...(paths === undefined ? {} : { paths: [...paths] }),
+      enforce,
+    })),
+    readOnlyTools: manifest.tools?.readOnly ?? 'report',
     secrets: await viewSecrets(deps, row),
     defaultTools: manifest.tools?.default === undefined ? null : [...manifest.tools.default],
     problem: null,

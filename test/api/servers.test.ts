@@ -30,6 +30,8 @@ describe('adding a server', () => {
       egress: [{ host: 'api.test.example', port: 443, protocol: 'https' }],
       secrets: [{ name: 'API_KEY', tier: 'sealed', version: null }],
       defaultTools: null,
+      toolRules: [],
+      readOnlyTools: 'report',
       cells: 1,
       problem: null,
     });

@@ -33,7 +33,13 @@ createInterface({ input: process.stdin }).on('line', async (line) => {
       },
     });
   } else if (method === 'tools/list') {
-    send({ id, result: { tools: [{ name: 'run', inputSchema: { type: 'object' } }] } });
+    /* Two tools that do the same; one says that it only reads. */
+    const inputSchema = { type: 'object' };
+    const tools = [
+      { name: 'run', inputSchema },
+      { name: 'look', inputSchema, annotations: { readOnlyHint: true } },
+    ];
+    send({ id, result: { tools } });
   } else if (method === 'tools/call') {
     send({ id, result: await run(params.arguments) });
   } else if (id !== undefined) {

@@ -208,6 +208,20 @@ function addedText(out: Output, added: ServerView): string {
   ].join('\n');
 }
 
+const READ_ONLY: Readonly<Record<ServerView['readOnlyTools'], string>> = {
+  enforce: 'a request that may write is refused',
+  report: 'a request that may write is reported',
+  off: 'not watched',
+};
+
+/** `search_*: GET to api.example.com below /search`. */
+function toolRuleText({ tools, hosts, methods, paths, enforce }: ServerView['toolRules'][number]): string {
+  const to = hosts === undefined ? '' : ` to ${hosts.join(', ')}`;
+  const below = paths === undefined ? '' : ` below ${paths.join(', ')}`;
+  const told = enforce ? '' : ' (others are reported)';
+  return `${printable(tools.join(', '))}: ${methods?.join(', ') ?? 'anything'}${to}${below}${told}`;
+}
+
 function serverText(one: ServerView): string {
   const lines: [string, string][] = [
     ['name', one.slug],
@@ -223,6 +237,8 @@ function serverText(one: ServerView): string {
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
     ],
     ['tools', one.defaultTools === null ? 'those that declare readOnlyHint' : one.defaultTools.join(', ')],
+    ['tool rules', one.toolRules.map(toolRuleText).join('; ') || 'none'],
+    ['read-only tools', READ_ONLY[one.readOnlyTools]],
     ['cells', String(one.cells)],
     ['probed', lastProbeText(one)],
     ['manifest', one.manifestHash],
@@ -233,12 +249,13 @@ function serverText(one: ServerView): string {
     secret.tier,
     secret.version === null ? (secret.required ? 'MISSING' : 'not set') : `version ${secret.version}`,
     secret.hosts.join(', '),
+    secret.use === 'always' ? 'any time' : 'during calls',
   ]);
   const width = Math.max(...lines.map(([label]) => label.length));
   const head = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
   return [
     head,
-    ...(secrets.length === 0 ? [] : [table(['SECRET', 'TIER', 'VALUE', 'GOES TO'], secrets)]),
+    ...(secrets.length === 0 ? [] : [table(['SECRET', 'TIER', 'VALUE', 'GOES TO', 'USED'], secrets)]),
     ...(one.probe === null || one.probe.probes.length === 0 ? [] : [probeTable(one.probe)]),
   ].join('\n\n');
 }

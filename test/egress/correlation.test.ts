@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest';
+import { Correlation } from '../../src/egress/correlation.ts';
+import type { CellCalls } from '../../src/egress/index.ts';
+import { type CellId, fixedClock, limits, systemClock } from '../../src/kernel/index.ts';
+import {
+  API,
+  apiRule,
+  call,
+  cellCalls,
+  errorOf,
+  httpsUpstream,
+  inWorld,
+  PLACEHOLDER,
+  bearer,
+} from './world.ts';
+
+const CELL = 'cel_a' as CellId;
+const told = {
+  id: 'call_1',
+  tool: 'update_issue',
+  actor: 'tok_1',
+  token: 'tok_1',
+  user: null,
+  agent: 'cursor',
+};
+
+describe('what the log is told of the calls of a request', () => {
+  const clock = fixedClock(50_000);
+  let calls: CellCalls = cellCalls([]);
+  const correlation = new Correlation(
+    { callsIn: (cell) => (cell === CELL ? calls : cellCalls([])) },
+    CELL,
+    clock,
+  );
+
+  it.each([
+    ['nobody asked for anything', cellCalls([]), { attribution: 'none', calls: [] }],
+    ['one', cellCalls([call()]), { attribution: 'only', calls: [told] }],
+    [
+      'two',
+      cellCalls([call(), call({ id: 'call_2', token: null, user: 'usr_2', actor: 'usr_2' })]),
+      {
+        attribution: 'one-of',
+        calls: [told, { ...told, id: 'call_2', token: null, user: 'usr_2', actor: 'usr_2' }],
+      },
+    ],
+    [
+      'one of many',
+      cellCalls([call()], { count: 2_000 }),
+      { attribution: 'one-of', calls: [told], callsInFlight: 2_000 },
+    ],
+    [
+      'one that ended a moment ago',
+      cellCalls([], { last: { call: call(), endedMs: 48_000 } }),
+      { attribution: 'late', calls: [told] },
+    ],
+    [
+      'one that ended a while ago',
+      cellCalls([], { last: { call: call(), endedMs: 47_999 } }),
+      { attribution: 'none', calls: [] },
+    ],
+  ])('%s', (_, now, data) => {
+    calls = now;
+    expect(correlation.now().data).toEqual(data);
+  });
+
+  it('is made once for all requests between two changes', () => {
+    calls = cellCalls([call()]);
+    const first = correlation.now();
+    expect(correlation.now()).toBe(first);
+    calls = cellCalls([], { last: { call: call(), endedMs: clock.monotonic() } });
+    const late = correlation.now();
+    expect(correlation.now()).toBe(late);
+    clock.advance(limits.callGraceMs + 1);
+    expect(correlation.now()).not.toBe(late);
+    expect(correlation.now()).toBe(correlation.now());
+  });
+});
+
+describe('a request', () => {
+  const headers = { Authorization: `Bearer ${PLACEHOLDER}` };
+
+  it('says in each of its events which calls it may belong to, refused or not', async () => {
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    const options = {
+      calls: [call()],
+      rules: [apiRule({ methods: ['GET'] })],
+      upstreams: { 'api.test:443': upstream },
+    };
+    await inWorld(options, async (world) => {
+      await world.request({ path: '/a', headers });
+      await world.request({ path: '/a' });
+      await world.request({ method: 'POST', path: '/a' });
+      await world.exchange(`GET /x HTTP/1.1\r\nHost: other.test\r\n\r\n`);
+      const [used] = await world.eventsOf('credential.used');
+      const [request] = await world.eventsOf('egress.request');
+      const finished = await world.eventsOf('egress.finished', 2);
+      const refused = await world.eventsOf('egress.refused', 2);
+      const of = { attribution: 'only', calls: [told], profile: 'default', owner: null };
+      expect(used?.data['for']).toMatchObject(of);
+      for (const event of [request, ...finished, ...refused]) expect(event?.data).toMatchObject(of);
+      expect(refused.map(({ data }) => data['code'])).toEqual([
+        'egress_method_denied',
+        'egress_name_mismatch',
+      ]);
+      expect(refused[0]?.data).toMatchObject({ path: '/a', method: 'POST' });
+    });
+  });
+
+  it('is judged again by the calls that are in flight when its body is there', async () => {
+    const clock = { ...systemClock, monotonic: () => 60_000 };
+    let calls = cellCalls([call()]);
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    const options = {
+      calls: { callsIn: () => calls },
+      clock,
+      credentials: [bearer({ use: 'during-calls' })],
+      tools: { rules: [], readOnly: 'enforce' as const },
+      upstreams: { 'api.test:443': upstream },
+    };
+    await inWorld(options, async (world) => {
+      const begin = async () => {
+        const socket = await world.connectTls();
+        socket.write(
+          `POST /a HTTP/1.1\r\nHost: ${API}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
+        );
+        const [first] = await new Promise<Buffer[]>((resolve) =>
+          socket.once('data', (data: Buffer) => resolve([data])),
+        );
+        expect(String(first)).toContain('100 Continue');
+        return async (): Promise<string> => {
+          const answer = new Promise<string>((resolve) =>
+            socket.once('data', (data: Buffer) => resolve(String(data))),
+          );
+          socket.write('{}');
+          const text = await answer;
+          socket.destroy();
+          return text;
+        };
+      };
+      /* control: nothing has changed */
+      expect(await (await begin())()).toContain('200 OK');
+      const afterItEnded = await begin();
+      calls = cellCalls([], { begun: true });
+      expect(errorOf(await afterItEnded()).code).toBe('egress_credential_outside_call');
+      calls = cellCalls([call()]);
+      const underAnother = await begin();
+      calls = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
+      expect(errorOf(await underAnother()).code).toBe('egress_read_only');
+      const [refused] = await world.eventsOf('egress.refused');
+      expect(refused?.data).toMatchObject({ attribution: 'only', calls: [{ id: 'call_2', tool: 'get' }] });
+      expect(world.uses).toHaveLength(1);
+    });
+  });
+});
