@@ -11,7 +11,7 @@ import { hasH2load, runH2load } from './support/h2load.ts';
 import { generate, type LoadJob, together } from './support/load.ts';
 import { type Measured, median, print, tableLine } from './support/measured.ts';
 import { Helper, processorTime } from './support/processes.ts';
-import { type Bench, openBench, type Target } from './support/targets.ts';
+import { type Bench, openBench, requestOf, type Target } from './support/targets.ts';
 
 const RIVALS = ['nginx', 'relay', 'mitmproxy'];
 const WARM_UP_MS = 1_200;
@@ -55,9 +55,6 @@ interface Row {
   readonly cpu: Round['cpu'];
 }
 
-const requestOf = (path: string, host: string, token: string, connection: string): string =>
-  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAccept-Encoding: gzip, br\r\n${connection}Authorization: Bearer ${token}\r\n\r\n`;
-
 async function load1(target: Target, { path, connections, fresh }: Case, ms: number): Promise<Measured> {
   const doors = fresh ? target.http1 : target.http1.slice(0, 1);
   const [first] = doors;
@@ -65,7 +62,7 @@ async function load1(target: Target, { path, connections, fresh }: Case, ms: num
   const used = loads.slice(0, fresh && connections >= LOADS_FRESH ? LOADS_FRESH : 1);
   const job: LoadJob = {
     places: doors.map(({ place, ca, host, token }) => {
-      return { ...place, ca, request: requestOf(path, host, token, fresh ? 'Connection: close\r\n' : '') };
+      return { ...place, ca, request: requestOf(path, host, token, fresh) };
     }),
     servername: first.host,
     connections: connections / used.length,
@@ -89,8 +86,9 @@ async function load2(target: Target, { path, connections, streams }: Case, ms: n
 }
 
 async function measure(bench: Bench, target: Target, each: Case, ms = roundMs): Promise<Round> {
+  const pid = (each.http2 ? target.http2 : target.http1[0])?.pid ?? null;
   const times = (): Round['cpu'] => ({
-    proxy: target.pid === null ? 0 : processorTime(target.pid).own,
+    proxy: pid === null ? 0 : processorTime(pid).own,
     upstream: processorTime(bench.upstreamPid).own,
     load: each.http2
       ? processorTime(process.pid).children
@@ -134,7 +132,7 @@ async function rowsOf(bench: Bench, each: Case): Promise<readonly Row[]> {
       try {
         seen.set(target, [...(seen.get(target) ?? []), await measure(bench, target, each)]);
       } catch (error) {
-        failed.set(target, String(error).slice(0, 200));
+        failed.set(target, String(error).split('\r\n', 1).join().slice(0, 200));
       }
     }
   }

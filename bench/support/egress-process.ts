@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,9 +34,9 @@ export interface EgressListener {
   readonly placeholder: string;
 }
 
-export type EgressQuestion = 'events' | 'usage' | 'settled';
+export type EgressQuestion = 'events' | 'usage' | 'collected' | 'settled' | 'profile' | 'profiled';
 
-/** Answer to `usage`: bytes, after a forced collection where `--expose-gc` allows it. */
+/** Answer to `usage`, and to `collected`, which forces a collection first. In bytes. */
 export interface Usage {
   readonly rss: number;
   readonly heapUsed: number;
@@ -55,6 +56,7 @@ export interface Settled {
   readonly byType: Readonly<Record<string, number>>;
 }
 
+const PROFILE_INTERVAL_US = 250;
 const AUDIT_PAGE = 10_000;
 const OPEN_NAMED_MAX = 20;
 /** In flight all the time. */
@@ -150,11 +152,16 @@ async function openCell(host: string): Promise<EgressListener> {
   return { address, port, ca: cell.caPem, placeholder };
 }
 
-async function usage(): Promise<Usage> {
-  for (let round = 0; round < COLLECTIONS && globalThis.gc !== undefined; round += 1) {
+async function collected(): Promise<Usage> {
+  for (let round = 0; round < COLLECTIONS; round += 1) {
+    if (globalThis.gc === undefined) throw new Error('a collection needs --expose-gc');
     globalThis.gc();
     await sleep(50);
   }
+  return usage();
+}
+
+async function usage(): Promise<Usage> {
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
@@ -184,10 +191,24 @@ async function settled(): Promise<Settled> {
   };
 }
 
+const inspector = new Session();
+
+/** `profile` begins one, `profiled` ends it and answers with what V8 saw. */
+async function profile(): Promise<object> {
+  inspector.connect();
+  await inspector.post('Profiler.enable');
+  await inspector.post('Profiler.setSamplingInterval', { interval: PROFILE_INTERVAL_US });
+  await inspector.post('Profiler.start');
+  return {};
+}
+
 const answers: Readonly<Record<EgressQuestion, () => Promise<object>>> = {
   events: async () => ({ events: (await store.audit.head(workspace))?.sequence ?? 0 }),
   usage,
+  collected,
   settled,
+  profile,
+  profiled: () => inspector.post('Profiler.stop'),
 };
 
 process.on('message', ({ question }: { question: EgressQuestion }) => {

@@ -78,6 +78,7 @@ function readOutput(text: string): Pick<Measured, 'requests' | 'bytes' | 'second
   if (finished === null || codes === null || bytes === null)
     throw new Error(`h2load said ${text.slice(0, 400)}`);
   const count = (index: number): number => Number(codes[index] ?? 0);
+  if (codes.slice(1).every((each) => each === '0')) throw new Error('not one answer in a round');
   if (count(1) === 0) throw new Error(`h2load: no answer was 2xx: ${codes[0]}`);
   return {
     requests: count(1),

@@ -48,6 +48,7 @@ export async function startMitmproxy(setup: MitmproxySetup): Promise<Mitmproxy |
     listen_host: '127.0.0.1',
     listen_port: String(port),
     mode: `reverse:https://${host}/`,
+    connection_strategy: 'lazy', // so that it knows what the client speaks when it connects
     keep_host_header: 'true',
     ssl_verify_upstream_trusted_ca: file('ca.pem', setup.ca),
     certs: `${host}=${file('cert.pem', `${identity.key}${identity.cert}`)}`,
@@ -57,7 +58,7 @@ export async function startMitmproxy(setup: MitmproxySetup): Promise<Mitmproxy |
     'mitmdump',
     ['--quiet', `--scripts=${file('inject.py', scriptFor(setup))}`, ...options],
     {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: 'ignore', // it complains about every connection that a client has left,
     },
   );
   const ended = once(child, 'exit');

@@ -1,7 +1,7 @@
 /** Processes of a benchmark: started with a first message, asked things, ended; and what they cost the processor. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
@@ -54,13 +54,35 @@ export class Helper {
   }
 }
 
+/** Fields of a `stat` file after the program's name, which stands in parentheses and may hold anything. */
+const statFields = (file: string): readonly string[] => {
+  const stat = readFileSync(file, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+};
+
+const ticksAt = (fields: readonly string[], index: number): number => Number(fields[index] ?? 0) * TICK_US;
+
 /** Processor time of a process with all its threads so far, in microseconds, and of children it has waited for. */
 export function processorTime(pid: number): { readonly own: number; readonly children: number } {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  /* The second field is the program's name in parentheses, and may hold anything. */
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = (index: number): number => Number(fields[index] ?? 0);
-  return { own: (ticks(11) + ticks(12)) * TICK_US, children: (ticks(13) + ticks(14)) * TICK_US };
+  const fields = statFields(`/proc/${pid}/stat`);
+  return {
+    own: ticksAt(fields, 11) + ticksAt(fields, 12),
+    children: ticksAt(fields, 13) + ticksAt(fields, 14),
+  };
+}
+
+/** The same by name of thread; threads with one name are one. */
+export function threadTimes(
+  pid: number,
+): ReadonlyMap<string, { readonly user: number; readonly kernel: number }> {
+  const times = new Map<string, { user: number; kernel: number }>();
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const name = readFileSync(`/proc/${pid}/task/${thread}/comm`, 'latin1').trim();
+    const fields = statFields(`/proc/${pid}/task/${thread}/stat`);
+    const { user, kernel } = times.get(name) ?? { user: 0, kernel: 0 };
+    times.set(name, { user: user + ticksAt(fields, 11), kernel: kernel + ticksAt(fields, 12) });
+  }
+  return times;
 }
 
 export const childrenOf = (pid: number): readonly number[] =>

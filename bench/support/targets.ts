@@ -29,12 +29,12 @@ export interface Door {
   readonly ca: string;
   /** What goes into the header. */
   readonly token: string;
+  /** The process that does the work; null where there is nothing between client and upstream. */
+  readonly pid: number | null;
 }
 
 export interface Target {
   readonly name: string;
-  /** The process that does the work; null where there is nothing between client and upstream. */
-  readonly pid: number | null;
   /** Why it has no numbers; null when it has. */
   readonly missing: string | null;
   /** More than one where a single client may not have all that the machine can do: new connections take turns. */
@@ -56,6 +56,10 @@ export interface BenchOptions {
   /** Of the runtime that runs the egress. */
   readonly egressArguments: readonly string[];
 }
+
+/** @param last no further request comes on that connection */
+export const requestOf = (path: string, host: string, token: string, last: boolean): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: bench\r\nAccept: application/json\r\nAccept-Encoding: gzip, br\r\n${last ? 'Connection: close\r\n' : ''}Authorization: Bearer ${token}\r\n\r\n`;
 
 /** JSON without a quote or a dollar that nginx would want to read. */
 const json = (bytes: number): string => {
@@ -107,20 +111,24 @@ async function open(
     host,
     ca,
     token: KEY,
+    pid: null,
   });
   const targets: Target[] = [
     {
       name: 'direct',
-      pid: null,
       missing: null,
       http1: [direct(HTTP1_HOST, port1)],
       http2: direct(HTTP2_HOST, port2),
     },
   ];
-  const rival = { upstreamPort: port1, identity, ca };
+  const rival: Rival = { host: HTTP1_HOST, upstreamPort: port1, identity, ca };
   if (rivals.includes('nginx')) targets.push(await nginxTarget(rival, closing));
   if (rivals.includes('relay')) targets.push(await relayTarget(rival, closing));
-  if (rivals.includes('mitmproxy')) targets.push(await mitmproxyTarget(rival, closing));
+  if (rivals.includes('mitmproxy')) {
+    /* It speaks with the upstream what the client speaks with it. */
+    const rival2 = { ...rival, host: HTTP2_HOST, upstreamPort: port2, identity: identity2 };
+    targets.push(await mitmproxyTarget(rival2, closing));
+  }
 
   const egress = new Helper('egress-process.ts', egressArguments);
   closing.push(() => egress.close());
@@ -136,11 +144,11 @@ async function open(
     host: cells[index] ?? '',
     ca: trusted,
     token: placeholder,
+    pid: egress.pid,
   }));
   const [http2, ...http1] = doors;
   targets.push({
     name: 'sallyport egress',
-    pid: egress.pid,
     missing: null,
     http1,
     http2: http2 !== undefined && (await speaksHttp2(http2.place, http2.host, http2.ca)) ? http2 : null,
@@ -149,6 +157,7 @@ async function open(
 }
 
 interface Rival {
+  readonly host: string;
   readonly upstreamPort: number;
   readonly identity: Identity;
   readonly ca: string;
@@ -156,11 +165,12 @@ interface Rival {
 
 const PLACEHOLDER = 'ghp_PLACEHOLDERxJ7kQ2mV9pR4sT6wY8zB1cD3f';
 
-const rivalDoor = ({ ca }: Rival, port: number): Door => ({
+const rivalDoor = ({ host, ca }: Rival, port: number, pid: number): Door => ({
   place: { host: '127.0.0.1', port },
-  host: HTTP1_HOST,
+  host,
   ca,
   token: PLACEHOLDER,
+  pid,
 });
 
 async function nginxTarget(rival: Rival, closing: (() => Promise<void>)[]): Promise<Target> {
@@ -184,30 +194,28 @@ async function nginxTarget(rival: Rival, closing: (() => Promise<void>)[]): Prom
     files: {},
   });
   closing.push(() => nginx.close());
-  const door = rivalDoor(rival, port);
-  return { name: 'nginx, one worker', pid: nginx.pid, missing: null, http1: [door], http2: door };
+  const door = rivalDoor(rival, port, nginx.pid);
+  return { name: 'nginx, one worker', missing: null, http1: [door], http2: door };
 }
 
 async function relayTarget(rival: Rival, closing: (() => Promise<void>)[]): Promise<Target> {
   const relay = new Helper('relay.mjs');
   closing.push(() => relay.close());
-  const setup = { ...rival, host: HTTP1_HOST, key: KEY, placeholder: PLACEHOLDER };
-  const { port } = await relay.ask<{ port: number }>(setup);
+  const { port } = await relay.ask<{ port: number }>({ ...rival, key: KEY, placeholder: PLACEHOLDER });
   return {
     name: 'bare Node relay',
-    pid: relay.pid,
     missing: null,
-    http1: [rivalDoor(rival, port)],
+    http1: [rivalDoor(rival, port, relay.pid)],
     http2: null,
   };
 }
 
 async function mitmproxyTarget(rival: Rival, closing: (() => Promise<void>)[]): Promise<Target> {
-  const mitmproxy = await startMitmproxy({ ...rival, host: HTTP1_HOST, key: KEY });
   const name = 'mitmproxy';
+  const mitmproxy = await startMitmproxy({ ...rival, key: KEY });
   if (mitmproxy === null)
-    return { name, pid: null, missing: 'not installed: apt-get install mitmproxy', http1: [], http2: null };
+    return { name, missing: 'not installed: apt-get install mitmproxy', http1: [], http2: null };
   closing.push(() => mitmproxy.close());
-  const door = rivalDoor(rival, mitmproxy.port);
-  return { name, pid: mitmproxy.pid, missing: null, http1: [door], http2: door };
+  const door = rivalDoor(rival, mitmproxy.port, mitmproxy.pid);
+  return { name, missing: null, http1: [door], http2: door };
 }
