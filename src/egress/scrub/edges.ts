@@ -26,7 +26,7 @@ export function edgesOf(spellings: readonly Spelling[]): Edges {
   const atLeast = (length: number): readonly string[] => texts.filter((text) => text.length >= length);
   const exactly = (length: number): readonly string[] => texts.filter((text) => text.length === length);
   return {
-    bytes: pack([...texts.join('')]),
+    bytes: pack(Array.from(texts.join(''))),
     first1: pack(texts.map((text) => text.slice(0, 1))),
     first2: pack(atLeast(2).map((text) => text.slice(0, 2))),
     first3: pack(atLeast(3).map((text) => text.slice(0, 3))),
