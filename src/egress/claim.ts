@@ -6,7 +6,6 @@
 import { limits } from '../kernel/index.ts';
 import { matchBinding } from '../policy/index.ts';
 import { type BoundCredential, boundCredentials, describePlace } from './bound-credentials.ts';
-import { methodsOf } from './overrides.ts';
 import type { PlaceholderHit, PlaceholderIndex } from './placeholder-index.ts';
 import type { CellEgressSpec, CredentialBinding } from './ports.ts';
 import { Refusal } from './refusals.ts';
@@ -20,7 +19,7 @@ export interface Binder {
 /** Whether a binding covers the request, whichever of its methods the upstream takes it for. */
 export function covers(binding: CredentialBinding, request: EgressRequest): ReturnType<typeof matchBinding> {
   const { host, port, target } = request;
-  for (const method of methodsOf(request.head)) {
+  for (const method of request.methods) {
     const decision = matchBinding(binding, { host, port, method, path: target.path });
     if (!decision.allow) return decision;
   }

@@ -4,7 +4,7 @@
  */
 import { decideToolEgress, decideUse, type ToolEgress } from '../policy/index.ts';
 import type { Correlation } from './correlation.ts';
-import { methodsOf } from './overrides.ts';
+import type { Injection } from './injection.ts';
 import type { CellEgressSpec } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
@@ -23,7 +23,7 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
   const { calls } = request.occasion;
   const decision = decideToolEgress(
     spec.tools ?? WATCHED,
-    { host: request.host, methods: methodsOf(request.head), path: request.target.path },
+    { host: request.host, methods: request.methods, path: request.target.path },
     calls.running,
     () => correlation.recentTools(calls),
   );
@@ -35,8 +35,14 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
 /**
  * The last word before credentials are opened, when body and head are known. A call may have ended while the body
  * came, and with it what the request was allowed for.
+ *
+ * @param uses what is about to be opened
  */
-export function judgeUses(request: EgressRequest, host: CorrelationHost): Refusal | null {
+export function judgeUses(
+  request: EgressRequest,
+  host: CorrelationHost,
+  uses: readonly Pick<Injection, 'binding'>[] = request.injections,
+): Refusal | null {
   const { correlation } = host;
   const occasion = correlation.now();
   if (occasion !== request.occasion) {
@@ -44,7 +50,7 @@ export function judgeUses(request: EgressRequest, host: CorrelationHost): Refusa
     const refused = judgeTools(request, host);
     if (refused !== null) return refused;
   }
-  for (const { binding } of request.injections) {
+  for (const { binding } of uses) {
     if (binding.use !== 'during-calls') continue;
     const decision = decideUse(binding, correlation.times(occasion.calls));
     if (!decision.allow) return Refusal.byPolicy(decision, { credential: binding.name });

@@ -1,6 +1,6 @@
 /** What the audit log gets to know of one request: the facts once it was judged, its refusal, its one outcome. */
 import type { Clock, Json, JsonObject } from '../kernel/index.ts';
-import type { Correlation } from './correlation.ts';
+import type { Correlation, Occasion } from './correlation.ts';
 import type { CellEgressSpec, RequestFacts } from './ports.ts';
 import { Refusal, refusalCode } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
@@ -33,6 +33,7 @@ export class ExchangeRecord {
   readonly #startedAt: number;
   readonly #hits: ScrubHit[] = [];
   #facts: RequestFacts | null = null;
+  #factsOf: Occasion | null = null;
   #hasEnded = false;
 
   constructor(host: RecordHost, request: EgressRequest) {
@@ -41,9 +42,13 @@ export class ExchangeRecord {
     this.#startedAt = host.clock.monotonic();
   }
 
-  /** As of the first time that somebody asks: when the request is about to leave, or is refused. Made once. */
+  /** Made when somebody asks first, and anew only where other calls were in flight when the request was judged last. */
   get facts(): RequestFacts {
-    this.#facts ??= this.#makeFacts();
+    const { occasion } = this.#request;
+    if (this.#facts === null || this.#factsOf !== occasion) {
+      this.#facts = this.#makeFacts();
+      this.#factsOf = occasion;
+    }
     return this.#facts;
   }
 

@@ -223,7 +223,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   /** One more, for a place that was found in a body on its way. */
   async #openLate(binding: CredentialBinding): Promise<Secret> {
-    const refused = judgeUses(this.#request, this.#host);
+    const refused = judgeUses(this.#request, this.#host, [{ binding }]);
     if (refused !== null) throw refused;
     return this.#host.trail.during(this.#open(binding));
   }

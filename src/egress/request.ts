@@ -3,6 +3,7 @@ import type { Result } from '../kernel/index.ts';
 import type { ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
+import { methodsOf } from './overrides.ts';
 import { type BodyReading, OPAQUE } from './body-reading.ts';
 import type { Injection } from './injection.ts';
 import type { SigningClaim } from './signer.ts';
@@ -53,12 +54,19 @@ export class EgressRequest {
   readonly injections: Injection[] = [];
   /** Signatures in the head that may have been made with placeholders. */
   readonly signatures: SigningClaim[] = [];
+  #methods: readonly string[] | null = null;
 
   constructor(id: string, arrival: Arrival, { head, framing }: Incoming) {
     this.id = id;
     this.arrival = arrival;
     this.head = head;
     this.declared = framing;
+  }
+
+  /** Every method that an upstream may take it for: rules have to allow each. */
+  get methods(): readonly string[] {
+    this.#methods ??= methodsOf(this.head);
+    return this.#methods;
   }
 
   get port(): number {

@@ -10,7 +10,7 @@ import { type Binder, bindHead } from './bind.ts';
 import { planBody } from './body-plan.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
-import { methodsOf, targetOverride } from './overrides.ts';
+import { targetOverride } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival, EgressRequest } from './request.ts';
 
@@ -90,7 +90,7 @@ const normalize: Step = (request) => {
 
 /** Before placeholders are looked at: what may not be reached needs no reason beyond that. */
 const allow: Step = (request, { spec }) => {
-  for (const method of methodsOf(request.head)) {
+  for (const method of request.methods) {
     const decision = matchEgress(spec.rules, {
       host: request.host,
       port: request.port,

@@ -84,7 +84,7 @@ class CallsOfCell {
       running: this.#running(),
       begun: true,
       last: this.#last,
-      ended: [...this.#ended.values()].reverse(),
+      ended: [...this.#ended.values()].toReversed(),
     };
     return this.#now;
   }

@@ -107,6 +107,40 @@ describe('a request', () => {
     });
   });
 
+  it('may use a key that is for calls at the start of its cell, until a call begins or the start is over', async () => {
+    const clock = fixedClock(0);
+    let calls = cellCalls([]);
+    const options = {
+      calls: { callsIn: () => calls },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+      credentials: [bearer({ use: 'during-calls' })],
+    };
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    await inWorld({ ...options, upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const status = async () => (await world.request({ headers })).status;
+      clock.advance(limits.cellStartUpMs);
+      expect(await status()).toBe(200);
+      clock.advance(1);
+      expect(await status()).toBe(403);
+      calls = cellCalls([call()]);
+      expect(await status()).toBe(200);
+    });
+    const again = await httpsUpstream((_request, response) => response.end('ok'));
+    await inWorld({ ...options, upstreams: { 'api.test:443': again } }, async (world) => {
+      calls = cellCalls([], { begun: true, last: { call: call(), endedMs: clock.monotonic() } });
+      clock.advance(limits.callGraceMs);
+      expect((await world.request({ headers })).status).toBe(200);
+      clock.advance(1);
+      const refused = await world.request({ headers });
+      expect([refused.status, errorOf(refused).code]).toEqual([403, 'egress_credential_outside_call']);
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({
+        code: 'egress_credential_outside_call',
+        credential: 'TOKEN',
+        attribution: 'none',
+      });
+    });
+  });
+
   it('is judged again by the calls that are in flight when its body is there', async () => {
     const clock = { ...systemClock, monotonic: () => 60_000 };
     let calls = cellCalls([call()]);
