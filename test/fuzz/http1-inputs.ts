@@ -118,6 +118,8 @@ const LENGTHS = [
   '1 0',
   '',
   '\t3',
+  '3\t',
+  '3 \t ',
   '3;a',
   '18446744073709551619',
   '9007199254740993',
@@ -141,6 +143,9 @@ const CODINGS = [
   'chunkedx',
   '\x0bchunked',
   ' chunked ',
+  '\tchunked',
+  'chunked\t',
+  'chunked \t',
   'gzip',
   '',
 ];

@@ -64,15 +64,21 @@ export class FieldLines {
     for (let mark = 0; mark < end; mark += MARKS) {
       const start = marks[mark] ?? 0;
       const nameEnd = marks[mark + 1] ?? 0;
-      const value = text.slice((marks[mark + 2] ?? 0) - textStart, (marks[mark + 3] ?? 0) - textStart);
       const usual = usualNameAt(marks[mark + 4] ?? 0);
-      if (usual !== undefined && isWrittenAs(usual, bytes, start, nameEnd)) {
-        fields.append(usual.written, usual.key, value);
-        continue;
+      const isUsual = usual !== undefined && isWrittenAs(usual, bytes, start, nameEnd);
+      const name = isUsual ? usual.written : text.slice(start - textStart, nameEnd - textStart);
+      const isKnown = isUsual || (usual !== undefined && isNamed(usual, bytes, start, nameEnd));
+      const key = isKnown ? usual.key : name.toLowerCase();
+      let valueStart = marks[mark + 2] ?? 0;
+      let valueEnd = marks[mark + 3] ?? 0;
+      if (key === 'transfer-encoding') {
+        /* Parsers differ about tabs around this one value. They stay, and it is none that is known. */
+        valueStart = nameEnd + 1;
+        while (isBlank(bytes[valueEnd])) valueEnd += 1;
+        while (bytes[valueStart] === SPACE) valueStart += 1;
+        while (valueEnd > valueStart && bytes[valueEnd - 1] === SPACE) valueEnd -= 1;
       }
-      const name = text.slice(start - textStart, nameEnd - textStart);
-      if (usual !== undefined && isNamed(usual, bytes, start, nameEnd)) fields.append(name, usual.key, value);
-      else fields.add(name, value);
+      fields.append(name, key, text.slice(valueStart - textStart, valueEnd - textStart));
     }
   }
 

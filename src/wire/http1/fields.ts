@@ -2,6 +2,7 @@
  * The field lines of one HTTP/1.1 message, in the order received. Text is Latin-1, one character per
  * byte, so that what is passed on is what arrived. Names are compared in lower case.
  */
+import { isBlank } from './line-bytes.ts';
 
 const NONE: readonly string[] = [];
 
@@ -55,10 +56,19 @@ export class Fields {
     for (let index = first; index < this.keys.length; index += 1) {
       if (this.keys[index] !== key) continue;
       for (const part of (this.values[index] ?? '').split(',')) {
-        const member = part.trim().toLowerCase();
+        const member = withoutBlanks(part).toLowerCase();
         if (member !== '') members.push(member);
       }
     }
     return members;
   }
+}
+
+/** Without the blanks of RFC 9110 around it; `trim` would take other characters too. */
+function withoutBlanks(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
