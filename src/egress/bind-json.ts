@@ -1,10 +1,11 @@
 /** Binds the placeholders in JSON: every string and every key, whatever its spelling was. */
 import type { Json } from '../kernel/index.ts';
 import { checkJson, findJson, type JsonPath } from '../wire/index.ts';
-import { scanBody } from './body-scan.ts';
+import { BodyScan } from './body-scan.ts';
 import type { BoundCredential } from './bound-credentials.ts';
 import { type Binder, claim, misplaced, undeclared } from './claim.ts';
 import type { BodyPieces, Gap } from './injection.ts';
+import type { CredentialBinding } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 
@@ -90,37 +91,53 @@ const BACKSLASH = 0x5c;
  * @throws Refusal `egress_placeholder_misplaced`, `egress_placeholder_foreign`
  */
 export function bindJsonBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces {
-  /* Strings say what they look like where there are no escapes: then there is nothing to find in them either. */
-  if (binder.placeholders.findInBytes(body) === null && !body.includes(BACKSLASH)) return [body];
-  const text = checkJson(body);
-  if (!text.ok) {
-    /* What is not JSON after all has no declared place. */
-    const refused = scanBody(body, request, binder);
+  const places = findPlaces(body, request, binder);
+  for (const { binding } of places) request.injections.push({ binding, place: { kind: 'body' } });
+  /* What is bound is cut out: whatever else looks like a placeholder, in base64 for example, stands elsewhere. */
+  const pieces = cutOut(body, places);
+  const scan = new BodyScan(request, binder);
+  for (const piece of pieces) {
+    const refused = Buffer.isBuffer(piece) ? scan.push(piece) : null;
     if (refused !== null) throw refused;
-    return [body];
   }
+  const refused = scan.end();
+  if (refused !== null) throw refused;
+  return pieces;
+}
+
+/** A value in a text, in bytes. */
+interface Cut {
+  readonly binding: CredentialBinding;
+  readonly start: number;
+  readonly end: number;
+}
+
+function findPlaces(body: Buffer, request: EgressRequest, binder: Binder): readonly Cut[] {
+  /* Strings say what they look like where there are no escapes: then there is nothing to find in them either. */
+  if (!body.includes(BACKSLASH) && binder.placeholders.findInBytes(body) === null) return [];
+  const text = checkJson(body);
+  if (!text.ok) return []; // what is not JSON after all has no declared place
   const value: Json = JSON.parse(text.value);
   const places = bindJson(value, BODY, request, binder);
   if (places instanceof Refusal) throw places;
-  for (const { bound } of places)
-    request.injections.push({ binding: bound.binding, place: { kind: 'body' } });
-  return places.length === 0 ? [body] : cutOut(text.value, places);
+  const cuts = places.map(({ bound, path }) => {
+    const span = findJson(text.value, path);
+    if (span === null) throw new Error('a place in a JSON body that was found is gone');
+    const start = Buffer.byteLength(text.value.slice(0, span.start));
+    const length = Buffer.byteLength(text.value.slice(span.start, span.end));
+    return { binding: bound.binding, start, end: start + length };
+  });
+  /* Keys that are numbers are walked first, wherever they stand. */
+  return cuts.toSorted((a, b) => a.start - b.start);
 }
 
-function cutOut(text: string, places: readonly JsonPlace[]): BodyPieces {
-  const gaps = places.map(({ bound, path }) => {
-    const span = findJson(text, path);
-    if (span === null) throw new Error('a place in a JSON body that was found is gone');
-    return { binding: bound.binding, span };
-  });
-  /* Objects are walked in the order of their keys as numbers, where they are numbers. */
-  gaps.sort((a, b) => a.span.start - b.span.start);
+function cutOut(body: Buffer, cuts: readonly Cut[]): BodyPieces {
   const pieces: (Buffer | Gap)[] = [];
   let at = 0;
-  for (const { binding, span } of gaps) {
-    pieces.push(Buffer.from(text.slice(at, span.start), 'utf8'), { binding, as: { kind: 'json' } });
-    at = span.end;
+  for (const { binding, start, end } of cuts) {
+    pieces.push(body.subarray(at, start), { binding, as: { kind: 'json' } });
+    at = end;
   }
-  pieces.push(Buffer.from(text.slice(at), 'utf8'));
+  pieces.push(body.subarray(at));
   return pieces;
 }

@@ -66,9 +66,14 @@ export class BodyScan {
   }
 }
 
-/** Searches all of a body at once. */
-export function scanBody(body: Buffer, request: EgressRequest, binder: Binder): Refusal | null {
-  const scan = new BodyScan(request, binder);
+/** Searches all of a body, or of a message, at once. */
+export function scanBody(
+  body: Buffer,
+  request: EgressRequest,
+  binder: Binder,
+  place?: string,
+): Refusal | null {
+  const scan = new BodyScan(request, binder, place);
   return scan.push(body) ?? scan.end();
 }
 

@@ -169,7 +169,7 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     message: (facts) =>
       `The stored value of ${facts.credential ?? 'a credential'} cannot be put into ${facts.place ?? 'a request'}.`,
     hint: () =>
-      'It holds a line break or another control character. Set it again: sallyport secret set SERVER NAME.',
+      'It holds a line break, a separator or another character that would not stay what it is there. Set it again: sallyport secret set SERVER NAME.',
   },
   egress_credential_unmasked: {
     status: 502,
