@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AuditEvent } from '../../src/audit/index.ts';
 import { Correlation } from '../../src/egress/correlation.ts';
 import type { CellCalls } from '../../src/egress/index.ts';
 import { type CellId, fixedClock, limits, systemClock } from '../../src/kernel/index.ts';
@@ -104,6 +105,23 @@ describe('a request', () => {
         'egress_name_mismatch',
       ]);
       expect(refused[0]?.data).toMatchObject({ path: '/a', method: 'POST' });
+    });
+  });
+
+  it('says in each of its events when no tool that runs is for it', async () => {
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    const calls = [call({ tool: 'get_issue', readOnly: true })];
+    await inWorld({ calls, upstreams: { 'api.test:443': upstream } }, async (world) => {
+      for (const method of ['POST', 'GET']) await world.request({ method, path: `/${method}`, headers });
+      const used = await world.eventsOf('credential.used', 2);
+      const finished = await world.eventsOf('egress.finished', 2);
+      const of = (data: AuditEvent['data'] | undefined) => [data?.['path'], data?.['unexpected']];
+      const expected = [
+        ['/POST', 'egress_read_only'],
+        ['/GET', undefined],
+      ];
+      expect(used.map(({ data }) => of(data['for'] as AuditEvent['data']))).toEqual(expected);
+      expect(finished.map(({ data }) => of(data))).toEqual(expected);
     });
   });
 

@@ -78,7 +78,7 @@ describe('sessions that share a server', () => {
     expect(calls).toMatchObject({ count: 1, begun: true, last: { call: { tool: 'seen' } } });
     expect(calls.ended.map(({ tool }) => tool)).toEqual(['seen', 'wait']);
     expect(calls.inFlight).toMatchObject([
-      { tool: 'wait', actor: 'tok_1', token: 'tok_1', user: null, agent: 'test' },
+      { tool: 'wait', readOnly: true, actor: 'tok_1', token: 'tok_1', user: null, agent: 'test' },
     ]);
   });
 

@@ -102,6 +102,12 @@ describe('a tool that says that it only reads', () => {
     expect(decide({ readOnly: 'enforce' }, { methods: [method] }, [reader])).toBe('egress_read_only');
   });
 
+  it('does not write under the name of another method', () => {
+    expect(decide({ readOnly: 'enforce' }, { methods: ['GET', 'DELETE'] }, [reader])).toBe(
+      'egress_read_only',
+    );
+  });
+
   it('may send what a rule with methods says, and nothing more for a rule without', () => {
     const graphql = { tools: ['get_*'], methods: ['POST'], paths: ['/search'], enforce: true };
     const anything = { tools: ['get_*'], hosts: ['api.example.com'], enforce: true };
