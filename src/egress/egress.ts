@@ -127,7 +127,7 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
       const use = { client: pool, login: false };
       const probing = probe(
         spec,
-        { ...deps, open: (to, wanted) => pool.open(to, use, wanted) },
+        { ...deps, connect: async (to, wanted) => pool.take(to, use) ?? pool.open(to, use, wanted) },
         tell,
         AbortSignal.any([signal, closing.signal]),
       ).finally(() => pool.close());

@@ -62,7 +62,11 @@ export class EchoSearch implements AnswerListener {
     this.#set = set;
   }
 
-  /** Sends the request and reads the answer. Never rejects. @param signal ends it at once */
+  /**
+   * Sends the request and reads the answer. The connection may carry other requests too, and is left to its owner.
+   *
+   * @param signal ends it at once
+   */
   async ask(
     connection: UpstreamConnection,
     request: OutgoingRequest,
@@ -78,7 +82,6 @@ export class EchoSearch implements AnswerListener {
       signal.removeEventListener('abort', cut);
       this.#stream?.destroy();
       this.#decoder?.destroy();
-      connection.destroy();
     }
   }
 

@@ -72,8 +72,11 @@ export interface ProbeResult {
 }
 
 export interface ProbeDeps {
-  /** A new connection, by the rules of the data plane. @throws Refusal `egress_upstream_*` */
-  open(to: Destination, signal: AbortSignal): Promise<UpstreamConnection>;
+  /**
+   * A connection by the rules of the data plane, that no request of a cell is on. It stays its owner's.
+   * @throws Refusal `egress_upstream_*`
+   */
+  connect(to: Destination, signal: AbortSignal): Promise<UpstreamConnection>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -213,7 +216,7 @@ async function ask(
 
 type Found = Omit<Searched, 'refusal'> & { readonly failure: unknown };
 
-/** One request on a connection of its own, within its time. */
+/** One request, within its time. */
 async function attempt(entry: Ask, canary: string, deps: ProbeDeps, signal: AbortSignal): Promise<Found> {
   const value = Secret.fromString(canary);
   const set = createScrubSet([{ name: entry.credential, mask: '[canary]', value }]);
@@ -222,7 +225,7 @@ async function attempt(entry: Ask, canary: string, deps: ProbeDeps, signal: Abor
   const timer = setTimeout(() => expired.abort(), limits.probeRequestTimeoutMs);
   const over = AbortSignal.any([signal, expired.signal]);
   try {
-    const connection = await deps.open(entry.to, over);
+    const connection = await deps.connect(entry.to, over);
     const { refusal, ...searched } = await new EchoSearch(set).ask(
       connection,
       probeRequest(entry, canary),

@@ -8,6 +8,7 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { describe, expect, it } from 'vitest';
 import type { ProbeOptions, ProbeResult, ProbeSpec } from '../../../src/egress/index.ts';
 import { AppError, limits } from '../../../src/kernel/index.ts';
+import { http2Upstream } from '../http2-world.ts';
 import {
   API,
   apiRule,
@@ -553,6 +554,60 @@ describe('a probe that nobody wants any more', () => {
       expect(world.events.map(({ type }) => type)).toEqual(['egress.request', 'egress.probed']);
     });
   });
+});
+
+it('keeps requests apart that share an HTTP/2 connection', async () => {
+  let asked = 0;
+  const inject = Array.from({ length: 12 }, (_, at) => ({ query: `k${at}` }));
+  const upstream = await http2Upstream((stream, headers) => {
+    asked += 1;
+    const value = /=(ghp_\w+)/.exec(headers[':path'] ?? '')?.[1] ?? '';
+    // Every other one answers late, when those that were asked with it are done.
+    const answer = (): void => {
+      if (stream.destroyed) return;
+      stream.respond({ ':status': 200, 'x-key': value }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': HEX(value) }));
+      stream.end('{}');
+    };
+    if (asked % 2 === 0) setTimeout(answer, 30);
+    else answer();
+  });
+  const results = await withUpstream(upstream, (world) => runProbe(world), {
+    credentials: [bearer({ inject })],
+  });
+  expect(upstream.sessions).toHaveLength(1);
+  for (const [at, result] of results.entries()) {
+    expect(result).toMatchObject({
+      place: `query k${at}`,
+      outcome: 'answered',
+      echoed: [
+        { where: 'header X-Key', encoding: 'raw' },
+        { where: 'trailer X-Sum', encoding: 'hex' },
+      ],
+    });
+  }
+});
+
+it('asks a few at a time', async () => {
+  const waiting: ServerResponse[] = [];
+  let most = 0;
+  const upstream = await httpsUpstream((_, response) => {
+    waiting.push(response);
+    most = Math.max(most, waiting.length);
+    if (waiting.length < limits.probeRequestsAtOnce) return;
+    // Time for one more, if there were one.
+    setTimeout(() => {
+      for (const one of waiting.splice(0)) one.end();
+    }, 50);
+  });
+  const inject = Array.from({ length: 12 }, (_, at) => ({ query: `k${at}` }));
+  const results = await withUpstream(upstream, (world) => runProbe(world), {
+    credentials: [bearer({ inject })],
+  });
+  expect(results.map(({ place, outcome }) => `${place} ${outcome}`)).toEqual(
+    inject.map(({ query }) => `query ${query} answered`),
+  );
+  expect(most).toBe(limits.probeRequestsAtOnce);
 });
 
 it('says what it asks', async () => {
