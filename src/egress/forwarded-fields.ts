@@ -49,8 +49,8 @@ export function forwardedFields(
   const perHop = fields.list('connection');
   for (let index = 0; index < fields.length; index += 1) {
     const key = fields.keys[index] ?? '';
-    if (HOP_BY_HOP.has(key) || perHop.includes(key) || !keep(key)) continue;
-    forwarded.add(fields.names[index] ?? '', values[index] ?? '');
+    if (HOP_BY_HOP.has(key) || (perHop.length > 0 && perHop.includes(key)) || !keep(key)) continue;
+    forwarded.append(fields.names[index] ?? '', key, values[index] ?? '');
   }
   return forwarded;
 }
@@ -58,8 +58,12 @@ export function forwardedFields(
 /** What the scrubber can look into. */
 const READABLE_CODINGS: ReadonlySet<string> = new Set(['gzip', 'deflate', 'br', 'zstd', 'identity']);
 
+/** Nothing else in it, as nearly every client says it. */
+const ALL_READABLE = /^(?:gzip|deflate|br|zstd|identity)(?:, ?(?:gzip|deflate|br|zstd|identity))*$/;
+
 /** An Accept-Encoding value without what the scrubber cannot read; `identity` when nothing is left. */
 export function readableCodings(value: string): string {
+  if (ALL_READABLE.test(value)) return value;
   const kept = value
     .split(',')
     .filter((part) => READABLE_CODINGS.has((part.split(';', 1)[0] ?? '').trim().toLowerCase()));
