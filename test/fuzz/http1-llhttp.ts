@@ -9,6 +9,8 @@ interface NodeParser {
   initialize(kind: number, resource: object, headBytesMax: number, leniency: number): void;
   execute(bytes: Buffer): number | Error;
   finish(): number | Error | undefined;
+  /** Frees the native part, which no garbage collection does. */
+  close(): void;
   [callback: number]: (...values: never[]) => number | void;
 }
 interface NodeParserClass {
@@ -32,7 +34,8 @@ const ON_HEADERS = constant('kOnHeaders');
 const ON_HEADERS_COMPLETE = constant('kOnHeadersComplete');
 const ON_BODY = constant('kOnBody');
 const ON_MESSAGE_COMPLETE = constant('kOnMessageComplete');
-const HEAD_BYTES_MAX = 65_536;
+/** Far above ours, so that only ours is met. */
+const HEAD_BYTES_MAX = 1_048_576;
 const SKIP_BODY = 1;
 
 /** The parser tells a method by its number in a list that it does not show; so each is asked for once. */
@@ -45,6 +48,7 @@ for (const name of methods) {
     return 0;
   };
   parser.execute(Buffer.from(`${name} ${name === 'CONNECT' ? 'a:1' : '/'} HTTP/1.1\r\n\r\n`));
+  parser.close();
 }
 
 const pairs = (flat: readonly string[]): string[] =>
@@ -97,13 +101,17 @@ export function readLlhttp(kind: Kind, bytes: Buffer, method = 'GET'): Seen {
     trailers = [];
     body = '';
   };
-  const taken = parser.execute(bytes);
-  if (typeof taken !== 'number') return { messages, error: codeOf(taken) };
-  /* What follows an upgrade is not the parser's any more. */
-  if (taken < bytes.length) return { messages, error: null };
-  const before = messages.length;
-  const finished = parser.finish();
-  return { messages, error: finished instanceof Error && messages.length === before ? 'incomplete' : null };
+  try {
+    const taken = parser.execute(bytes);
+    if (typeof taken !== 'number') return { messages, error: codeOf(taken) };
+    /* What follows an upgrade is not the parser's any more. */
+    if (taken < bytes.length) return { messages, error: null };
+    const before = messages.length;
+    const finished = parser.finish();
+    return { messages, error: finished instanceof Error && messages.length === before ? 'incomplete' : null };
+  } finally {
+    parser.close();
+  }
 }
 
 const codeOf = (error: Error): string => ('code' in error ? String(error.code) : error.message);

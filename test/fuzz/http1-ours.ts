@@ -1,7 +1,7 @@
 /** A connection's bytes read with the project's own parser, message after message, as the egress uses it. */
 import {
   BodyReader,
-  Fields,
+  type Fields,
   type HeadReader,
   type RequestHead,
   type ResponseHead,

@@ -134,7 +134,8 @@ export const http1: FuzzTarget = {
     const tally = compareConnections(seed, inputs);
     report(`${tally.messages} messages read alike, ${tally.refused} connections refused alike`);
     report(`${tally.pending} connections end within a message for both`);
-    for (const [difference, times] of [...tally.stricter].toSorted()) {
+    for (const difference of [...tally.stricter.keys()].toSorted()) {
+      const times = tally.stricter.get(difference);
       const example = JSON.stringify(tally.examples.get(difference)).slice(0, 160);
       report(`  only ours refuses: ${difference} ${times} ${example}`);
     }

@@ -160,6 +160,8 @@ export const websocket: FuzzTarget = {
   run(seed, count, report) {
     const { frames, refused } = compareFrames(seed, count);
     report(`${frames} frames read alike`);
-    for (const [reason, times] of [...refused].toSorted()) report(`  refused alike: ${reason} ${times}`);
+    for (const reason of [...refused.keys()].toSorted()) {
+      report(`  refused alike: ${reason} ${refused.get(reason)}`);
+    }
   },
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Fields, HEAD_ENCODING, requestHeadReader } from '../../src/wire/index.ts';
+import { type Fields, HEAD_ENCODING, requestHeadReader } from '../../src/wire/index.ts';
 
 function fieldsOf(...lines: readonly string[]): Fields {
   const reader = requestHeadReader();
