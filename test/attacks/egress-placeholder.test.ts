@@ -142,6 +142,116 @@ const attacks: readonly [name: string, request: RequestOptions][] = [
   ],
 ];
 
+const FORM = { 'Content-Type': 'application/x-www-form-urlencoded' };
+const MULTIPART = { 'Content-Type': 'multipart/form-data; boundary=XX' };
+const part = (head: string, content: string): string =>
+  `--XX\r\nContent-Disposition: form-data; ${head}\r\n\r\n${content}\r\n`;
+const multipart = (...parts: readonly string[]): RequestOptions => ({
+  ...POST,
+  headers: MULTIPART,
+  body: `${parts.join('')}--XX--\r\n`,
+});
+const form = (body: string): RequestOptions => ({ ...POST, headers: FORM, body });
+const cookie = (pairs: string): RequestOptions => ({ path: '/v1', headers: { Cookie: pairs } });
+
+/** Where the placeholder is declared for a cookie, a path segment and fields of forms. */
+const inOtherPlaces: typeof inTwoHosts = async (body) => {
+  const [api, other] = [await recorder(API), await recorder(OTHER)];
+  await inWorld(
+    {
+      rules: [apiRule(), apiRule({ host: OTHER })],
+      credentials: [
+        bearer({
+          methods: ['GET', 'POST'],
+          paths: ['/v1'],
+          inject: [{ cookie: 'sid' }, { path: '/v1/bot{token}' }, { form: 'key' }, { multipart: 'key' }],
+        }),
+      ],
+      upstreams: { 'api.test:443': api.upstream, 'other.test:443': other.upstream },
+    },
+    (world) => body(world, api, other),
+  );
+};
+
+const otherPlaces: readonly [name: string, request: RequestOptions][] = [
+  ['the cookie', cookie(`a=b; sid=${PLACEHOLDER}`)],
+  ['the segment', { path: `/v1/bot${PLACEHOLDER}/send` }],
+  ['the field', form(`a=b&key=${PLACEHOLDER}`)],
+  ['the part', multipart(part('name="a"', 'b'), part('name="key"', PLACEHOLDER))],
+];
+
+const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
+  ['the cookie, to another host', { ...cookie(`sid=${PLACEHOLDER}`), host: OTHER }],
+  ['another cookie', cookie(`a=${PLACEHOLDER}; sid=1`)],
+  ['the name of a cookie', cookie(`${PLACEHOLDER}=1`)],
+  ['the cookie, twice', cookie(`sid=${PLACEHOLDER}; sid=1`)],
+  ['a longer cookie', cookie(`sid=${PLACEHOLDER}x`)],
+  ['a quoted cookie', cookie(`sid="${PLACEHOLDER}"`)],
+  ['the cookie, within quotes that span it', cookie(`a="; sid=${PLACEHOLDER}; b="`)],
+  ['the cookie, percent-encoded', cookie(`sid=${percent(PLACEHOLDER)}`)],
+  ['the cookie, in another header', { path: '/v1', headers: { 'Set-Cookie': `sid=${PLACEHOLDER}` } }],
+  ['another segment', { path: `/v1/a/bot${PLACEHOLDER}` }],
+  ['the segment without what belongs to it', { path: `/v1/${PLACEHOLDER}` }],
+  ['a longer segment', { path: `/v1/bot${PLACEHOLDER}x` }],
+  ['the segment, of another path', { path: `/v2/bot${PLACEHOLDER}` }],
+  ['the segment behind an encoded slash', { path: `/v1%2Fbot${PLACEHOLDER}` }],
+  ['the segment, and the query too', { path: `/v1/bot${PLACEHOLDER}?q=${PLACEHOLDER}` }],
+  ['the segment, and once more behind it', { path: `/v1/bot${PLACEHOLDER}/${PLACEHOLDER}` }],
+  ['another field', form(`a=${PLACEHOLDER}`)],
+  ['the field, twice', form(`key=${PLACEHOLDER}&key=${PLACEHOLDER}`)],
+  ['the field behind a semicolon', form(`a=b;key=${PLACEHOLDER}`)],
+  ['the field, in a longer value', form(`key=${PLACEHOLDER}%20`)],
+  ['the field, in a query', { path: `/v1?key=${PLACEHOLDER}` }],
+  [
+    'the field, in JSON',
+    { ...POST, headers: { 'Content-Type': 'application/json' }, body: `{"key":"${PLACEHOLDER}"}` },
+  ],
+  [
+    'the field, under a coding',
+    { ...POST, headers: { ...FORM, 'Content-Encoding': 'gzip' }, body: gzipSync(`key=${PLACEHOLDER}`) },
+  ],
+  ['the field, by PUT', { ...form(`key=${PLACEHOLDER}`), method: 'PUT' }],
+  ['another part', multipart(part('name="a"', PLACEHOLDER))],
+  ['the part as a file', multipart(part('name="key"; filename="a"', PLACEHOLDER))],
+  ['the name of a file', multipart(part(`name="a"; filename="${PLACEHOLDER}"`, ''))],
+  ['the part, in a longer value', multipart(part('name="key"', ` ${PLACEHOLDER}`))],
+  ['the part, in base64', multipart(part('name="key"', btoa(PLACEHOLDER)))],
+  ['the part, twice', multipart(part('name="key"', PLACEHOLDER), part('name="key"', 'a'))],
+  ['the part, within another one', multipart(part('name="a"', `\n${part('name="key"', PLACEHOLDER)}`))],
+  [
+    'the part, under another boundary',
+    {
+      ...multipart(part('name="key"', PLACEHOLDER)),
+      headers: { 'Content-Type': 'multipart/form-data; boundary=YY' },
+    },
+  ],
+];
+
+describe('ATTACKS 9: beside a cookie, a path segment, a form', () => {
+  it.each(otherPlaces)('control: in %s it becomes the key', async (_name, request) => {
+    await inOtherPlaces(async (world, api) => {
+      expect((await world.request(request)).status).toBe(200);
+      expect(api.seen[0]).toContain(TOKEN);
+      expect(api.seen[0]).not.toContain(PLACEHOLDER);
+      expect(world.events.map(({ type }) => type)).toContain('credential.used');
+    });
+  });
+
+  it.each(besideOtherPlaces)('%s', async (_name, request) => {
+    await inOtherPlaces(async (world, api, other) => {
+      const reply = await world.request(request);
+      expect([reply.status, errorOf(reply).code]).toEqual([403, 'egress_placeholder_misplaced']);
+      expect(errorOf(reply).hint + errorOf(reply).message).toMatch(/cookie sid|bound to|only/);
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({
+        code: 'egress_placeholder_misplaced',
+        credential: 'TOKEN',
+      });
+      expect([...api.seen, ...other.seen]).toEqual([]);
+      expect(world.uses).toEqual([]);
+    });
+  });
+});
+
 describe('ATTACKS 9: a placeholder sent elsewhere', () => {
   it('control: in its declared place it becomes the key', async () => {
     await inTwoHosts(async (world, api) => {
