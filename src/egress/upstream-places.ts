@@ -120,16 +120,16 @@ export class UpstreamPlaces {
     try {
       return await dialled;
     } finally {
-      place.opening = null;
+      if (place.opening === opening) place.opening = null;
     }
   }
 
-  /** Takes back what was lent. @param keep whether it may be used for the next request, by anybody */
-  give(connection: UpstreamConnection, keep: boolean): void {
+  /** Takes back what was lent, for the next request by anybody, if it can take one. */
+  give(connection: UpstreamConnection): void {
     const held = this.#held.get(connection);
     if (held === undefined) return; // several use it, or it has ended
     held.borrower = null;
-    if (this.#closed || !keep || held.place.forgotten || !connection.usable) {
+    if (this.#closed || held.place.forgotten || !connection.usable) {
       connection.destroy();
       return;
     }

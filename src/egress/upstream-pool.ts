@@ -76,7 +76,7 @@ export class UpstreamPool {
   give(connection: UpstreamConnection, use: UpstreamUse): void {
     const key = this.#loggedIn.size === 0 ? undefined : this.#loggedIn.get(connection);
     if (key === undefined) {
-      this.#places.give(connection, !this.#closing.signal.aborted);
+      this.#places.give(connection);
       return;
     }
     this.#loggedIn.delete(connection);
@@ -97,8 +97,8 @@ export class UpstreamPool {
   close(): void {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    for (const login of this.#logins.splice(0)) this.#drop(login);
-    this.#places.cut(this);
+    this.#places.cut(this); // what clients have logged in on is still lent to this
+    this.#logins = [];
     this.#onClose();
   }
 
@@ -122,7 +122,7 @@ export class UpstreamPool {
 
 /** What every upstream is spoken to with. */
 const CODECS: UpstreamCodecs = {
-  h1: (socket, clock) => new Http1Upstream(socket, clock, () => undefined),
+  h1: (socket, clock) => new Http1Upstream(socket, clock),
   h2: (socket, clock) => new Http2Upstream(socket, clock),
 };
 

@@ -5,6 +5,8 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { Dialer, ownAddresses } from '../../src/egress/dial.ts';
+import { CachingResolver } from '../../src/egress/resolver.ts';
+import { fixedClock } from '../../src/kernel/index.ts';
 
 const OWN = ['203.0.114.7', '2001:4860:4860::1'];
 const dialer = (address: string, allowNetworks: readonly string[] = []): Dialer =>
@@ -21,6 +23,27 @@ describe("ATTACKS 15: the machine's own addresses", () => {
   it('control: others are not, nor is one whose network is allowed', async () => {
     expect(await dialer('203.0.114.8').addresses('api.test')).toEqual(['203.0.114.8']);
     expect(await dialer('203.0.114.7', ['203.0.114.0/24']).addresses('api.test')).toEqual(['203.0.114.7']);
+  });
+
+  it('are judged at each dial, however long the answer has been known', async () => {
+    const own: string[] = [];
+    let asked = 0;
+    const dns = async (_name: string, family: 4 | 6) => {
+      asked += 1;
+      return family === 4 ? [{ address: '203.0.114.9', ttl: 60 }] : [];
+    };
+    const resolver = new CachingResolver(
+      { hosts: async () => [], dns, system: async () => [] },
+      fixedClock(0),
+    );
+    const judging = new Dialer(resolver, { resolve: {}, extraCa: [], allowNetworks: [] }, () => own);
+    expect(await judging.addresses('api.test')).toEqual(['203.0.114.9']);
+    own.push('203.0.114.9'); // the machine has got it meanwhile
+    await expect(judging.addresses('api.test')).rejects.toMatchObject({
+      code: 'egress_upstream_address_refused',
+      facts: { reason: 'own_machine' },
+    });
+    expect(asked).toBe(2); // once for each family
   });
 
   it('are those of the interfaces', () => {

@@ -1,6 +1,17 @@
 /** ATTACKS 15: a listed name that leads to where no upstream is. The control is the same with the network allowed. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { API, errorOf, httpsUpstream, inWorld, PLACEHOLDER, TOKEN } from '../egress/world.ts';
+import {
+  API,
+  errorOf,
+  httpsUpstream,
+  httpUpstream,
+  inWorld,
+  PLACEHOLDER,
+  readAll,
+  TOKEN,
+} from '../egress/world.ts';
 
 const AUTH = { headers: { Authorization: `Bearer ${PLACEHOLDER}` } };
 
@@ -82,6 +93,72 @@ describe('ATTACKS 15: SSRF by DNS', () => {
       },
     );
     await upstream.close();
+  });
+
+  describe("through the company's proxy", () => {
+    /** Goes wherever it is told, and keeps what it was told; names mean this machine. */
+    const openProxy = async (): Promise<{ port: number; asked: string[]; server: Server }> => {
+      const asked: string[] = [];
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', (head) => {
+          const [, target = '', port = ''] = /^CONNECT (\S+):(\d+) /.exec(head.toString('latin1')) ?? [];
+          asked.push(target);
+          const upstream = connect(Number(port), '127.0.0.1', () => {
+            socket.write('HTTP/1.1 200 OK\r\n\r\n');
+            socket.pipe(upstream).pipe(socket);
+          });
+          upstream.on('error', () => socket.destroy());
+          socket.on('close', () => upstream.destroy());
+        });
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return { port: (server.address() as AddressInfo).port, asked, server };
+    };
+    const config = { host: '127.0.0.1', credentials: null, except: [] };
+
+    it.each([
+      ['control: addresses that are checked here and allowed are reached', false, API, ['127.0.0.1'], '200'],
+      ['control: so are names that the proxy resolves', true, API, [], '200'],
+      ['special addresses that are checked here are not', false, API, ['169.254.169.254'], 'metadata'],
+      ['nor is one of another range', false, API, ['10.0.0.1'], 'private'],
+      [
+        'nor are names that mean the local network to the proxy',
+        true,
+        'metadata.google.internal',
+        [],
+        'local_name',
+      ],
+    ])('%s', async (_name, resolves, host, addresses, expected) => {
+      const upstream = await httpUpstream((_request, response) => response.end('ok'));
+      const { port, asked, server } = await openProxy();
+      const at = Number(upstream.address.split(':')[1]);
+      const rules = [{ host, port: at, protocol: 'http' as const }];
+      await inWorld(
+        {
+          rules,
+          resolutions: resolves ? {} : { [host]: addresses },
+          allowNetworks: ['127.0.0.0/8'],
+          proxy: { ...config, port, resolves },
+        },
+        async (world) => {
+          const socket = await world.connectTcp(host, at);
+          socket.end(`GET / HTTP/1.1\r\nHost: ${host}:${at}\r\n\r\n`);
+          const answer = await readAll(socket);
+          if (expected === '200') {
+            expect(answer).toContain('200 OK');
+            expect(asked).toEqual([resolves ? host : '127.0.0.1']);
+            return;
+          }
+          expect(errorOf(answer).code).toBe('egress_upstream_address_refused');
+          expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ reason: expected });
+          expect(asked).toEqual([]);
+        },
+      );
+      await upstream.close();
+      server.close();
+    });
   });
 
   it('a redirect is followed by nobody, and its target is out of reach', async () => {

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
@@ -25,6 +26,19 @@ const close = async ({ server, accepted }: Listening): Promise<void> => {
 };
 
 const never = new AbortController().signal;
+
+/** All sockets that `body` has connected, or tried to. */
+async function socketsOf(body: () => Promise<void>): Promise<Socket[]> {
+  const made: Socket[] = [];
+  const onSocket = (message: unknown): void => void made.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', onSocket);
+  try {
+    await body();
+  } finally {
+    unsubscribe('net.client.socket', onSocket);
+  }
+  return made;
+}
 
 describe('the order of addresses', () => {
   it('has the families in turn, begins with the first, and loses none', () => {
@@ -84,11 +98,13 @@ describe('a connection to the first that answers', () => {
       error: { reason: 'ABORT_ERR' },
     });
     const stop = new AbortController();
-    const connecting = connectFirst([place], stop.signal);
-    stop.abort();
-    expect(await connecting).toMatchObject({ error: { reason: 'ABORT_ERR' } });
+    const made = await socketsOf(async () => {
+      const connecting = connectFirst([place], stop.signal);
+      stop.abort();
+      expect(await connecting).toMatchObject({ error: { reason: 'ABORT_ERR' } });
+    });
+    expect(made.map((socket) => socket.destroyed)).toEqual([true]);
     await close(place);
-    expect(place.accepted.every((socket) => socket.readableEnded || socket.destroyed)).toBe(true);
   });
 
   it('does not wait for an address that says nothing', async () => {
@@ -107,10 +123,12 @@ describe('a connection to the first that answers', () => {
     const stop = new AbortController();
     const fill = Array.from({ length: 6 }, () => connectFirst([silent], stop.signal));
     const answering = await listening('127.0.0.1', port);
-    const connected = await connectFirst([silent, answering], never);
-    expect(connected.ok).toBe(true);
-    expect(connected.ok && connected.value.remoteAddress).toBe('127.0.0.1');
-    if (connected.ok) connected.value.destroy();
+    const made = await socketsOf(async () => {
+      const connected = await connectFirst([silent, answering], never);
+      expect(connected.ok && connected.value.remoteAddress).toBe('127.0.0.1');
+    });
+    expect(made.map((socket) => socket.destroyed)).toEqual([true, false]); // the slower one was cut
+    for (const socket of made) socket.destroy();
     stop.abort();
     for (const one of await Promise.all(fill)) if (one.ok) one.value.destroy();
     await close(answering);

@@ -128,8 +128,8 @@ describe('giving up', () => {
     const closed = Promise.withResolvers<void>();
     const stop = new AbortController();
     const port = await listening(createServer(), (socket) => {
-      socket.resume().on('close', () => closed.resolve());
-      stop.abort();
+      socket.on('close', () => closed.resolve());
+      socket.once('data', () => stop.abort()); // its hello
     });
     await expect(dial(dialer(), { port }, { signal: stop.signal })).rejects.toMatchObject({
       name: 'Refusal',

@@ -187,12 +187,14 @@ describe('connections to upstreams', () => {
     const resolver = { resolve: async () => ['127.0.0.1'] };
     await inWorld({ rules, resolver }, async (world) => {
       const open = (): number => upstream.connections.filter((socket) => !socket.destroyed).length;
-      for (let count = 0; count < limits.upstreamIdleTotalMax + 20; count += 1) {
+      const ask = async (count: number): Promise<void> => {
         const host = `n${count}.wild.test`;
         const client = await world.connectTcp(host, port);
         client.end(`GET / HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
         expect(await readAll(client)).toContain('HTTP/1.1 200 OK');
-      }
+      };
+      for (let count = 0; count < limits.upstreamIdleTotalMax + 20; count += 4)
+        await Promise.all([count, count + 1, count + 2, count + 3].map(ask));
       expect(upstream.connections).toHaveLength(limits.upstreamIdleTotalMax + 20);
       await expect.poll(open).toBe(limits.upstreamIdleTotalMax);
     });

@@ -11,7 +11,7 @@ const der = (pem: string): Buffer => new X509Certificate(pem).raw;
 /** A chain as Node shows it: each with its issuer, a root with itself. */
 function chain(...pems: readonly string[]): PeerCertificate {
   let issuer: object | null = null;
-  for (const pem of [...pems].reverse()) {
+  for (const pem of pems.toReversed()) {
     const certificate: { raw: Buffer; issuerCertificate: object | null } = {
       raw: der(pem),
       issuerCertificate: issuer,

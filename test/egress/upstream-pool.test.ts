@@ -164,7 +164,7 @@ describe('connections for one request at a time', () => {
     played(ended).socket.destroy();
     played(full).room = 0;
     pool.give(full, plain);
-    expect([pool.take(to, plain), isOpen(full)]).toEqual([null, false]);
+    expect([isOpen(full), pool.take(to, plain)]).toEqual([false, null]);
   });
 
   it('are ended when nothing has been on them for too long', async () => {

@@ -21,6 +21,7 @@ import type {
   CredentialBinding,
   CredentialSource,
   EgressRule,
+  ProxyConfig,
   Resolver,
 } from '../../src/egress/index.ts';
 import {
@@ -66,6 +67,7 @@ export interface WorldOptions {
   readonly allowNetworks?: readonly string[];
   readonly extraCa?: readonly string[];
   readonly crl?: readonly string[];
+  readonly proxy?: ProxyConfig;
   readonly addresses?: 'synthetic' | 'real';
   readonly clock?: Clock;
   /** Calls that are in flight all the time, or what to ask. */
@@ -129,7 +131,7 @@ export const httpsUpstream = (handler: Handler, name = API): Promise<Upstream> =
     createHttpsServer(authority.issue(name), (request, response) => void handler(request, response)),
   );
 export const httpUpstream = (listener: RequestListener): Promise<Upstream> =>
-  upstreamOf(createHttpServer(listener));
+  upstreamOf(createHttpServer({ keepAliveTimeout: 60_000 }, listener));
 /** An upstream that gets a socket after TLS and does what it likes. */
 export const rawUpstream = (
   onSocket: (socket: TLSSocket) => void,
@@ -215,7 +217,7 @@ export class World {
     const credentials: CredentialSource = {
       use: async (cell, credential, request) => {
         if (this.useFailure !== null) throw this.useFailure;
-        await this.#append({
+        await this.#record({
           workspace,
           type: 'credential.used',
           actor: { kind: 'cell', id: cell.cell },
@@ -240,7 +242,7 @@ export class World {
       {
         credentials,
         calls: correlationOf(options.calls ?? []),
-        audit: { append: (event) => this.#append(event) },
+        audit: { record: (event) => this.#record(event), note: (event) => this.#record(event) },
         resolver: options.resolver ?? {
           resolve: async (host) => {
             const found = options.resolutions?.[host];
@@ -259,6 +261,7 @@ export class World {
           extraCa: options.extraCa ?? [authority.caPem],
           allowNetworks: options.allowNetworks ?? ['127.0.0.0/8'],
           crl: options.crl ?? [],
+          proxy: options.proxy ?? null,
         },
       },
       { ipv4Base: 0x7f4d_0000 },
@@ -275,13 +278,12 @@ export class World {
     return world;
   }
 
-  async #append(event: AuditEvent): Promise<RecordedEvent> {
+  async #record(event: AuditEvent): Promise<void> {
     this.appends += 1;
     if (this.auditFailure !== null) throw this.auditFailure;
     prepareEvent(event, 0); // what the audit log would not take is not recorded here either
     if (this.auditDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.auditDelayMs));
     this.events.push(event);
-    return { ...event, sequence: this.events.length, at: 0, previous: '', hash: '' };
   }
 
   /** Resolver of the cell. */

@@ -39,7 +39,6 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
   readonly #socket: Socket;
   readonly #clock: Clock;
   readonly #reader = responseHeadReader();
-  readonly #onIdleEnd: (connection: Http1Upstream) => void;
   #listener: AnswerListener | null = null;
   #method = '';
   #body: BodyReader | null = null;
@@ -49,11 +48,9 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
   #requestSent = false;
   #chunks = false;
 
-  /** @param onIdleEnd the connection ended while nobody waited for an answer */
-  constructor(socket: Socket, clock: Clock, onIdleEnd: (connection: Http1Upstream) => void) {
+  constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
     this.#clock = clock;
-    this.#onIdleEnd = onIdleEnd;
     this.lastActive = clock.monotonic();
     socket.on('data', (bytes: Buffer) => this.#data(bytes));
     socket.on('end', () => this.#ended());
@@ -124,7 +121,6 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
       const listener = this.#listener;
       if (listener === null) {
         this.destroy();
-        this.#onIdleEnd(this);
         return;
       }
       at =
@@ -202,7 +198,6 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
 
   #closed(): void {
     this.#persistent = false;
-    if (this.#listener === null) this.#onIdleEnd(this);
-    else this.#fail(Refusal.of('egress_upstream_closed'));
+    if (this.#listener !== null) this.#fail(Refusal.of('egress_upstream_closed'));
   }
 }
