@@ -4,10 +4,11 @@
  */
 import { parseArgs } from 'node:util';
 import { http1 } from './http1.ts';
+import { scrub } from './scrub.ts';
 import type { FuzzTarget } from './target.ts';
 import { websocket } from './websocket.ts';
 
-const targets: readonly FuzzTarget[] = [http1, websocket];
+const targets: readonly FuzzTarget[] = [http1, scrub, websocket];
 
 const write = (line: string): void => {
   process.stdout.write(`${line}\n`);

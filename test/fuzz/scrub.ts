@@ -128,7 +128,7 @@ async function faultOf(below: Below, body: Buffer): Promise<string | null> {
 }
 
 /** Each answer has a seed of its own, from the given one on. */
-export const scrubTarget: FuzzTarget = {
+export const scrub: FuzzTarget = {
   name: 'scrub',
   async run(seed, count, report) {
     let bytes = 0;

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createScrubSet, type MaskedSecret, scrubText } from '../../../src/egress/scrub/index.ts';
 import { Secret } from '../../../src/kernel/index.ts';
+import { renditions } from './renditions.ts';
 
 const entry = (value: string, mask = 'MASK-placeholder', name = 'KEY'): MaskedSecret => ({
   name,
@@ -98,5 +99,16 @@ describe('scrubText', () => {
     expect(scrubText(set, 'x p\u00e4ssw\u00f6rd-1 y')).toBe('x MASK y');
     expect(scrubText(set, 'x p\u00e4ssw\u00f6rd-1 \u2026')).toBe('x MASK \u2026');
     expect(scrubText(set, Buffer.from('x p\u00e4ssw\u00f6rd-1 y').toString('latin1'))).toBe('x MASK y');
+  });
+
+  it.each(renditions(VALUE))('finds the value as $label wherever it stands', ({ bytes, encoding }) => {
+    const value = bytes.toString('latin1');
+    for (let distance = 0; distance < 70; distance += 1) {
+      const hits: unknown[] = [];
+      const masked = scrubText(set, `${' '.repeat(distance)}${value}`, (hit) => hits.push(hit));
+      expect(hits, `at ${distance}`).toEqual([{ name: 'KEY', encoding }]);
+      expect(masked.startsWith(' '.repeat(distance))).toBe(true);
+      expect(masked).not.toContain(value);
+    }
   });
 });
