@@ -23,7 +23,7 @@ export interface Tally {
   readonly examples: Map<string, string>;
 }
 
-export const emptyTally = (): Tally => ({
+const emptyTally = (): Tally => ({
   messages: 0,
   refused: 0,
   pending: 0,
@@ -66,7 +66,7 @@ function endDisagreement(kind: Kind, bytes: Buffer, method: string, ours: OurSee
 }
 
 /** Compares one connection. @throws Error when ours is not the stricter, or depends on how bytes are split */
-export function compareConnection(
+function compareConnection(
   kind: Kind,
   text: string,
   method: string,

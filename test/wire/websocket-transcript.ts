@@ -11,7 +11,7 @@ export interface FrameTranscript {
 
 export const PAYLOAD_BYTES_MAX = 200_000;
 
-export const frameText = (
+const frameText = (
   { opcode, fin, message }: Pick<FrameHead, 'opcode' | 'fin' | 'message'>,
   payload: Buffer,
 ): string => `${opcode} ${fin ? 'fin' : 'more'} ${message ?? 'control'} ${payload.toString('hex')}`;

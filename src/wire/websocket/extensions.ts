@@ -18,7 +18,7 @@ const PARAMETER = new RegExp(
 );
 const NAME = new RegExp(`${BLANKS}(${TOKEN})${BLANKS}`, 'y');
 
-export const isToken = (text: string): boolean => IS_TOKEN.test(text);
+const isToken = (text: string): boolean => IS_TOKEN.test(text);
 
 /** @param text of all lines of the field, joined by commas */
 export function parseExtensions(text: string): Result<readonly Extension[], HandshakeReason> {
