@@ -5,7 +5,6 @@
 import { parseArgs } from 'node:util';
 import { http1 } from './http1.ts';
 import { scrub } from './scrub.ts';
-import { scrub } from './scrub.ts';
 import type { FuzzTarget } from './target.ts';
 import { websocket } from './websocket.ts';
 
