@@ -46,7 +46,7 @@ export interface ServerRows {
 }
 
 /** What is kept of a server's last probe. */
-export interface ProbeRow {
+interface ProbeRow {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly manifestHash: string;

@@ -22,7 +22,7 @@ export interface ServersTable {
   updated_at: number;
 }
 
-export interface ProbesTable {
+interface ProbesTable {
   workspace: string;
   server_id: string;
   at: number;

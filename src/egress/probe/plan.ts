@@ -35,7 +35,7 @@ export interface Ask extends Planned {
   readonly target: Target;
 }
 
-export type SkipCode =
+type SkipCode =
   | 'probe_wildcard'
   | 'probe_body_place'
   | 'probe_websocket'

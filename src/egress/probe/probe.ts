@@ -22,8 +22,8 @@ import type { EgressRule } from '../ports.ts';
 import { refusalCode, toWireRefusal } from '../refusals.ts';
 import { createScrubSet } from '../scrub/index.ts';
 import { type Echo, EchoSearch, type Searched } from './echo.ts';
-import { probeRequest } from './place.ts';
 import { type Ask, planProbe, type ProbedCredential, type Skip } from './plan.ts';
+import { probeRequest } from './request.ts';
 
 export interface ProbeOptions {
   /** Path and query to ask for; without it, the first path that the rules allow. */
@@ -77,7 +77,7 @@ export interface ProbeDeps {
    * @throws Refusal `egress_upstream_*`
    */
   connect(to: Destination, signal: AbortSignal): Promise<UpstreamConnection>;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record'>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -183,7 +183,7 @@ async function ask(
     place,
   };
   const record = (type: 'egress.request' | 'egress.probed', data: JsonObject) =>
-    audit.append({ workspace: spec.workspace, type, actor: spec.actor, server: spec.server, data });
+    audit.record({ workspace: spec.workspace, type, actor: spec.actor, server: spec.server, data });
   tell(`${method} ${to.host}${target.path}, ${credential} as ${place}`);
   await record('egress.request', { ...facts, probe: true });
   const startedAt = clock.monotonic();

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EgressRule, InjectRule } from '../../../src/egress/index.ts';
 import { type Ask, planProbe, type ProbeScope } from '../../../src/egress/probe/plan.ts';
-import { probeRequest } from '../../../src/egress/probe/place.ts';
+import { probeRequest } from '../../../src/egress/probe/request.ts';
 import { limits } from '../../../src/kernel/index.ts';
 import { matchBinding, matchEgress } from '../../../src/policy/index.ts';
 
