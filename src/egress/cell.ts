@@ -22,7 +22,7 @@ import type { UpstreamPool, UpstreamPools } from './upstream-pool.ts';
 export interface CellDeps {
   readonly credentials: CredentialSource;
   readonly calls: CallCorrelation;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record' | 'note'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

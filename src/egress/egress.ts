@@ -21,7 +21,7 @@ export type EgressConfig = DialConfig;
 export interface EgressDeps {
   readonly credentials: CredentialSource;
   readonly calls: CallCorrelation;
-  readonly audit: Pick<AuditLog, 'append'>;
+  readonly audit: Pick<AuditLog, 'record' | 'note'>;
   /** How names become addresses outside of the cells. Default: as the machine is set up (`resolver.ts`). */
   readonly resolver?: Resolver;
   readonly clock: Clock;

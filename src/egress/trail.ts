@@ -3,7 +3,7 @@
  * body, a query, or a value. Intents are awaited before anything happens; outcomes are on their way when the
  * answer is, and `settled` waits for them.
  */
-import type { AuditEventType, AuditLog } from '../audit/index.ts';
+import type { AuditEvent, AuditEventType, AuditLog } from '../audit/index.ts';
 import { type Clock, type JsonObject, limits, type Log } from '../kernel/index.ts';
 import { type Counted, FloodGate, type GateRules } from './flood-gate.ts';
 import type { ScrubHit } from './scrub/index.ts';
@@ -51,13 +51,18 @@ const counted = (data: JsonObject, suppressed: number): JsonObject =>
   suppressed === 0 ? data : { ...data, suppressed };
 
 export class Trail {
-  readonly #audit: Pick<AuditLog, 'append'>;
+  readonly #audit: Pick<AuditLog, 'record' | 'note'>;
   readonly #identity: CellIdentity;
   readonly #gates: Readonly<Record<RefusalSubject, FloodGate<RefusedEvent>>>;
   readonly #log: Log;
-  readonly #pending = new Set<Promise<void>>();
+  readonly #pending = new Set<Promise<unknown>>();
 
-  constructor(deps: { audit: Pick<AuditLog, 'append'>; identity: CellIdentity; clock: Clock; log: Log }) {
+  constructor(deps: {
+    audit: Pick<AuditLog, 'record' | 'note'>;
+    identity: CellIdentity;
+    clock: Clock;
+    log: Log;
+  }) {
     this.#audit = deps.audit;
     this.#identity = deps.identity;
     this.#gates = {
@@ -70,7 +75,7 @@ export class Trail {
 
   /** A request without a credential is about to leave. @throws AppError `audit_unavailable`: then it must not */
   async intent(request: RequestFacts): Promise<void> {
-    await this.#append('egress.request', request.data);
+    await this.#audit.record(this.#event('egress.request', request.data));
   }
 
   finished(outcome: Outcome): void {
@@ -104,7 +109,10 @@ export class Trail {
   async refused(about: RefusalSubject, type: AuditEventType, key: string, data: JsonObject): Promise<void> {
     const sort = `${type} ${textOf(data, 'code')}`;
     const suppressed = this.#gates[about].pass(sort, key, { type, data });
-    if (suppressed !== null) await this.during(this.#quietly(type, counted(data, suppressed)));
+    if (suppressed !== null) {
+      const event = this.#event(type, counted(data, suppressed));
+      await this.during(this.#audit.record(event).catch(this.#unrecorded(type)));
+    }
   }
 
   /** Something of ours went wrong: for whoever reads the log. */
@@ -127,35 +135,26 @@ export class Trail {
 
   /** Has `settled` wait for something that will end in an event. @returns the same promise */
   during<T>(doing: Promise<T>): Promise<T> {
-    this.#await(doing.then(noop, noop));
+    this.#await(doing);
     return doing;
   }
 
   /** Resolves when everything that was handed in is recorded or has failed. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
   }
 
-  async #append(type: AuditEventType, data: JsonObject): Promise<void> {
+  #event(type: AuditEventType, data: JsonObject): AuditEvent {
     const { workspace, cell, server, profile, owner } = this.#identity;
-    await this.#audit.append({
-      workspace,
-      type,
-      actor: { kind: 'cell', id: cell },
-      server,
-      data: { ...data, profile, owner },
-    });
+    return { workspace, type, actor: { kind: 'cell', id: cell }, server, data: { ...data, profile, owner } };
   }
 
-  async #quietly(type: AuditEventType, data: JsonObject): Promise<void> {
-    try {
-      await this.#append(type, data);
-    } catch (error) {
+  #unrecorded(type: AuditEventType): (error: unknown) => void {
+    return (error) =>
       this.#log.error('egress.audit_failed', {
         type,
         error: error instanceof Error ? error.message : String(error),
       });
-    }
   }
 
   #tell(refusals: readonly Counted<RefusedEvent>[]): void {
@@ -163,11 +162,13 @@ export class Trail {
   }
 
   #later(type: AuditEventType, data: JsonObject): void {
-    this.#await(this.#quietly(type, data));
+    // Outcomes that are written together share a promise: most of them find it waited for already.
+    const recorded = this.#audit.note(this.#event(type, data));
+    if (!this.#pending.has(recorded)) this.#await(recorded, this.#unrecorded(type));
   }
 
-  #await(doing: Promise<void>): void {
-    const pending = doing.finally(() => this.#pending.delete(pending));
-    this.#pending.add(pending);
+  #await(doing: Promise<unknown>, onFailure: (error: unknown) => void = noop): void {
+    this.#pending.add(doing);
+    doing.catch(onFailure).finally(() => this.#pending.delete(doing));
   }
 }

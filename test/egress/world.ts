@@ -11,7 +11,7 @@ import { createServer as createHttpsServer, request as httpsRequest } from 'node
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { prepareEvent } from '../../src/audit/canonical.ts';
-import type { AuditEvent, RecordedEvent } from '../../src/audit/index.ts';
+import type { AuditEvent } from '../../src/audit/index.ts';
 import { createEgressWith, type CellEgress, type Egress } from '../../src/egress/egress.ts';
 import type {
   CallCorrelation,

@@ -17,6 +17,7 @@ import type {
   ProbeRecord,
   ServerRecord,
   Store,
+  StoredEvent,
   TokenRecord,
   WorkspaceRecord,
 } from '../../src/store/index.ts';
@@ -93,7 +94,7 @@ export const row = ({
   data,
   previous,
   hash,
-}: RecordedEvent): EventRow => ({
+}: Omit<StoredEvent, 'workspace'>): EventRow => ({
   sequence,
   at,
   type,
