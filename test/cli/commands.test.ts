@@ -154,6 +154,38 @@ describe('servers', () => {
     expect(await json('server', 'list')).toEqual([]);
   });
 
+  it('show what tools may send, and when secrets are used', async () => {
+    const lines = async (...args: string[]) =>
+      (await terminal.run(...args)).stdout.split('\n').map((line) => line.trimEnd());
+    expect(await lines('server', 'show', 'echo')).toEqual(
+      expect.arrayContaining([
+        'rules     none',
+        'readonly  writes of tools that only read are reported',
+        expect.stringMatching(/^API_KEY .* any time$/),
+      ]),
+    );
+    const [key] = (JSON.parse(manifest()) as { credentials: object[] }).credentials;
+    const strict = manifest({
+      name: 'strict',
+      credentials: [{ ...key, use: 'during-calls' }],
+      tools: {
+        readOnly: 'enforce',
+        egress: [
+          { tools: ['get_*', 'list'], hosts: ['api.test.example'], methods: ['GET', 'HEAD'], paths: ['/v1'] },
+          { tools: ['*'], enforce: false },
+        ],
+      },
+    });
+    await world.client.addServer({ source: 'strict.json', manifest: strict }, () => undefined);
+    expect(await lines('server', 'show', 'strict')).toEqual(
+      expect.arrayContaining([
+        'rules     get_*, list: GET, HEAD to api.test.example below /v1; *: anything (others are reported)',
+        'readonly  writes of tools that only read are refused',
+        expect.stringMatching(/^API_KEY .* during calls$/),
+      ]),
+    );
+  });
+
   it('show their tools, whatever they say of them', async () => {
     world.runtime.tools = async () =>
       JSON.stringify([

@@ -209,9 +209,9 @@ function addedText(out: Output, added: ServerView): string {
 }
 
 const READ_ONLY: Readonly<Record<ServerView['readOnlyTools'], string>> = {
-  enforce: 'a request that may write is refused',
-  report: 'a request that may write is reported',
-  off: 'not watched',
+  enforce: 'writes of tools that only read are refused',
+  report: 'writes of tools that only read are reported',
+  off: 'writes of tools that only read are let pass',
 };
 
 /** `search_*: GET to api.example.com below /search`. */
@@ -237,8 +237,8 @@ function serverText(one: ServerView): string {
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
     ],
     ['tools', one.defaultTools === null ? 'those that declare readOnlyHint' : one.defaultTools.join(', ')],
-    ['tool rules', one.toolRules.map(toolRuleText).join('; ') || 'none'],
-    ['read-only tools', READ_ONLY[one.readOnlyTools]],
+    ['rules', one.toolRules.map(toolRuleText).join('; ') || 'none'],
+    ['readonly', READ_ONLY[one.readOnlyTools]],
     ['cells', String(one.cells)],
     ['probed', lastProbeText(one)],
     ['manifest', one.manifestHash],
