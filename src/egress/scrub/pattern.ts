@@ -6,7 +6,17 @@
  */
 import { limits } from '../../kernel/index.ts';
 import { type Edges, edgesOf } from './edges.ts';
-import { RAW, type Spelling, spellBase64, spellByte, spellCharacter, spellHexDigit } from './spelling.ts';
+import {
+  RAW,
+  type Spelling,
+  spellBase64,
+  spellBreakableBase64,
+  spellByte,
+  spellCharacter,
+  spellHexDigit,
+  spellRaw,
+  spellSeparableHexDigit,
+} from './spelling.ts';
 import { buildTrie, type TrieNode } from './trie.ts';
 
 type Family = 'text' | 'base64' | 'base64-base64' | 'base64-utf16le' | 'hex' | 'utf16le' | 'utf16be';
@@ -35,24 +45,39 @@ export interface Pattern {
   readonly bytesMax: number;
 }
 
+type Spell = (character: string) => readonly Spelling[];
+
 /**
  * Makes units; the same character's unit is made once. Units of what every credential is made of are made once in
  * a process: they say nothing about any secret, and are most of what a set would hold.
  */
 export class UnitCache {
-  readonly #units = new Map<string, Unit>();
+  readonly #own = new Map<Spell, Map<string, Unit>>();
 
-  get(key: string, isCommon: boolean, spell: () => readonly Spelling[]): Unit {
-    const units = isCommon ? COMMON : this.#units;
-    const known = units.get(key);
-    if (known !== undefined) return known;
-    const unit = makeUnit(spell());
-    units.set(key, unit);
-    return unit;
+  /** A unit for each character. */
+  unitsOf(characters: string, spell: Spell): readonly Unit[] {
+    const common = unitsBy(COMMON, spell);
+    const own = unitsBy(this.#own, spell);
+    return Array.from(characters, (character) => {
+      const units = character <= '\xff' ? common : own;
+      const known = units.get(character);
+      if (known !== undefined) return known;
+      const unit = makeUnit(spell(character));
+      units.set(character, unit);
+      return unit;
+    });
   }
 }
 
-const COMMON = new Map<string, Unit>();
+const COMMON = new Map<Spell, Map<string, Unit>>();
+
+function unitsBy(all: Map<Spell, Map<string, Unit>>, spell: Spell): Map<string, Unit> {
+  const known = all.get(spell);
+  if (known !== undefined) return known;
+  const units = new Map<string, Unit>();
+  all.set(spell, units);
+  return units;
+}
 
 function makeUnit(spellings: readonly Spelling[]): Unit {
   const trie = buildTrie(spellings);
@@ -150,31 +175,25 @@ function asText(value: Buffer): string | null {
   return Buffer.from(text, 'utf8').equals(value) ? text : null;
 }
 
-function textUnits(value: Buffer, text: string | null, cache: UnitCache): readonly Unit[] {
-  if (text === null) return [...value].map((byte) => cache.get(`byte:${byte}`, true, () => spellByte(byte)));
-  return Array.from(text, (character) =>
-    cache.get(`text:${character}`, character <= '\xff', () => spellCharacter(character)),
-  );
-}
+const textUnits = (value: Buffer, text: string | null, cache: UnitCache): readonly Unit[] =>
+  text === null ? cache.unitsOf(value.toString('latin1'), spellByte) : cache.unitsOf(text, spellCharacter);
 
+/** A separator may stand before the first digit of each byte but the first. */
 function hexUnits(value: Buffer, cache: UnitCache): readonly Unit[] {
-  return Array.from(value.toString('hex'), (digit, index) => {
-    const separable = index > 0 && index % 2 === 0;
-    return cache.get(`hex:${separable}:${digit}`, true, () => spellHexDigit(digit, separable));
-  });
+  const digits = value.toString('hex');
+  const plain = cache.unitsOf(digits, spellHexDigit);
+  const separable = cache.unitsOf(digits, spellSeparableHexDigit);
+  return plain.map((unit, index) => (index > 0 && index % 2 === 0 ? (separable[index] ?? unit) : unit));
 }
 
-function base64Units(characters: string, cache: UnitCache): readonly Unit[] {
-  return Array.from(characters, (character, index) =>
-    cache.get(`base64:${index === 0}:${character}`, true, () => spellBase64(character, index === 0)),
-  );
-}
+/** A line may break before each character but the first. */
+const base64Units = (characters: string, cache: UnitCache): readonly Unit[] => [
+  ...cache.unitsOf(characters.slice(0, 1), spellBase64),
+  ...cache.unitsOf(characters.slice(1), spellBreakableBase64),
+];
 
-function rawUnits(bytes: Buffer, cache: UnitCache): readonly Unit[] {
-  return [...bytes].map((byte) =>
-    cache.get(`raw:${byte}`, true, () => [{ bytes: String.fromCharCode(byte), kind: RAW }]),
-  );
-}
+const rawUnits = (bytes: Buffer, cache: UnitCache): readonly Unit[] =>
+  cache.unitsOf(bytes.toString('latin1'), spellRaw);
 
 /**
  * The base64 characters that the value alone decides when `alignment` unknown bytes stand before it. The

@@ -42,17 +42,23 @@ export function spellCharacter(character: string): readonly Spelling[] {
   return [...spellings].map(([spelled, kind]) => ({ bytes: spelled, kind }));
 }
 
-/** Spellings of one byte of a secret that is no text. */
-export function spellByte(byte: number): readonly Spelling[] {
-  const bytes = String.fromCharCode(byte);
-  const forms = [
-    ...percentForms(bytes).map((spelled) => ({ bytes: spelled, kind: PERCENT })),
-    ...digitCases(hex(byte, 4)).map((digits) => ({ bytes: `\\u${digits}`, kind: JSON_ESCAPE })),
-    ...digitCases(hex(byte, 2)).map((digits) => ({ bytes: `\\x${digits}`, kind: JSON_ESCAPE })),
-    { bytes: octal(bytes), kind: JSON_ESCAPE },
+/** Spellings of one byte (a character of Latin-1) of a secret that is no text. */
+export function spellByte(byte: string): readonly Spelling[] {
+  const code = byte.charCodeAt(0);
+  const escapes = [
+    ...digitCases(hex(code, 4)).map((digits) => `\\u${digits}`),
+    ...digitCases(hex(code, 2)).map((digits) => `\\x${digits}`),
+    octal(byte),
   ];
-  return [{ bytes, kind: RAW }, ...forms];
+  return [
+    ...spellRaw(byte),
+    ...percentForms(byte).map((bytes) => ({ bytes, kind: PERCENT })),
+    ...escapes.map((bytes) => ({ bytes, kind: JSON_ESCAPE })),
+  ];
 }
+
+/** One byte that nothing escapes. */
+export const spellRaw = (byte: string): readonly Spelling[] => [{ bytes: byte, kind: RAW }];
 
 /** Every mixture of lower and upper case of hex digits. */
 function digitCases(digits: string): readonly string[] {
@@ -159,12 +165,15 @@ const LINE_BREAKS = ['', '\n', '\r\n', '\\n', '\\r\\n', '%0A', '%0D%0A'];
  * Spellings of one base64 character in either alphabet; only `+` and `/` have escapes, because nothing escapes
  * letters and digits of base64.
  */
-export function spellBase64(character: string, first: boolean): readonly Spelling[] {
-  const forms = base64Forms(character);
-  return (first ? [''] : LINE_BREAKS).flatMap((gap) =>
-    forms.map((form) => ({ bytes: gap + form, kind: RAW })),
-  );
-}
+export const spellBase64 = (character: string): readonly Spelling[] =>
+  base64Forms(character).map((bytes) => ({ bytes, kind: RAW }));
+
+/** The same, with a line's end before it or not. */
+export const spellBreakableBase64 = (character: string): readonly Spelling[] =>
+  after(LINE_BREAKS, spellBase64(character));
+
+const after = (gaps: readonly string[], spellings: readonly Spelling[]): readonly Spelling[] =>
+  gaps.flatMap((gap) => spellings.map(({ bytes, kind }) => ({ bytes: gap + bytes, kind })));
 
 function base64Forms(character: string): readonly string[] {
   const other = character === '+' ? '-' : character === '/' ? '_' : null;
@@ -183,10 +192,12 @@ function base64Forms(character: string): readonly string[] {
 /** What may stand between two bytes of a fingerprint in hex. */
 const HEX_SEPARATORS = ['', ':', '-'];
 
-/** One hex digit in either case. @param separable whether a separator may stand before it */
-export function spellHexDigit(digit: string, separable: boolean): readonly Spelling[] {
+/** One hex digit in either case. */
+export function spellHexDigit(digit: string): readonly Spelling[] {
   const upper = digit.toUpperCase();
-  return (separable ? HEX_SEPARATORS : ['']).flatMap((separator) =>
-    (upper === digit ? [digit] : [digit, upper]).map((form) => ({ bytes: separator + form, kind: RAW })),
-  );
+  return (upper === digit ? [digit] : [digit, upper]).map((bytes) => ({ bytes, kind: RAW }));
 }
+
+/** The same, with a separator before it or not. */
+export const spellSeparableHexDigit = (digit: string): readonly Spelling[] =>
+  after(HEX_SEPARATORS, spellHexDigit(digit));

@@ -24,9 +24,8 @@ const CR = 13;
 export function tailOf(patterns: readonly Pattern[]): Tail {
   const carriers = new Uint8Array(256);
   for (const byte of Buffer.from(USUAL)) carriers[byte] = 1;
-  for (const { units } of patterns) {
-    for (const { edges } of units) for (const byte of edges.bytes) carriers[byte] = 1;
-  }
+  for (const { edges } of new Set(patterns.flatMap(({ units }) => units)))
+    for (const byte of edges.bytes) carriers[byte] = 1;
   const longest = Math.max(...patterns.map(({ bytesMax }) => bytesMax));
   return {
     carriers,
