@@ -56,15 +56,9 @@ export function wholeText(named: NamedValue, place: string): string {
 }
 
 export function gapBytes(as: GapKind, named: NamedValue): Buffer {
-  switch (as.kind) {
-    case 'json':
-      return Buffer.from(JSON.stringify(wholeText(named, 'a JSON body')), 'utf8');
-    case 'form':
-      return Buffer.from(encodePercent(named.value.bytes()), 'latin1');
-    case 'multipart': {
-      const bytes = named.value.bytes();
-      if (bytes.includes(`--${as.boundary}`, 0, 'latin1')) throw unusable(named, 'a multipart form');
-      return Buffer.from(bytes);
-    }
-  }
+  if (as.kind === 'json') return Buffer.from(JSON.stringify(wholeText(named, 'a JSON body')), 'utf8');
+  const bytes = named.value.bytes();
+  if (as.kind === 'form') return Buffer.from(encodePercent(bytes), 'latin1');
+  if (bytes.includes(`--${as.boundary}`, 0, 'latin1')) throw unusable(named, 'a multipart form');
+  return Buffer.from(bytes);
 }

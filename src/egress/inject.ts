@@ -20,6 +20,7 @@ import {
   type Gap,
   type Injection,
   parseBasic,
+  type Place,
 } from './injection.ts';
 import type { OutgoingBody, OutgoingRequest } from './message.ts';
 import type { EgressRequest } from './request.ts';
@@ -110,30 +111,26 @@ function fillFields(
 ): readonly string[] {
   const values = [...received];
   for (const { binding, place } of injections) {
-    switch (place.kind) {
-      case 'header':
-        values[place.index] = fillFormat(place.format, lineText(valueOf(opened, binding.name), 'a header'));
-        break;
-      case 'basic': {
-        const pair = parseBasic(values[place.index] ?? '') ?? { user: '', password: '' };
-        const text = basicText(valueOf(opened, binding.name), place.half);
-        values[place.index] = formatBasic({ ...pair, [place.half]: text });
-        break;
-      }
-      case 'cookie': {
-        const header = values[place.index] ?? '';
-        const pair = parseCookiePairs(header)?.[place.pair];
-        if (pair === undefined) throw new Error('a cookie that was found is gone');
-        const end = pair.start + pair.value.length;
-        const text = cookieText(valueOf(opened, binding.name));
-        values[place.index] = header.slice(0, pair.start) + text + header.slice(end);
-        break;
-      }
-      default:
-        break;
-    }
+    if (place.kind !== 'header' && place.kind !== 'basic' && place.kind !== 'cookie') continue;
+    const named = valueOf(opened, binding.name);
+    values[place.index] = fieldValue(place, named, values[place.index] ?? '');
   }
   return values;
+}
+
+type FieldPlace = Extract<Place, { readonly index: number; kind: 'header' | 'basic' | 'cookie' }>;
+
+/** @param filled the field's value, with what was put into it before */
+function fieldValue(place: FieldPlace, named: NamedValue, filled: string): string {
+  if (place.kind === 'header') return fillFormat(place.format, lineText(named, 'a header'));
+  if (place.kind === 'basic') {
+    const pair = parseBasic(filled) ?? { user: '', password: '' };
+    return formatBasic({ ...pair, [place.half]: basicText(named, place.half) });
+  }
+  const pair = parseCookiePairs(filled)?.[place.pair];
+  if (pair === undefined) throw new Error('a cookie that was found is gone');
+  const end = pair.start + pair.value.length;
+  return filled.slice(0, pair.start) + cookieText(named) + filled.slice(end);
 }
 
 function fillTarget({ injections, target }: EgressRequest, opened: OpenedCredentials): string {

@@ -95,22 +95,15 @@ export async function judgeBody(
 
 function bindBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces | Promise<BodyPieces> {
   const { reading } = request;
-  switch (reading.kind) {
-    case 'json':
-      return bindJsonBody(body, request, binder);
-    case 'form':
-    case 'multipart': {
-      const form = new FormBinder(reading, request, binder);
-      return [...form.push(body), ...form.end()];
-    }
-    case 'coded':
-      return scanCoded(body, reading.coding, request, binder);
-    case 'opaque': {
-      const refused = scanBody(body, request, binder);
-      if (refused !== null) throw refused;
-      return [body];
-    }
+  if (reading.kind === 'json') return bindJsonBody(body, request, binder);
+  if (reading.kind === 'coded') return scanCoded(body, reading.coding, request, binder);
+  if (reading.kind === 'opaque') {
+    const refused = scanBody(body, request, binder);
+    if (refused !== null) throw refused;
+    return [body];
   }
+  const form = new FormBinder(reading, request, binder);
+  return [...form.push(body), ...form.end()];
 }
 
 async function scanCoded(

@@ -50,39 +50,44 @@ function readPlace(
   if (kind === 'header') return readHeaderRule(place, formatAt, report);
   if (kind === 'websocket') return readWebSocketRule(place, formatAt, report);
   if (formatAt !== undefined) return refuseFormat(formatAt, `a ${kind} rule has no format`, report);
-  switch (kind) {
-    case 'basic': {
-      const basic = readChoice(place, ['user', 'password'], report);
-      return basic === undefined ? undefined : { basic };
-    }
-    case 'query': {
-      const query = readName(place, NAMES.query, report);
-      return query === undefined ? undefined : { query };
-    }
-    case 'cookie': {
-      const cookie = readName(place, NAMES.cookie, report);
-      return cookie === undefined ? undefined : { cookie };
-    }
-    case 'form': {
-      const form = readName(place, NAMES.form, report);
-      return form === undefined ? undefined : { form };
-    }
-    case 'multipart': {
-      const multipart = readName(place, NAMES.multipart, report);
-      return multipart === undefined ? undefined : { multipart };
-    }
-    case 'path':
-      return readPathRule(place, report);
-    case 'json': {
-      const json = readPointer(place, report);
-      return json === undefined ? undefined : { json };
-    }
-    case 'hmac': {
-      const hmac = readHmacRule(place, report);
-      return hmac === undefined ? undefined : { hmac };
-    }
-  }
+  return PLAIN_PLACES[kind](place, report);
 }
+
+type PlaceReader = (place: Cursor, report: Report) => InjectRule | undefined;
+
+/** A place that is said by one value. */
+const plain =
+  <T>(read: (place: Cursor, report: Report) => T | undefined, rule: (value: T) => InjectRule): PlaceReader =>
+  (place, report) => {
+    const value = read(place, report);
+    return value === undefined ? undefined : rule(value);
+  };
+
+const PLAIN_PLACES: Readonly<Record<Exclude<Kind, 'header' | 'websocket'>, PlaceReader>> = {
+  basic: plain(
+    (place, report) => readChoice(place, ['user', 'password'], report),
+    (basic) => ({ basic }),
+  ),
+  query: plain(
+    (place, report) => readName(place, NAMES.query, report),
+    (query) => ({ query }),
+  ),
+  cookie: plain(
+    (place, report) => readName(place, NAMES.cookie, report),
+    (cookie) => ({ cookie }),
+  ),
+  path: plain(readPathTemplate, (path) => ({ path })),
+  json: plain(readPointer, (json) => ({ json })),
+  form: plain(
+    (place, report) => readName(place, NAMES.field, report),
+    (form) => ({ form }),
+  ),
+  multipart: plain(
+    (place, report) => readName(place, NAMES.field, report),
+    (multipart) => ({ multipart }),
+  ),
+  hmac: plain(readHmacRule, (hmac) => ({ hmac })),
+};
 
 const refuseFormat = (formatAt: Cursor, message: string, report: Report): undefined =>
   refuse(
@@ -133,10 +138,6 @@ interface NameKind {
   readonly expected: string;
 }
 
-/** What a form's field may be called without any two parsers reading the name differently. */
-const FIELD_NAME = /^[!#-[\]-~]{1,128}$/;
-const FIELD_EXPECTED = 'a name of 1 to 128 ASCII characters without spaces, quotes and backslashes';
-
 const NAMES = {
   query: {
     code: 'manifest_query_name',
@@ -151,17 +152,12 @@ const NAMES = {
     pattern: /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/,
     expected: 'letters, digits and hyphens, e.g. session_id',
   },
-  form: {
+  field: {
     code: 'manifest_form_field',
     what: 'the name of a form field',
-    pattern: FIELD_NAME,
-    expected: FIELD_EXPECTED,
-  },
-  multipart: {
-    code: 'manifest_form_field',
-    what: 'the name of a form field',
-    pattern: FIELD_NAME,
-    expected: FIELD_EXPECTED,
+    /* What a form's field may be called without any two parsers reading the name differently. */
+    pattern: /^[!#-[\]-~]{1,128}$/,
+    expected: 'a name of 1 to 128 ASCII characters without spaces, quotes and backslashes',
   },
 } as const satisfies Record<string, NameKind>;
 
@@ -172,11 +168,10 @@ function readName(place: Cursor, kind: NameKind, report: Report): string | undef
   return refuse(place, { code: kind.code, message, expected: kind.expected }, report);
 }
 
-function readPathRule(place: Cursor, report: Report): InjectRule | undefined {
+function readPathTemplate(place: Cursor, report: Report): string | undefined {
   const path = readText(place, 'a path with {token}', report);
-  if (path === undefined) return undefined;
-  const template = parsePathTemplate(path);
-  if (template.ok) return { path };
+  const template = path === undefined ? undefined : parsePathTemplate(path);
+  if (template === undefined || template.ok) return path;
   return refuse(
     place,
     {

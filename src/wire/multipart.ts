@@ -97,8 +97,9 @@ export class MultipartReader implements FormReader {
       case 'ended':
         return data.length === 0 ? -1 : this.#fail('multipart_epilogue');
       case 'malformed':
-        return give(pieces, data);
+        break;
     }
+    return give(pieces, data);
   }
 
   #start(data: Buffer, pieces: FormPiece[]): number {
