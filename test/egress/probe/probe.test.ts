@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { ProbeOptions, ProbeResult, ProbeSpec } from '../../../src/egress/index.ts';
 import { AppError, limits } from '../../../src/kernel/index.ts';
 import { http2Upstream } from '../http2-world.ts';
@@ -387,6 +387,24 @@ describe('what cannot be found out is not called clean', () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
     const result = await probeOne((_, response) => response.setHeader('Content-Encoding', 'gzip').end(bomb));
     expect(result).toMatchObject({ outcome: 'answered', truncated: true, echoed: [] });
+  });
+
+  it('with an upstream that takes too long', async () => {
+    const arrived = Promise.withResolvers<void>();
+    const upstream = await rawUpstream((socket) => void socket.once('data', () => arrived.resolve()));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const [result] = await withUpstream(upstream, async (world) => {
+        const probing = runProbe(world);
+        await arrived.promise;
+        vi.advanceTimersByTime(limits.probeRequestTimeoutMs);
+        return probing;
+      });
+      expect(result).toMatchObject({ outcome: 'failed', status: null, code: 'egress_timeout', echoed: [] });
+      expect(result?.reason).toBe(`${API}:443 did not answer in time.`);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('with an upstream that does not speak HTTP', async () => {
