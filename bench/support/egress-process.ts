@@ -78,7 +78,7 @@ const home = join(mkdtempSync(join(tmpdir(), 'sallyport-bench-')), 'home');
 mkdirSync(home, { mode: 0o700 });
 const config = loadConfig({ ...process.env, SALLYPORT_HOME: home });
 await initHome(config);
-const services = await openServices(config, silentLog);
+const services = await openServices(config, silentLog, { auditWriter: 'thread' });
 const { workspace, store, vault, audit } = services;
 const now = systemClock.now();
 const server = { id: newId<'server'>('srv', systemRandom), slug: 'bench' };
