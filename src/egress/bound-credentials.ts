@@ -7,7 +7,7 @@ import { fillFormat } from './injection.ts';
 import type { CellEgressSpec, CredentialBinding, HmacRule, InjectRule } from './ports.ts';
 
 /** A text that is a format with the placeholder in it. */
-export interface FilledFormat {
+interface FilledFormat {
   readonly format: string;
   readonly filled: string;
 }

@@ -152,6 +152,11 @@ const multipart = (...parts: readonly string[]): RequestOptions => ({
   body: `${parts.join('')}--XX--\r\n`,
 });
 const form = (body: string): RequestOptions => ({ ...POST, headers: FORM, body });
+const json = (body: string): RequestOptions => ({
+  ...POST,
+  headers: { 'Content-Type': 'application/json' },
+  body,
+});
 const cookie = (pairs: string): RequestOptions => ({ path: '/v1', headers: { Cookie: pairs } });
 
 /** Where the placeholder is declared for a cookie, a path segment and fields of forms. */
@@ -164,7 +169,13 @@ const inOtherPlaces: typeof inTwoHosts = async (body) => {
         bearer({
           methods: ['GET', 'POST'],
           paths: ['/v1'],
-          inject: [{ cookie: 'sid' }, { path: '/v1/bot{token}' }, { form: 'key' }, { multipart: 'key' }],
+          inject: [
+            { cookie: 'sid' },
+            { path: '/v1/bot{token}' },
+            { form: 'key' },
+            { multipart: 'key' },
+            { json: '/k' },
+          ],
         }),
       ],
       upstreams: { 'api.test:443': api.upstream, 'other.test:443': other.upstream },
@@ -178,6 +189,7 @@ const otherPlaces: readonly [name: string, request: RequestOptions][] = [
   ['the segment', { path: `/v1/bot${PLACEHOLDER}/send` }],
   ['the field', form(`a=b&key=${PLACEHOLDER}`)],
   ['the part', multipart(part('name="a"', 'b'), part('name="key"', PLACEHOLDER))],
+  ['the pointer', json(`{"k":"${PLACEHOLDER}"}`)],
 ];
 
 const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
@@ -210,6 +222,13 @@ const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
     'the field, under a coding',
     { ...POST, headers: { ...FORM, 'Content-Encoding': 'gzip' }, body: gzipSync(`key=${PLACEHOLDER}`) },
   ],
+  [
+    'the pointer, and elsewhere in base64',
+    json(`{"k":"${PLACEHOLDER}","raw":"${btoa(`To: x${PLACEHOLDER}`)}"}`),
+  ],
+  ['the pointer, in base64', json(`{"k":"${btoa(PLACEHOLDER)}"}`)],
+  ['the pointer, of what is no JSON', json(`{"k":"${PLACEHOLDER}"`)],
+  ['what claims to be JSON, in base64', json(btoa(PLACEHOLDER))],
   ['the field, by PUT', { ...form(`key=${PLACEHOLDER}`), method: 'PUT' }],
   ['another part', multipart(part('name="a"', PLACEHOLDER))],
   ['the part as a file', multipart(part('name="key"; filename="a"', PLACEHOLDER))],

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bindHead } from '../../src/egress/bind.ts';
 import type { InjectRule } from '../../src/egress/index.ts';
-import { bearer, given } from './bound-request.ts';
+import { given } from './bound-request.ts';
+import { bearer } from './world.ts';
 
 /** The refusal's code and place, or the kinds of the places that were found. */
 function bind(placeholder: string, target: string, inject: readonly InjectRule[]): string {

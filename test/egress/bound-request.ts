@@ -6,7 +6,7 @@ import type { CredentialBinding } from '../../src/egress/index.ts';
 import { EgressRequest } from '../../src/egress/request.ts';
 import { newId, ok, systemRandom } from '../../src/kernel/index.ts';
 import { type BodyFraming, Fields, normalizeTarget } from '../../src/wire/index.ts';
-import { API, apiRule, bearer } from './world.ts';
+import { API, apiRule } from './world.ts';
 
 export const FOREIGN = 'ghp_OTHERCELLq8Wn3Zx5Vb7Mk1Lp9Ts2Rd4Fg6';
 
@@ -52,5 +52,3 @@ export function given(
   planBody(request, binder);
   return { binder, request };
 }
-
-export { bearer };

@@ -6,8 +6,8 @@ import { Refusal } from '../../src/egress/refusals.ts';
 import { StreamedBody } from '../../src/egress/request-body.ts';
 import { AppError, Secret } from '../../src/kernel/index.ts';
 import { Fields } from '../../src/wire/index.ts';
-import { bearer, FOREIGN, given } from './bound-request.ts';
-import { PLACEHOLDER, TOKEN } from './world.ts';
+import { FOREIGN, given } from './bound-request.ts';
+import { bearer, PLACEHOLDER, TOKEN } from './world.ts';
 
 /** What became of a body that was sent in pieces. */
 interface Outcome {

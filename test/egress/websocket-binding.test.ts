@@ -7,8 +7,8 @@ import {
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { Refusal } from '../../src/egress/refusals.ts';
 import { Secret } from '../../src/kernel/index.ts';
-import { bearer, FOREIGN, given } from './bound-request.ts';
-import { PLACEHOLDER, TOKEN } from './world.ts';
+import { FOREIGN, given } from './bound-request.ts';
+import { bearer, PLACEHOLDER, TOKEN } from './world.ts';
 
 const SECOND = 'PLACEHOLDERb6Kq9XyZ24';
 const text = [bearer({ inject: [{ websocket: 'text', format: 'AUTH {token}' }] })];

@@ -147,6 +147,7 @@ describe('a multipart form', () => {
     ['half a line end', whole('1').slice(0, -1), 'multipart_incomplete'],
     ['nothing', '', 'multipart_incomplete'],
     ['the boundary after a bare line feed', whole('a\n--XX b'), 'multipart_delimiter'],
+    ['a part behind a bare line feed', whole(`a\n--XX${PART}b`), 'multipart_delimiter'],
     ['the boundary within a line', whole('a--XXb'), 'multipart_delimiter'],
     ['spaces after the boundary', whole('1\r\n--XX \r\nb'), 'multipart_delimiter'],
     ['a longer boundary', whole('1\r\n--XXY\r\nb'), 'multipart_delimiter'],
