@@ -104,8 +104,11 @@ export function readLlhttp(kind: Kind, bytes: Buffer, method = 'GET'): Seen {
   try {
     const taken = parser.execute(bytes);
     if (typeof taken !== 'number') return { messages, error: codeOf(taken) };
-    /* What follows an upgrade is not the parser's any more. */
-    if (taken < bytes.length) return { messages, error: null };
+    /*
+     * It stops early where a message asks for another protocol: behind that message, whose followers are not its own any
+     * more, or within it, because the binding then hides errors.
+     */
+    if (taken < bytes.length) return { messages, error: start === null ? null : 'hidden' };
     const before = messages.length;
     const finished = parser.finish();
     return { messages, error: finished instanceof Error && messages.length === before ? 'incomplete' : null };
