@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { isAppError, limits } from '../kernel/index.ts';
 import { type BodyFraming, Fields } from '../wire/index.ts';
-import { forwardedFields } from './forwarded-fields.ts';
+import { forwardedFields, messageCoding } from './forwarded-fields.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from './message.ts';
 import { Refusal } from './refusals.ts';
 import {
@@ -21,6 +21,8 @@ import {
 export interface AnswerCarrier {
   /** What answers are scrubbed of now. */
   readonly scrubSet: ScrubSet;
+  /** Whether there is, or can come to be, anything to scrub: a key may become known while an answer is under way. */
+  readonly scrubs: boolean;
   /** Pauses or resumes the upstream. */
   holdUpstream(hold: boolean): void;
   onHit(hit: ScrubHit): void;
@@ -78,7 +80,9 @@ export class Answer {
    * @throws Refusal `egress_content_coding`
    */
   head(head: AnswerHead, framing: BodyFraming, whole: boolean): void {
-    const scrubs = this.#set.table !== null;
+    const { scrubs } = this.#carrier;
+    const messages = scrubs ? messageCoding(head.fields) : null;
+    if (messages !== null) throw Refusal.of('egress_content_coding', { reason: messages.slice(0, 80) });
     const coding = head.fields.list('content-encoding').join(', ');
     const isCoded = coding !== '' && coding !== 'identity';
     if (framing.kind === 'none') this.#hasBody = false;

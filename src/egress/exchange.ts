@@ -72,6 +72,10 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     return this.#host.scrubSet;
   }
 
+  get scrubs(): boolean {
+    return this.#host.scrubSet.table !== null || this.#host.spec.credentials.length > 0;
+  }
+
   /** How the body is delimited; null when that is uncertain, and nothing after the head may be read. */
   get framing(): BodyFraming | null {
     return this.#request.framing;
@@ -172,11 +176,12 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     const opened = new Map<string, Secret>();
     try {
       const judged = await judgeBody(body, this.#request, this.#host);
+      if (this.#over) return; // decoding takes its time, and nobody waits for the answer any more
       const refused = judgeUses(this.#request, this.#host);
       if (refused !== null) throw refused;
       await this.#host.trail.during(this.#intend(opened));
       if (this.#over) return;
-      this.#message = buildRequest(this.#request, opened, judged, this.#host.scrubSet.table !== null);
+      this.#message = buildRequest(this.#request, opened, judged, this.scrubs);
       await this.#send(this.#host.pool.take(this.#destination(), this.#use()));
     } catch (error) {
       await this.#refuse(error);

@@ -61,6 +61,31 @@ const READABLE_CODINGS: ReadonlySet<string> = new Set(['gzip', 'deflate', 'br', 
 /** Nothing else in it, as nearly every client says it. */
 const ALL_READABLE = /^(?:gzip|deflate|br|zstd|identity)(?:, ?(?:gzip|deflate|br|zstd|identity))*$/;
 
+/** Codings of the messages inside of a body (gRPC, Connect), which the scrubber does not look into. */
+const ACCEPTS_MESSAGE_CODINGS: ReadonlySet<string> = new Set([
+  'grpc-accept-encoding',
+  'connect-accept-encoding',
+]);
+const MESSAGE_CODINGS = ['grpc-encoding', 'connect-content-encoding'] as const;
+
+/** Has the upstream answer in what the scrubber can look into, as far as it can be told. */
+export function askForReadable(outgoing: Fields): void {
+  for (let at = 0; at < outgoing.length; at += 1) {
+    const key = outgoing.keys[at] ?? '';
+    if (key === 'accept-encoding') outgoing.setAt(at, readableCodings(outgoing.values[at] ?? ''));
+    else if (ACCEPTS_MESSAGE_CODINGS.has(key)) outgoing.setAt(at, 'identity');
+  }
+}
+
+/** The coding of the messages inside of an answer's body; null when they are as they are. */
+export function messageCoding(fields: Fields): string | null {
+  for (const key of MESSAGE_CODINGS) {
+    const coding = fields.list(key).find((member) => member !== 'identity');
+    if (coding !== undefined) return `${key}: ${coding}`;
+  }
+  return null;
+}
+
 /** An Accept-Encoding value without what the scrubber cannot read; `identity` when nothing is left. */
 export function readableCodings(value: string): string {
   if (ALL_READABLE.test(value)) return value;

@@ -3,7 +3,7 @@
  * that goes upstream. With the signers, the only code of the data plane that sees a credential's bytes.
  */
 import { parseCookiePairs } from '../wire/index.ts';
-import { forwardedFields, readableCodings } from './forwarded-fields.ts';
+import { askForReadable, forwardedFields } from './forwarded-fields.ts';
 import {
   basicText,
   cookieText,
@@ -65,10 +65,7 @@ export function buildRequest(
     (key) => !dropped.has(key) && !(isAnswered && key === 'expect'),
     values,
   );
-  if (scrubbed) {
-    const at = outgoing.keys.indexOf('accept-encoding');
-    if (at >= 0) outgoing.setAt(at, readableCodings(outgoing.values[at] ?? ''));
-  }
+  if (scrubbed) askForReadable(outgoing);
   const { host, port, arrival } = request;
   const draft: HeadDraft = {
     method: request.head.method,
