@@ -58,7 +58,8 @@ export class FrameReader {
   #position = 0;
   /** What the message began as that is not at its end yet. */
   #message: 'text' | 'binary' | null = null;
-  #utf8 = new Utf8Check();
+  /** Of all text messages: each must leave it complete. */
+  readonly #utf8 = new Utf8Check();
   readonly #control = Buffer.alloc(CONTROL_BYTES_MAX);
   #isClosed = false;
 
@@ -148,7 +149,6 @@ export class FrameReader {
     const opcode = KNOWN.get(first & OPCODE_BITS) ?? OPCODE.continuation;
     if (opcode === OPCODE.text || opcode === OPCODE.binary) {
       this.#message = opcode === OPCODE.text ? 'text' : 'binary';
-      this.#utf8 = new Utf8Check();
     }
     const isControl = opcode >= OPCODE.close;
     const frame: FrameHead = {
