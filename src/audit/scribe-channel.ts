@@ -133,14 +133,9 @@ function valueFor(
   scribe: Scribe,
   question: Question,
 ): Promise<Written | ChainEnd | null | readonly Checkpoint[]> {
-  switch (question.ask) {
-    case 'write':
-      return scribe.write(question.workspace, unpacked(question.fields), question.wantsHashes);
-    case 'seen':
-      return scribe.seen(question.workspace);
-    case 'close':
-      return scribe.close();
-  }
+  if (question.ask === 'close') return scribe.close();
+  if (question.ask === 'seen') return scribe.seen(question.workspace);
+  return scribe.write(question.workspace, unpacked(question.fields), question.wantsHashes);
 }
 
 function packed(batch: readonly PreparedEvent[]): readonly (string | number | null)[] {

@@ -28,13 +28,12 @@ export function auditThread(database: string, key: Secret, durability: Durabilit
     transferList: [copy.buffer],
     resourceLimits: MEMORY,
   });
-  // It must not keep a process alive; what waits for it does, by waiting.
   return remoteScribe(channelTo(worker), log, limits.auditThreadBatchesMax);
 }
 
 function channelTo(worker: Worker): Channel {
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message) => worker.postMessage(message, []),
     onMessage: (listener) => worker.on('message', listener),
     onEnd(listener) {
       let failure: Error | null = null;

@@ -64,6 +64,8 @@ export function sqliteAuditWriter(path: string): AuditWriter {
  * are still in its memory: copied into the database and synced there, they are safe.
  */
 function moveIntoDatabase(connection: SqliteConnection): void {
-  const [row] = connection.all('pragma wal_checkpoint(full)');
-  if (Number(row?.['busy'] ?? 1) !== 0) throw new Error('the write-ahead log could not be moved as a whole');
+  const [row] = connection.all('pragma wal_checkpoint(passive)');
+  // Pages that a reader still needs cannot be moved yet.
+  if (row?.['log'] !== row?.['checkpointed'])
+    throw new Error('the write-ahead log cannot be moved as a whole');
 }

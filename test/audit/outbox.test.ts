@@ -1,0 +1,119 @@
+/** How events share messages, transactions and promises on their way to whoever writes them. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AuditEvent, createAuditLog, createScribe, type Scribe } from '../../src/audit/index.ts';
+import { fixedClock, limits, Secret, silentLog, type WorkspaceId } from '../../src/kernel/index.ts';
+import { MemoryAuditStore } from './memory-audit-store.ts';
+
+const A = 'ws_a' as WorkspaceId;
+const event = (n: number): AuditEvent => ({
+  workspace: A,
+  type: 'egress.finished',
+  actor: { kind: 'cell', id: 'cel_1' },
+  data: { n },
+});
+
+function world(batchesAtOnce = 1) {
+  const store = new MemoryAuditStore();
+  const deps = {
+    store,
+    key: Secret.fromBytes(Buffer.alloc(32, 5)),
+    clock: fixedClock(1000),
+    log: silentLog,
+  };
+  const batches: number[] = [];
+  const inner = createScribe({ ...deps, durability: 'strict' });
+  const gate = { open: async () => {} };
+  const scribe: Scribe = {
+    batchesAtOnce,
+    seen: (workspace) => inner.seen(workspace),
+    close: () => inner.close(),
+    async write(workspace, batch, wantsHashes) {
+      batches.push(batch.length);
+      await gate.open();
+      return inner.write(workspace, batch, wantsHashes);
+    },
+  };
+  const log = createAuditLog({ ...deps, scribe });
+  const order = (): unknown[] => store.chain(A).events.map(({ data }) => data['n']);
+  return { store, log, batches, gate, order };
+}
+
+describe('events on their way', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('share one promise with all of their turn', async () => {
+    const { log, batches } = world();
+    const [one, two] = [log.record(event(1)), log.record(event(2))];
+    expect(one).toBe(two);
+    await nextTurn();
+    expect(log.record(event(3))).not.toBe(one);
+    await one;
+    expect(batches).toEqual([2]);
+    await log.close();
+  });
+
+  it('wait for company when nobody waits for them, in the order in which they were handed in', async () => {
+    const { log, batches, order } = world();
+    const noted = log.note(event(1));
+    await nextTurn();
+    await nextTurn();
+    expect(batches).toEqual([]);
+    await log.record(event(2));
+    await noted;
+    expect([batches, order()]).toEqual([[2], [1, 2]]);
+  });
+
+  it('wait no longer than the limit', async () => {
+    const { log, order } = world();
+    const noted = log.note(event(1));
+    await vi.advanceTimersByTimeAsync(limits.auditNoteDelayMs - 1);
+    expect(order()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    await noted;
+    expect(order()).toEqual([1]);
+  });
+
+  it.each([1, 2])('are collected while %i batches are under way', async (atOnce) => {
+    const { log, batches, gate, order } = world(atOnce);
+    const release = Promise.withResolvers<void>();
+    gate.open = () => release.promise;
+    const waiting: Promise<void>[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      waiting.push(log.record(event(turn)));
+      await nextTurn();
+      await nextTurn();
+    }
+    expect(batches).toEqual(Array.from({ length: atOnce }, () => 1));
+    release.resolve();
+    await Promise.all(waiting);
+    expect(batches).toEqual([...Array.from({ length: atOnce }, () => 1), 5 - atOnce]);
+    expect(order()).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('are refused one by one where one of them cannot be recorded', async () => {
+    const { log, order } = world();
+    const bad = log.record({ ...event(1), data: { n: Number.NaN } });
+    const good = log.record(event(2));
+    await expect(bad).rejects.toMatchObject({ code: 'audit_event_invalid' });
+    await good;
+    expect(order()).toEqual([2]);
+  });
+
+  it('fail without harm where nobody looks', async () => {
+    const { log, store } = world();
+    const unhandled: unknown[] = [];
+    const listen = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', listen);
+    store.beforeAppend = () => Promise.reject(new Error('disk full'));
+    void log.note(event(1)).catch(() => undefined);
+    void log.append(event(2)).catch(() => undefined);
+    const last = log.record(event(3));
+    await expect(last).rejects.toMatchObject({ code: 'audit_unavailable' });
+    await nextTurn();
+    await nextTurn();
+    process.off('unhandledRejection', listen);
+    expect(unhandled).toEqual([]);
+  });
+});
