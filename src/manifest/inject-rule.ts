@@ -65,7 +65,7 @@ const plain =
 
 const PLAIN_PLACES: Readonly<Record<Exclude<Kind, 'header' | 'websocket'>, PlaceReader>> = {
   basic: plain(
-    (place, report) => readChoice(place, ['user', 'password'], report),
+    (place, report) => readChoice<'user' | 'password'>(place, ['user', 'password'], report),
     (basic) => ({ basic }),
   ),
   query: plain(

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import type { CredentialBinding } from '../../src/egress/index.ts';
+import { connectHttp2, http2Upstream, replyOf } from './http2-world.ts';
 import {
   API,
   bearer,
@@ -328,6 +329,45 @@ describe('several credentials', () => {
         headers: { 'x-app': 'app second/value', 'x-key': TOKEN, cookie: 'c=second/value', host: API },
       });
       expect(world.uses).toHaveLength(2);
+    });
+  });
+});
+
+describe('over HTTP/2 on both sides', () => {
+  it('a cookie in crumbs, a path segment and a form that streams become what they become over HTTP/1.1', async () => {
+    const seen: { path: string; cookie: string; body: string }[] = [];
+    const upstream = await http2Upstream(async (stream, headers) => {
+      let body = '';
+      for await (const piece of stream) body += String(piece);
+      seen.push({ path: headers[':path'] ?? '', cookie: headers.cookie ?? '', body });
+      stream.respond({ ':status': 200 });
+      stream.end('ok');
+    });
+    const credentials = [
+      bearer({ inject: [{ cookie: 'sid' }, { form: 'key' }] }),
+      second({ inject: [{ path: '/bot{token}' }] }),
+    ];
+    const secrets = { TOKEN, SECOND: 'second:value' };
+    await inWorld({ upstreams: { 'api.test:443': upstream }, credentials, secrets }, async (world) => {
+      const session = await connectHttp2(world);
+      const filler = `filler=${'f'.repeat(300_000)}`;
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': `/bot${SECOND}/x`,
+        cookie: ['a=b', `sid=${PLACEHOLDER}`],
+        'content-type': 'application/x-www-form-urlencoded',
+      });
+      stream.end(`${filler}&key=${PLACEHOLDER}&${filler}`);
+      const reply = await replyOf(stream);
+      expect([reply.status, reply.body.toString()]).toEqual([200, 'ok']);
+      expect(seen).toEqual([
+        {
+          path: '/botsecond:value/x',
+          cookie: `a=b; sid=${TOKEN}`,
+          body: `${filler}&key=${TOKEN}&${filler}`,
+        },
+      ]);
+      session.destroy();
     });
   });
 });

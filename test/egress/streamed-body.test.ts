@@ -227,4 +227,33 @@ describe('a body that streams', () => {
       refused: 'egress_placeholder_misplaced',
     });
   });
+
+  it('puts nothing in once the request is over, and keeps no key', async () => {
+    const { binder, request } = given(form, FORM);
+    const written: Buffer[] = [];
+    const nothing = (): void => undefined;
+    const upstream: RequestStream = {
+      lastActive: 0,
+      write: (data) => written.push(data) > 0,
+      end: () => expect.unreachable(),
+      pause: nothing,
+      resume: nothing,
+      destroy: nothing,
+    };
+    const value = Secret.fromString(TOKEN);
+    let give: (secret: Secret) => void = nothing;
+    const body = new StreamedBody(upstream, request, {
+      ...binder,
+      open: () => new Promise((resolve) => (give = resolve)),
+      onBodyRoom: () => expect.unreachable(),
+      onBodyFailure: () => expect.unreachable(),
+    });
+    body.onBody(Buffer.from(`a=1&key=${PLACEHOLDER}&b`));
+    body.end(new Fields());
+    body.stop();
+    give(value);
+    await turn();
+    expect(Buffer.concat(written).toString()).toBe('a=1&key=');
+    expect(() => value.bytes()).toThrow('destroyed');
+  });
 });
