@@ -14,6 +14,11 @@ const accepted: readonly [name: string, text: string, seen: object][] = [
   ],
   ['HTTP/1.0', 'GET / HTTP/1.0\r\nHost: a\r\n\r\n', { start: 'GET / 1.0', complete: true }],
   ['optional white space', `${GET}A: \t b c \t\r\n\r\n`, { fields: ['Host=a.test', 'A=b c'] }],
+  [
+    'a long value',
+    `${GET}A: ${'0123456789'.repeat(300)}\r\n\r\n`,
+    { fields: ['Host=a.test', `A=${'0123456789'.repeat(300)}`] },
+  ],
   ['an empty value', `${GET}A:\r\n\r\n`, { fields: ['Host=a.test', 'A='] }],
   ['obs-text', `${GET}A: \xe9\r\n\r\n`, { fields: ['Host=a.test', 'A=\xe9'] }],
   ['a length', `${POST}Content-Length: 3\r\n\r\nabcNEXT`, { body: 'abc', rest: 'NEXT', complete: true }],
@@ -97,6 +102,12 @@ const refused: readonly [code: string, name: string, text: string][] = [
     'a long target',
     `GET /${'b'.repeat(limits.requestHeadBytesMax)} HTTP/1.1\r\nHost: a\r\n\r\n`,
   ],
+  ['head_too_large', 'a line without an end', `${GET}A: ${'b'.repeat(limits.requestHeadBytesMax)}`],
+  [
+    'head_too_large',
+    'many lines, the last without an end',
+    `${GET}${`A: ${'b'.repeat(995)}\r\n`.repeat(32)}A: ${'b'.repeat(1_000)}`,
+  ],
   ['host_missing', 'no Host', 'GET / HTTP/1.1\r\nA: b\r\n\r\n'],
   ['host_missing', 'no Host in HTTP/1.0', 'GET / HTTP/1.0\r\n\r\n'],
   ['host_repeated', 'two Hosts', `${GET}host: b.test\r\n\r\n`],
@@ -171,6 +182,12 @@ const refused: readonly [code: string, name: string, text: string][] = [
   ['field_folded', 'folded trailer', `${CHUNKED}0\r\nA: b\r\n c\r\n\r\n`],
   ['trailer_forbidden', 'Content-Length', `${CHUNKED}0\r\nContent-Length: 3\r\n\r\n`],
   ['trailer_forbidden', 'Authorization', `${CHUNKED}0\r\nauthorization: x\r\n\r\n`],
+  [
+    'fields_too_many',
+    'one trailer more than allowed',
+    `${CHUNKED}0\r\n${'A: b\r\n'.repeat(limits.headFieldsMax + 1)}\r\n`,
+  ],
+  ['trailer_too_large', 'many lines', `${CHUNKED}0\r\n${`A: ${'b'.repeat(195)}\r\n`.repeat(50)}\r\n`],
   ['trailer_too_large', 'endless', `${CHUNKED}0\r\nA: ${'b'.repeat(limits.trailerBytesMax)}\r\n\r\n`],
 ];
 
