@@ -40,10 +40,14 @@ export class BodyScan {
   /** @returns null when no placeholder ends in `data` */
   push(data: Buffer): Refusal | null {
     const { placeholders } = this.#binder;
-    const text = this.#tail.length === 0 ? data : Buffer.concat([this.#tail, data]);
-    const hit = placeholders.findInBytes(text);
+    const reach = Math.max(0, placeholders.longest - 1);
+    /* Around the seam with what came before; a piece that is too short to have an inside is all seam. */
+    const head = data.subarray(0, reach);
+    const edge = this.#tail.length === 0 ? head : Buffer.concat([this.#tail, head]);
+    const hit = placeholders.findInBytes(edge) ?? placeholders.findInBytes(data);
     if (hit !== null) return this.#refuse(hit);
-    this.#tail = Buffer.from(text.subarray(Math.max(0, text.length - placeholders.longest + 1)));
+    const end = data.length >= reach ? data : edge;
+    this.#tail = Buffer.from(end.subarray(Math.max(0, end.length - reach)));
     this.#scrubber.push(data);
     return this.#judged();
   }
