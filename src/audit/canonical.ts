@@ -40,7 +40,11 @@ export interface PreparedEvent {
 export function prepareEvent(event: AuditEvent, at: number): PreparedEvent {
   const { workspace, type, actor, server = null } = event;
   if (!Number.isSafeInteger(at)) throw invalid('its time is not an integer');
-  requireText(workspace, type, actor.kind, actor.id, server);
+  requireText(workspace);
+  requireText(type);
+  requireText(actor.kind);
+  requireText(actor.id);
+  if (server !== null) requireText(server);
   const data = canonicalJson(event.data, 0);
   const chars = data.length + workspace.length + actor.id.length + (server?.length ?? 0);
   if (chars > limits.auditEventCharsMax) throw invalid('it is too long');
@@ -69,7 +73,7 @@ export function chainEvent(
 /** The canonical form of a recorded event. @throws AppError `audit_event_invalid` */
 export function canonicalForm(event: RecordedEvent): string {
   const { workspace, sequence, at, type, actor, server = null, previous } = event;
-  requireText(workspace, type, actor.kind, actor.id, server);
+  for (const part of [workspace, type, actor.kind, actor.id, server ?? '']) requireText(part);
   const parts = [workspace, type, actor.kind, actor.id].map((part) => JSON.stringify(part));
   const [inWorkspace = '', ofType = '', kind = '', id = ''] = parts;
   const data = canonicalJson(event.data, 0);
@@ -80,10 +84,8 @@ export function canonicalForm(event: RecordedEvent): string {
 export const hashOf = (event: RecordedEvent): string => hash('sha256', canonicalForm(event), 'hex');
 
 /** For columns of text: a lone surrogate would not come back from the store as it went in. */
-function requireText(...texts: readonly (string | null)[]): void {
-  for (const text of texts) {
-    if (text !== null && !text.isWellFormed()) throw invalid('it has text that is not well-formed Unicode');
-  }
+function requireText(text: string): void {
+  if (!text.isWellFormed()) throw invalid('it has text that is not well-formed Unicode');
 }
 
 function canonicalJson(value: Json, depth: number): string {
@@ -96,14 +98,19 @@ function canonicalJson(value: Json, depth: number): string {
   if (typeof value !== 'object') throw invalid(`it has a value of type ${typeof value}`);
   if (depth >= limits.auditDataDepthMax) throw invalid('it is nested too deeply');
   let out = '';
+  let comma = '';
   if (isArray(value)) {
-    for (const item of value) out += `${out === '' ? '' : ','}${canonicalJson(item, depth + 1)}`;
+    for (const item of value) {
+      out += comma + canonicalJson(item, depth + 1);
+      comma = ',';
+    }
     return `[${out}]`;
   }
   for (const key of sortedKeys(value)) {
     const item = value[key];
     if (item === undefined) throw invalid('it has a value of type undefined');
-    out += `${out === '' ? '' : ','}${quoted(key)}:${canonicalJson(item, depth + 1)}`;
+    out += `${comma}${quoted(key)}:${canonicalJson(item, depth + 1)}`;
+    comma = ',';
   }
   return `{${out}}`;
 }

@@ -7,6 +7,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   hkdfSync,
   type KeyObject,
   sign,
@@ -39,15 +40,17 @@ export interface ChainKeys {
 
 /** @param key stays the caller's; it may be destroyed afterwards */
 export function chainKeys(key: Secret): ChainKeys {
-  const macKey = derive(key, 'sallyport/audit-head/1');
+  let macKey: KeyObject | null = headKey(key);
   const privateKey = signingKey(key);
   const publicKey = createPublicKey(privateKey);
   const publicKeyHex = publicKey.export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES).toString('hex');
 
-  const headMac = (workspace: WorkspaceId, sequence: number, hash: string): Buffer =>
-    createHmac('sha256', macKey.bytes())
+  function headMac(workspace: WorkspaceId, sequence: number, hash: string): Buffer {
+    if (macKey === null) throw new Error('audit key used after it was destroyed');
+    return createHmac('sha256', macKey)
       .update(JSON.stringify(['sallyport/audit-head/1', workspace, sequence, hash]))
       .digest();
+  }
 
   return {
     publicKey: publicKeyHex,
@@ -66,7 +69,9 @@ export function chainKeys(key: Secret): ChainKeys {
       checkpoint.publicKey === publicKeyHex &&
       /^[0-9a-f]{128}$/.test(checkpoint.signature) &&
       verify(null, statementBytes(checkpoint), publicKey, Buffer.from(checkpoint.signature, 'hex')),
-    destroy: () => macKey.destroy(),
+    destroy() {
+      macKey = null;
+    },
   };
 }
 
@@ -80,6 +85,16 @@ const statementBytes = (statement: Pick<Checkpoint, 'workspace' | 'sequence' | '
       statement.at,
     ]),
   );
+
+/** As a key object, because making one of bytes is most of what a MAC costs. OpenSSL zeroes it when it is let go. */
+function headKey(key: Secret): KeyObject {
+  const bytes = derive(key, 'sallyport/audit-head/1');
+  try {
+    return createSecretKey(bytes.bytes());
+  } finally {
+    bytes.destroy();
+  }
+}
 
 function signingKey(key: Secret): KeyObject {
   const seed = derive(key, 'sallyport/audit-checkpoint/1');
