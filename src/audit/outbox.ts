@@ -41,7 +41,7 @@ export class Outbox {
   readonly #deps: OutboxDeps;
   /** The last one is still being filled. */
   #waiting: Batch[] = [];
-  #underWay = 0;
+  #isSending = false;
   #flushIsDue = false;
   #timerIsSet = false;
   #drained: PromiseWithResolvers<void> | null = null;
@@ -65,7 +65,7 @@ export class Outbox {
 
   /** Resolves when nothing is waiting any more. */
   async drained(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#underWay === 0) return;
+    if (this.#waiting.length === 0 && !this.#isSending) return;
     this.#drained ??= Promise.withResolvers();
     this.#flush();
     await this.#drained.promise;
@@ -102,16 +102,15 @@ export class Outbox {
   }
 
   #flush(): void {
-    while (this.#underWay < this.#deps.scribe.batchesAtOnce) {
-      const batch = this.#waiting.shift();
-      if (batch === undefined) break;
-      this.#underWay += 1;
-      void this.#send(batch);
-    }
-    if (this.#waiting.length === 0 && this.#underWay === 0) {
+    if (this.#isSending) return;
+    const batch = this.#waiting.shift();
+    if (batch === undefined) {
       this.#drained?.resolve();
       this.#drained = null;
+      return;
     }
+    this.#isSending = true;
+    void this.#send(batch);
   }
 
   async #send(batch: Batch): Promise<void> {
@@ -125,7 +124,7 @@ export class Outbox {
       // Whoever waits is refused without being tried: what is in the way is most likely still there.
       this.#refuse([batch, ...this.#waiting.splice(0)], unavailable(cause));
     }
-    this.#underWay -= 1;
+    this.#isSending = false;
     this.#flush();
   }
 

@@ -53,8 +53,7 @@ interface PlainError {
   readonly detail: JsonObject | undefined;
 }
 
-/** @param batchesAtOnce that may be under way; more than one keeps the other thread busy while an answer travels */
-export function remoteScribe(channel: Channel, log: Log, batchesAtOnce: number): Scribe {
+export function remoteScribe(channel: Channel, log: Log): Scribe {
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let ended: AppError | null = null;
   let lastId = 0;
@@ -92,7 +91,6 @@ export function remoteScribe(channel: Channel, log: Log, batchesAtOnce: number):
   }
 
   return {
-    batchesAtOnce,
     write: (workspace, batch, wantsHashes) =>
       ask((id) => ({ id, ask: 'write', workspace, wantsHashes, fields: packed(batch) })),
     seen: (workspace) => ask((id) => ({ id, ask: 'seen', workspace })),

@@ -31,8 +31,6 @@ export interface Written {
 }
 
 export interface Scribe {
-  /** Batches that it is worth handing over before the first is acknowledged. */
-  readonly batchesAtOnce: number;
   /**
    * Records a batch of one workspace, all or nothing. Resolves when it may be acknowledged (`Durability`).
    * @throws AppError with the code of whatever was in the way
@@ -65,7 +63,6 @@ interface Chain {
 }
 
 class StoreScribe implements Scribe {
-  readonly batchesAtOnce = 1;
   readonly #deps: ScribeDeps;
   readonly #keys: ChainKeys;
   readonly #syncer: Syncer;

@@ -393,14 +393,14 @@ export const auditSyncDelayMs = 10;
 export const auditSyncRetryMs = 1_000;
 /** How long an audit event that nobody waits for may wait for others to be written with, in milliseconds. */
 export const auditNoteDelayMs = 5;
-/** Batches of audit events that are handed to the writing thread before the first is acknowledged. */
-export const auditThreadBatchesMax = 2;
 /** Pages of the write-ahead log after which the audit log's writer moves them into the database. */
 export const auditCheckpointPages = 4_000;
 /** Opened values of credentials that are kept in memory. */
 export const vaultOpenedMax = 1_024;
 /** How long an opened value is kept in memory, in milliseconds, whether or not it is used. */
 export const vaultOpenedTtlMs = 10_000;
+/** How old what is known of other processes' changes may be, in milliseconds. What this process changed is seen at once. */
+export const storeRevisionGlanceMs = 1;
 /**
  * How long caches go by the store's own counter of changes alone, in milliseconds, while others commit. After that
  * they read anew, because somebody who writes to the file can turn the counter back.

@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type Channel, type Durability, remoteScribe, type Scribe } from '../audit/index.ts';
-import { limits, type Log, type Secret } from '../kernel/index.ts';
+import type { Log, Secret } from '../kernel/index.ts';
 
 /** What the thread is started with. */
 export interface AuditWriterData {
@@ -28,7 +28,7 @@ export function auditThread(database: string, key: Secret, durability: Durabilit
     transferList: [copy.buffer],
     resourceLimits: MEMORY,
   });
-  return remoteScribe(channelTo(worker), log, limits.auditThreadBatchesMax);
+  return remoteScribe(channelTo(worker), log);
 }
 
 function channelTo(worker: Worker): Channel {

@@ -41,8 +41,8 @@ export interface Store extends Repositories {
   transaction<T>(work: (repositories: Repositories) => Promise<T>): Promise<T>;
   /**
    * Differs from what it was before whenever something that may have been cached was changed, by any process.
-   * What this process changed is seen at once; what another one did, from the next turn of the event loop on. Costs
-   * next to nothing, so that a cache can ask before each answer.
+   * What this process changed is seen at once; what another one did, within `limits.storeRevisionGlanceMs`. Costs next
+   * to nothing, so that a cache can ask before each answer.
    */
   revision(): number;
   /** Reads the whole database. @throws AppError `store_corrupt` */

@@ -4,9 +4,16 @@
  */
 import { copyFileSync, rmSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { AppError, Secret, type ServerId, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import {
+  AppError,
+  limits,
+  Secret,
+  type ServerId,
+  systemClock,
+  systemRandom,
+} from '../../src/kernel/index.ts';
 import { createLocalKeyFile } from '../../src/seal/index.ts';
 import type { Services } from '../../src/main/services.ts';
 import type { CredentialRef, Purpose, Vault } from '../../src/vault/index.ts';
@@ -60,7 +67,7 @@ describe('a database that somebody else has written to', () => {
     return row.id;
   };
   const used = async (ref: CredentialRef, vault: Vault = home.vault): Promise<string> => {
-    await nextTurn(); // from which on others' changes are seen
+    await pause(limits.storeRevisionGlanceMs + 1); // until others' changes are seen
     try {
       using secret = await vault.use(home.agent, ref, scrub);
       return `opened ${secret.reveal()}`;

@@ -52,7 +52,7 @@ function world(options: { log?: Log; sinks?: readonly AuditSink[]; serve?: boole
   const { near, far, cut } = channels();
   const inner = createScribe({ store, key: key(), clock, log: channelLog(far), durability: 'strict' });
   const served = options.serve === false ? Promise.resolve() : serveScribe(far, inner);
-  const scribe = remoteScribe(near, options.log ?? silentLog, 2);
+  const scribe = remoteScribe(near, options.log ?? silentLog);
   const log: AuditLog = createAuditLog({
     store,
     key: key(),

@@ -1,8 +1,9 @@
 /** What every database adapter must do. The same tests run on each: the file beside this one says on which. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AuditStore, EventRow, RecordedEvent } from '../../src/audit/index.ts';
 import {
+  limits,
   newId,
   type ProfileId,
   type ServerId,
@@ -582,7 +583,7 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         const another = await fixture.another();
         const before = store.revision();
         await another.kills.set(workspace, { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' });
-        await nextTurn();
+        await pause(limits.storeRevisionGlanceMs + 1);
         expect(store.revision()).not.toBe(before);
         expect(await store.kills.listEverywhere()).toHaveLength(1);
       });
@@ -594,10 +595,10 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         const before = store.revision();
         await another.audit.append(workspace, [row(event(workspace, 1, NO_EVENT))], Buffer.from('mac'));
         await another.tokens.touch(workspace, token.id, 1);
-        await nextTurn();
+        await pause(limits.storeRevisionGlanceMs + 1);
         expect(store.revision()).toBe(before);
         await another.tokens.revoke(workspace, token.id, 1);
-        await nextTurn();
+        await pause(limits.storeRevisionGlanceMs + 1);
         expect(store.revision()).not.toBe(before);
       });
 

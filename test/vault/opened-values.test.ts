@@ -1,6 +1,6 @@
 /** What is kept between two uses of a credential, and what makes it be forgotten. */
 import { DatabaseSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   type Clock,
@@ -71,7 +71,7 @@ describe('an opened value', () => {
   }
 
   const use = async (caller: Caller = home.agent, of: CredentialRef = ref): Promise<string> => {
-    await nextTurn();
+    await pause(limits.storeRevisionGlanceMs + 1);
     const secret = await vault.use(caller, of, purpose);
     const text = secret.reveal();
     secret.destroy();
@@ -138,7 +138,7 @@ describe('an opened value', () => {
     await expect(use()).rejects.toMatchObject({ code: 'vault_credential_missing' });
   });
 
-  it('holds at once, without a turn in between, what this process did', async () => {
+  it('holds at once what this process did', async () => {
     await use();
     await home.store.kills.set(home.workspace, { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' });
     await expect(vault.use(home.agent, ref, purpose)).rejects.toMatchObject({ code: 'kill_active' });
@@ -236,7 +236,10 @@ describe('an opened value', () => {
       ],
     ])('goes by what was true before for a while, where the thief %s', async (_, tricks) => {
       let now = 0;
-      const clock: Clock = { now: () => systemClock.now(), monotonic: () => now };
+      const clock: Clock = {
+        now: () => systemClock.now(),
+        monotonic: () => (now += limits.storeRevisionGlanceMs),
+      };
       const store = await openStore({ path: home.database, log: silentLog, clock });
       vault = watched({ ...home, store, kills: createKillState(store) });
       expect(await use()).toBe('first');

@@ -1,9 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   AppError,
   type JsonObject,
+  limits,
   Secret,
   type ServerId,
   silentLog,
@@ -41,8 +42,8 @@ describe('the vault', () => {
   const put = (value: string, ref = shared, caller = home.local) =>
     vault.put(caller, ref, Secret.fromString(value));
   const use = async (ref = shared, caller = home.agent): Promise<string> => {
-    // What another process changed counts from the next turn on.
-    await nextTurn();
+    // What another process changed is seen a moment later.
+    await pause(limits.storeRevisionGlanceMs + 1);
     using secret = await vault.use(caller, ref, inject);
     return secret.reveal();
   };

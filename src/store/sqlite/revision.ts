@@ -1,7 +1,8 @@
 /**
  * Whether something has changed that others may have cached. Triggers count such changes in a row of their own, and
- * audit events, which nobody caches and which are written all the time, are none. Read at most once per turn of the
- * event loop, on a connection of its own: that one sees what is committed and nothing else.
+ * audit events, which nobody caches and which are written all the time, are none. Read on a connection of its own, which
+ * sees what is committed and nothing else, and at most once a millisecond unless this process has changed something:
+ * a look costs microseconds, and there are two for each request.
  *
  * Somebody who writes to the file can drop the triggers or turn the counter back. What SQLite itself knows of other
  * connections' commits (`data_version`) is not in the file: where there were any, the caches are told to read anew now
@@ -17,13 +18,12 @@ export function sqliteRevision(connection: SqliteConnection, clock: Clock): Revi
   const number = (statement: typeof counter): unknown =>
     connection.guard(() => Object.values(statement.get() ?? {})[0]);
   let revision = 0;
-  let isFresh = false;
+  let glancedAt = Number.NEGATIVE_INFINITY;
   let counted: unknown = null;
   let committed: unknown = null;
   let distrustedAt = clock.monotonic();
 
-  function look(): void {
-    const now = clock.monotonic();
+  function look(now: number): void {
     const found = number(counter);
     let changed = found !== counted;
     counted = found;
@@ -38,16 +38,14 @@ export function sqliteRevision(connection: SqliteConnection, clock: Clock): Revi
 
   return {
     current() {
-      if (isFresh) return revision;
-      look();
-      isFresh = true;
-      setImmediate(() => {
-        isFresh = false;
-      });
+      const now = clock.monotonic();
+      if (now - glancedAt < limits.storeRevisionGlanceMs) return revision;
+      look(now);
+      glancedAt = now;
       return revision;
     },
     touched() {
-      isFresh = false;
+      glancedAt = Number.NEGATIVE_INFINITY;
     },
   };
 }
