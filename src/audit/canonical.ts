@@ -109,7 +109,7 @@ function canonicalJson(value: Json, depth: number): string {
   for (const key of sortedKeys(value)) {
     const item = value[key];
     if (item === undefined) throw invalid('it has a value of type undefined');
-    out += `${comma}${quoted(key)}:${canonicalJson(item, depth + 1)}`;
+    out += comma + quotedKey(key) + canonicalJson(item, depth + 1);
     comma = ',';
   }
   return `{${out}}`;
@@ -127,6 +127,17 @@ function sortedKeys(value: JsonObject): readonly string[] {
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+
+/** With the colon. The product's events have a few dozen different keys. */
+const KEYS = new Map<string, string>();
+
+function quotedKey(key: string): string {
+  const known = KEYS.get(key);
+  if (known !== undefined) return known;
+  const text = `${quoted(key)}:`;
+  if (KEYS.size < limits.auditKeysKnownMax && key.length <= limits.auditKeyKnownCharsMax) KEYS.set(key, text);
+  return text;
+}
 
 /** `Array.isArray` does not narrow readonly arrays. */
 const isArray = (value: readonly Json[] | JsonObject): value is readonly Json[] => Array.isArray(value);

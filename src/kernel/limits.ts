@@ -387,6 +387,10 @@ export const formFieldHeldBytesMax = 4 * KIB;
 /** The head of one part of a multipart body, in bytes. */
 export const multipartHeadBytesMax = 4 * KIB;
 
+/** Names of fields in audit events that are kept ready as JSON. */
+export const auditKeysKnownMax = 256;
+/** Longest of them, in characters. */
+export const auditKeyKnownCharsMax = 32;
 /** How long an audit event that was written may wait until its way to the disk begins, in milliseconds. */
 export const auditSyncDelayMs = 10;
 /** How long after a failed sync of the audit log the next is tried, in milliseconds. An append tries at once. */
@@ -400,9 +404,23 @@ export const vaultOpenedMax = 1_024;
 /** How long an opened value is kept in memory, in milliseconds, whether or not it is used. */
 export const vaultOpenedTtlMs = 10_000;
 /** How old what is known of other processes' changes may be, in milliseconds. What this process changed is seen at once. */
-export const storeRevisionGlanceMs = 1;
+export const storeRevisionGlanceMs = 5;
 /**
  * How long caches go by the store's own counter of changes alone, in milliseconds, while others commit. After that
  * they read anew, because somebody who writes to the file can turn the counter back.
  */
 export const storeRevisionTrustMs = 5_000;
+
+/** One frame of a WebSocket, in bytes; what a server's own library takes is usually less. */
+export const webSocketFrameBytesMax = 100 * MIB;
+/** A frame of a WebSocket up to this size is passed on as one, in bytes; a longer one in several, as it comes. */
+export const webSocketPieceBytes = 64 * KIB;
+/** A WebSocket on which nothing comes or goes, pings included, in milliseconds. */
+export const webSocketIdleTimeoutMs = 300_000;
+/** How long the other side of a WebSocket has to answer a Close, in milliseconds. */
+export const webSocketCloseTimeoutMs = 5_000;
+/** Pings, pongs and empty fragments that one side of a WebSocket may send at once, and per second after that. */
+export const webSocketControlBurst = 200;
+export const webSocketControlPerSecond = 50;
+/** How often it is told that keys were found in an answer that has not ended, in milliseconds. */
+export const hitsToldIntervalMs = 60_000;

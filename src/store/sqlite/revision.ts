@@ -1,8 +1,8 @@
 /**
  * Whether something has changed that others may have cached. Triggers count such changes in a row of their own, and
  * audit events, which nobody caches and which are written all the time, are none. Read on a connection of its own, which
- * sees what is committed and nothing else, and at most once a millisecond unless this process has changed something:
- * a look costs microseconds, and there are two for each request.
+ * sees what is committed and nothing else, and once in a few milliseconds unless this process has changed something: a
+ * look costs tens of microseconds while others write, and there would be two for each request.
  *
  * Somebody who writes to the file can drop the triggers or turn the counter back. What SQLite itself knows of other
  * connections' commits (`data_version`) is not in the file: where there were any, the caches are told to read anew now
