@@ -75,6 +75,11 @@ export class Answer {
     this.#client.interim(this.#scrubHead(head, () => true));
   }
 
+  /** The head of an answer that ends HTTP on the connection, as the client may see it. */
+  upgraded(head: AnswerHead): AnswerHead {
+    return this.#scrubHead(head, () => true);
+  }
+
   /**
    * @param whole all of the body follows before control returns
    * @throws Refusal `egress_content_coding`

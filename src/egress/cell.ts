@@ -45,6 +45,7 @@ export class EgressCell implements AcceptHost {
   readonly spec: CellEgressSpec;
   readonly placeholders: PlaceholderIndex;
   readonly clock: Clock;
+  readonly random: Random;
   readonly credentials: CredentialSource;
   readonly correlation: Correlation;
   readonly trail: Trail;
@@ -69,6 +70,7 @@ export class EgressCell implements AcceptHost {
     this.addresses = addresses;
     this.placeholders = deps.placeholders;
     this.clock = clock;
+    this.random = random;
     this.credentials = deps.credentials;
     this.correlation = new Correlation(deps.calls, spec.identity.cell, clock);
     this.dialer = deps.dialer;

@@ -1,6 +1,7 @@
 /** What the audit log gets to know of one request: the facts once it was judged, its refusal, its one outcome. */
-import type { Clock, Json, JsonObject } from '../kernel/index.ts';
+import { type Clock, type Json, type JsonObject, limits } from '../kernel/index.ts';
 import type { Correlation, Occasion } from './correlation.ts';
+import { HitTally } from './hit-tally.ts';
 import type { CellEgressSpec, RequestFacts } from './ports.ts';
 import { Refusal, refusalCode } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
@@ -23,6 +24,21 @@ export interface Ending {
   readonly responseBytes: number;
   /** Why it did not end as it should; null when it did. */
   readonly code: string | null;
+  /** Of a WebSocket. */
+  readonly webSocket?: WebSocketEnding;
+}
+
+/** How a WebSocket ended. */
+export interface WebSocketEnding {
+  /** Messages from the cell, and to it. */
+  readonly sent: number;
+  readonly received: number;
+  /** Of the first Close; null where there was none, or none in it. */
+  readonly closeCode: number | null;
+  /** Who sent the first Close. */
+  readonly closedBy: 'client' | 'upstream' | 'gateway' | null;
+  /** Credentials that went into messages. */
+  readonly credentials: ReadonlySet<string>;
 }
 
 export class ExchangeRecord {
@@ -31,7 +47,10 @@ export class ExchangeRecord {
   readonly #host: RecordHost;
   readonly #request: EgressRequest;
   readonly #startedAt: number;
-  readonly #hits: ScrubHit[] = [];
+  /** What was found and is not on record yet. */
+  #hits: HitTally | null = null;
+  /** Monotonic milliseconds. */
+  #hitsToldAt = -Infinity;
   #facts: RequestFacts | null = null;
   #factsOf: Occasion | null = null;
   #hasEnded = false;
@@ -53,7 +72,16 @@ export class ExchangeRecord {
   }
 
   hit(hit: ScrubHit): void {
-    this.#hits.push(hit);
+    this.#hits ??= new HitTally();
+    this.#hits.add(hit);
+  }
+
+  /** Some answers go on for days: nobody should have to wait for their end to hear what was found. @param now monotonic milliseconds */
+  tellHits(now: number): void {
+    if (this.#hits === null || now - this.#hitsToldAt < limits.hitsToldIntervalMs) return;
+    this.#host.trail.masked(this.facts, this.#hits);
+    this.#hits = null;
+    this.#hitsToldAt = now;
   }
 
   /** Resolves when the refusal is on record, or cannot be. */
@@ -72,12 +100,19 @@ export class ExchangeRecord {
     if (!this.intended || this.#hasEnded) return;
     this.#hasEnded = true;
     const { clock, trail } = this.#host;
-    if (this.#hits.length > 0) trail.masked(this.facts, this.#hits);
+    if (this.#hits !== null) trail.masked(this.facts, this.#hits);
+    const { webSocket, ...usual } = ending;
+    const inHead = this.#request.injections.map(({ binding }) => binding.name);
+    const outcome = { ...usual, request: this.facts, ms: clock.monotonic() - this.#startedAt };
+    if (webSocket === undefined) {
+      trail.finished({ ...outcome, credentials: [...new Set(inHead)] });
+      return;
+    }
+    const { credentials, ...shown } = webSocket;
     trail.finished({
-      ...ending,
-      request: this.facts,
-      ms: clock.monotonic() - this.#startedAt,
-      credentials: [...new Set(this.#request.injections.map(({ binding }) => binding.name))],
+      ...outcome,
+      credentials: [...new Set([...inHead, ...credentials])],
+      webSocket: { ...shown },
     });
   }
 

@@ -3,8 +3,8 @@
  * has credentials put in, finds an upstream, and relays the answer. Whatever goes wrong ends in exactly one of:
  * an answer that says so, or, once an answer has begun, a cut connection. Exactly one outcome is recorded.
  */
-import { limits, type Secret } from '../kernel/index.ts';
-import type { BodyFraming, BodySink, Fields } from '../wire/index.ts';
+import { limits, type Random, type Secret } from '../kernel/index.ts';
+import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
 import { judgeUses } from './correlate.ts';
@@ -26,12 +26,15 @@ import { type BodyMemory, bodyTooLarge, CollectedBody, judgeBody, StreamedBody }
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
 import { logsInConnection, type UpstreamPool, type UpstreamUse } from './upstream-pool.ts';
+import { Opening } from './websocket/opening.ts';
+import { type RelayCarrier, WebSocketRelay } from './websocket/relay.ts';
 
 /** What a cell lends to each of its requests. */
 export interface ExchangeHost extends Binder, RecordHost {
   readonly credentials: CredentialSource;
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
+  readonly random: Random;
   /** Whether answers are scrubbed of this value, as far as that can be. */
   masks(credential: string, value: Secret): boolean;
   /** Loads what answers are scrubbed of anew. */
@@ -39,9 +42,10 @@ export interface ExchangeHost extends Binder, RecordHost {
   nextRequestId(): string;
 }
 
+const SWITCHING_PROTOCOLS = 101;
 const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-export class Exchange implements AnswerListener, AnswerCarrier {
+export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   readonly #host: ExchangeHost;
   readonly #client: ExchangeClient;
   readonly #request: EgressRequest;
@@ -54,6 +58,10 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   /** What was sent, while it may have to be sent again. */
   #message: OutgoingRequest | null = null;
   #answer: Answer | null = null;
+  /** The handshake with both sides, where the request asks to become a WebSocket. */
+  #opening: Opening | null = null;
+  /** In place of an answer, once it has become one. */
+  #relay: WebSocketRelay | null = null;
   #retried = false;
   /** While a connection is being made for this. */
   #dialing: AbortController | null = null;
@@ -83,6 +91,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   /** Where body bytes go now; null while they have to wait. */
   get bodySink(): BodySink | null {
+    if (this.#relay !== null) return this.#over ? null : this.#relay.sink;
     return this.#over || (this.#body instanceof StreamedBody && this.#body.isFull) ? null : this.#body;
   }
 
@@ -116,6 +125,10 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   /** After each piece of the body. */
   bodyAdvanced(): void {
+    if (this.#relay !== null) {
+      if (!this.#over) this.#relay.sentAdvanced();
+      return;
+    }
     const body = this.#body;
     if (body instanceof CollectedBody && body.tooLarge) {
       void this.#refuse(bodyTooLarge());
@@ -126,6 +139,10 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   bodyEnded(trailers: Fields): void {
     if (this.#over) return;
+    if (this.#relay !== null) {
+      this.#relay.clientEnded();
+      return;
+    }
     this.#bodyDone = true;
     const refused = bindTrailers(trailers, this.#request, this.#host);
     if (refused !== null) void this.#refuse(refused);
@@ -145,16 +162,21 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
-    this.#upstream?.destroy();
-    this.#finished(this.#answer?.begun === true ? this.#answer.status : null, code);
+    /* What the client of a WebSocket has sent before it left still arrives. */
+    if (this.#relay !== null && code === 'client_closed') this.#relay.endUpstream();
+    else this.#upstream?.destroy();
+    this.#finished(this.#begunStatus, code);
   }
 
   /** Ends it when nothing has moved for too long. @param clientActive monotonic milliseconds of the client's last byte */
   checkDeadline(now: number, clientActive: number): void {
     const upstream = this.#upstream;
     if (this.#over) return;
+    this.#record.tellHits(now);
     const active = Math.max(clientActive, upstream?.lastActive ?? 0);
-    if (this.#answer !== null) {
+    if (this.#relay !== null) {
+      this.#relay.checkDeadline(now, active);
+    } else if (this.#answer !== null) {
       if (now - active >= limits.egressBodyIdleTimeoutMs)
         void this.#refuse(Refusal.of('egress_timeout', this.#destination()));
     } else if (this.#request.bodyMode !== 'none' && !this.#bodyDone) {
@@ -168,6 +190,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   /** The client has read what was written. */
   clientDrained(): void {
     this.#answer?.drained();
+    this.#relay?.clientDrained();
   }
 
   /* ---- towards the upstream ---- */
@@ -176,12 +199,15 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     const opened = new Map<string, Secret>();
     try {
       const judged = await judgeBody(body, this.#request, this.#host);
+      const { webSocket } = this.#request;
+      if (webSocket !== null) this.#opening = await Opening.prepare(webSocket, this.#host.random);
       if (this.#over) return; // decoding takes its time, and nobody waits for the answer any more
       const refused = judgeUses(this.#request, this.#host);
       if (refused !== null) throw refused;
       await this.#host.trail.during(this.#intend(opened));
       if (this.#over) return;
-      this.#message = buildRequest(this.#request, opened, judged, this.scrubs);
+      const message = buildRequest(this.#request, opened, judged, this.scrubs);
+      this.#message = this.#opening?.requestOf(message) ?? message;
       await this.#send(this.#host.pool.take(this.#destination(), this.#use()));
     } catch (error) {
       await this.#refuse(error);
@@ -226,8 +252,8 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     return secret;
   }
 
-  /** One more, for a place that was found in a body on its way. */
-  async #openLate(binding: CredentialBinding): Promise<Secret> {
+  /** One more, for a place that was found in a body, or a message, on its way. */
+  async open(binding: CredentialBinding): Promise<Secret> {
     const refused = judgeUses(this.#request, this.#host, [{ binding }]);
     if (refused !== null) throw refused;
     return this.#host.trail.during(this.#open(binding));
@@ -249,7 +275,7 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     this.#body = new StreamedBody(upstream, this.#request, {
       spec,
       placeholders,
-      open: (binding) => this.#openLate(binding),
+      open: (binding) => this.open(binding),
       onBodyRoom: () => this.#client.resumeInput(),
       onBodyFailure: (reason) => void this.#refuse(reason),
     });
@@ -267,9 +293,14 @@ export class Exchange implements AnswerListener, AnswerCarrier {
 
   onUpstreamDrain(): void {
     if (this.#body instanceof StreamedBody) this.#body.drained();
+    else if (!this.#over) this.#relay?.upstreamDrained();
   }
 
   onUpstreamFailure(refusal: Refusal, silent: boolean): void {
+    if (this.#relay !== null) {
+      if (!this.#over) this.#relay.upstreamEnded();
+      return;
+    }
     if (!silent || !this.#mayRetry() || this.#over) {
       void this.#refuse(this.#located(refusal));
       return;
@@ -304,15 +335,46 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   }
 
   onBody(data: Buffer): void {
-    if (!this.#over) this.#answer?.body(data);
+    if (this.#over) return;
+    if (this.#relay === null) this.#answer?.body(data);
+    else this.#relay.received(data);
   }
 
   onAnswerEnd(trailers: Fields): void {
     if (this.#over) return;
+    if (this.#relay !== null) {
+      this.#relay.upstreamEnded();
+      return;
+    }
     const connection = this.#connection;
     this.#upstream = this.#connection = null;
     if (connection !== null) this.#host.pool.give(connection, this.#use());
     this.#answer?.end(trailers);
+  }
+
+  onUpgraded(head: ResponseHead): void {
+    const [opening, upstream] = [this.#opening, this.#upstream];
+    if (this.#over || opening === null || upstream === null) return;
+    const disagreed = opening.judge(head);
+    const shown = new Answer(this.#client, this).upgraded(head);
+    if (disagreed !== null) {
+      void this.#refuse(this.#located(disagreed));
+    } else if (this.#client.upgrade?.(opening.agreementOf(shown)) === true) {
+      this.#relay = new WebSocketRelay(
+        { client: this.#client, upstream, request: this.#request },
+        this.#host,
+        this,
+      );
+    } else {
+      void this.#refuse(Refusal.of('egress_websocket_malformed', { reason: 'upgrade_not_awaited' }));
+    }
+  }
+
+  onRelayEnd(code: 'client_closed' | 'egress_upstream_closed' | null): void {
+    if (this.#over) return;
+    this.#close();
+    this.#finished(this.#begunStatus, code);
+    if (this.#relay !== null) this.#endRelay(this.#relay);
   }
 
   onWritten(): void {
@@ -322,8 +384,8 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     this.#client.answered();
   }
 
-  onBroken(refusal: Refusal): void {
-    void this.#refuse(this.#located(refusal));
+  onBroken(reason: unknown): void {
+    void this.#refuse(reason instanceof Refusal ? this.#located(reason) : reason);
   }
 
   onHit(hit: ScrubHit): void {
@@ -343,22 +405,43 @@ export class Exchange implements AnswerListener, AnswerCarrier {
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
-    this.#upstream?.destroy();
+    if (this.#relay === null) this.#upstream?.destroy();
     const wire = toWireRefusal(reason);
     await this.#record.refused(reason);
-    const begun = this.#answer?.begun === true;
-    this.#finished(begun ? (this.#answer?.status ?? null) : wire.status, wire.code);
-    if (begun) this.#client.cut();
+    const begun = this.#begunStatus;
+    this.#relay?.refuse(reason);
+    this.#finished(begun ?? wire.status, wire.code);
+    if (this.#relay !== null) this.#endRelay(this.#relay);
+    else if (begun !== null) this.#client.cut();
     else this.#client.refuse(wire, this.#request.head.method);
+  }
+
+  /** Status of the answer that the client has begun to read; null when there is none. */
+  get #begunStatus(): number | null {
+    if (this.#relay !== null) return SWITCHING_PROTOCOLS;
+    return this.#answer?.begun === true ? this.#answer.status : null;
+  }
+
+  #endRelay(relay: WebSocketRelay): void {
+    relay.endUpstream();
+    this.#client.answered();
   }
 
   #close(): void {
     this.#over = true;
+    this.#relay?.stop();
     if (this.#body instanceof CollectedBody) this.#body.release();
     else this.#body?.stop();
   }
 
   #finished(status: number | null, code: string | null): void {
+    const relay = this.#relay;
+    if (relay !== null) {
+      const { sentBytes, receivedBytes, ending } = relay;
+      const bytes = { requestBytes: sentBytes, responseBytes: receivedBytes };
+      this.#record.finished({ status, ...bytes, code, webSocket: ending });
+      return;
+    }
     const [requestBytes, responseBytes] = [this.#body?.bytes ?? 0, this.#answer?.bytes ?? 0];
     this.#record.finished({ status, requestBytes, responseBytes, code });
   }
@@ -370,7 +453,8 @@ export class Exchange implements AnswerListener, AnswerCarrier {
   /** What the upstream connection is for. */
   #use(): UpstreamUse {
     const message = this.#message;
-    return { client: this.#request.arrival, login: message !== null && logsInConnection(message.fields) };
+    const login = message !== null && logsInConnection(message.fields);
+    return { client: this.#request.arrival, login, upgrade: this.#request.webSocket !== null };
   }
 
   #located(refusal: Refusal): Refusal {

@@ -3,7 +3,7 @@
  * What judges, injects and scrubs knows these shapes alone; framing, streams and frames are the business of the
  * codecs: `http1/` and `http2/`, towards the client and towards the upstream, in any combination.
  */
-import type { BodyFraming, BodySink, Fields } from '../wire/index.ts';
+import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import type { Refusal, WireRefusal } from './refusals.ts';
 
 /** The body of a request that is sent on. */
@@ -29,6 +29,8 @@ export interface OutgoingRequest {
   /** The client reads trailers and said so: gRPC servers insist. */
   readonly acceptsTrailers: boolean;
   readonly body: OutgoingBody;
+  /** Asks to go on in another protocol, which only a connection of its own and HTTP/1.1 can. */
+  readonly upgrade?: 'websocket';
 }
 
 /** Status, phrase (empty in HTTP/2) and fields of an answer. */
@@ -48,6 +50,11 @@ export interface AnswerListener extends BodySink {
    * @param whole all of the body is there already and comes before control returns
    */
   onAnswerHead(head: AnswerHead, framing: BodyFraming, whole: boolean): void;
+  /**
+   * A 101 to a request with `upgrade`: HTTP has ended on the connection. What comes from now on, up to its end, comes
+   * through `onBody`, and what is written goes out as it is.
+   */
+  onUpgraded?(head: ResponseHead): void;
   onAnswerEnd(trailers: Fields): void;
   /** @param silent not one byte of an answer had come */
   onUpstreamFailure(refusal: Refusal, silent: boolean): void;
@@ -61,7 +68,7 @@ export interface RequestStream {
   readonly lastActive: number;
   /** A piece of the body. @returns false when the sender should wait for `onUpstreamDrain` */
   write(data: Buffer): boolean;
-  /** The body is complete. */
+  /** The body is complete. After an upgrade: nothing more is written, and the connection ends soon. */
   end(trailers: Fields): void;
   /** Holds the answer back, or lets it go on. */
   pause(): void;
@@ -98,6 +105,13 @@ export interface ExchangeClient {
   interim(head: AnswerHead): void;
   /** Writes head and body of an answer that is all there. */
   whole(head: AnswerHead, body: Buffer): void;
+  /**
+   * Writes a 101, where the client's version has it: HTTP has ended on the connection. Its bytes go to the exchange's
+   * `bodySink` from now on, and `data` writes bytes as they are.
+   *
+   * @returns false when the client did not wait for it; then it was not written
+   */
+  upgrade?(head: AnswerHead): boolean;
   /** Begins an answer whose body follows through `data` and `end`; without a body, it is complete. */
   begin(head: AnswerHead, body: AnswerBody): void;
   /** @param data not empty @returns false when the sender should wait for `Exchange.clientDrained` */

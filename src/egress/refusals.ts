@@ -20,6 +20,8 @@ type OwnCode =
   | 'egress_body_too_large'
   | 'egress_expectation_unsupported'
   | 'egress_upgrade_unsupported'
+  | 'egress_websocket_malformed'
+  | 'egress_websocket_flood'
   | 'egress_credential_unusable'
   | 'egress_credential_unmasked'
   | 'egress_upstream_unresolved'
@@ -28,6 +30,7 @@ type OwnCode =
   | 'egress_upstream_unreachable'
   | 'egress_upstream_closed'
   | 'egress_response_malformed'
+  | 'egress_upstream_websocket'
   | 'egress_content_coding'
   | 'egress_timeout';
 
@@ -161,8 +164,19 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
   },
   egress_upgrade_unsupported: {
     status: 501,
-    message: () => 'Connections cannot be upgraded to another protocol here.',
-    hint: () => 'Use plain HTTP requests.',
+    message: () => 'Connections can be upgraded to WebSocket here, and to nothing else.',
+    hint: () => 'Use WebSocket, or plain HTTP requests.',
+  },
+  egress_websocket_malformed: {
+    status: 400,
+    message: (facts) => `This is not WebSocket as it has to be (${facts.reason ?? 'malformed'}).`,
+    hint: () =>
+      'Handshakes and frames that two programs could read differently are refused (RFC 6455). Extensions are never agreed on.',
+  },
+  egress_websocket_flood: {
+    status: 429,
+    message: () => 'Too many WebSocket frames without a message came: pings, pongs or empty fragments.',
+    hint: () => 'Send such frames less often.',
   },
   egress_credential_unusable: {
     status: 502,
@@ -209,6 +223,12 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     message: (facts) =>
       `${place(facts)} answered with something that is not HTTP/1.1 as it has to be (${facts.reason ?? 'malformed'}).`,
     hint: () => 'Answers that two programs could read differently are refused rather than guessed at.',
+  },
+  egress_upstream_websocket: {
+    status: 502,
+    message: (facts) =>
+      `${place(facts)} does not speak WebSocket as it has to be spoken (${facts.reason ?? 'malformed'}).`,
+    hint: () => 'Handshakes and frames that two programs could read differently are refused (RFC 6455).',
   },
   egress_content_coding: {
     status: 502,

@@ -1,7 +1,7 @@
 /** One request on its way through the pipeline. Steps fill it in; what a later step uses, an earlier one checked. */
 import type { Result } from '../kernel/index.ts';
 import type { ToolRefusalCode } from '../policy/index.ts';
-import type { BodyFraming, RequestHead, Target } from '../wire/index.ts';
+import type { BodyFraming, RequestHead, Target, WebSocketRequest } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
 import { methodsOf } from './overrides.ts';
 import { type BodyReading, OPAQUE } from './body-reading.ts';
@@ -44,6 +44,8 @@ export class EgressRequest {
   host = '';
   target: Target = NO_TARGET;
   bodyMode: BodyMode = 'none';
+  /** The handshake, where it asks to become a WebSocket. */
+  webSocket: WebSocketRequest | null = null;
   /** What the body is read as. */
   reading: BodyReading = OPAQUE;
   /** The calls that it may belong to. */

@@ -5,7 +5,7 @@
  */
 import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
-import { normalizeTarget, parseAuthority } from '../wire/index.ts';
+import { asksForWebSocket, normalizeTarget, parseAuthority, readWebSocketRequest } from '../wire/index.ts';
 import { type Binder, bindHead } from './bind.ts';
 import { planBody } from './body-plan.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
@@ -121,8 +121,17 @@ const expect: Step = (request) => {
   }
   /* `h2c` is an offer that may be ignored; anything else is what the client came for. */
   const upgrades = fields.list('upgrade').filter((protocol) => protocol !== 'h2c');
-  return upgrades.length === 0 ? null : Refusal.of('egress_upgrade_unsupported');
+  if (upgrades.length === 0) return null;
+  return asksForWebSocket(fields) ? openWebSocket(request) : Refusal.of('egress_upgrade_unsupported');
 };
+
+/** A handshake that is not exactly one would leave it open who speaks what on the connection. */
+function openWebSocket(request: EgressRequest): Refusal | null {
+  const handshake = readWebSocketRequest(request.head);
+  if (!handshake.ok) return Refusal.of('egress_websocket_malformed', { reason: handshake.error });
+  request.webSocket = handshake.value;
+  return null;
+}
 
 /**
  * Last, because a binding is about host, port, method and path, and all of them are certain now (G3). Whether a key

@@ -6,7 +6,7 @@
 import type { AuditEvent, AuditEventType, AuditLog } from '../audit/index.ts';
 import { type Clock, type JsonObject, limits, type Log } from '../kernel/index.ts';
 import { type Counted, FloodGate, type GateRules } from './flood-gate.ts';
-import type { ScrubHit } from './scrub/index.ts';
+import type { HitTally } from './hit-tally.ts';
 import type { CellIdentity, RequestFacts } from './ports.ts';
 
 /** How one request ended. */
@@ -22,6 +22,8 @@ export interface Outcome {
   readonly credentials: readonly string[];
   /** Why it did not end as it should; null when it did. */
   readonly code: string | null;
+  /** Of a WebSocket; the bytes are those of its frames then. */
+  readonly webSocket?: JsonObject;
 }
 
 /** What a refusal is about. Each has a gate of its own, so that a flood of one hides none of another. */
@@ -86,17 +88,18 @@ export class Trail {
       responseBytes: outcome.responseBytes,
       ms: Math.round(outcome.ms * 1_000) / 1_000,
       credentials: outcome.credentials,
+      ...(outcome.webSocket === undefined ? {} : { webSocket: outcome.webSocket }),
       ...(outcome.code === null ? {} : { code: outcome.code }),
     });
   }
 
   /** Keys were found in an answer and masked. */
-  masked(request: RequestFacts, hits: readonly ScrubHit[]): void {
+  masked(request: RequestFacts, { credentials, encodings, hits }: HitTally): void {
     this.#later('egress.masked', {
       ...request.data,
-      credentials: [...new Set(hits.map(({ name }) => name))],
-      encodings: [...new Set(hits.map(({ encoding }) => encoding))],
-      hits: hits.length,
+      credentials: [...credentials],
+      encodings: [...encodings],
+      hits,
     });
   }
 

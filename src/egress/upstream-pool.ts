@@ -20,6 +20,8 @@ export interface UpstreamUse {
   readonly client: object;
   /** Whether the request logs in for the connection: see `logsInConnection`. */
   readonly login: boolean;
+  /** Whether HTTP may end on it: it is made for this request, over HTTP/1.1, and nobody gets it afterwards. */
+  readonly upgrade?: boolean;
 }
 
 const CONNECTION_LOGIN = /^(?:ntlm|negotiate|kerberos|nego2)(?:\s|$)/i;
@@ -59,6 +61,7 @@ export class UpstreamPool {
 
   /** A connection that is there; null when there is none. */
   take(to: Destination, use: UpstreamUse): UpstreamConnection | null {
+    if (use.upgrade === true) return null;
     const own = this.#logins.length === 0 ? null : this.#takeLogin(keyOf(to), use.client);
     if (own !== null || use.login) return own;
     return this.#places.take(to, this);
@@ -67,13 +70,18 @@ export class UpstreamPool {
   /** A connection for a request that found none. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
   async open(to: Destination, use: UpstreamUse, signal: AbortSignal): Promise<UpstreamConnection> {
     const wanted = AbortSignal.any([signal, this.#closing.signal]);
-    const connection = await this.#places.open(to, this, wanted, use.login);
-    if (use.login) this.#loggedIn.set(connection, keyOf(to));
+    const isAlone = use.login || use.upgrade === true;
+    const connection = await this.#places.open(to, this, wanted, isAlone);
+    if (use.login && use.upgrade !== true) this.#loggedIn.set(connection, keyOf(to));
     return connection;
   }
 
   /** Gives back what `take` or `open` gave, when the answer has ended: it is kept for the next request if it can take one. */
   give(connection: UpstreamConnection, use: UpstreamUse): void {
+    if (use.upgrade === true) {
+      connection.destroy();
+      return;
+    }
     const key = this.#loggedIn.size === 0 ? undefined : this.#loggedIn.get(connection);
     if (key === undefined) {
       this.#places.give(connection);

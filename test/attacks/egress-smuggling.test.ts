@@ -100,7 +100,7 @@ describe('ATTACKS 11: smuggling', () => {
       const text = await world.exchange(
         `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n${SMUGGLED}`,
       );
-      expect(text).toContain('egress_upgrade_unsupported');
+      expect(text).toContain('egress_websocket_malformed');
       expect(received()).not.toMatch(/upgrade/i);
     });
   });

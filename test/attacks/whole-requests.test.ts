@@ -174,7 +174,12 @@ describe('ATTACKS 9, 10, 13: requests of a hostile server', () => {
     ['an absolute target elsewhere', { to: API, bytes: get(AUTH, `https://${HOSTILE}/`) }, 403],
     ['another port in Host', { to: API, bytes: get(AUTH, '/v1/x', `${API}:80`) }, 403],
     ['CONNECT', { to: API, bytes: `CONNECT ${HOSTILE}:443 HTTP/1.1\r\nHost: ${API}\r\n${AUTH}\r\n` }, 400],
-    ['an upgrade', { to: API, bytes: get(`${AUTH}Upgrade: websocket\r\nConnection: Upgrade\r\n`) }, 501],
+    ['an upgrade', { to: API, bytes: get(`${AUTH}Upgrade: tls/1.0\r\nConnection: Upgrade\r\n`) }, 501],
+    [
+      'half a handshake',
+      { to: API, bytes: get(`${AUTH}Upgrade: websocket\r\nConnection: Upgrade\r\n`) },
+      400,
+    ],
     ['HTTP/2 without asking', { to: API, bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' }, 400],
     [
       'two lengths',

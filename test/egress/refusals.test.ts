@@ -165,8 +165,14 @@ describe('refusals of requests', () => {
     [
       'egress_upgrade_unsupported',
       501,
-      `GET / HTTP/1.1\r\nHost: ${API}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: ${API}\r\nConnection: Upgrade, close\r\nUpgrade: tls/1.0\r\n\r\n`,
       undefined,
+    ],
+    [
+      'egress_websocket_malformed',
+      400,
+      `GET / HTTP/1.1\r\nHost: ${API}\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`,
+      'key_invalid',
     ],
   ])('%s (%i): %j', async (code, status, text, reason) => {
     const upstream = await httpsUpstream((_request, response) => response.end('ok'));

@@ -37,6 +37,7 @@ const STATUS_PHRASES: Readonly<Record<number, string>> = {
 };
 
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+const NO_TRAILERS = new Fields();
 
 export class Http1Downstream implements ExchangeClient {
   readonly #socket: Socket;
@@ -53,6 +54,8 @@ export class Http1Downstream implements ExchangeClient {
   #framing: 'chunked' | 'plain' = 'plain';
   /** Whether another request may follow the answer that is being written. */
   #persists = false;
+  /** HTTP has ended on the connection. */
+  #isUpgraded = false;
   /** No further request is read; what still comes is thrown away. */
   #isClosing = false;
   #hasEnded = false;
@@ -119,6 +122,22 @@ export class Http1Downstream implements ExchangeClient {
     if (body.kind === 'length') fields.add('Content-Length', String(body.bytes));
     if (this.#framing === 'chunked') fields.add('Transfer-Encoding', 'chunked');
     this.#write(encodeResponseHead(status, phrase, fields));
+  }
+
+  upgrade({ status, phrase, fields }: AnswerHead): boolean {
+    /* Bytes that came before were not meant for another protocol; as a request, they would be one behind an upgrade. */
+    if (this.#held !== null || this.#hasEnded) {
+      this.#isClosing = true;
+      return false;
+    }
+    fields.add('Upgrade', 'websocket');
+    fields.add('Connection', 'Upgrade');
+    this.#isUpgraded = true;
+    this.#framing = 'plain';
+    this.#persists = false;
+    this.#body = new BodyReader({ kind: 'close' }, { extensions: 'refuse' });
+    this.#write(encodeResponseHead(status, phrase, fields));
+    return true;
   }
 
   data(data: Buffer): boolean {
@@ -290,6 +309,10 @@ export class Http1Downstream implements ExchangeClient {
   /** The client sends no more. A request that is complete is still answered. */
   #ended(): void {
     this.#hasEnded = true;
+    if (this.#isUpgraded && this.#exchange !== null) {
+      this.#exchange.bodyEnded(NO_TRAILERS);
+      return;
+    }
     const isComplete = this.#held !== null || (this.#exchange !== null && this.#body?.done === true);
     if (!isComplete) this.#socket.destroySoon();
   }

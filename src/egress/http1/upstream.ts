@@ -23,12 +23,14 @@ const NO_TRAILERS = new Fields();
 const SWITCHING_PROTOCOLS = 101;
 
 /** The head as it is sent, Latin-1. What Host says comes first (RFC 9112 section 3.2). */
-function encodeHead({ method, target, authority, fields, acceptsTrailers, body }: OutgoingRequest): string {
+function encodeHead(request: OutgoingRequest): string {
+  const { method, target, authority, fields, acceptsTrailers, body, upgrade } = request;
   let framing = '';
   if (body.kind === 'unknown') framing = 'Transfer-Encoding: chunked\r\n';
   else if (body.kind !== 'none')
     framing = `Content-Length: ${body.kind === 'whole' ? body.bytes.length : body.bytes}\r\n`;
   if (acceptsTrailers) framing += 'TE: trailers\r\nConnection: TE\r\n';
+  if (upgrade !== undefined) framing += `Upgrade: ${upgrade}\r\nConnection: Upgrade\r\n`;
   return `${method} ${target} HTTP/1.1\r\nHost: ${authority}\r\n${encodeFields(fields)}${framing}\r\n`;
 }
 
@@ -47,6 +49,9 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
   #persistent = true;
   #requestSent = false;
   #chunks = false;
+  /** Whether the request asks for an upgrade; whether it was granted, so that there is no HTTP any more. */
+  #asksUpgrade = false;
+  #isUpgraded = false;
 
   constructor(socket: Socket, clock: Clock) {
     this.#socket = socket;
@@ -70,6 +75,7 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
     this.#interims = 0;
     this.#silent = true;
     this.#chunks = body.kind === 'unknown';
+    this.#asksUpgrade = request.upgrade !== undefined;
     this.#requestSent = body.kind === 'none' || body.kind === 'whole';
     this.lastActive = this.#clock.monotonic();
     if (body.kind !== 'whole') {
@@ -95,6 +101,10 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
   }
 
   end(trailers: Fields): void {
+    if (this.#isUpgraded) {
+      this.#socket.end();
+      setTimeout(() => this.#socket.destroy(), limits.webSocketCloseTimeoutMs).unref();
+    }
     if (this.#chunks) this.#socket.write(encodeLastChunk(trailers), HEAD_ENCODING);
     this.#requestSent = true;
     this.lastActive = this.#clock.monotonic();
@@ -137,7 +147,14 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
     const head = this.#reader.head;
     if (head === null) return next;
     this.#reader.reset();
-    if (head.status === SWITCHING_PROTOCOLS) return this.#malformed('upgrade_not_asked_for', bytes);
+    if (head.status === SWITCHING_PROTOCOLS) {
+      if (!this.#asksUpgrade) return this.#malformed('upgrade_not_asked_for', bytes);
+      this.#persistent = false;
+      this.#isUpgraded = true;
+      this.#body = new BodyReader({ kind: 'close' }, { extensions: 'drop' });
+      listener.onUpgraded?.(head);
+      return next;
+    }
     const framing = responseFraming(head, this.#method);
     if (!framing.ok) return this.#malformed(framing.error, bytes);
     if (head.status < 200) {

@@ -1,0 +1,51 @@
+/**
+ * Scrubs one WebSocket message, whatever frames it comes in. A message can be older than a key that comes in it: what
+ * became known meanwhile is looked for from then on. Each message is a run of bytes of its own, because it has to be
+ * delivered when it ends: a key in two messages is not seen.
+ */
+import { createScrubber, type Scrubber, type ScrubHit, type ScrubSet } from '../scrub/index.ts';
+
+/** What is looked for now, and who is told. */
+export interface ScrubSource {
+  readonly scrubSet: ScrubSet;
+  onHit(hit: ScrubHit): void;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+export class MessageScrubber {
+  readonly #source: ScrubSource;
+  #set: ScrubSet;
+  /** The first is as old as the message. */
+  readonly #scrubbers: Scrubber[];
+
+  constructor(source: ScrubSource) {
+    this.#source = source;
+    this.#set = source.scrubSet;
+    this.#scrubbers = [createScrubber(this.#set, this.#onHit)];
+  }
+
+  push(data: Buffer): Buffer {
+    this.#follow();
+    return this.#scrubbers.reduce((passed, scrubber) => scrubber.push(passed), data);
+  }
+
+  /** What was held back. Nothing may be pushed afterwards. */
+  end(): Buffer {
+    this.#follow();
+    return this.#scrubbers.reduce((passed: Buffer, scrubber) => {
+      const last = passed.length === 0 ? EMPTY : scrubber.push(passed);
+      const held = scrubber.end();
+      return last.length === 0 ? held : Buffer.concat([last, held]);
+    }, EMPTY);
+  }
+
+  readonly #onHit = (hit: ScrubHit): void => this.#source.onHit(hit);
+
+  #follow(): void {
+    const { scrubSet } = this.#source;
+    if (this.#set === scrubSet) return;
+    this.#set = scrubSet;
+    this.#scrubbers.push(createScrubber(scrubSet, this.#onHit));
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * What a program sends on a WebSocket, on its way to the upstream. Every frame is read strictly and searched; a message
+ * with a placeholder is filled in where the manifest declares it for messages, and ends the connection anywhere else,
+ * before it is complete at the upstream. A text in which a place is declared is held until all of it is there; anything
+ * else passes as it comes. No key goes into a message before its use is on record.
+ */
+import { type Clock, limits, type Secret } from '../../kernel/index.ts';
+import { type BodySink, type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
+import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
+import { BodyScan, scanBody } from '../body-scan.ts';
+import { boundCredentials } from '../bound-credentials.ts';
+import { type Binder, covers } from '../claim.ts';
+import { type CorrelationHost, judgeUses } from '../correlate.ts';
+import type { CredentialBinding } from '../ports.ts';
+import { Refusal } from '../refusals.ts';
+import type { EgressRequest } from '../request.ts';
+import { type BodyMemory, bodyTooLarge, CollectedBody } from '../request-body.ts';
+import { ControlGate } from './control-gate.ts';
+import type { FrameOutput } from './frame-output.ts';
+
+export interface SentMessagesHost extends Binder, CorrelationHost {
+  readonly clock: Clock;
+  readonly bodies: BodyMemory;
+}
+
+/** Who carries the messages. */
+export interface SentMessagesCarrier {
+  /** Opens a credential, once its use is on record. The value is the caller's to destroy. */
+  open(binding: CredentialBinding): Promise<Secret>;
+  /** More may be read. */
+  onSentRoom(): void;
+  /** The program has said that it sends no more. @param payload of its Close */
+  onSentClose(payload: Buffer): void;
+  /** It has sent its last byte, and all of it is written. */
+  onSentEnd(): void;
+  /** Nothing may be sent any more. */
+  onBroken(reason: unknown): void;
+}
+
+interface Piece {
+  readonly head: FrameHead;
+  readonly data: Buffer;
+  readonly isLast: boolean;
+}
+
+const MESSAGE = 'a WebSocket message';
+const CONTROL = 'a WebSocket ping, pong or close frame';
+
+export class SentMessages implements BodySink, FrameSink {
+  /** Bytes that came, frame heads included. */
+  bytes = 0;
+  messages = 0;
+  /** Names of the credentials that went into messages. */
+  readonly credentials = new Set<string>();
+  readonly #request: EgressRequest;
+  readonly #host: SentMessagesHost;
+  readonly #carrier: SentMessagesCarrier;
+  readonly #output: FrameOutput;
+  readonly #gate: ControlGate;
+  readonly #reader = new FrameReader({ from: 'client', payloadBytesMax: limits.webSocketFrameBytesMax });
+  /** Whether a text may have a credential in it. */
+  readonly #isDeclared: boolean;
+  #frame: FrameHead | null = null;
+  #isWithinMessage = false;
+  /** The text that is held. */
+  #text: CollectedBody | null = null;
+  /** The search through a message that passes as it comes. */
+  #scan: BodyScan | null = null;
+  /** While credentials for a text are opened; what came behind it waits. */
+  #isOpening = false;
+  #waiting: Piece[] = [];
+  #hasEnded = false;
+  #isStopped = false;
+
+  /** @param request that the connection was opened with */
+  constructor(
+    request: EgressRequest,
+    host: SentMessagesHost,
+    output: FrameOutput,
+    carrier: SentMessagesCarrier,
+  ) {
+    this.#request = request;
+    this.#host = host;
+    this.#output = output;
+    this.#carrier = carrier;
+    this.#gate = new ControlGate(host.clock);
+    this.#isDeclared = [...boundCredentials(host.spec).byName.values()].some(
+      ({ binding, messages, messagePointers }) =>
+        messages.length + messagePointers.size > 0 && covers(binding, request).allow,
+    );
+  }
+
+  /** Nothing more can be taken for now. */
+  get isFull(): boolean {
+    return this.#isOpening || this.#output.isFull;
+  }
+
+  onBody(data: Buffer): void {
+    if (this.#isStopped || this.#reader.isClosed) return;
+    this.bytes += data.length;
+    this.#reader.read(data, 0, this);
+    this.#output.flush();
+    const { error, isClosed } = this.#reader;
+    /* What stands behind a Close is nobody's. */
+    if (error !== null && !isClosed)
+      this.#broken(Refusal.of('egress_websocket_malformed', { reason: error }));
+  }
+
+  onFrame(head: FrameHead): void {
+    this.#frame = head;
+  }
+
+  onPayload(data: Buffer, isLast: boolean): void {
+    const head = this.#frame;
+    if (head === null || this.#isStopped) return;
+    const piece = { head, data, isLast };
+    if (this.#isOpening) this.#waiting.push(piece);
+    else this.#pass(piece);
+  }
+
+  /** The program's side of the connection has ended. */
+  end(): void {
+    this.#hasEnded = true;
+    if (!this.#isOpening && !this.#isStopped) this.#carrier.onSentEnd();
+  }
+
+  /** The upstream has taken what it got. */
+  drained(): void {
+    this.#output.isFull = false;
+    if (!this.isFull && !this.#isStopped) this.#carrier.onSentRoom();
+  }
+
+  /** The connection is over, whatever becomes of it. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting = [];
+    this.#text?.release();
+    this.#text = null;
+  }
+
+  #broken(reason: unknown): void {
+    if (!this.#isStopped) this.#carrier.onBroken(reason);
+  }
+
+  #pass({ head, data, isLast }: Piece): void {
+    if (head.message === null) {
+      this.#passControl(head, data);
+      return;
+    }
+    if (head.length === 0 && !head.fin && !this.#gate.pass()) {
+      this.#broken(Refusal.of('egress_websocket_flood'));
+      return;
+    }
+    if (!this.#isWithinMessage && !this.#begin(head.message)) return;
+    const isEnd = isLast && head.fin;
+    this.#isWithinMessage = !isEnd;
+    if (this.#text !== null) this.#hold(this.#text, data, isEnd);
+    else if (this.#isClean(data, isEnd))
+      this.#output.piece(head.message, data, isEnd ? 'message' : isLast ? 'frame' : 'nothing');
+    if (isEnd) this.messages += 1;
+  }
+
+  /** Tools may have begun or ended since the last message: rules are asked anew for each. @returns whether it may go on */
+  #begin(kind: 'text' | 'binary'): boolean {
+    const refused = judgeUses(this.#request, this.#host, []);
+    if (refused !== null) {
+      this.#broken(refused);
+      return false;
+    }
+    if (kind === 'text' && this.#isDeclared) this.#text = new CollectedBody(this.#host.bodies);
+    return true;
+  }
+
+  /** Searches a message that passes as it comes; its last piece is withheld where a placeholder ends in it. */
+  #isClean(data: Buffer, isEnd: boolean): boolean {
+    if (this.#scan === null && isEnd && data.length < this.#host.placeholders.shortest) return true;
+    this.#scan ??= new BodyScan(this.#request, this.#host, MESSAGE);
+    const refused = this.#scan.push(data) ?? (isEnd ? this.#scan.end() : null);
+    if (isEnd) this.#scan = null;
+    if (refused !== null) this.#broken(refused);
+    return refused === null;
+  }
+
+  #hold(held: CollectedBody, data: Buffer, isEnd: boolean): void {
+    held.onBody(data);
+    if (held.tooLarge) {
+      this.#broken(bodyTooLarge());
+      return;
+    }
+    if (!isEnd) return;
+    const bytes = held.take();
+    held.release();
+    this.#text = null;
+    const text = bytes.toString('utf8');
+    const places = bindWebSocketText(text, this.#request, this.#host);
+    if (places instanceof Refusal) this.#broken(places);
+    else if (places.length === 0) this.#output.piece('text', bytes, 'message');
+    else this.#inject(text, places);
+  }
+
+  #inject(text: string, places: readonly MessageInjection[]): void {
+    this.#isOpening = true;
+    this.#fill(text, places).then(
+      (filled) => {
+        this.#isOpening = false;
+        if (this.#isStopped) return;
+        this.#output.piece('text', filled, 'message');
+        this.#passWaiting();
+      },
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  /** Every credential once, however many places of the message it goes to. */
+  async #fill(text: string, places: readonly MessageInjection[]): Promise<Buffer> {
+    const opened = new Map<string, Secret>();
+    try {
+      for (const { binding } of places) {
+        if (opened.has(binding.name)) continue;
+        opened.set(binding.name, await this.#carrier.open(binding));
+        this.credentials.add(binding.name);
+      }
+      return Buffer.from(injectWebSocketText(text, places, opened), 'utf8');
+    } finally {
+      for (const secret of opened.values()) secret.destroy();
+    }
+  }
+
+  /** What waited for the credentials, as far as the next text that needs some. */
+  #passWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const [index, piece] of waiting.entries()) {
+      if (this.#isStopped) return;
+      if (this.#isOpening) {
+        this.#waiting = waiting.slice(index);
+        break;
+      }
+      this.#pass(piece);
+    }
+    this.#output.flush();
+    if (this.#isOpening || this.#isStopped) return;
+    if (this.#hasEnded) this.#carrier.onSentEnd();
+    else if (!this.isFull) this.#carrier.onSentRoom();
+  }
+
+  #passControl({ opcode }: FrameHead, payload: Buffer): void {
+    if (!this.#gate.pass()) {
+      this.#broken(Refusal.of('egress_websocket_flood'));
+      return;
+    }
+    const isShort = payload.length < this.#host.placeholders.shortest;
+    const refused = isShort ? null : scanBody(payload, this.#request, this.#host, CONTROL);
+    if (refused !== null) {
+      this.#broken(refused);
+      return;
+    }
+    this.#output.control(opcode, payload);
+    if (opcode === OPCODE.close) this.#carrier.onSentClose(payload);
+  }
+}
