@@ -65,6 +65,12 @@ describe.each(['grouped', 'strict'] as const)('an audit log in a thread, %s', (d
     }
   });
 
+  it('leaves this thread to do other things', async () => {
+    const { audit, store, workspace } = services;
+    Object.assign(store.audit, { append: () => Promise.reject(new Error('written by this thread')) });
+    expect(await audit.append(event(workspace, 1))).toMatchObject({ data: { n: 1 } });
+  });
+
   it('signs a checkpoint at its end, and refuses what comes later', async () => {
     const { audit, workspace } = services;
     await audit.record(event(workspace, 1));

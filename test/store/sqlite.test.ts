@@ -15,6 +15,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  fixedClock,
+  limits,
   type Log,
   type ProfileId,
   type ServerId,
@@ -246,6 +248,25 @@ describe('the SQLite file', () => {
     const store = await open();
     expect(await store.workspaces.list()).toEqual([]);
     await store.close();
+  });
+
+  it('sees its own changes at once, and those of others after a moment', async () => {
+    const clock = fixedClock(1);
+    const [store, another] = [await open({ clock }), await open()];
+    const changed = (): boolean => {
+      const before = revision;
+      revision = store.revision();
+      return revision !== before;
+    };
+    let revision = store.revision();
+    await store.meta.set('a', '1');
+    expect([changed(), changed()]).toEqual([true, false]);
+    await another.meta.set('a', '2');
+    expect(changed()).toBe(false);
+    clock.advance(limits.storeRevisionGlanceMs);
+    expect([changed(), changed()]).toEqual([true, false]);
+    await store.close();
+    await another.close();
   });
 
   it('says store_locked when another process does not let go', async () => {

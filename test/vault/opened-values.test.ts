@@ -94,7 +94,7 @@ describe('an opened value', () => {
     await use();
     const stranger: Caller = { workspace: home.other, actor: home.agent.actor };
     await expect(use(stranger)).rejects.toMatchObject({ code: 'vault_denied' });
-    const user: Caller = { workspace: home.workspace, actor: { kind: 'user', id: 'user_1' } };
+    const user: Caller = { workspace: home.workspace, actor: { kind: 'user', id: home.agent.actor.id } };
     const theirs = { ...ref, owner: 'user_2' };
     expect(await use(home.agent, theirs)).toBe('first');
     await expect(use(user, theirs)).rejects.toMatchObject({ code: 'vault_denied' });
@@ -142,6 +142,24 @@ describe('an opened value', () => {
     await use();
     await home.store.kills.set(home.workspace, { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' });
     await expect(vault.use(home.agent, ref, purpose)).rejects.toMatchObject({ code: 'kill_active' });
+  });
+
+  it('is not handed out when a switch was set while its use was being recorded', async () => {
+    let kills = false;
+    const record: Installation['audit']['record'] = async (event) => {
+      await home.audit.record(event);
+      const kill = { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' } as const;
+      if (kills && event.type === 'credential.used') await home.store.kills.set(home.workspace, kill);
+    };
+    vault = watched({
+      ...home,
+      audit: { ...home.audit, append: home.audit.append.bind(home.audit), record },
+    });
+    expect(await use()).toBe('first');
+    expect(await use()).toBe('first');
+    kills = true;
+    await expect(use()).rejects.toMatchObject({ code: 'kill_active' });
+    expect(opened).toHaveLength(1);
   });
 
   it('is destroyed when its time is over, used or not, and opened anew', async () => {
