@@ -108,10 +108,9 @@ describe('events on their way', () => {
     const listen = (error: unknown): void => void unhandled.push(error);
     process.on('unhandledRejection', listen);
     store.beforeAppend = () => Promise.reject(new Error('disk full'));
-    void log.note(event(1)).catch(() => undefined);
-    void log.append(event(2)).catch(() => undefined);
-    const last = log.record(event(3));
-    await expect(last).rejects.toMatchObject({ code: 'audit_unavailable' });
+    void log.note(event(1));
+    await expect(log.append(event(2))).rejects.toMatchObject({ code: 'audit_unavailable' });
+    await expect(log.record(event(3))).rejects.toMatchObject({ code: 'audit_unavailable' });
     await nextTurn();
     await nextTurn();
     process.off('unhandledRejection', listen);

@@ -141,6 +141,7 @@ describe('a scribe in another thread', () => {
     await nextTurn();
     waiting.push(log.record(event(2)));
     cut(new Error('out of memory'));
+    await Promise.allSettled(waiting);
     for (const refused of [...waiting, log.record(event(3)), log.append(event(4))]) {
       await expect(refused).rejects.toMatchObject({
         code: 'audit_unavailable',
