@@ -11,7 +11,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEgressWith } from '../../src/egress/egress.ts';
-import { newId, Secret, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import {
+  type JsonObject,
+  newId,
+  Secret,
+  silentLog,
+  systemClock,
+  systemRandom,
+} from '../../src/kernel/index.ts';
 import { loadConfig } from '../../src/main/config.ts';
 import { initHome } from '../../src/main/init.ts';
 import { openServices } from '../../src/main/services.ts';
@@ -49,6 +56,7 @@ export interface Usage {
 
 /** Answer to `settled`: what the audit log on disk says of all requests. */
 export interface Settled {
+  /** Requests whose intent is on record, be it as the use of a credential. */
   readonly intents: number;
   readonly outcomes: number;
   /** Ids with an intent and no outcome. */
@@ -59,6 +67,8 @@ export interface Settled {
 const PROFILE_INTERVAL_US = 250;
 const AUDIT_PAGE = 10_000;
 const OPEN_NAMED_MAX = 20;
+/** Where a credential goes in, its use is the intent. */
+const INTENTS: readonly string[] = ['egress.request', 'credential.used'];
 /** In flight all the time. */
 const CALL = {
   id: 'call_bench',
@@ -169,23 +179,39 @@ async function usage(): Promise<Usage> {
   return { rss, heapUsed, external, arrayBuffers, descriptors, resources };
 }
 
+/** The id of the request that an event is about: the use of a credential says what it is for. */
+function requestOf(data: JsonObject): string | null {
+  const facts = isObject(data['for']) ? data['for'] : data;
+  return typeof facts['request'] === 'string' ? facts['request'] : null;
+}
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 async function settled(): Promise<Settled> {
   const open = new Set<string>();
+  const seen = new Set<string>();
+  let outcomes = 0;
   const byType: Record<string, number> = {};
   for (let from = 1; ; from += AUDIT_PAGE) {
     const events = await store.audit.read(workspace, from, AUDIT_PAGE);
     for (const { type, data } of events) {
       byType[type] = (byType[type] ?? 0) + 1;
-      const { request } = data;
-      if (typeof request !== 'string') continue;
-      if (type === 'egress.request') open.add(request);
-      else if (type === 'egress.finished') open.delete(request);
+      const request = requestOf(data);
+      if (request === null) continue;
+      if (type === 'egress.finished') {
+        outcomes += 1;
+        open.delete(request);
+      } else if (INTENTS.includes(type) && !seen.has(request)) {
+        seen.add(request);
+        open.add(request);
+      }
     }
     if (events.length < AUDIT_PAGE) break;
   }
   return {
-    intents: byType['egress.request'] ?? 0,
-    outcomes: byType['egress.finished'] ?? 0,
+    intents: seen.size,
+    outcomes,
     open: [...open].slice(0, OPEN_NAMED_MAX),
     byType,
   };

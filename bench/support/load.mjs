@@ -6,86 +6,15 @@
  */
 import { createHistogram } from 'node:perf_hooks';
 import { connect, createSecureContext } from 'node:tls';
+import { Answers } from './answers.ts';
 
-const LENGTH = /\r\ncontent-length: (\d+)\r\n/i;
-const CHUNKED = /\r\ntransfer-encoding: chunked\r\n/i;
 const READ_BYTES = 64 * 1_024;
 /** Microseconds: ten minutes. */
 const LATENCY_MAX = 600_000_000;
 const FAILURES_MAX = 200;
-const LF = 10;
-const HEAD = 'head';
-const BODY = 'body';
-const SIZE = 'size';
-const DATA = 'data';
-const LAST = 'last';
-
-/** Finds the ends of answers. `bytes` is what their bodies had. */
-class Answers {
-  bytes = 0;
-  #state = HEAD;
-  #text = '';
-  #left = 0;
-
-  /** Takes bytes; true when an answer is whole. What follows an answer was not asked for. */
-  push(buffer, length) {
-    let at = 0;
-    while (at < length) {
-      if (this.#state === HEAD) {
-        const before = this.#text.length;
-        this.#text += buffer.latin1Slice(at, length);
-        const end = this.#text.indexOf('\r\n\r\n');
-        if (end < 0) return false;
-        at += end + 4 - before;
-        this.#head(this.#text.slice(0, end + 2));
-        this.#text = '';
-        if (this.#state === BODY && this.#left === 0) return this.#whole(at, length);
-      } else if (this.#state === BODY || this.#state === DATA) {
-        const taken = Math.min(this.#left, length - at);
-        at += taken;
-        this.#left -= taken;
-        if (this.#left > 0) return false;
-        if (this.#state === BODY) return this.#whole(at, length);
-        this.#state = SIZE;
-      } else {
-        const end = buffer.indexOf(LF, at);
-        const isThere = end >= 0 && end < length;
-        this.#text += buffer.latin1Slice(at, isThere ? end : length);
-        if (!isThere) return false;
-        at = end + 1;
-        const line = this.#text.trim();
-        this.#text = '';
-        if (this.#state === LAST && line === '') return this.#whole(at, length);
-        if (this.#state === SIZE && line !== '') this.#chunk(Number.parseInt(line, 16));
-      }
-    }
-    return false;
-  }
-
-  #head(fields) {
-    if (!fields.startsWith('HTTP/1.1 200 ')) throw new Error(`answered ${fields.slice(0, 400)}`);
-    const length = LENGTH.exec(fields);
-    if (length !== null) {
-      this.#state = BODY;
-      this.#left = Number(length[1]);
-      this.bytes += this.#left;
-    } else if (CHUNKED.test(fields)) this.#state = SIZE;
-    else throw new Error('an answer without an end');
-  }
-
-  #chunk(bytes) {
-    if (!Number.isInteger(bytes)) throw new Error('a chunk without a size');
-    this.bytes += bytes;
-    this.#left = bytes;
-    this.#state = bytes === 0 ? LAST : DATA;
-  }
-
-  #whole(at, length) {
-    if (at !== length) throw new Error('more than one answer to one request');
-    this.#state = HEAD;
-    return true;
-  }
-}
+const OK = 200;
+/** After the end of a job: what has no answer then has failed. */
+const STUCK_MS = 60_000;
 
 /** One job. `places` are taken in turn; `pauseMs` is waited between two requests of one connection. */
 class Run {
@@ -124,11 +53,17 @@ class Run {
       sent: 0,
       answered: null,
       failed: null,
+      giveUp: null,
     }));
     if (!fresh) await Promise.all(slots.map((slot) => this.#connect(slot)));
     const began = performance.now();
     this.#end = began + ms;
-    await Promise.all(slots.map((slot) => this.#use(slot)));
+    const used = slots.map((slot) => this.#use(slot));
+    const guard = setTimeout(() => {
+      for (const slot of slots) slot.giveUp?.();
+    }, ms + STUCK_MS);
+    await Promise.all(used);
+    clearTimeout(guard);
     const seconds = (performance.now() - began) / 1_000;
     if (this.#requests === 0) throw new Error(this.#lastFailure || 'no answer');
     const histogram = this.#histogram;
@@ -149,6 +84,7 @@ class Run {
       const next = () => {
         if (performance.now() >= this.#end) {
           slot.failed = null;
+          slot.giveUp = null;
           slot.socket?.destroy();
           resolve();
         } else if (this.#job.fresh || slot.socket === null) {
@@ -158,6 +94,14 @@ class Run {
           slot.sent = performance.now();
           send();
         }
+      };
+      slot.giveUp = () => {
+        slot.failed = null;
+        slot.giveUp = null;
+        slot.socket?.destroy();
+        this.#failures += 1;
+        this.#lastFailure = 'no answer';
+        resolve();
       };
       const send = () => {
         slot.answered = answered;
@@ -209,7 +153,9 @@ class Run {
           buffer: slot.buffer,
           callback: (length, buffer) => {
             try {
-              if (answers.push(buffer, length)) slot.answered();
+              if (!answers.push(buffer, length)) return true;
+              if (answers.status !== OK) throw new Error(`answered ${answers.head.slice(0, 400)}`);
+              slot.answered();
             } catch (error) {
               socket.destroy(error);
             }
