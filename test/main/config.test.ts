@@ -33,6 +33,7 @@ describe('settings', () => {
       allowedHosts: [],
       allowedOrigins: [],
       log: 'info',
+      audit: { durability: 'grouped' },
       idleSeconds: 600,
       egress: { resolve: {}, extraCa: [], allowNetworks: [] },
       masterKey: null,
@@ -49,6 +50,7 @@ describe('settings', () => {
         'allowedHosts: [ Gate.Example, "fd00::1" ]',
         'allowedOrigins: [ app.example ]',
         'log: debug',
+        'audit: { durability: strict }',
         'cells: { idleSeconds: 30 }',
         'egress:',
         '  resolve: { "API.github.com:443": "127.0.0.1:9443" }',
@@ -58,6 +60,7 @@ describe('settings', () => {
     );
     expect(config).toMatchObject({
       listen: { host: '::1', port: 8000 },
+      audit: { durability: 'strict' },
       allowedHosts: ['gate.example', 'fd00::1'],
       allowedOrigins: ['app.example'],
       log: 'debug',
@@ -81,6 +84,7 @@ describe('settings', () => {
       log: 'debug',
     });
     expect(load(yaml, { SALLYPORT_LOG: 'silent' }).log).toBe('silent');
+    expect(load(yaml, { SALLYPORT_AUDIT_DURABILITY: 'strict' }).audit).toEqual({ durability: 'strict' });
     expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
     expect(load(yaml, { SALLYPORT_ALLOWED_ORIGINS: 'd' }).allowedOrigins).toEqual(['d']);
     expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
@@ -120,6 +124,7 @@ describe('settings', () => {
       'is not a host name alone',
     ],
     ['an unknown log level', 'log: loud', {}, 'log: '],
+    ['an unknown durability', '', { SALLYPORT_AUDIT_DURABILITY: 'none' }, 'audit.durability: '],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],
     ['a network that is none', 'egress: { allowNetworks: [ 10.0.0.0/99 ] }', {}, 'is not a network'],
