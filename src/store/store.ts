@@ -15,7 +15,6 @@ import { type ServerRepository, serverRepository } from './repositories/servers.
 import { type TenantKeyRepository, tenantKeyRepository } from './repositories/tenant-keys.ts';
 import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
 import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
-import { sqliteBackend } from './sqlite/backend.ts';
 import { type AuditWriter, sqliteAuditWriter } from './sqlite/audit-writer.ts';
 import type { SqliteOptions } from './sqlite/open.ts';
 
@@ -57,6 +56,8 @@ export type StoreOptions = SqliteOptions;
  * @throws AppError `store_missing`, `store_corrupt`, `store_schema_newer`, `store_locked`, `store_unavailable`
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
+  // The query builder comes with it, which a thread that only writes the audit log has no use for.
+  const { sqliteBackend } = await import('./sqlite/backend.ts');
   return storeOn(sqliteBackend(options));
 }
 
