@@ -23,7 +23,12 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
   const { calls } = request.occasion;
   const decision = decideToolEgress(
     spec.tools ?? WATCHED,
-    { host: request.host, methods: request.methods, path: request.target.path },
+    {
+      host: request.host,
+      methods: request.methods,
+      path: request.target.path,
+      isOpaque: request.webSocket !== null,
+    },
     calls.running,
     () => correlation.recentTools(calls),
   );

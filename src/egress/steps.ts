@@ -104,12 +104,9 @@ const allow: Step = (request, { spec }) => {
 };
 
 /**
- * After what the server may do at all, of which this is a part for the tools that run; before placeholders are looked
- * at, so that what a tool is not for is refused whether a key would go with it or not.
+ * What is not relayed is refused now, while a readable answer is still possible. Before the tools are asked, because a
+ * WebSocket is no mere reading.
  */
-const tools: Step = judgeTools;
-
-/** What is not relayed is refused now, while a readable answer is still possible. */
 const expect: Step = (request) => {
   const { fields } = request.head;
   const expectation = fields.get('expect');
@@ -134,6 +131,12 @@ function openWebSocket(request: EgressRequest): Refusal | null {
 }
 
 /**
+ * After what the server may do at all, of which this is a part for the tools that run; before placeholders are looked
+ * at, so that what a tool is not for is refused whether a key would go with it or not.
+ */
+const tools: Step = judgeTools;
+
+/**
  * Last, because a binding is about host, port, method and path, and all of them are certain now (G3). Whether a key
  * may be used at this moment is asked when it is opened (`judgeUses`): the body may take its time.
  */
@@ -143,7 +146,7 @@ const bind: Step = (request, binder) => {
   return refused;
 };
 
-const HEAD_STEPS: readonly Step[] = [correlate, frame, agree, normalize, allow, tools, expect, bind];
+const HEAD_STEPS: readonly Step[] = [correlate, frame, agree, normalize, allow, expect, tools, bind];
 
 /** @returns why the request is refused, or null when it may go on */
 export function judgeHead(request: EgressRequest, host: StepHost): Refusal | null {

@@ -44,6 +44,8 @@ export interface ToolRequest {
   readonly methods: readonly string[];
   /** Normalised path without the query. */
   readonly path: string;
+  /** Whether it may change something whatever its method says: nothing is known of what goes over a WebSocket. */
+  readonly isOpaque?: boolean;
 }
 
 export type ToolRefusalCode = 'egress_tool_denied' | 'egress_read_only';
@@ -60,7 +62,8 @@ const FITS: Verdict = { weight: 0 };
 const EXPECTED: ToolDecision = { allow: true, unexpected: null };
 /** RFC 9110 9.2.1, without TRACE, which is never forwarded. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
-const isSafe = ({ methods }: ToolRequest): boolean => methods.every((method) => SAFE.has(method));
+const isSafe = ({ isOpaque, methods }: ToolRequest): boolean =>
+  isOpaque !== true && methods.every((method) => SAFE.has(method));
 
 /**
  * Whether some tool that runs may send this request. Where none does there is nothing to hold it to: what may be sent

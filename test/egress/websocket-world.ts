@@ -5,10 +5,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import WebSocket, { type RawData, type ServerOptions, WebSocketServer } from 'ws';
+import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
 import { acceptInput, encodeFrame, encodeFrameHead, type Opcode, OPCODE } from '../../src/wire/index.ts';
 import { API, rawUpstream, testAuthority, type Upstream, type World } from './world.ts';
 
@@ -22,29 +22,29 @@ export interface Served extends Upstream {
 export async function wsUpstream(
   onSocket: (socket: WebSocket, request: IncomingMessage) => void,
   options: ServerOptions = {},
+  http: Server = createHttpsServer(testAuthority.issue(API)),
 ): Promise<Served> {
-  const https = createHttpsServer(testAuthority.issue(API));
   const connections: Socket[] = [];
   const handshakes: IncomingMessage[] = [];
-  https.on('connection', (socket: Socket) => connections.push(socket));
-  const server = new WebSocketServer({ ...options, server: https });
+  http.on('connection', (socket: Socket) => connections.push(socket));
+  const server = new WebSocketServer({ ...options, server: http });
   server.on('connection', (socket, request) => {
     handshakes.push(request);
     socket.on('error', () => undefined); // each test asserts how the socket closes
     onSocket(socket, request);
   });
-  https.listen(0, '127.0.0.1');
-  await once(https, 'listening');
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
   return {
     server,
     handshakes,
-    address: `127.0.0.1:${(https.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${(http.address() as AddressInfo).port}`,
     connections,
     async close() {
       for (const socket of connections) socket.destroy();
       server.close();
-      https.close();
-      await once(https, 'close');
+      http.close();
+      await once(http, 'close');
     },
   };
 }

@@ -108,6 +108,14 @@ describe('a tool that says that it only reads', () => {
     );
   });
 
+  it('does not write where nobody can see it, unless its methods are written down', () => {
+    const socket = { methods: ['GET'], isOpaque: true };
+    const named = { tools: ['get_*'], methods: ['GET'], enforce: true };
+    expect(decide({ readOnly: 'enforce' }, socket, [reader])).toBe('egress_read_only');
+    expect(decide({ readOnly: 'report' }, socket, [reader])).toBe('told egress_read_only');
+    expect(decide({ readOnly: 'enforce', rules: [named] }, socket, [reader])).toBe('expected');
+  });
+
   it('may send what a rule with methods says, and nothing more for a rule without', () => {
     const graphql = { tools: ['get_*'], methods: ['POST'], paths: ['/search'], enforce: true };
     const anything = { tools: ['get_*'], hosts: ['api.example.com'], enforce: true };

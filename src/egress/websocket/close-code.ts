@@ -1,5 +1,4 @@
 /** What a Close says where something may not be relayed (RFC 6455 section 7.4.1). */
-import { isAppError } from '../../kernel/index.ts';
 import { Refusal, toWireRefusal } from '../refusals.ts';
 
 const GOING_AWAY = 1001;
@@ -17,19 +16,16 @@ const OF_REASON: ReadonlyMap<string, number> = new Map([
   ['empty_fragments_too_many', POLICY],
 ]);
 
+const OF_CODE: ReadonlyMap<string, number> = new Map([
+  ['egress_websocket_malformed', PROTOCOL_ERROR],
+  ['egress_upstream_websocket', PROTOCOL_ERROR],
+  ['egress_body_too_large', TOO_BIG],
+  ['egress_timeout', GOING_AWAY],
+]);
+
+/** @param reason why it may not go on: a `Refusal`, an `AppError`, or something of ours that went wrong */
 export function closeCodeFor(reason: unknown): number {
-  if (!(reason instanceof Refusal)) {
-    return isAppError(reason) && toWireRefusal(reason).status < 500 ? POLICY : OURS;
-  }
-  switch (reason.code) {
-    case 'egress_websocket_malformed':
-    case 'egress_upstream_websocket':
-      return OF_REASON.get(reason.facts.reason ?? '') ?? PROTOCOL_ERROR;
-    case 'egress_body_too_large':
-      return TOO_BIG;
-    case 'egress_timeout':
-      return GOING_AWAY;
-    default:
-      return toWireRefusal(reason).status < 500 ? POLICY : OURS;
-  }
+  const { code, status } = toWireRefusal(reason);
+  const said = reason instanceof Refusal ? (reason.facts.reason ?? '') : '';
+  return OF_REASON.get(said) ?? OF_CODE.get(code) ?? (status < 500 ? POLICY : OURS);
 }
