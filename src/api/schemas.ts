@@ -14,7 +14,7 @@ export const ErrorBody = z
 const EgressRuleView = z.object({
   host: z.string(),
   port: z.number(),
-  protocol: z.enum(['https', 'http']),
+  protocol: z.enum(['https', 'http', 'tcp']),
   methods: z.array(z.string()).optional(),
   paths: z.array(z.string()).optional(),
 });

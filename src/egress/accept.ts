@@ -1,23 +1,19 @@
 /**
- * A connection from a cell, from its first byte to the point where requests can be read from it. Which listener
- * accepted it says who is calling (G4); its local address says what name was looked up. The allowlist is asked
- * before a certificate is made, and who is refused then gets the TLS alert that says so.
+ * A connection that speaks HTTPS or HTTP, from its first byte to the point where requests can be read from it. Who is
+ * calling and what name was looked up is known before (G4). The allowlist is asked before a certificate is made, and
+ * who is refused then gets the TLS alert that says so.
  */
 import type { Socket } from 'node:net';
-import { type SecureContext, TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { type JsonObject, limits } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { type ClientHello, parseClientHello } from '../wire/index.ts';
-import type { ExchangeHost } from './exchange.ts';
+import type { ConnectionHost, Conversation, Place } from './connection.ts';
+import { refusalAnswer } from './head-refusal.ts';
 import { Http1Downstream } from './http1/downstream.ts';
 import { Http2Downstream } from './http2/downstream.ts';
-import { Refusal } from './refusals.ts';
+import { Refusal, toWireRefusal } from './refusals.ts';
 import type { Arrival } from './request.ts';
-
-export interface AcceptHost extends ExchangeHost {
-  namesAt(address: string): ReadonlySet<string> | undefined;
-  contextFor(name: string): SecureContext;
-}
 
 const TLS_HANDSHAKE = 22;
 const UPPER_A = 65;
@@ -26,22 +22,19 @@ const UPPER_Z = 90;
 const UNRECOGNIZED_NAME = Buffer.of(21, 3, 1, 0, 2, 2, 112);
 
 /** Follows a connection; `sweep` ends it when it takes too long. */
-export class Accepted {
+export class Accepted implements Conversation {
   readonly #socket: Socket;
-  readonly #host: AcceptHost;
-  readonly #port: number;
+  readonly #host: ConnectionHost;
+  readonly #place: Place;
   readonly #startedAt: number;
   #first: Buffer = Buffer.alloc(0);
   #downstream: Http1Downstream | Http2Downstream | null = null;
 
-  /** @param port that was connected to, as the listener knows it */
-  constructor(socket: Socket, port: number, host: AcceptHost) {
+  constructor(socket: Socket, place: Place, host: ConnectionHost) {
     this.#socket = socket;
     this.#host = host;
-    this.#port = port;
+    this.#place = place;
     this.#startedAt = host.clock.monotonic();
-    socket.allowHalfOpen = true;
-    socket.setNoDelay(true);
     socket.on('data', this.#sniff);
     socket.resume();
   }
@@ -68,6 +61,12 @@ export class Accepted {
   };
 
   #plain(): void {
+    if (this.#place.tunnelled) {
+      const refusal = Refusal.of('egress_tunnel_plain');
+      this.#socket.write(refusalAnswer(toWireRefusal(refusal)));
+      this.#refuse(refusal, null);
+      return;
+    }
     this.#socket.off('data', this.#sniff);
     this.#downstream = new Http1Downstream(this.#socket, this.#host, this.#arrival('http', null));
     this.#downstream.feed(this.#first);
@@ -86,25 +85,36 @@ export class Accepted {
       this.#socket.write(UNRECOGNIZED_NAME);
       this.#refuse(name, hello.value.sni);
     } else {
-      this.#handshake(name);
+      this.#admit(name);
     }
+  }
+
+  /** What follows costs a signature: it waits for its turn. */
+  #admit(name: string): void {
+    const socket = this.#socket;
+    socket.off('data', this.#sniff);
+    socket.pause();
+    const mayWait = this.#host.handshakes.pass(() => {
+      if (socket.destroyed) return false;
+      this.#handshake(name);
+      return true;
+    });
+    if (!mayWait) this.#cut('egress_handshakes_limit', name);
   }
 
   /** Address, SNI and allowlist, in this order: each is only worth asking when the one before agrees. */
   #allowedName({ sni }: ClientHello): string | Refusal {
-    const names = this.#names();
+    const { names, port } = this.#place;
     if (names === undefined) return Refusal.bareAddress({});
     if (sni === null || !names.has(sni)) {
       return Refusal.of('egress_name_mismatch', {}, { names: [...names].slice(0, limits.refusalNamesMax) });
     }
-    const decision = matchEgress(this.#host.spec.rules, { host: sni, port: this.#port, protocol: 'https' });
+    const decision = matchEgress(this.#host.spec.rules, { host: sni, port, protocol: 'https' });
     return decision.allow ? sni : Refusal.byPolicy(decision);
   }
 
   #handshake(name: string): void {
     const socket = this.#socket;
-    socket.off('data', this.#sniff);
-    socket.pause();
     socket.unshift(this.#first); // TLSSocket takes what is buffered before it reads on
     this.#first = Buffer.alloc(0);
     const secure = new TLSSocket(socket, {
@@ -126,32 +136,32 @@ export class Accepted {
   /** The program did not go through with TLS: it pins a certificate, or does not know the cell's authority. */
   #untrusted(host: string, error: Error): void {
     const reason = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
-    const data = { code: 'egress_client_tls', host, port: this.#port, reason };
-    void this.#host.trail.refused('connection', 'egress.refused', `${host}:${this.#port}`, data);
+    const { port } = this.#place;
+    const data = { code: 'egress_client_tls', host, port, reason };
+    void this.#host.trail.refused('connection', 'egress.refused', `${host}:${port}`, data);
+  }
+
+  #cut(code: string, host: string): void {
+    const { port } = this.#place;
+    void this.#host.trail.refused('connection', 'egress.refused', '', { code, host, port });
+    this.#socket.destroy();
   }
 
   #arrival(scheme: Arrival['scheme'], sni: string | null): Arrival {
-    return { scheme, port: this.#port, address: this.#address(), names: this.#names(), sni };
-  }
-
-  #address(): string {
-    return this.#socket.localAddress ?? '';
-  }
-
-  #names(): ReadonlySet<string> | undefined {
-    return this.#host.namesAt(this.#address());
+    const { port, address, names } = this.#place;
+    return { scheme, port, address, names, sni };
   }
 
   #refuse(refusal: Refusal, sni: string | null): void {
     this.#socket.off('data', this.#sniff);
-    const address = this.#address();
-    const host = sni ?? [...(this.#names() ?? [])][0] ?? address;
-    const data: JsonObject = { ...refusal.detail, code: refusal.code, host, port: this.#port, address, sni };
+    const { port, address, names } = this.#place;
+    const host = sni ?? [...(names ?? [])][0] ?? address;
+    const data: JsonObject = { ...refusal.detail, code: refusal.code, host, port, address, sni };
     const reason = refusal.facts.reason;
     void this.#host.trail.refused(
       'connection',
       'egress.refused',
-      `${host}:${this.#port}`,
+      `${host}:${port}`,
       reason === undefined ? data : { ...data, reason },
     );
     this.#socket.resume();

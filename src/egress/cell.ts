@@ -1,5 +1,5 @@
 /**
- * Everything the data plane holds for one cell: its names, certificates, connections, upstreams and scrub set.
+ * Everything the data plane holds for one cell, or for one program that comes through the explicit proxy: its names, certificates, connections, upstreams and scrub set.
  * Nothing of it is shared with another cell but the index of placeholders, which is there to tell them apart.
  */
 import type { Socket as UdpSocket } from 'node:dgram';
@@ -7,16 +7,18 @@ import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type { AuditLog } from '../audit/index.ts';
 import { type Clock, limits, type Log, newId, type Random, type Secret } from '../kernel/index.ts';
-import { Accepted, type AcceptHost } from './accept.ts';
 import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
-import { Correlation } from './correlation.ts';
+import type { ConnectionHost, Conversation } from './connection.ts';
+import { Correlation, NO_CALLS } from './correlation.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
+import { HandshakeGate } from './handshake-gate.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
+import { converse } from './protocol.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
-import { Trail } from './trail.ts';
+import { sourceOf, Trail } from './trail.ts';
 import type { UpstreamPool, UpstreamPools } from './upstream-pool.ts';
 
 export interface CellDeps {
@@ -39,7 +41,11 @@ function destroyAll(secrets: readonly KnownSecret[]): void {
   for (const { value } of secrets) value.destroy();
 }
 
-export class EgressCell implements AcceptHost {
+/** No call is ever in flight for a program outside: what is for calls only is not for it. */
+const OUTSIDE: CallCorrelation = { callsIn: () => OUTSIDE_CALLS };
+const OUTSIDE_CALLS = { ...NO_CALLS, begun: true };
+
+export class EgressCell implements ConnectionHost {
   readonly caPem: string;
   readonly ports: readonly number[];
   readonly spec: CellEgressSpec;
@@ -51,13 +57,16 @@ export class EgressCell implements AcceptHost {
   readonly trail: Trail;
   readonly pool: UpstreamPool;
   readonly bodies = { bytes: 0 };
+  readonly streams = { open: 0 };
+  readonly handshakes: HandshakeGate;
+  readonly tunnels = new Set<Conversation>();
   readonly dialer: Dialer;
   readonly addresses: AddressTable;
   scrubSet: ScrubSet = createScrubSet([]);
   readonly #authority: CellAuthority;
   readonly #dns: DnsListener;
   readonly #log: Log;
-  readonly #connections = new Map<Socket, Accepted | null>();
+  readonly #connections = new Map<Socket, Conversation | null>();
   readonly #requestPrefix: string;
   /** Those that were rotated away first, oldest first; then those in use. */
   readonly #known: KnownSecret[] = [];
@@ -72,10 +81,12 @@ export class EgressCell implements AcceptHost {
     this.clock = clock;
     this.random = random;
     this.credentials = deps.credentials;
-    this.correlation = new Correlation(deps.calls, spec.identity.cell, clock);
+    const calls = spec.identity.proxy === undefined ? deps.calls : OUTSIDE;
+    this.correlation = new Correlation(calls, spec.identity.cell, clock);
+    this.handshakes = new HandshakeGate(clock);
     this.dialer = deps.dialer;
     this.#log = log;
-    this.trail = new Trail({ audit: deps.audit, identity: spec.identity, clock, log });
+    this.trail = new Trail({ audit: deps.audit, source: sourceOf(spec.identity), clock, log });
     this.pool = deps.upstreams.join(spec.identity.workspace);
     const hosts = spec.rules.map((rule) => rule.host);
     this.#authority = new CellAuthority(spec.identity.server, hosts, { clock, random });
@@ -99,8 +110,18 @@ export class EgressCell implements AcceptHost {
 
   acceptTcp(port: number, server: Server): void {
     server.on('connection', (socket) => {
-      if (this.admit(socket)) this.#connections.set(socket, new Accepted(socket, port, this));
+      const address = socket.localAddress ?? '';
+      const names = this.addresses.namesAt(address);
+      this.take(socket, (taken) => converse(taken, { port, address, names, tunnelled: false }, this));
     });
+  }
+
+  /** Takes a connection over, unless there are too many. @param handle given the connection, of which nothing was read */
+  take(socket: Socket, handle: (socket: Socket) => Conversation): void {
+    if (!this.admit(socket)) return;
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    this.#connections.set(socket, handle(socket));
   }
 
   acceptDnsUdp(socket: UdpSocket): void {
@@ -156,10 +177,12 @@ export class EgressCell implements AcceptHost {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const [socket, accepted] of this.#connections) {
-      accepted?.close();
+    for (const [socket, conversation] of this.#connections) {
+      conversation?.close();
       socket.destroy();
     }
+    for (const tunnel of this.tunnels) tunnel.close();
+    this.handshakes.close();
     this.#dns.close();
     this.trail.close();
     this.pool.close();
@@ -169,13 +192,10 @@ export class EgressCell implements AcceptHost {
 
   /** @param now monotonic milliseconds */
   sweep(now: number): void {
-    for (const accepted of this.#connections.values()) accepted?.sweep(now);
+    for (const conversation of this.#connections.values()) conversation?.sweep(now);
+    for (const tunnel of this.tunnels) tunnel.sweep(now);
     this.pool.sweep(now);
     this.trail.sweep();
-  }
-
-  namesAt(address: string): ReadonlySet<string> | undefined {
-    return this.addresses.namesAt(address);
   }
 
   contextFor(name: string): SecureContext {

@@ -3,7 +3,6 @@
  * is calling; it trusts nothing that a cell or an upstream says. It never sees the database: credentials come
  * through `CredentialSource`, one at a time, after their use is on record.
  */
-import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import type { AuditLog } from '../audit/index.ts';
 import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
@@ -11,7 +10,15 @@ import { AddressTable } from './address-table.ts';
 import { EgressCell } from './cell.ts';
 import { type DialConfig, Dialer } from './dial.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
-import type { CallCorrelation, CellEgressSpec, CredentialSource, Resolver } from './ports.ts';
+import type {
+  CallCorrelation,
+  CellEgress,
+  CellEgressSpec,
+  CredentialSource,
+  ProxyAdmission,
+  Resolver,
+} from './ports.ts';
+import { ProxyDoor } from './proxy/door.ts';
 import { type ProbeResult, type ProbeSpec, probe } from './probe/index.ts';
 import { createSystemResolver } from './resolver.ts';
 import { UpstreamPools } from './upstream-pool.ts';
@@ -49,24 +56,14 @@ export interface Egress {
     tell: (message: string) => void,
     signal: AbortSignal,
   ): Promise<readonly ProbeResult[]>;
+  /**
+   * Serves programs outside of cells, as an HTTP proxy, with what `openCell` gave for them.
+   *
+   * @param server listening, with `allowHalfOpen` and `pauseOnConnect`
+   */
+  acceptProxied(server: Server, admission: ProxyAdmission): void;
   /** Closes all cells, and resolves when what happened in them is on record. */
   close(): Promise<void>;
-}
-
-/** One cell's share of the data plane. */
-export interface CellEgress {
-  /** Root certificate that the cell has to trust, PEM. */
-  readonly caPem: string;
-  /** TCP ports to listen on inside the cell; 53 is not among them. */
-  readonly ports: readonly number[];
-  /** @param server listening inside the cell, with `pauseOnConnect` */
-  acceptTcp(port: number, server: Server): void;
-  acceptDnsUdp(socket: UdpSocket): void;
-  acceptDnsTcp(server: Server): void;
-  /** Credentials have changed: from now on answers are scrubbed of the new values too. */
-  refresh(): Promise<void>;
-  /** Cuts every connection of the cell, and of its upstreams, now. The listeners stay their owner's. */
-  close(): void;
 }
 
 /** What only tests replace. */
@@ -83,6 +80,8 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const dialer = new Dialer(deps.resolver ?? createSystemResolver(deps.clock), deps.config);
   const upstreams = new UpstreamPools(dialer, deps.clock);
   const cells = new Set<EgressCell>();
+  const cellOf = new WeakMap<CellEgress, EgressCell>();
+  const doors = new Set<ProxyDoor>();
   /** What happened in cells that are closed and is not on record yet. */
   const settling = new Set<Promise<void>>();
   const closing = new AbortController();
@@ -95,6 +94,7 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const sweeper = setInterval(() => {
     const now = deps.clock.monotonic();
     for (const cell of cells) cell.sweep(now);
+    for (const door of doors) door.sweep(now);
     upstreams.sweep(now);
   }, limits.egressSweepIntervalMs);
   sweeper.unref();
@@ -111,7 +111,7 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
         closeCell(cell);
         throw error;
       }
-      return {
+      const share: CellEgress = {
         caPem: cell.caPem,
         ports: cell.ports,
         acceptTcp: (port, server) => cell.acceptTcp(port, server),
@@ -120,6 +120,13 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
         refresh: () => cell.refresh(),
         close: () => closeCell(cell),
       };
+      cellOf.set(share, cell);
+      return share;
+    },
+    acceptProxied(server, admission) {
+      const door = new ProxyDoor(admission, { ...deps, hostOf: (share) => cellOf.get(share) });
+      doors.add(door);
+      door.accept(server);
     },
     async probe(spec, tell, signal) {
       // Connections of its own: what probes and what carries keys have none in common.
@@ -145,8 +152,9 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
     async close() {
       clearInterval(sweeper);
       closing.abort(new AppError('probe_cancelled', 'The gateway is stopping.', { kind: 'unavailable' }));
+      for (const door of doors) door.close();
       for (const cell of cells) closeCell(cell);
-      await Promise.all(settling);
+      await Promise.all([...settling, ...Array.from(doors, (door) => door.settled())]);
     },
   };
 }

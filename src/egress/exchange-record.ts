@@ -117,10 +117,10 @@ export class ExchangeRecord {
   }
 
   #known(): JsonObject {
-    const { arrival, head, host, id, occasion, target } = this.#request;
+    const { arrival, head, host, id, occasion, scheme, target } = this.#request;
     /* Once there is a normalised path, everything before it is agreed on too. */
     if (target.path !== '') return this.facts.data;
-    const { port, scheme, sni } = arrival;
+    const { port, sni } = arrival;
     const { owner, profile } = this.#host.spec.identity;
     return {
       request: id,
@@ -135,9 +135,8 @@ export class ExchangeRecord {
   }
 
   #makeFacts(): RequestFacts {
-    const { arrival, head, host, id, occasion, port, target, unexpected } = this.#request;
+    const { head, host, id, occasion, port, scheme, target, unexpected } = this.#request;
     const { scrubSet, spec } = this.#host;
-    const { scheme } = arrival;
     const { method } = head;
     const path = scrubText(scrubSet, target.path);
     const { owner, profile } = spec.identity;
@@ -157,6 +156,7 @@ export class ExchangeRecord {
     };
     if (callsInFlight !== undefined) data['callsInFlight'] = callsInFlight;
     if (unexpected !== null) data['unexpected'] = unexpected;
+    if (spec.identity.proxy !== undefined) data['via'] = 'proxy';
     return { requestId: id, scheme, host, port, method, path, data };
   }
 }

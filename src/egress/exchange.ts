@@ -35,6 +35,8 @@ export interface ExchangeHost extends Binder, RecordHost {
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
   readonly random: Random;
+  /** Streams that are open on all HTTP/2 connections of the cell. */
+  readonly streams: { open: number };
   /** Whether answers are scrubbed of this value, as far as that can be. */
   masks(credential: string, value: Secret): boolean;
   /** Loads what answers are scrubbed of anew. */

@@ -1,4 +1,5 @@
 /** What every codec does with a head that is no request: it goes on record, and the client is told in the usual form. */
+import { encodeResponseHead, Fields, HEAD_ENCODING } from '../wire/index.ts';
 import type { Refusal, WireRefusal } from './refusals.ts';
 import type { Arrival } from './request.ts';
 import type { Trail } from './trail.ts';
@@ -18,3 +19,14 @@ export function recordHeadRefusal(trail: Trail, refusal: Refusal, arrival: Arriv
 /** The body of every refusal, JSON. */
 export const refusalBody = ({ code, message, hint }: WireRefusal): Buffer =>
   Buffer.from(JSON.stringify({ error: { code, message, hint } }));
+
+/** A whole HTTP/1.1 answer after which the connection ends. @param fields besides the usual ones */
+export function refusalAnswer(refusal: WireRefusal, fields: Fields = new Fields()): Buffer {
+  const body = refusalBody(refusal);
+  fields.add('Content-Type', 'application/json');
+  fields.add('Content-Length', String(body.length));
+  fields.add('Cache-Control', 'no-store');
+  fields.add('Connection', 'close');
+  const head = encodeResponseHead(refusal.status, 'Refused', fields);
+  return Buffer.concat([Buffer.from(head, HEAD_ENCODING), body]);
+}

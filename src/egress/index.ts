@@ -2,6 +2,6 @@
 export { type KeyPair, leafCertificate, rootCertificate, toPem } from './ca/certificate.ts';
 export { parseRevocationLists } from './ca/revocation.ts';
 export type { ProxyConfig } from './dial-proxy.ts';
-export { type CellEgress, createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
+export { createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
 export type * from './ports.ts';
 export type { Echo, ProbedCredential, ProbeOptions, ProbeResult, ProbeSpec } from './probe/index.ts';

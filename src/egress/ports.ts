@@ -2,6 +2,8 @@
  * What the data plane needs from outside, and what it is told about a cell. The vault, the database and the
  * MCP front stand behind these interfaces; `main/` supplies them.
  */
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
 import type { CellId, JsonObject, Secret, WorkspaceId } from '../kernel/index.ts';
 import type { CredentialUse, ToolEgress, ToolUse } from '../policy/index.ts';
 
@@ -14,13 +16,26 @@ export interface CellIdentity {
   readonly profile: string;
   /** User whose credentials apply; null for the shared ones. */
   readonly owner: string | null;
+  /**
+   * Set for a program outside of any cell, which comes through the explicit proxy: it is known by the token that it
+   * shows, and not by the kernel.
+   */
+  readonly proxy?: ProxyIdentity;
+}
+
+export interface ProxyIdentity {
+  /** The token's id. */
+  readonly token: string;
+  /** Name of the agent that the token was made for. */
+  readonly agent: string;
 }
 
 /** One place that the cell may connect to. Same shape as in a manifest. */
 export interface EgressRule {
   readonly host: string;
   readonly port: number;
-  readonly protocol: 'https' | 'http';
+  /** What decides who handles a connection: see `protocol.ts`. */
+  readonly protocol: 'https' | 'http' | 'tcp';
   readonly methods?: readonly string[];
   readonly paths?: readonly string[];
 }
@@ -73,7 +88,8 @@ export interface CellEgressSpec {
 /** The request that a credential is wanted for, as far as the audit needs it. */
 export interface RequestFacts {
   readonly requestId: string;
-  readonly scheme: 'https' | 'http';
+  /** `tcp`: a connection that is passed on unread; its method is CONNECT. */
+  readonly scheme: 'https' | 'http' | 'tcp';
   readonly host: string;
   readonly port: number;
   readonly method: string;
@@ -141,4 +157,38 @@ export interface CallCorrelation {
 export interface Resolver {
   /** Addresses in text form, both families. @throws AppError `egress_name_unresolved` */
   resolve(host: string): Promise<readonly string[]>;
+}
+
+/** What a program shows to the explicit proxy. */
+export interface ProxyLogin {
+  /** Slug of the server whose rules and credentials it wants; null: the only one of the token's profile. */
+  readonly server: string | null;
+  readonly token: string;
+}
+
+/** Who may use the explicit proxy, and as what. Asked for every tunnel and for every request that is not in one. */
+export interface ProxyAdmission {
+  /**
+   * The share of the data plane of this token with this server; the same one each time, for as long as neither has changed.
+   * @throws AppError of kind `unauthenticated`, `limited`, `denied` or `not_found`
+   */
+  admit(login: ProxyLogin, remoteAddress: string): Promise<CellEgress>;
+  /** Where it is recorded that somebody came without a token, or with one that is not good for this. */
+  readonly workspace: WorkspaceId;
+}
+
+/** One cell's share of the data plane, or that of one program outside. */
+export interface CellEgress {
+  /** Root certificate that the cell has to trust, PEM. */
+  readonly caPem: string;
+  /** TCP ports to listen on inside the cell; 53 is not among them. */
+  readonly ports: readonly number[];
+  /** @param server listening inside the cell, with `pauseOnConnect` */
+  acceptTcp(port: number, server: Server): void;
+  acceptDnsUdp(socket: UdpSocket): void;
+  acceptDnsTcp(server: Server): void;
+  /** Credentials have changed: from now on answers are scrubbed of the new values too. */
+  refresh(): Promise<void>;
+  /** Cuts every connection of the cell, and of its upstreams, now. The listeners stay their owner's. */
+  close(): void;
 }

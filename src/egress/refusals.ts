@@ -13,6 +13,11 @@ type PolicyCode = EgressRefusalCode | ToolRefusalCode | 'egress_credential_outsi
 type OwnCode =
   | 'egress_name_mismatch'
   | 'egress_protocol_unknown'
+  | 'egress_proxy_target'
+  | 'egress_tunnel_plain'
+  | 'egress_tunnels_limit'
+  | 'egress_tcp_unnamed'
+  | 'egress_tcp_sealed'
   | 'egress_placeholder_misplaced'
   | 'egress_placeholder_foreign'
   | 'egress_request_malformed'
@@ -128,6 +133,35 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     status: 400,
     message: () => 'The connection speaks neither TLS nor HTTP.',
     hint: () => 'Only HTTPS and HTTP can leave a cell.',
+  },
+  egress_proxy_target: {
+    status: 400,
+    message: (facts) =>
+      `This is a proxy, and it is not certain where the request is to go (${facts.reason ?? 'malformed'}).`,
+    hint: () =>
+      'Ask for https:// with CONNECT HOST:PORT, and for http:// with the whole URL in the request line. Both name a host, not an address.',
+  },
+  egress_tunnel_plain: {
+    status: 400,
+    message: () => 'A tunnel through the proxy carries TLS and nothing else.',
+    hint: () => 'Send requests for http:// to the proxy itself, with the whole URL in the request line.',
+  },
+  egress_tunnels_limit: {
+    status: 429,
+    message: () => 'The server has too many connections open that are passed on unread.',
+    hint: (facts) => `The limit is ${facts.allowed ?? 'fixed'}. Close those that are not used.`,
+  },
+  egress_tcp_unnamed: {
+    status: 403,
+    message: () => 'It is not certain which name the connection is for.',
+    hint: () =>
+      'Connections of the protocol tcp go to a name that the resolver of the cell has an address of its own for.',
+  },
+  egress_tcp_sealed: {
+    status: 403,
+    message: (facts) =>
+      `${place(facts)} may get the sealed credential ${facts.credential ?? ''}, so nothing from there is passed on unread.`,
+    hint: () => 'Use the protocol https for this host, or make the credential an entrusted one.',
   },
   egress_placeholder_misplaced: {
     status: 403,

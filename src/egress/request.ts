@@ -6,6 +6,7 @@ import { NO_OCCASION, type Occasion } from './correlation.ts';
 import { methodsOf } from './overrides.ts';
 import { type BodyReading, OPAQUE } from './body-reading.ts';
 import type { Injection } from './injection.ts';
+import type { RequestFacts } from './ports.ts';
 import type { SigningClaim } from './signer.ts';
 
 /** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
@@ -38,6 +39,8 @@ export class EgressRequest {
   readonly head: RequestHead;
   /** Where the body ends, or why that is uncertain: what the codec made of the head. */
   readonly declared: Result<BodyFraming, string>;
+  /** What it is recorded as. */
+  readonly scheme: RequestFacts['scheme'];
   /** Null until it is certain. */
   framing: BodyFraming | null = null;
   /** Canonical name, agreed by address, TLS and Host. */
@@ -58,9 +61,16 @@ export class EgressRequest {
   readonly signatures: SigningClaim[] = [];
   #methods: readonly string[] | null = null;
 
-  constructor(id: string, arrival: Arrival, { head, framing }: Incoming) {
+  /** @param scheme where that is not the one of its arrival */
+  constructor(
+    id: string,
+    arrival: Arrival,
+    { head, framing }: Incoming,
+    scheme: RequestFacts['scheme'] = arrival.scheme,
+  ) {
     this.id = id;
     this.arrival = arrival;
+    this.scheme = scheme;
     this.head = head;
     this.declared = framing;
   }

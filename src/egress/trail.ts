@@ -1,13 +1,35 @@
 /**
- * What the data plane writes to the audit log about one cell. Names, numbers and codes; never a header, a
+ * What the data plane writes to the audit log about one cell, or one program that comes through the proxy. Names, numbers and codes; never a header, a
  * body, a query, or a value. Intents are awaited before anything happens; outcomes are on their way when the
  * answer is, and `settled` waits for them.
  */
-import type { AuditEvent, AuditEventType, AuditLog } from '../audit/index.ts';
-import { type Clock, type JsonObject, limits, type Log } from '../kernel/index.ts';
+import type { Actor, AuditEvent, AuditEventType, AuditLog } from '../audit/index.ts';
+import { type Clock, type JsonObject, limits, type Log, type WorkspaceId } from '../kernel/index.ts';
 import { type Counted, FloodGate, type GateRules } from './flood-gate.ts';
 import type { HitTally } from './hit-tally.ts';
 import type { CellIdentity, RequestFacts } from './ports.ts';
+
+/** Whose events they are. */
+export interface TrailSource {
+  readonly workspace: WorkspaceId;
+  readonly actor: Actor;
+  /** The server's slug, where one is known. */
+  readonly server?: string;
+  /** What every event says. */
+  readonly data: JsonObject;
+}
+
+/** Events of a cell are the cell's own; those of a program outside are those of its token. */
+export function sourceOf({ workspace, cell, server, profile, owner, proxy }: CellIdentity): TrailSource {
+  return proxy === undefined
+    ? { workspace, actor: { kind: 'cell', id: cell }, server, data: { profile, owner } }
+    : {
+        workspace,
+        actor: { kind: 'token', id: proxy.token },
+        server,
+        data: { profile, owner, via: 'proxy', agent: proxy.agent, session: cell },
+      };
+}
 
 /** How one request ended. */
 export interface Outcome {
@@ -54,19 +76,19 @@ const counted = (data: JsonObject, suppressed: number): JsonObject =>
 
 export class Trail {
   readonly #audit: Pick<AuditLog, 'record' | 'note'>;
-  readonly #identity: CellIdentity;
+  readonly #source: TrailSource;
   readonly #gates: Readonly<Record<RefusalSubject, FloodGate<RefusedEvent>>>;
   readonly #log: Log;
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(deps: {
     audit: Pick<AuditLog, 'record' | 'note'>;
-    identity: CellIdentity;
+    source: TrailSource;
     clock: Clock;
     log: Log;
   }) {
     this.#audit = deps.audit;
-    this.#identity = deps.identity;
+    this.#source = deps.source;
     this.#gates = {
       name: new FloodGate(deps.clock, GATES.name),
       connection: new FloodGate(deps.clock, GATES.connection),
@@ -148,8 +170,7 @@ export class Trail {
   }
 
   #event(type: AuditEventType, data: JsonObject): AuditEvent {
-    const { workspace, cell, server, profile, owner } = this.#identity;
-    return { workspace, type, actor: { kind: 'cell', id: cell }, server, data: { ...data, profile, owner } };
+    return { ...this.#source, type, data: { ...data, ...this.#source.data } };
   }
 
   #unrecorded(type: AuditEventType): (error: unknown) => void {

@@ -424,3 +424,26 @@ export const webSocketControlBurst = 200;
 export const webSocketControlPerSecond = 50;
 /** How often it is told that keys were found in an answer that has not ended, in milliseconds. */
 export const hitsToldIntervalMs = 60_000;
+
+/**
+ * TLS handshakes that one cell may begin at once, and per second after that; more of them wait. Each takes about a
+ * millisecond of the event loop, so a cell that begins nothing else has most of it, and never all.
+ */
+export const cellHandshakesBurst = 256;
+export const cellHandshakesPerSecond = 500;
+/** Of those, how many one cell may begin before everybody else has had a turn. */
+export const cellHandshakesPerTurn = 4;
+/** Connections of one cell that wait for their handshake; more are cut. */
+export const cellHandshakesWaitingMax = 256;
+/** Requests over HTTP/2 that one cell may have open on all of its connections. */
+export const cellStreamsMax = 2_048;
+/** Connections that are passed on unread (`tcp`), of one cell at a time. */
+export const cellTunnelsMax = 256;
+/** How long such a connection may stay without a byte in either direction, in milliseconds. */
+export const tunnelIdleTimeoutMs = 1_800_000;
+/** Connections to the explicit proxy that have not said yet who they are and where they want to go. */
+export const proxyConnectionsMax = 256;
+/** Programs outside of cells, each a token with a server, that the explicit proxy serves at a time. */
+export const proxySessionsMax = 256;
+/** How often it is looked for tokens that have expired and still have connections through the explicit proxy, in milliseconds. */
+export const proxySessionsCheckMs = 5_000;

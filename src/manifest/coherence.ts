@@ -32,8 +32,49 @@ export function checkCoherence(manifest: Manifest, fields: Fields, report: Repor
     checkVariable({ credential, place, variables, sandboxed: manifest.server.kind === 'sandboxed' }, report);
     checkReach(credential, manifest.egress, place, report);
   }
+  checkOpaque(manifest, fields, report);
   checkAddress(manifest, fields, report);
 }
+
+/**
+ * What goes through `tcp` is neither read nor scrubbed. A host that gets a sealed value could send it back there,
+ * whatever port the value is bound to; so no sealed credential may have a host in common with such a rule.
+ */
+function checkOpaque({ credentials, egress, server }: Manifest, fields: Fields, report: Report): void {
+  const items = itemsAt(fields.get('egress'));
+  for (const [index, rule] of egress.entries()) {
+    const item = items[index];
+    if (rule.protocol !== 'tcp' || item === undefined) continue;
+    if (server.kind === 'sandboxed' && server.addresses === 'real') {
+      refuse(
+        placeOf(item)('protocol'),
+        {
+          code: 'manifest_tcp_addresses',
+          message:
+            'a connection that is passed on unread is told by its address alone, and several names may share a true one',
+          expected: 'the protocol https, or server.addresses: synthetic',
+        },
+        report,
+      );
+    }
+    const sealed = credentials.find(
+      ({ tier, hosts }) => tier === 'sealed' && hosts.some((host) => overlap(host, rule.host)),
+    );
+    if (sealed === undefined) continue;
+    refuse(
+      placeOf(item)('protocol'),
+      {
+        code: 'manifest_tcp_sealed',
+        message: `${rule.host} may get the sealed credential ${sealed.name}, and could send it back through a connection that is passed on unread`,
+        expected: `the protocol https, another host, or the tier entrusted for ${sealed.name}`,
+      },
+      report,
+    );
+  }
+}
+
+/** Whether some host is covered by both patterns. */
+const overlap = (one: string, other: string): boolean => covers(one, other) || covers(other, one);
 
 type Place = (key: string) => Cursor;
 
@@ -159,7 +200,7 @@ function checkReach(
   for (const [index, path] of (credential.paths ?? []).entries()) {
     if (
       inScope.length === 0 ||
-      inScope.some((rule) => rule.paths === undefined || rule.paths.some((other) => overlap(other, path)))
+      inScope.some((rule) => rule.paths === undefined || rule.paths.some((other) => overlapping(other, path)))
     )
       continue;
     refuse(
@@ -182,7 +223,7 @@ function checkReach(
 }
 
 /** Whether some path is below both prefixes. */
-function overlap(left: string, right: string): boolean {
+function overlapping(left: string, right: string): boolean {
   const [a, b] = [left, right].map((path) => (path.endsWith('/') ? path : `${path}/`));
   return a !== undefined && b !== undefined && (a.startsWith(b) || b.startsWith(a));
 }

@@ -6,7 +6,9 @@ import type { Report } from './report.ts';
 import { readHost, readMethods, readPaths, readPort } from './request-scope.ts';
 
 const KEYS = ['host', 'port', 'protocol', 'methods', 'paths'] as const;
-export const defaultPorts = { https: 443, http: 80 } as const;
+const PROTOCOLS = ['https', 'http', 'tcp'] as const;
+/** Null: it has to be said. */
+export const defaultPorts = { https: 443, http: 80, tcp: null } as const;
 
 export function readEgress(cursor: Cursor | undefined, report: Report): readonly EgressRule[] | undefined {
   if (cursor === undefined) return [];
@@ -21,13 +23,18 @@ function readRule(cursor: Cursor, report: Report): EgressRule | undefined {
   if (fields === undefined) return undefined;
   const host = readHost(fields.need('host', 'a host name such as api.example.com'), report);
   const protocolAt = fields.get('protocol');
-  const protocol = protocolAt === undefined ? 'https' : readChoice(protocolAt, ['https', 'http'], report);
+  const protocol = protocolAt === undefined ? 'https' : readChoice(protocolAt, PROTOCOLS, report);
   const portAt = fields.get('port');
-  const port = portAt === undefined ? defaultPorts[protocol ?? 'https'] : readPort(portAt, report);
+  const usualPort = defaultPorts[protocol ?? 'https'];
+  const port =
+    portAt === undefined && usualPort !== null
+      ? usualPort
+      : readPort(fields.need('port', 'a port: `tcp` has no usual one'), report);
   const methodsAt = fields.get('methods');
   const methods = readMethods(methodsAt, report);
   const pathsAt = fields.get('paths');
   const paths = readPaths(pathsAt, report);
+  if (protocol === 'tcp') refuseUnread(methodsAt ?? pathsAt, report);
   if (host === undefined || protocol === undefined || port === undefined) return undefined;
   if ((methodsAt !== undefined && methods === undefined) || (pathsAt !== undefined && paths === undefined))
     return undefined;
@@ -45,6 +52,20 @@ function readRule(cursor: Cursor, report: Report): EgressRule | undefined {
     ...(methods === undefined ? {} : { methods }),
     ...(paths === undefined ? {} : { paths }),
   };
+}
+
+/** What nobody reads has neither methods nor paths that anybody could hold it to. */
+function refuseUnread(at: Cursor | undefined, report: Report): void {
+  if (at === undefined) return;
+  refuse(
+    at,
+    {
+      code: 'manifest_tcp_unread',
+      message: 'connections of the protocol tcp are passed on unread: there are no requests to judge',
+      expected: 'neither methods nor paths, or the protocol https',
+    },
+    report,
+  );
 }
 
 /** One port of one host speaks one protocol, and no rule says what another has said already. */

@@ -73,7 +73,8 @@ export interface EgressRule {
   /** Lower-case DNS name in A-label form, or `*.` and at least two labels. */
   readonly host: string;
   readonly port: number;
-  readonly protocol: 'https' | 'http';
+  /** `tcp`: passed on unread, so only where no sealed credential goes. */
+  readonly protocol: 'https' | 'http' | 'tcp';
   /** Absent: every method. */
   readonly methods?: readonly HttpMethod[];
   /** Path prefixes ending at a segment boundary, `/v1` or `/v1/`; absent: every path. */

@@ -10,7 +10,7 @@ import { listed, type Permission, type Refusal, refuse } from './decision.ts';
 export interface EgressRuleLike {
   readonly host: string;
   readonly port: number;
-  readonly protocol: 'https' | 'http';
+  readonly protocol: 'https' | 'http' | 'tcp';
   /** Absent: every method. */
   readonly methods?: readonly string[];
   /** Absent: every path. */
@@ -21,7 +21,7 @@ export interface EgressRuleLike {
 export interface EgressRequest {
   readonly host: string;
   readonly port: number;
-  readonly protocol?: 'https' | 'http';
+  readonly protocol?: 'https' | 'http' | 'tcp';
   /** Upper case, as in the request line. */
   readonly method?: string;
   /** Normalised path without the query. */

@@ -12,11 +12,12 @@ import { type AddressInfo, connect as connectTcp, createServer, type Server, typ
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { prepareEvent } from '../../src/audit/canonical.ts';
 import type { AuditEvent } from '../../src/audit/index.ts';
-import { createEgressWith, type CellEgress, type Egress } from '../../src/egress/egress.ts';
+import { createEgressWith, type Egress } from '../../src/egress/egress.ts';
 import type {
   CallCorrelation,
   CallRef,
   CellCalls,
+  CellEgress,
   CellEgressSpec,
   CredentialBinding,
   CredentialSource,

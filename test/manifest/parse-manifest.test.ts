@@ -307,7 +307,7 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
   ['- { host: api.github.com', '- { host: 140.82.121.6', 'manifest_host_address'],
   ['port: 443', 'port: 65536', 'manifest_number_out_of_range'],
   ['port: 443', 'port: 53', 'manifest_port_reserved'],
-  ['protocol: https', 'protocol: tcp', 'manifest_unknown_choice'],
+  ['protocol: https', 'protocol: udp', 'manifest_unknown_choice'],
   ['methods: [GET, POST', 'methods: [get, POST', 'manifest_unknown_choice'],
   ['methods: [GET, POST', 'methods: [POST, POST', 'manifest_repeated'],
   ['methods: [GET, POST, PUT, PATCH, DELETE]', 'methods: []', 'manifest_list_empty'],

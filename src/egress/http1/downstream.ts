@@ -43,6 +43,7 @@ export class Http1Downstream implements ExchangeClient {
   readonly #socket: Socket;
   readonly #host: ExchangeHost;
   readonly #arrival: Arrival;
+  readonly #only: boolean;
   readonly #reader = requestHeadReader();
   #exchange: Exchange | null = null;
   /** Of the request that is being answered. */
@@ -65,10 +66,12 @@ export class Http1Downstream implements ExchangeClient {
   /** Monotonic milliseconds of the first byte of the head that is being read; null between requests. */
   #headSince: number | null = null;
 
-  constructor(socket: Socket, host: ExchangeHost, arrival: Arrival) {
+  /** @param only one request is read: whoever may send it was asked about that one alone */
+  constructor(socket: Socket, host: ExchangeHost, arrival: Arrival, only = false) {
     this.#socket = socket;
     this.#host = host;
     this.#arrival = arrival;
+    this.#only = only;
     this.#lastActive = host.clock.monotonic();
     socket.on('data', (bytes: Buffer) => this.#data(bytes));
     socket.on('drain', () => this.#drain());
@@ -193,9 +196,8 @@ export class Http1Downstream implements ExchangeClient {
   /** Whether the client wants to send another request, and it is certain where that begins. */
   #mayPersist(): boolean {
     const head = this.#head;
-    return (
-      head?.minor === 1 && this.#body?.done === true && !head.fields.list('connection').includes('close')
-    );
+    if (this.#only || head?.minor !== 1) return false;
+    return this.#body?.done === true && !head.fields.list('connection').includes('close');
   }
 
   #write(data: Buffer | string): boolean {

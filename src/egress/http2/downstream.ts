@@ -3,7 +3,12 @@
  * HTTP/1.1. Frames, header compression, flow control and the bounds on floods are nghttp2's, through `node:http2`;
  * it is told here how much of each it may take from one client (ATTACKS 12).
  */
-import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import { limits } from '../../kernel/index.ts';
 import type { ExchangeHost } from '../exchange.ts';
@@ -69,6 +74,7 @@ export class Http2Downstream {
   }
 
   #begin(stream: ServerHttp2Stream, arrival: Arrival, sent: { raw: RawHeaders; flags: number }): void {
+    if (!this.#admit(stream, arrival)) return;
     const request = new Http2Request(stream, this.#host, arrival);
     this.#requests.add(request);
     stream.once('close', () => {
@@ -76,6 +82,21 @@ export class Http2Downstream {
       if (this.#requests.size === 0) this.#idleSince = this.#host.clock.monotonic();
     });
     request.start(sent.raw, sent.flags);
+  }
+
+  /** A cell has so many streams on all of its connections together. One too many may be tried again (RFC 9113 8.7). */
+  #admit(stream: ServerHttp2Stream, { port, sni }: Arrival): boolean {
+    const { streams, trail } = this.#host;
+    streams.open += 1;
+    stream.once('close', () => {
+      streams.open -= 1;
+    });
+    if (streams.open <= limits.cellStreamsMax) return true;
+    const data = { code: 'egress_streams_limit', host: sni, port };
+    void trail.refused('connection', 'egress.refused', '', data);
+    stream.on('error', () => undefined);
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    return false;
   }
 
   #abandon(code: 'client_closed' | 'cell_closed'): void {

@@ -76,6 +76,7 @@ export function planProbe(scope: ProbeScope): readonly (Ask | Skip)[] {
 function destinations(credential: ProbedCredential, { rules, hosts }: ProbeScope): readonly Destination[] {
   const found = new Map<string, Destination>();
   for (const { protocol: scheme, host: reachable, port } of rules) {
+    if (scheme === 'tcp') continue; // no credential ever goes there
     if (credential.ports?.includes(port) === false) continue;
     for (const bound of credential.hosts) {
       const common = narrower(reachable, bound);
