@@ -200,7 +200,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   async #proceed(body: Buffer | null): Promise<void> {
     const opened = new Map<string, Secret>();
     try {
-      const judged = await judgeBody(body, this.#request, this.#host);
+      const isPlain = body === null && this.#request.signatures.length === 0;
+      const judged = isPlain ? null : await judgeBody(body, this.#request, this.#host);
       const { webSocket } = this.#request;
       if (webSocket !== null) this.#opening = await Opening.prepare(webSocket, this.#host.random);
       if (this.#over) return; // decoding takes its time, and nobody waits for the answer any more

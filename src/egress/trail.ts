@@ -62,8 +62,6 @@ const GATES: Readonly<Record<RefusalSubject, GateRules>> = {
   request: { eachMax: limits.cellRefusalRepeatsMax, firstsMax: limits.cellRefusalFirstsMax },
 };
 
-const noop = (): void => undefined;
-
 /** A field of an event that may be missing. */
 export function textOf(data: JsonObject, field: string): string {
   const value = data[field];
@@ -79,7 +77,11 @@ export class Trail {
   readonly #source: TrailSource;
   readonly #gates: Readonly<Record<RefusalSubject, FloodGate<RefusedEvent>>>;
   readonly #log: Log;
-  readonly #pending = new Set<Promise<unknown>>();
+  /** What `settled` waits for. */
+  #open = 0;
+  #settled: PromiseWithResolvers<void> | null = null;
+  /** What the last outcome waits for. */
+  #noted: Promise<void> | null = null;
 
   constructor(deps: {
     audit: Pick<AuditLog, 'record' | 'note'>;
@@ -160,14 +162,25 @@ export class Trail {
 
   /** Has `settled` wait for something that will end in an event. @returns the same promise */
   during<T>(doing: Promise<T>): Promise<T> {
-    this.#await(doing);
+    this.#open += 1;
+    doing.then(this.#done, this.#done);
     return doing;
   }
 
   /** Resolves when everything that was handed in is recorded or has failed. */
   async settled(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
+    while (this.#open > 0) {
+      this.#settled ??= Promise.withResolvers();
+      await this.#settled.promise;
+    }
   }
+
+  readonly #done = (): void => {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    this.#settled?.resolve();
+    this.#settled = null;
+  };
 
   #event(type: AuditEventType, data: JsonObject): AuditEvent {
     return { ...this.#source, type, data: { ...data, ...this.#source.data } };
@@ -186,13 +199,10 @@ export class Trail {
   }
 
   #later(type: AuditEventType, data: JsonObject): void {
-    // Outcomes that are written together share a promise: most of them find it waited for already.
     const recorded = this.#audit.note(this.#event(type, data));
-    if (!this.#pending.has(recorded)) this.#await(recorded, this.#unrecorded(type));
-  }
-
-  #await(doing: Promise<unknown>, onFailure: (error: unknown) => void = noop): void {
-    this.#pending.add(doing);
-    doing.catch(onFailure).finally(() => this.#pending.delete(doing));
+    /* Outcomes that are written together share a promise: most of them find it waited for already. */
+    if (recorded === this.#noted) return;
+    this.#noted = recorded;
+    void this.during(recorded.catch(this.#unrecorded(type)));
   }
 }
