@@ -43,6 +43,12 @@ export class ChainWriter {
     return turn;
   }
 
+  /** The chain was made longer by another writer of this process, which has not written since. */
+  goOnFrom(end: ChainEnd): void {
+    if (end.sequence <= (this.#seen?.sequence ?? 0)) return;
+    this.#end = this.#seen = end;
+  }
+
   /** Null before the first event. */
   get seen(): ChainEnd | null {
     return this.#seen;

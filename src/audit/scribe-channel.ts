@@ -36,6 +36,7 @@ type Question =
       readonly wantsHashes: boolean;
       readonly fields: readonly (string | number | null)[];
     }
+  | { readonly id: null; readonly ask: 'goOnFrom'; readonly workspace: WorkspaceId; readonly end: ChainEnd }
   | { readonly id: number; readonly ask: 'seen'; readonly workspace: WorkspaceId }
   | { readonly id: number; readonly ask: 'close' };
 
@@ -93,6 +94,9 @@ export function remoteScribe(channel: Channel, log: Log): Scribe {
   return {
     write: (workspace, batch, wantsHashes) =>
       ask((id) => ({ id, ask: 'write', workspace, wantsHashes, fields: packed(batch) })),
+    goOnFrom(workspace, end) {
+      if (ended === null) channel.post({ id: null, ask: 'goOnFrom', workspace, end } satisfies Question);
+    },
     seen: (workspace) => ask((id) => ({ id, ask: 'seen', workspace })),
     close: () => ask((id) => ({ id, ask: 'close' })),
   };
@@ -110,6 +114,10 @@ export function serveScribe(channel: Channel, scribe: Scribe): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   channel.onMessage((message) => {
     const question = message as Question; // written by `remoteScribe`, above
+    if (question.ask === 'goOnFrom') {
+      scribe.goOnFrom(question.workspace, question.end);
+      return;
+    }
     void answer(channel, scribe, question).then(() => {
       if (question.ask === 'close') resolve();
     });
@@ -117,7 +125,9 @@ export function serveScribe(channel: Channel, scribe: Scribe): Promise<void> {
   return closed;
 }
 
-async function answer(channel: Channel, scribe: Scribe, question: Question): Promise<void> {
+type Asked = Exclude<Question, { readonly ask: 'goOnFrom' }>;
+
+async function answer(channel: Channel, scribe: Scribe, question: Asked): Promise<void> {
   const { id } = question;
   try {
     const value = await valueFor(scribe, question);
@@ -129,7 +139,7 @@ async function answer(channel: Channel, scribe: Scribe, question: Question): Pro
 
 function valueFor(
   scribe: Scribe,
-  question: Question,
+  question: Asked,
 ): Promise<Written | ChainEnd | null | readonly Checkpoint[]> {
   if (question.ask === 'close') return scribe.close();
   if (question.ask === 'seen') return scribe.seen(question.workspace);

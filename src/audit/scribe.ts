@@ -24,6 +24,8 @@ export interface Written {
   readonly sequence: number;
   /** Hash of the event before the first one. */
   readonly previous: string;
+  /** Where the chain ends now, as far as this writer knows. */
+  readonly end: ChainEnd;
   /** Of each event, hex; null unless they were asked for. */
   readonly hashes: readonly string[] | null;
   /** The one that was signed because of this batch. */
@@ -36,6 +38,8 @@ export interface Scribe {
    * @throws AppError with the code of whatever was in the way
    */
   write(workspace: WorkspaceId, batch: readonly PreparedEvent[], wantsHashes: boolean): Promise<Written>;
+  /** Another scribe of this process has made the chain longer, and does not write at the moment. */
+  goOnFrom(workspace: WorkspaceId, end: ChainEnd): void;
   /** Where the chain ended when this process saw it last; null when it has not. */
   seen(workspace: WorkspaceId): Promise<ChainEnd | null>;
   /** Puts everything on the disk, and signs a last checkpoint of each chain that grew. */
@@ -49,6 +53,8 @@ export interface ScribeDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly durability: Durability;
+  /** Last of all: the store is not used any more. */
+  readonly onClosed?: () => Promise<void>;
 }
 
 /** A scribe in this thread. */
@@ -89,14 +95,20 @@ class StoreScribe implements Scribe {
     const [first] = rows;
     const last = rows.at(-1);
     if (first === undefined || last === undefined) throw new Error('an empty batch');
-    chain.end = { sequence: last.sequence, hash: last.hash };
+    const end = { sequence: last.sequence, hash: last.hash };
+    chain.end = end;
     await this.#syncer.written();
     return {
       sequence: first.sequence,
       previous: first.previous,
+      end,
       hashes: wantsHashes ? rows.map((row) => row.hash) : null,
       checkpoint: await this.#checkpointAfter(workspace, chain, first, last),
     };
+  }
+
+  goOnFrom(workspace: WorkspaceId, end: ChainEnd): void {
+    this.#chain(workspace).writer.goOnFrom(end);
   }
 
   async seen(workspace: WorkspaceId): Promise<ChainEnd | null> {
@@ -107,6 +119,8 @@ class StoreScribe implements Scribe {
     const signed: Checkpoint[] = [];
     for (const [workspace, chain] of this.#chains) {
       if (chain.end === null || chain.end.sequence <= chain.checkpointed) continue;
+      // Another scribe of this process has gone on from there, and signs its own end.
+      if (chain.end.sequence < (chain.writer.seen?.sequence ?? 0)) continue;
       const checkpoint = await this.#sign(workspace, chain, chain.end);
       if (checkpoint !== null) signed.push(checkpoint);
     }
@@ -114,6 +128,7 @@ class StoreScribe implements Scribe {
       this.#deps.log.error('audit_sync_failed', { error: String(error) });
     });
     this.#keys.destroy();
+    await this.#deps.onClosed?.();
     return signed;
   }
 

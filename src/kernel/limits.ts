@@ -397,8 +397,14 @@ export const auditSyncDelayMs = 10;
 export const auditSyncRetryMs = 1_000;
 /** How long an audit event that nobody waits for may wait for others to be written with, in milliseconds. */
 export const auditNoteDelayMs = 5;
+/** Events of one batch that are written without handing them to another thread, which costs as much as so many do. */
+export const auditNearEventsMax = 3;
+/** Batches in a row that are written so; the next one goes to the other thread, which keeps the write-ahead log short. */
+export const auditNearBatchesMax = 500;
 /** Pages of the write-ahead log after which the audit log's writer moves them into the database. */
 export const auditCheckpointPages = 4_000;
+/** The same for everybody else, which is more: it stops their thread for as long as the disk takes. */
+export const storeCheckpointPages = 16_000;
 /** Opened values of credentials that are kept in memory. */
 export const vaultOpenedMax = 1_024;
 /** How long an opened value is kept in memory, in milliseconds, whether or not it is used. */

@@ -1,10 +1,19 @@
 /**
- * The audit log's writer in a thread of its own: the database is synchronous, and the gateway's thread speaks TLS. The
- * other end is `audit-writer.ts`. For processes that live long: a thread takes longer to start than most commands take.
+ * How a gateway writes its audit log: with a thread beside it, because the database is synchronous and the gateway's own
+ * thread speaks TLS. The other end is `audit-writer.ts`. For processes that live long: a thread takes longer to start
+ * than most commands take.
  */
 import { Worker } from 'node:worker_threads';
-import { type Channel, type Durability, remoteScribe, type Scribe } from '../audit/index.ts';
-import type { Log, Secret } from '../kernel/index.ts';
+import {
+  type Channel,
+  createScribe,
+  type Durability,
+  pairedScribe,
+  remoteScribe,
+  type Scribe,
+} from '../audit/index.ts';
+import type { Clock, Log, Secret } from '../kernel/index.ts';
+import { openAuditWriter } from '../store/index.ts';
 
 /** What the thread is started with. */
 export interface AuditWriterData {
@@ -17,8 +26,25 @@ export interface AuditWriterData {
 /** Events are small, and few wait at a time. */
 const MEMORY = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 };
 
-/** @param key stays the caller's */
-export function auditThread(database: string, key: Secret, durability: Durability, log: Log): Scribe {
+export interface AuditWriting {
+  /** The database's file. */
+  readonly database: string;
+  /** The audit key. Stays the caller's. */
+  readonly key: Secret;
+  readonly durability: Durability;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Writes a few events itself and leaves many to a thread. @throws AppError `store_*` */
+export function auditWriting(writing: AuditWriting): Scribe {
+  const { database, ...rest } = writing;
+  const store = openAuditWriter({ path: database, tidies: false });
+  const near = createScribe({ ...rest, store, onClosed: () => store.close() });
+  return pairedScribe(near, auditThread(writing));
+}
+
+export function auditThread({ database, key, durability, log }: Omit<AuditWriting, 'clock'>): Scribe {
   const copy = new Uint8Array(key.bytes());
   const isSource = import.meta.url.endsWith('.ts');
   const worker = new Worker(new URL(isSource ? './audit-writer.ts' : './audit-writer.js', import.meta.url), {

@@ -15,7 +15,7 @@ const channel: Channel = {
   // When the gateway ends, so does this thread.
   onEnd: () => undefined,
 };
-const store = openAuditWriter(database);
+const store = openAuditWriter({ path: database, tidies: true });
 const secret = Secret.fromBytes(key);
 const scribe = createScribe({
   store,
@@ -23,8 +23,8 @@ const scribe = createScribe({
   clock: systemClock,
   log: channelLog(channel),
   durability,
+  onClosed: () => store.close(),
 });
 secret.destroy();
 await serveScribe(channel, scribe);
-await store.close();
 port.close();

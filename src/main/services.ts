@@ -6,7 +6,7 @@ import { AppError, type Log, systemClock, systemRandom, type WorkspaceId } from 
 import { createKeyRing, localKeyProvider } from '../seal/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { createKillState, createVault, type KillState, type Vault } from '../vault/index.ts';
-import { auditThread } from './audit-thread.ts';
+import { auditWriting } from './audit-thread.ts';
 import { type Config, homeFiles } from './config.ts';
 
 export interface Services {
@@ -22,7 +22,8 @@ export interface Services {
 export interface ServicesOptions {
   /**
    * Who writes the audit log. `own`: this thread, and each event is on the disk before anybody goes on; right for what
-   * lives as long as a command. `thread`: one beside it, as the configuration says; right for what serves requests.
+   * lives as long as a command. `thread`: this one and one beside it, as the configuration says;
+   * right for what serves requests.
    */
   readonly auditWriter?: 'own' | 'thread';
 }
@@ -59,7 +60,8 @@ export async function openServices(
       });
     const auditKey = await ring.purposeKey(workspace, 'audit');
     if (auditWriter === 'thread') {
-      scribe = auditThread(files.database, auditKey, config.audit.durability, log);
+      const { durability } = config.audit;
+      scribe = auditWriting({ database: files.database, key: auditKey, durability, clock, log });
     }
     const audit = createAuditLog({
       store: store.audit,

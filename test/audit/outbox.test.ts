@@ -25,6 +25,7 @@ function world() {
   const inner = createScribe({ ...deps, durability: 'strict' });
   const gate = { open: async () => {} };
   const scribe: Scribe = {
+    goOnFrom: (workspace, end) => inner.goOnFrom(workspace, end),
     seen: (workspace) => inner.seen(workspace),
     close: () => inner.close(),
     async write(workspace, batch, wantsHashes) {

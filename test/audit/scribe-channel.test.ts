@@ -61,7 +61,7 @@ function world(options: { log?: Log; sinks?: readonly AuditSink[]; serve?: boole
     scribe,
     ...(options.sinks === undefined ? {} : { sinks: options.sinks }),
   });
-  return { store, log, served, cut };
+  return { store, log, scribe, served, cut };
 }
 
 describe('a scribe in another thread', () => {
@@ -108,6 +108,14 @@ describe('a scribe in another thread', () => {
       cause: { code: 'audit_rolled_back', detail: { workspace: A, seen: 2, found: 1 } },
     });
     expect((await log.verify(A)).problems).toMatchObject([{ code: 'chain_rolled_back', sequence: 2 }]);
+  });
+
+  it('is told where another scribe of the process has come to', async () => {
+    const { scribe } = world();
+    const end = { sequence: 9, hash: 'ab'.repeat(32) };
+    expect(await scribe.seen(A)).toBeNull();
+    scribe.goOnFrom(A, end);
+    expect(await scribe.seen(A)).toEqual(end);
   });
 
   it('says what was in the way, of whatever kind it was', async () => {

@@ -1,6 +1,7 @@
 /** The audit log as a gateway writes it: in a thread of its own, on the home's own database. Nothing stands in. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -83,6 +84,17 @@ describe.each(['grouped', 'strict'] as const)('an audit log in a thread, %s', (d
     });
   });
 
+  it('lets go of the database when it is closed', async () => {
+    await services.audit.append(event(services.workspace, 1));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => services.audit.append(event(services.workspace, n))),
+    );
+    await services.close();
+    expect(existsSync(`${home.database}-wal`)).toBe(true); // the other process is there
+    await home.close();
+    expect(existsSync(`${home.database}-wal`)).toBe(false);
+  });
+
   it('has everything that it acknowledged after kill -9', async () => {
     const { workspace } = services;
     const child = spawn(process.execPath, [CHILD, home.directory, durability], {
@@ -109,12 +121,12 @@ describe('an audit log whose thread cannot start', () => {
     const home = await makeProductHome();
     const { auditThread } = await import('../../src/main/audit-thread.ts');
     const lines: string[] = [];
-    const scribe = auditThread(
-      `${home.directory}/no/such.db`,
-      Secret.fromBytes(Buffer.alloc(32)),
-      'grouped',
-      { ...silentLog, error: (what) => void lines.push(what) },
-    );
+    const scribe = auditThread({
+      database: `${home.directory}/no/such.db`,
+      key: Secret.fromBytes(Buffer.alloc(32)),
+      durability: 'grouped',
+      log: { ...silentLog, error: (what) => void lines.push(what) },
+    });
     const { workspace } = home;
     const prepared = {
       at: 1,

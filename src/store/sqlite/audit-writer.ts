@@ -1,6 +1,5 @@
 /**
- * The audit log on a connection of its own, for a thread that does nothing else. Its commits do not wait for the disk:
- * whoever writes says when to sync, and one sync serves many commits. Nothing but audit events goes through here.
+ * The audit log on a connection of its own, whose commits do not wait for the disk: whoever writes says when to sync, and one sync serves many commits. Nothing but audit events goes through here.
  *
  * What SQLite would do at each commit with `synchronous=FULL` is done here for all of them: a sync of the write-ahead
  * log. Moving its pages into the database (a checkpoint) syncs both by itself, so that what has left the log is on
@@ -20,13 +19,17 @@ export interface AuditWriter extends AuditRepository {
   close(): Promise<void>;
 }
 
-/**
- * @param path of a database that is there and up to date
- * @throws AppError `store_corrupt`, `store_locked`, `store_unavailable`
- */
-export function sqliteAuditWriter(path: string): AuditWriter {
+export interface AuditWriterOptions {
+  /** Of a database that is there and up to date. */
+  readonly path: string;
+  /** Whether it moves the write-ahead log into the database now and then, which takes as long as the disk does. */
+  readonly tidies: boolean;
+}
+
+/** @throws AppError `store_corrupt`, `store_locked`, `store_unavailable` */
+export function sqliteAuditWriter({ path, tidies }: AuditWriterOptions): AuditWriter {
   const connection = SqliteConnection.open(path, limits.storeBusyTimeoutMs, 'normal');
-  connection.exec(`pragma wal_autocheckpoint = ${limits.auditCheckpointPages}`);
+  if (tidies) connection.exec(`pragma wal_autocheckpoint = ${limits.auditCheckpointPages}`);
   /** Of the write-ahead log, which is there and stays the same file for as long as this connection is open. */
   let log: number | null = null;
   let failed = false;

@@ -28,6 +28,7 @@ const PRAGMAS = `
   pragma secure_delete = on;
   pragma trusted_schema = off;
   pragma temp_store = memory;
+  pragma wal_autocheckpoint = ${limits.storeCheckpointPages};
 `;
 
 export class SqliteConnection {
