@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
   },
 });
 const rounds = Number(flags.rounds ?? (flags.quick ? 2 : 3));
-const roundMs = Number(flags.seconds ?? (flags.quick ? 0.6 : 1)) * 1_000;
+const roundMs = Number(flags.seconds ?? (flags.quick ? 0.6 : 0.8)) * 1_000;
 const cases = casesFor(flags.only?.split(',') ?? null, flags.quick);
 if (cases.length === 0 || !(rounds >= 1) || !(roundMs >= 100)) {
   process.stderr.write(

@@ -22,7 +22,7 @@ import { requestOf } from './support/targets.ts';
 
 const HOST = 'api.bench.test';
 const KEY = 'ghp_9fR2kLmQ8sT4vW6xY0zA1bC3dE5gH7jK2mN4';
-const PER_SECOND = 250;
+const PER_SECOND = 120;
 /** The first storm, after which the state is what a leak is measured from: of the second one's length. */
 const FIRST_SHARE = 0.25;
 const FIRST_MS_MIN = 45_000;

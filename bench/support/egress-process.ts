@@ -193,7 +193,7 @@ async function settled(): Promise<Settled> {
   const seen = new Set<string>();
   let outcomes = 0;
   const byType: Record<string, number> = {};
-  for (let from = 1; ; from += AUDIT_PAGE) {
+  for (let from = 1; ; ) {
     const events = await store.audit.read(workspace, from, AUDIT_PAGE);
     for (const { type, data } of events) {
       byType[type] = (byType[type] ?? 0) + 1;
@@ -207,7 +207,9 @@ async function settled(): Promise<Settled> {
         open.add(request);
       }
     }
-    if (events.length < AUDIT_PAGE) break;
+    const last = events.at(-1);
+    if (last === undefined) break;
+    from = last.sequence + 1; // a page may be shorter than asked for
   }
   return {
     intents: seen.size,

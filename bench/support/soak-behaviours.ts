@@ -28,8 +28,8 @@ export interface Behaviour {
   readonly plain?: true;
 }
 
-const LIFE_MS = 40_000;
-const PAUSE_MS = 4_000;
+const LIFE_MS = 100_000;
+const PAUSE_MS = 15_000;
 const SIP_MS = 500;
 const SIP_BYTES = 16 * 1_024;
 const BODY_BYTES = 150;
