@@ -49,6 +49,36 @@ export async function wsUpstream(
   };
 }
 
+/** An upstream that keeps what it gets. */
+export async function keeper() {
+  const got: string[] = [];
+  const closed = Promise.withResolvers<{ code: number; reason: string }>();
+  const sockets: WebSocket[] = [];
+  let onGot = (): void => {};
+  const upstream = await wsUpstream((socket) => {
+    sockets.push(socket);
+    socket.on('message', (data) => {
+      got.push(bytesOf(data).toString());
+      onGot();
+    });
+    socket.on('ping', (data: Buffer) => got.push(`ping ${data.toString()}`));
+    socket.on('pong', (data: Buffer) => got.push(`pong ${data.toString()}`));
+    socket.on('close', (code, reason) => closed.resolve({ code, reason: reason.toString() }));
+  });
+  const count = async (wanted: number): Promise<readonly string[]> => {
+    while (got.length < wanted)
+      await new Promise<void>((resolve) => {
+        onGot = resolve;
+      });
+    return got;
+  };
+  return { upstream, got, closed: closed.promise, count, sockets };
+}
+
+export const echo = (socket: WebSocket): void => {
+  socket.on('message', (data, binary) => socket.send(data, { binary }));
+};
+
 export interface ClientOptions {
   readonly path?: string;
   readonly protocols?: readonly string[];

@@ -64,7 +64,10 @@ export class WebSocketRelay {
         client.resumeInput();
       },
       onSentClose: (payload) => this.#closed('client', payload),
-      onSentEnd: () => carrier.onRelayEnd(this.#isClosing ? null : 'client_closed'),
+      onSentEnd: () => {
+        /* After a Close it may still read what the upstream has to say. */
+        if (!this.#isClosing) carrier.onRelayEnd('client_closed');
+      },
       onBroken: (reason) => carrier.onBroken(reason),
     });
     this.#received = new ReceivedMessages(clock, this.#toClient, {
