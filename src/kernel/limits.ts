@@ -453,3 +453,6 @@ export const proxyConnectionsMax = 256;
 export const proxySessionsMax = 256;
 /** How often it is looked for tokens that have expired and still have connections through the explicit proxy, in milliseconds. */
 export const proxySessionsCheckMs = 5_000;
+
+/** How long an answer may stay silent for a client that has closed its side: most of those have left, and do not wait. */
+export const halfClosedTimeoutMs = 30_000;

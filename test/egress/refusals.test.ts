@@ -312,6 +312,30 @@ describe('refusals by what the upstream does', () => {
     });
   });
 
+  it('a client that has closed its side is waited for no longer than that: it may have left', async () => {
+    const clock = fixedClock(0);
+    const { promise: asked, resolve } = Promise.withResolvers<void>();
+    const upstream = await answering(() => resolve());
+    await inWorld(
+      { upstreams: { 'api.test:443': upstream }, clock: { ...clock, now: () => Date.now() } },
+      async (world) => {
+        const socket = await world.connectTls();
+        socket.resume();
+        socket.end(`GET / HTTP/1.1\r\nHost: ${API}\r\n\r\n`);
+        await asked;
+        clock.advance(limits.halfClosedTimeoutMs - 1);
+        await new Promise((done) => setTimeout(done, 2 * limits.egressSweepIntervalMs));
+        expect(world.events.map(({ type }) => type)).not.toContain('egress.finished'); // control
+        clock.advance(1);
+        expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({
+          status: null,
+          code: 'client_closed',
+        });
+        expect(upstream.connections.every((connection) => connection.destroyed)).toBe(true);
+      },
+    );
+  });
+
   it('egress_timeout: an answer that does not begin, and one that does not go on', async () => {
     const clock = fixedClock(0);
     const { promise: asked, resolve } = Promise.withResolvers<void>();

@@ -82,7 +82,8 @@ export class Http1Downstream implements ExchangeClient {
   /** Ends what takes too long. @param now monotonic milliseconds */
   sweep(now: number): void {
     if (this.#exchange !== null) {
-      this.#exchange.checkDeadline(now, this.#lastActive);
+      if (this.#hasEnded && now - this.#lastActive >= limits.halfClosedTimeoutMs) this.#gone(this.#exchange);
+      else this.#exchange.checkDeadline(now, this.#lastActive);
     } else if (this.#isClosing) {
       if (now - this.#lastActive >= limits.egressHeadTimeoutMs) this.cut();
     } else if (this.#headSince !== null) {
@@ -308,9 +309,16 @@ export class Http1Downstream implements ExchangeClient {
     else if (!this.#isClosing) this.resumeInput();
   }
 
+  /** Only when something is written to it does a client that has left altogether differ from one that waits. */
+  #gone(exchange: Exchange): void {
+    exchange.abandon('client_closed');
+    this.cut();
+  }
+
   /** The client sends no more. A request that is complete is still answered. */
   #ended(): void {
     this.#hasEnded = true;
+    this.#lastActive = this.#host.clock.monotonic();
     if (this.#isUpgraded && this.#exchange !== null) {
       this.#exchange.bodyEnded(NO_TRAILERS);
       return;
