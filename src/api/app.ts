@@ -15,6 +15,7 @@ import {
   killRoutes,
   statusRoutes,
 } from './routes/operations.ts';
+import { proxyRoutes } from './routes/proxy.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/servers.ts';
 
@@ -27,6 +28,7 @@ export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'>
     secretRoutes,
     profileRoutes,
     tokenRoutes,
+    proxyRoutes,
     callRoutes,
     killRoutes,
     keyRoutes,

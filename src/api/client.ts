@@ -15,6 +15,7 @@ import type {
   ProbeBody,
   ProbeView,
   ProfileView,
+  ProxyView,
   SecretView,
   ServerView,
   StatusView,
@@ -135,6 +136,7 @@ export function createClient(transport: Transport) {
       json<NewToken>('POST', '/tokens', body),
     revokeToken: (id: string) => json('DELETE', `/tokens/${encodeURIComponent(id)}`),
     rotateToken: (id: string) => json<NewToken>('POST', `/tokens/${encodeURIComponent(id)}/rotate`),
+    proxySettings: (body: { tokenId?: string; server?: string }) => json<ProxyView>('POST', '/proxy', body),
     /** @returns the result exactly as the server gave it */
     call: async (server: string, tool: string, argumentsJson: string, profile: string | undefined) =>
       (

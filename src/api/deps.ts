@@ -11,6 +11,7 @@ import type {
   Prober,
   Probes,
   Profiles,
+  ProxyDesk,
   Runtime,
   ServerRows,
 } from './ports.ts';
@@ -23,6 +24,7 @@ export interface ApiDeps {
   readonly probes: Probes;
   readonly prober: Prober;
   readonly profiles: Profiles;
+  readonly proxy: ProxyDesk;
   readonly kills: Kills;
   readonly packages: Packages;
   readonly runtime: Runtime;

@@ -14,6 +14,8 @@ export type {
   Profile,
   ProfileEntry,
   Profiles,
+  ProxyDesk,
+  ProxySettings,
   Runtime,
   ServerRow,
   ServerRows,

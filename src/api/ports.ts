@@ -148,6 +148,31 @@ export interface Runtime {
   credentialsChanged(server: string): Promise<void>;
 }
 
+/** What a program outside of cells needs to use the explicit proxy. */
+export interface ProxySettings {
+  /** `HOST:PORT`. */
+  readonly address: string;
+  readonly server: string;
+  readonly tokenId: string;
+  readonly profile: string;
+  readonly agent: string;
+  /** Placeholders by variable. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Sealed credentials that no value is set for. */
+  readonly unset: readonly string[];
+  /** Path of the certificate to trust, PEM. */
+  readonly caFile: string;
+}
+
+export interface ProxyDesk {
+  /**
+   * @param tokenId null: the only one that is valid
+   * @param server slug; null: the only one of the token's profile
+   * @throws AppError `proxy_off`, `proxy_token_needed`, `proxy_server_needed`, `proxy_server_unknown`, `token_not_found`, `kill_active`
+   */
+  settings(tokenId: string | null, server: string | null): Promise<ProxySettings>;
+}
+
 /** What the gateway says of itself. */
 export interface GatewayFacts {
   readonly version: string;

@@ -204,6 +204,30 @@ export const CreateToken = z
 /** The only answer that holds a token, once. */
 export const NewToken = z.object({ id: z.string(), token: z.string() }).openapi('NewToken');
 
+export const ProxyBody = z
+  .strictObject({
+    /** Without it, the only one that is valid. */
+    tokenId: z.string().min(1).max(64).optional(),
+    /** Without it, the only one of the token's profile. */
+    server: Slug.optional(),
+  })
+  .openapi('ProxyOptions');
+
+export const ProxyView = z
+  .object({
+    address: z.string(),
+    server: z.string(),
+    tokenId: z.string(),
+    profile: z.string(),
+    agent: z.string(),
+    /** Placeholders by variable. */
+    variables: z.record(z.string(), z.string()),
+    /** Sealed credentials that no value is set for. */
+    unset: z.array(z.string()),
+    caFile: z.string(),
+  })
+  .openapi('ProxySettings');
+
 export const CallBody = z
   .strictObject({
     server: Slug,
@@ -304,6 +328,7 @@ export const StatusView = z
   })
   .openapi('Status');
 
+export type ProxyView = z.infer<typeof ProxyView>;
 export type SecretView = z.infer<typeof SecretView>;
 export type ServerView = z.infer<typeof ServerView>;
 export type ProbeEntry = z.infer<typeof ProbeEntry>;

@@ -11,6 +11,7 @@ import {
   killCommands,
   manifestCommands,
 } from './commands/operate.ts';
+import { proxyCommands } from './commands/proxy.ts';
 import { secretCommands } from './commands/secret.ts';
 import { serverCommands } from './commands/server.ts';
 import { CommandFailed } from './failed.ts';
@@ -39,6 +40,7 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     secretCommands,
     profileCommands,
     tokenCommands,
+    proxyCommands,
     callCommand,
     auditCommands,
     keyCommands,

@@ -74,6 +74,8 @@ export interface Tokens {
   revoke(caller: Caller, id: string): Promise<void>;
   /** A new token in place of one that is valid, which is revoked at once. @throws as `create` and `revoke`, `token_invalid` */
   rotate(caller: Caller, id: string): Promise<CreatedToken>;
+  /** Told after a token was revoked by this process. Returns the way to stop listening. */
+  onRevoke(listener: (id: TokenId) => void): () => void;
 }
 
 export interface TokensDeps {
@@ -100,6 +102,7 @@ class StoredTokens implements Tokens {
     insideMax: limits.tokenHashesAtOnceMax,
     waitingMax: limits.tokenHashesWaitingMax,
   });
+  readonly #listeners = new Set<(id: TokenId) => void>();
   /** Verifications under way: a client that opens ten connections at once costs one hash. */
   readonly #running = new Map<string, Promise<TokenRecord>>();
 
@@ -144,7 +147,7 @@ class StoredTokens implements Tokens {
     const record = await this.#find(caller.workspace, id);
     await this.#recordRevoked(caller, record);
     await this.#deps.store.tokens.revoke(caller.workspace, record.id, this.#deps.clock.now());
-    this.#verified.drop(caller.workspace, record.id);
+    this.#revoked(caller.workspace, record.id);
   }
 
   async rotate(caller: Caller, id: string): Promise<CreatedToken> {
@@ -163,8 +166,18 @@ class StoredTokens implements Tokens {
       await tokens.insert(caller.workspace, record);
       await tokens.revoke(caller.workspace, old.id, this.#deps.clock.now());
     });
-    this.#verified.drop(caller.workspace, old.id);
+    this.#revoked(caller.workspace, old.id);
     return created;
+  }
+
+  onRevoke(listener: (id: TokenId) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #revoked(workspace: WorkspaceId, id: TokenId): void {
+    this.#verified.drop(workspace, id);
+    for (const listener of this.#listeners) listener(id);
   }
 
   /** What is not a person or the gateway itself has no business here. */

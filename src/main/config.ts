@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { type EgressConfig, parseRevocationLists } from '../egress/index.ts';
 import type { Durability } from '../audit/index.ts';
 import { AppError, limits, Secret } from '../kernel/index.ts';
-import { isNetwork, parseAuthority } from '../wire/index.ts';
+import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
 import { namePattern, proxyUrl } from './config-proxy.ts';
 
 const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
@@ -23,6 +23,11 @@ const hostName = z.string().transform((text, context) => {
   context.addIssue(`\`${text}\` is not a host name alone, such as gateway.example.com`);
   return z.NEVER;
 });
+/** Tokens come in the clear: from this machine alone. */
+const loopbackPort = hostPort.refine((text) => {
+  const { host } = parseListen(text);
+  return host === 'localhost' || classifyAddress(host) === 'loopback';
+}, 'is not on a loopback address, such as 127.0.0.1:7801');
 const network = z.string().refine(isNetwork, 'is not a network, such as 10.1.0.0/16 or fd00::/8');
 
 /** `HOST:PORT` to `HOST:PORT`, the left side in the one form that it is looked up by. */
@@ -54,6 +59,8 @@ const FileSettings = z.strictObject({
   cells: z
     .strictObject({ idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds) })
     .prefault({}),
+  /** For programs outside of cells: an HTTP proxy that takes tokens. Absent: there is none. */
+  proxy: z.strictObject({ listen: loopbackPort.optional() }).prefault({}),
   egress: z
     .strictObject({
       /** Dial here instead; the checks on the name stay. */
@@ -82,6 +89,8 @@ export interface Config {
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
+  /** Where the explicit proxy listens; null: nowhere. */
+  readonly proxyListen: { readonly host: string; readonly port: number } | null;
   readonly egress: EgressConfig;
   /** The master key from the environment; null: the file in the home folder. */
   readonly masterKey: { readonly current: Secret; readonly previous: readonly Secret[] } | null;
@@ -104,6 +113,7 @@ export const homeFiles = (home: string) => ({
   gatewayLock: join(home, 'gateway.lock'),
   packages: join(home, 'packages'),
   run: join(home, 'run'),
+  proxy: join(home, 'proxy'),
 });
 
 /** @throws AppError `config_unreadable`, `config_invalid` with the field and what would be right */
@@ -129,6 +139,7 @@ export function loadConfig(env: Environment): Config {
     log: settings.log,
     audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
+    proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
     egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
     environment: env,
@@ -215,6 +226,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
   });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const idle = env['SALLYPORT_CELLS_IDLE_SECONDS'];
+  const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
   return dropUndefined({
     listen: env['SALLYPORT_LISTEN'],
     allowedHosts: list(env['SALLYPORT_ALLOWED_HOSTS']),
@@ -222,6 +234,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     log: env['SALLYPORT_LOG'],
     audit: durability === undefined ? undefined : { durability },
     cells: idle === undefined ? undefined : { idleSeconds: /^\d+$/.test(idle) ? Number(idle) : idle },
+    proxy: proxyListen === undefined ? undefined : { listen: proxyListen },
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
 }

@@ -1,33 +1,44 @@
-/** What the data plane asks for, answered by the vault and the front. The only bridge between the two. */
-import { manifestOf } from '../api/index.ts';
-import type { CredentialSource, KnownSecret } from '../egress/index.ts';
-import { AppError, type WorkspaceId } from '../kernel/index.ts';
-import type { Vault } from '../vault/index.ts';
-import type { CellPool } from './cells/pool.ts';
+/** What the data plane asks for, answered by the vault. The only bridge between the two. */
+import { manifestOf, type ServerRow } from '../api/index.ts';
+import type { CellIdentity, CredentialSource, KnownSecret } from '../egress/index.ts';
+import { AppError, type CellId, type WorkspaceId } from '../kernel/index.ts';
+import type { Caller, Vault } from '../vault/index.ts';
 import { cellCaller, gatewayCaller } from './cells/start.ts';
 
-/** @param pool late, because the pool needs the egress that needs this */
-export function credentialSource(
-  workspace: WorkspaceId,
-  vault: Vault,
-  pool: () => CellPool,
-): CredentialSource {
-  const serverOf = (cell: Parameters<CellPool['serverOf']>[0]) => {
-    const row = pool().serverOf(cell);
+/** Who has a share of the data plane. */
+export interface Tenants {
+  /** The stored server whose credentials a cell, or a session of the proxy, may use; null when it is not there any more. */
+  serverOf(cell: CellId): ServerRow | null;
+  /** Asks once more whether a program outside may still use what it was given. @throws AppError when it may not */
+  checkProxied(cell: CellId): Promise<void>;
+}
+
+/** A program outside uses what its token may use; a cell is somebody by itself. */
+const callerOf = (workspace: WorkspaceId, { cell, proxy }: CellIdentity): Caller =>
+  proxy === undefined
+    ? cellCaller(workspace, cell)
+    : { workspace, actor: { kind: 'token', id: proxy.token } };
+
+export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: Tenants): CredentialSource {
+  const serverOf = (cell: CellId): ServerRow => {
+    const row = tenants.serverOf(cell);
     if (row === null)
       throw new AppError('cell_gone', 'The cell that asks is not running.', { kind: 'denied' });
     return row;
   };
   return {
-    use({ cell, owner }, credential, request) {
+    async use(identity, credential, request) {
+      const { cell, owner } = identity;
+      if (identity.proxy !== undefined) await tenants.checkProxied(cell);
       const row = serverOf(cell);
       return vault.use(
-        cellCaller(workspace, cell),
+        callerOf(workspace, identity),
         { server: row.id, serverSlug: row.slug, name: credential, owner },
         { kind: 'inject', data: request.data },
       );
     },
-    async known({ cell, owner }) {
+    async known(identity) {
+      const { cell, owner } = identity;
       const row = serverOf(cell);
       const set = new Set(
         (await vault.list(gatewayCaller(workspace), { id: row.id, slug: row.slug })).map((info) => info.name),
@@ -37,7 +48,7 @@ export function credentialSource(
         for (const { name, tier } of manifestOf(row).credentials) {
           if (tier !== 'sealed' || !set.has(name)) continue;
           const value = await vault.use(
-            cellCaller(workspace, cell),
+            callerOf(workspace, identity),
             { server: row.id, serverSlug: row.slug, name, owner },
             { kind: 'scrub', data: {} },
           );

@@ -2,6 +2,7 @@
  * The gateway: every folder wired to its ports. Opening one starts no listener and no cell; it is what `serve` listens
  * with, what a command uses where none runs, and what tests drive.
  */
+import type { Server } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createApi } from '../api/index.ts';
 import { createEgress } from '../egress/index.ts';
@@ -15,6 +16,8 @@ import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { createProber } from './prober.ts';
+import { authorityFiles } from './proxy/authority-files.ts';
+import { createProxySessions, type ProxySessions } from './proxy/sessions.ts';
 import { probes, profiles, serverRows } from './repositories.ts';
 import { openServices, type Services, type ServicesOptions } from './services.ts';
 import { watchStore } from './store-watch.ts';
@@ -30,6 +33,8 @@ export interface Gateway {
   record(type: 'gateway.started' | 'gateway.stopped', data: JsonObject): Promise<void>;
   /** Where MCP clients connect, once that is known. */
   listeningAt(url: string): void;
+  /** Serves programs outside of cells. @param address where the server listens, `HOST:PORT` */
+  serveProxy(server: Server, address: string): void;
   /** Rejects while the gateway cannot do its work. */
   ready(): Promise<void>;
   /** Ends every session and cell, writes what waits, closes the database. */
@@ -55,6 +60,12 @@ export async function createGateway(
 const ownHosts = (listening: string): readonly string[] =>
   listening === '0.0.0.0' || listening === '::' ? [] : [listening];
 
+const proxyOff = (): AppError =>
+  new AppError('proxy_off', 'No gateway is running that serves programs outside of cells.', {
+    kind: 'failed',
+    hint: 'Set `proxy: { listen: 127.0.0.1:7801 }` in sallyport.yaml, then run: sallyport serve',
+  });
+
 async function gatewayOn(services: Services, config: Config, log: Log): Promise<Gateway> {
   const files = homeFiles(config.home);
   const clock = systemClock;
@@ -63,7 +74,9 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const { workspace, store, audit, vault, tokens } = services;
   const operator = operatorOf(workspace);
   const killListeners = new Set<() => void>();
+  const proxyFiles = authorityFiles(files.proxy);
   let url: string | null = null;
+  let proxyAddress: string | null = null;
 
   const sandbox = await createSandbox({ stateDir: files.run, log, clock, random });
   await sandbox.sweep();
@@ -75,7 +88,10 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   });
   packages.sweep();
   const egress = createEgress({
-    credentials: credentialSource(workspace, vault, () => pool),
+    credentials: credentialSource(workspace, vault, {
+      serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
+      checkProxied: (session) => proxy.checkProxied(session),
+    }),
     calls: { callsIn: (cell) => front.callsIn(cell) },
     audit,
     clock,
@@ -98,8 +114,22 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     activity: (cell) => front.activity(cell),
   });
   const switches = killSwitch(services, killListeners);
+  const reachable = upstreams(services, pool);
+  const proxy: ProxySessions = createProxySessions({
+    workspace,
+    servers: serverRows(store),
+    profile: (of, name) => reachable.profile(of, name),
+    tokens,
+    kills: switches,
+    vault,
+    egress,
+    files: proxyFiles,
+    clock,
+    random,
+    log,
+  });
   const front: Front = createFront({
-    upstreams: upstreams(services, pool),
+    upstreams: reachable,
     audit: callAudit(services),
     kills: switches,
     authenticate: (token, remoteAddress) => tokens.verify(token, remoteAddress),
@@ -119,7 +149,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     log,
     async onChange() {
       await kills.enforce();
-      await pool.storeChanged();
+      await Promise.all([pool.storeChanged(), proxy.settle()]);
     },
   });
   const api = createApi({
@@ -144,8 +174,18 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       logs: (server) => pool.logs(server),
       followLogs: (server, onLine) => pool.followLogs(server, onLine),
       cells: () => pool.list(),
-      restart: (server, reason) => pool.restart(server, reason),
-      credentialsChanged: (server) => pool.credentialsChanged(server),
+      async restart(server, reason) {
+        await Promise.all([pool.restart(server, reason), proxy.settle()]);
+      },
+      async credentialsChanged(server) {
+        await Promise.all([pool.credentialsChanged(server), proxy.settle()]);
+      },
+    },
+    proxy: {
+      async settings(tokenId, server) {
+        if (proxyAddress === null) throw proxyOff();
+        return { address: proxyAddress, ...(await proxy.settings(tokenId, server)) };
+      },
     },
     vault,
     tokens,
@@ -168,6 +208,11 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     listeningAt(address) {
       url = address;
     },
+    serveProxy(server, address) {
+      proxyFiles.clear();
+      proxyAddress = address;
+      egress.acceptProxied(server, proxy);
+    },
     async ready() {
       const blocked = await services.kills.active({
         workspace,
@@ -180,6 +225,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       stopWatching();
       await front.close();
       await pool.close();
+      proxy.close();
       await egress.close();
       await services.close();
     },

@@ -12,6 +12,8 @@ const TEMPLATE = `# Settings of this Sallyport. Each can also be set as SALLYPOR
 # log: info                     # debug, info, warn, error, silent
 # cells:
 #   idleSeconds: 600            # a server without a call for so long is stopped
+# proxy:
+#   listen: 127.0.0.1:7801      # for programs outside of cells: sallyport proxy env
 # egress:
 #   extraCa: [ company-ca.pem ] # trusted for upstreams in addition to the system's
 #   allowNetworks: []           # private ranges that servers may reach, such as 10.1.0.0/16

@@ -1,10 +1,16 @@
 /**
- * The two doors of a running gateway. TCP: MCP clients with a token, and health. The local socket (mode 0600, in a
+ * The doors of a running gateway. TCP: MCP clients with a token, and health. The proxy, where it is wanted: programs outside
+ * of cells, with a token. The local socket (mode 0600, in a
  * 0700 folder): the operator's API, and stdio clients. Whoever can open the socket is the operator.
  */
 import { rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { AppError, limits } from '../kernel/index.ts';
@@ -50,6 +56,17 @@ export async function openTcpDoor(gateway: Gateway, listen: { host: string; port
     address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     close: () => closing(server),
   };
+}
+
+/** For programs outside of cells: see `docs/proxy.md`. @throws AppError `listen_failed` */
+export async function openProxyDoor(gateway: Gateway, listen: { host: string; port: number }): Promise<Door> {
+  const server = createTcpServer({ allowHalfOpen: true, pauseOnConnect: true });
+  track(server);
+  await listening(server, () => server.listen(listen.port, listen.host), `${listen.host}:${listen.port}`);
+  const { address: host, family, port } = server.address() as AddressInfo;
+  const address = `${family === 'IPv6' ? `[${host}]` : host}:${port}`;
+  gateway.serveProxy(server, address);
+  return { address, close: () => closing(server) };
 }
 
 /** The caller holds the gateway's lock: a socket that is there was left behind. @throws AppError `listen_failed` */
@@ -110,19 +127,23 @@ function newServer(onRequest: (req: IncomingMessage, res: ServerResponse) => voi
       socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     else socket.destroy();
   });
+  track(server);
+  return server;
+}
+
+function track(server: TcpServer): void {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
   open.set(server, sockets);
-  return server;
 }
 
 /** Every socket of a server, upgraded ones included, which the server itself forgets. */
-const open = new WeakMap<Server, Set<Socket>>();
+const open = new WeakMap<TcpServer, Set<Socket>>();
 
-function listening(server: Server, listen: () => void, where: string): Promise<void> {
+function listening(server: TcpServer, listen: () => void, where: string): Promise<void> {
   return new Promise((done, fail) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       fail(
@@ -150,7 +171,7 @@ function listenHint(code: string | undefined, where: string): string {
   return 'Check the address and your permissions.';
 }
 
-function closing(server: Server): Promise<void> {
+function closing(server: TcpServer): Promise<void> {
   return new Promise((done) => {
     server.close(() => done());
     for (const socket of open.get(server) ?? []) socket.destroy();

@@ -10,7 +10,7 @@ import { createGateway, type Gateway } from './gateway.ts';
 import { lockGateway } from './gateway-lock.ts';
 import { initHome } from './init.ts';
 import { lintReports } from './lint.ts';
-import { type Door, openLocalDoor, openTcpDoor } from './listeners.ts';
+import { type Door, openLocalDoor, openProxyDoor, openTcpDoor } from './listeners.ts';
 import { createLog } from './log.ts';
 import { stopSignal } from './stop-signal.ts';
 import { gatewayGone, isListening, openStdioBridge, socketTransport } from './transport.ts';
@@ -84,6 +84,11 @@ async function serve(
     let reason = 'it could not listen';
     try {
       doors.push(await openLocalDoor(gateway, files.socket));
+      if (config.proxyListen !== null) {
+        const proxy = await openProxyDoor(gateway, config.proxyListen);
+        doors.push(proxy);
+        log.info('proxy.listening', { address: proxy.address });
+      }
       const tcp = await openTcpDoor(gateway, config.listen);
       doors.push(tcp);
       gateway.listeningAt(tcp.address);

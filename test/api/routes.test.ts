@@ -393,6 +393,7 @@ describe('the OpenAPI document', () => {
         'post /api/v1/calls',
         'post /api/v1/keys/rotate',
         'post /api/v1/kills',
+        'post /api/v1/proxy',
         'post /api/v1/servers',
         'post /api/v1/servers/{slug}/disable',
         'post /api/v1/servers/{slug}/enable',

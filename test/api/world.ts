@@ -32,6 +32,8 @@ export interface World {
   readonly packages: { install: ApiDeps['packages']['install'] };
   /** Finds nothing to ask, until it is told otherwise. */
   readonly prober: { probe: Prober['probe'] };
+  /** Is off, until it is told otherwise. */
+  readonly proxy: { settings: ApiDeps['proxy']['settings'] };
   readonly followers: Set<(line: string) => void>;
   readonly logged: string[];
   types(): Promise<string[]>;
@@ -105,6 +107,11 @@ export async function makeWorld(): Promise<World> {
     },
   };
   const prober: World['prober'] = { probe: async () => [] };
+  const proxy: World['proxy'] = {
+    settings: async () => {
+      throw new AppError('proxy_off', 'There is no proxy.', { kind: 'failed' });
+    },
+  };
   const deps: ApiDeps = {
     workspace,
     caller: { workspace, actor: operatorOf(workspace).actor },
@@ -112,6 +119,7 @@ export async function makeWorld(): Promise<World> {
     probes: probes(store),
     prober: { probe: (...asked) => prober.probe(...asked) },
     profiles: profiles(store, systemClock, systemRandom),
+    proxy: { settings: (...asked) => proxy.settings(...asked) },
     kills: createKills({
       services,
       pool: { stop: async (_, reason) => void told.push(`stop ${reason}`) },
@@ -151,6 +159,7 @@ export async function makeWorld(): Promise<World> {
     runtime,
     packages,
     prober,
+    proxy,
     followers,
     logged,
     async types() {

@@ -18,6 +18,7 @@ import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import type { InstalledPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, Vault } from '../../vault/index.ts';
+import { bindingOf } from './binding.ts';
 import type { ServerLog } from './server-log.ts';
 
 export interface StartDeps {
@@ -194,17 +195,7 @@ async function prepareCredentials(
     if (slot.tier === 'sealed') {
       const placeholder = makePlaceholder(slot.placeholder, deps.random);
       if (slot.env !== undefined) env[slot.env] = placeholder;
-      const { hosts, ports, methods, paths, inject, name, use } = slot;
-      bindings.push({
-        name,
-        placeholder,
-        hosts,
-        inject,
-        ...(ports === undefined ? {} : { ports }),
-        ...(methods === undefined ? {} : { methods }),
-        ...(paths === undefined ? {} : { paths }),
-        ...(use === undefined ? {} : { use }),
-      });
+      bindings.push(bindingOf(slot, placeholder));
     } else if (slot.env !== undefined) {
       const value = await deps.vault.use(
         caller,
