@@ -164,9 +164,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
-    /* What the client of a WebSocket has sent before it left still arrives. */
-    if (this.#relay !== null && code === 'client_closed') this.#relay.endUpstream();
-    else this.#upstream?.destroy();
+    this.#upstream?.destroy();
     this.#finished(this.#begunStatus, code);
   }
 
