@@ -29,10 +29,13 @@ export async function http2Upstream(
   server.on('connection', (socket: Socket) => connections.push(socket));
   server.on('session', (session) => sessions.push(session));
   server.on('sessionError', () => undefined);
-  server.on('stream', (stream, headers, _flags, raw: readonly string[]) => {
-    stream.on('error', () => undefined);
-    void onStream(stream, headers, raw);
-  });
+  server.on(
+    'stream',
+    (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+      stream.on('error', () => undefined);
+      void onStream(stream, headers, raw);
+    },
+  );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
