@@ -424,7 +424,7 @@ export const webSocketPieceBytes = 64 * KIB;
 /** A WebSocket on which nothing comes or goes, pings included, in milliseconds. */
 export const webSocketIdleTimeoutMs = 300_000;
 /** How long the other side of a WebSocket has to answer a Close, in milliseconds. */
-export const webSocketCloseTimeoutMs = 5_000;
+export const webSocketCloseTimeoutMs = 10_000;
 /** Pings, pongs and empty fragments that one side of a WebSocket may send at once, and per second after that. */
 export const webSocketControlBurst = 200;
 export const webSocketControlPerSecond = 50;

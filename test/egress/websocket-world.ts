@@ -9,7 +9,15 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type RawData, type ServerOptions, WebSocket, WebSocketServer } from 'ws';
-import { acceptInput, encodeFrame, encodeFrameHead, type Opcode, OPCODE } from '../../src/wire/index.ts';
+import {
+  acceptInput,
+  encodeFrame,
+  encodeFrameHead,
+  type FrameHead,
+  FrameReader,
+  type Opcode,
+  OPCODE,
+} from '../../src/wire/index.ts';
 import { API, rawUpstream, testAuthority, type Upstream, type World } from './world.ts';
 
 export interface Served extends Upstream {
@@ -214,4 +222,48 @@ export function fragments(kind: 'text' | 'binary', pieces: readonly Buffer[]): B
     return Buffer.concat([encodeFrameHead({ fin, opcode, length: piece.length, maskingKey: null }), piece]);
   });
   return Buffer.concat(frames);
+}
+
+/** Everything that an upstream got after its handshake, in frames, until its connection ended. */
+export interface Heard {
+  readonly upstream: Upstream;
+  readonly frames: { head: FrameHead; payload: Buffer }[];
+  readonly ended: Promise<void>;
+}
+
+export async function listener(then: (socket: TLSSocket) => void = () => undefined): Promise<Heard> {
+  const frames: Heard['frames'] = [];
+  const ended = Promise.withResolvers<void>();
+  const upstream = await handshakingUpstream((socket) => {
+    const reader = new FrameReader({ from: 'client', payloadBytesMax: 1_000_000 });
+    let head: FrameHead | null = null;
+    let pieces: Buffer[] = [];
+    const sink = {
+      onFrame(next: FrameHead): void {
+        head = next;
+      },
+      onPayload(data: Buffer, isLast: boolean): void {
+        pieces.push(Buffer.from(data));
+        if (!isLast || head === null) return;
+        frames.push({ head, payload: Buffer.concat(pieces) });
+        pieces = [];
+        if (head.opcode === OPCODE.close && !socket.writableEnded) socket.end(Buffer.of(0x88, 0));
+      },
+    };
+    then(socket); // before the Close below, where both answer something
+    socket.on('data', (bytes: Buffer) => {
+      reader.read(bytes, 0, sink);
+      if (reader.error !== null) ended.reject(new Error(reader.error));
+    });
+    socket.on('close', () => ended.resolve());
+  });
+  return { upstream, frames, ended: ended.promise };
+}
+
+/** Code and reason of the Close with which what a program got ends. */
+export function closeIn(text: string): { code: number; reason: string } | null {
+  const bytes = Buffer.from(text, 'latin1');
+  const at = bytes.lastIndexOf(0x88);
+  if (at < 0 || bytes.length !== at + 2 + (bytes[at + 1] ?? 0)) return null;
+  return { code: bytes.readUInt16BE(at + 2), reason: bytes.subarray(at + 4).toString() };
 }
