@@ -127,7 +127,7 @@ export class Program {
   }
 }
 
-export function bytesOf(data: RawData): Buffer {
+function bytesOf(data: RawData): Buffer {
   if (Array.isArray(data)) return Buffer.concat(data);
   return Buffer.isBuffer(data) ? data : Buffer.from(data);
 }
