@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Correlation } from '../../src/egress/correlation.ts';
-import { createScrubSet, type ScrubHit } from '../../src/egress/scrub/index.ts';
+import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
+import { createScrubSet, type ScrubHit, type ScrubSet } from '../../src/egress/scrub/index.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
 import { fixedClock, limits, Secret, systemRandom } from '../../src/kernel/index.ts';
 import { encodeFrameHead, type FrameHead, FrameReader, masked, OPCODE } from '../../src/wire/index.ts';
@@ -68,7 +69,7 @@ class End {
   }
 }
 
-function relay() {
+function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () => SET) {
   const { binder, request } = given([bearer()]);
   const [client, upstream] = [new End('server'), new End('client')];
   const broken: unknown[] = [];
@@ -90,13 +91,16 @@ function relay() {
     },
     {
       ...binder,
+      ...(placeholders === undefined ? {} : { placeholders }),
       clock,
       random: systemRandom,
       bodies: { bytes: 0 },
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
     },
     {
-      scrubSet: SET,
+      get scrubSet() {
+        return scrubSet();
+      },
       onHit: (hit) => hits.push(hit),
       open: () => Promise.reject(new Error('nothing is declared')),
       onBroken: (reason) => broken.push(reason),
@@ -176,5 +180,24 @@ describe('the relay', () => {
     expect(first).toBe(size - 1);
     expect(rest.length).toBeGreaterThan(1);
     for (const length of rest) expect(length).toBeLessThan(size + 10_000);
+  });
+
+  it('ends where something of ours goes wrong, and takes nothing else along', () => {
+    const fault = new Error('ours');
+    const fail = (): never => {
+      throw fault;
+    };
+    class Broken extends PlaceholderIndex {
+      override get shortest(): number {
+        return fail();
+      }
+    }
+    const each: Message = { kind: 'text', data: Buffer.from('hello'), cuts: [] };
+    const up = relay(new Broken());
+    up.relayed.sink?.onBody(frames(each, MASK));
+    expect([up.broken, up.upstream.messages]).toEqual([[fault], []]);
+    const down = relay(undefined, fail);
+    down.relayed.received(frames(each, null));
+    expect([down.broken, down.client.messages]).toEqual([[fault], []]);
   });
 });

@@ -36,7 +36,7 @@ export interface RelayCarrier extends ScrubSource, Pick<SentMessagesCarrier, 'op
 
 const NO_TRAILERS = new Fields();
 
-export class WebSocketRelay {
+export class WebSocketRelay implements BodySink {
   readonly #host: RelayHost;
   readonly #ends: RelayEnds;
   readonly #carrier: RelayCarrier;
@@ -82,7 +82,12 @@ export class WebSocketRelay {
 
   /** Where bytes of the program go now; null while they have to wait. */
   get sink(): BodySink | null {
-    return this.#sent.isFull ? null : this.#sent;
+    return this.#sent.isFull ? null : this;
+  }
+
+  /** Bytes of the program. */
+  onBody(data: Buffer): void {
+    this.#guard(() => this.#sent.read(data));
   }
 
   get sentBytes(): number {
@@ -106,7 +111,7 @@ export class WebSocketRelay {
 
   /** Bytes of the upstream. */
   received(data: Buffer): void {
-    this.#received.read(data);
+    this.#guard(() => this.#received.read(data));
     if (this.#toClient.isFull) this.#ends.upstream.pause();
     this.#endWhenClosed();
   }
@@ -166,6 +171,15 @@ export class WebSocketRelay {
   /** Lets the upstream take what is written for it, and no more. */
   endUpstream(): void {
     this.#ends.upstream.end(NO_TRAILERS);
+  }
+
+  /** A mistake of ours is one more reason to end this, and none to take the others along. */
+  #guard(pass: () => void): void {
+    try {
+      pass();
+    } catch (error) {
+      this.#carrier.onBroken(error);
+    }
   }
 
   get #isClosing(): boolean {

@@ -5,7 +5,7 @@
  * else passes as it comes. No key goes into a message before its use is on record.
  */
 import { type Clock, limits, type Secret } from '../../kernel/index.ts';
-import { type BodySink, type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
+import { type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
 import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
 import { BodyScan, scanBody } from '../body-scan.ts';
 import { boundCredentials } from '../bound-credentials.ts';
@@ -46,7 +46,7 @@ interface Piece {
 const MESSAGE = 'a WebSocket message';
 const CONTROL = 'a WebSocket ping, pong or close frame';
 
-export class SentMessages implements BodySink, FrameSink {
+export class SentMessages implements FrameSink {
   /** Bytes that came, frame heads included. */
   bytes = 0;
   messages = 0;
@@ -95,7 +95,7 @@ export class SentMessages implements BodySink, FrameSink {
     return this.#isOpening || this.#output.isFull;
   }
 
-  onBody(data: Buffer): void {
+  read(data: Buffer): void {
     if (this.#isStopped || this.#reader.isClosed) return;
     this.bytes += data.length;
     this.#reader.read(data, 0, this);
@@ -200,15 +200,14 @@ export class SentMessages implements BodySink, FrameSink {
 
   #inject(text: string, places: readonly MessageInjection[]): void {
     this.#isOpening = true;
-    this.#fill(text, places).then(
-      (filled) => {
+    this.#fill(text, places)
+      .then((filled) => {
         this.#isOpening = false;
         if (this.#isStopped) return;
         this.#output.piece('text', filled, 'message');
         this.#passWaiting();
-      },
-      (error: unknown) => this.#broken(error),
-    );
+      })
+      .catch((error: unknown) => this.#broken(error));
   }
 
   /** Every credential once, however many places of the message it goes to. */
