@@ -1,33 +1,10 @@
 /** Connections that are passed on unread: what goes through, what is recorded, and how they end. */
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
+import { DATABASE, databaseRule, tcpUpstream } from './tcp-world.ts';
 import { apiRule, inWorld, type Upstream, type World, type WorldOptions } from './world.ts';
-
-export const DATABASE = 'db.test';
-export const databaseRule = { host: DATABASE, port: 5432, protocol: 'tcp' } as const;
-
-/** An upstream that gets the bare connection. */
-export async function tcpUpstream(onSocket: (socket: Socket) => void): Promise<Upstream> {
-  const connections: Socket[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    connections.push(socket);
-    socket.on('error', () => socket.destroy());
-    onSocket(socket);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    connections,
-    async close() {
-      for (const socket of connections) socket.destroy();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 /** Everything until the other side ends. Unlike `readAll`, it leaves what is still to be sent alone. */
 async function drained(socket: Socket): Promise<string> {

@@ -39,7 +39,7 @@ export interface ProxySessionsDeps {
 }
 
 /** What a program needs to use the proxy. */
-export interface ProxySettings {
+interface ProxySettings {
   readonly server: string;
   readonly tokenId: string;
   readonly profile: string;
