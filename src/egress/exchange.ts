@@ -312,8 +312,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
 
   /** Once, where doing it twice is the same, and only on a connection that may have been stale (RFC 9110 9.2.2). */
   #mayRetry(): boolean {
-    const { head, bodyMode } = this.#request;
-    const isReplayable = REPLAYABLE.has(head.method) && bodyMode !== 'stream';
+    const { bodyMode, methods } = this.#request;
+    const isReplayable = methods.every((method) => REPLAYABLE.has(method)) && bodyMode !== 'stream';
     return isReplayable && this.#connection?.reused === true && !this.#retried;
   }
 
@@ -321,8 +321,12 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
 
   onInterim(head: AnswerHead): void {
     /* The body was asked for already where it had to be read whole. */
-    if (head.status === 100 && this.#request.bodyMode !== 'stream') return;
-    new Answer(this.#client, this).interim(head);
+    if (this.#over || (head.status === 100 && this.#request.bodyMode !== 'stream')) return;
+    try {
+      new Answer(this.#client, this).interim(head);
+    } catch (error) {
+      this.onBroken(error);
+    }
   }
 
   onAnswerHead(head: AnswerHead, framing: BodyFraming, whole: boolean): void {
@@ -331,14 +335,19 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     try {
       this.#answer.head(head, framing, whole);
     } catch (error) {
-      void this.#refuse(error instanceof Refusal ? this.#located(error) : error);
+      this.onBroken(error);
     }
   }
 
+  /** Whatever goes wrong while an answer is written, here or in the client's codec, is about this request alone. */
   onBody(data: Buffer): void {
     if (this.#over) return;
-    if (this.#relay === null) this.#answer?.body(data);
-    else this.#relay.received(data);
+    try {
+      if (this.#relay === null) this.#answer?.body(data);
+      else this.#relay.received(data);
+    } catch (error) {
+      this.onBroken(error);
+    }
   }
 
   onAnswerEnd(trailers: Fields): void {
@@ -350,7 +359,11 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     const connection = this.#connection;
     this.#upstream = this.#connection = null;
     if (connection !== null) this.#host.pool.give(connection, this.#use());
-    this.#answer?.end(trailers);
+    try {
+      this.#answer?.end(trailers);
+    } catch (error) {
+      this.onBroken(error);
+    }
   }
 
   onUpgraded(head: ResponseHead): void {
