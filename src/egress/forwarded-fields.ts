@@ -77,13 +77,9 @@ export function askForReadable(outgoing: Fields): void {
   }
 }
 
-/** The coding of the messages inside of an answer's body; null when they are as they are. */
+/** The field that says that the messages inside of an answer's body are coded; null when they are as they are. */
 export function messageCoding(fields: Fields): string | null {
-  for (const key of MESSAGE_CODINGS) {
-    const coding = fields.list(key).find((member) => member !== 'identity');
-    if (coding !== undefined) return `${key}: ${coding}`;
-  }
-  return null;
+  return MESSAGE_CODINGS.find((key) => fields.list(key).some((member) => member !== 'identity')) ?? null;
 }
 
 /** An Accept-Encoding value without what the scrubber cannot read; `identity` when nothing is left. */

@@ -179,6 +179,19 @@ describe('ATTACKS 17: reflection', () => {
     });
   });
 
+  it.each(['Content-Encoding', 'Grpc-Encoding', 'Connect-Content-Encoding'])(
+    'says nothing of what stands in %s when it refuses an answer for that',
+    async (field) => {
+      await reflecting([sized('ok', `${field}: ${TOKEN}\r\n`)], async (world) => {
+        const reply = await world.request();
+        expect(reply.body.toString()).toContain('egress_content_coding');
+        await world.eventsOf('egress.finished');
+        const told = JSON.stringify([reply.headers, reply.body.toString(), world.events]).toLowerCase();
+        expect(told).not.toContain(TOKEN.toLowerCase());
+      });
+    },
+  );
+
   it('does not let a key come back in two ranges', async () => {
     let asked = '';
     const upstream = await rawUpstream((socket) => {
