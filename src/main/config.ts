@@ -25,6 +25,7 @@ const hostName = z.string().transform((text, context) => {
 });
 /** Tokens come in the clear: from this machine alone. */
 const loopbackPort = hostPort.refine((text) => {
+  if (!isHostPort(text)) return true; // said already
   const { host } = parseListen(text);
   return host === 'localhost' || classifyAddress(host) === 'loopback';
 }, 'is not on a loopback address, such as 127.0.0.1:7801');

@@ -136,19 +136,26 @@ describe('a connection that is passed on unread', () => {
     );
   });
 
-  it('is no way around a rule that has requests of the same place inspected', async () => {
-    const upstream = await httpsUpstream((_request, response) => response.end('ok'), DATABASE);
-    const rules = [
-      { host: DATABASE, port: 443, protocol: 'https', methods: ['GET'] },
-      { host: '*.test', port: 443, protocol: 'tcp' },
-    ] as const;
-    const options = { rules, credentials: [], upstreams: { [`${DATABASE}:443`]: upstream } };
-    await inWorld(options, async (world) => {
-      expect((await world.request({ host: DATABASE })).status).toBe(200);
-      const refused = await world.request({ host: DATABASE, method: 'DELETE' });
-      expect(errorOf(refused).code).toBe('egress_method_denied');
-    });
-  });
+  it.each([
+    ['before', false],
+    ['after', true],
+  ])(
+    'is no way around a rule %s it that has requests of the same place inspected',
+    async (_name, isReversed) => {
+      const upstream = await httpsUpstream((_request, response) => response.end('ok'), DATABASE);
+      const said = [
+        { host: DATABASE, port: 443, protocol: 'https', methods: ['GET'] },
+        { host: '*.test', port: 443, protocol: 'tcp' },
+      ] as const;
+      const rules = isReversed ? said.toReversed() : said;
+      const options = { rules, credentials: [], upstreams: { [`${DATABASE}:443`]: upstream } };
+      await inWorld(options, async (world) => {
+        expect((await world.request({ host: DATABASE })).status).toBe(200);
+        const refused = await world.request({ host: DATABASE, method: 'DELETE' });
+        expect(errorOf(refused).code).toBe('egress_method_denied');
+      });
+    },
+  );
 
   it('control: where tcp is all that is declared, TLS goes through to the upstream itself', async () => {
     const upstream = await httpsUpstream((_request, response) => response.end('ok'), DATABASE);

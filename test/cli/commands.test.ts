@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/kernel/index.ts';
 import { makeWorld, manifest, type World } from '../api/world.ts';
@@ -385,6 +386,60 @@ describe('tokens', () => {
     expect(list).not.toContain(created.token.slice(-12));
     expect(list).toMatch(/cursor {2}default {2}active .* \d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}-/);
     expect(list.match(/revoked/g)).toHaveLength(2);
+  });
+});
+
+describe('the explicit proxy', () => {
+  const settings = {
+    address: '127.0.0.1:7801',
+    server: 'echo',
+    tokenId: 'tok_7k2m9x0q4v8w1e3r',
+    profile: 'default',
+    agent: 'o"$(reboot)`x`',
+    variables: { API_KEY: "key_'$(reboot)'" },
+    unset: [],
+    caFile: "/home/it's/proxy/echo.pem",
+  };
+
+  it('is off until there is one', async () => {
+    const ran = await terminal.run('proxy', 'env');
+    expect(ran).toMatchObject({ code: 1, stdout: '' });
+  });
+
+  it('prints lines that a shell takes as they are meant, and never the token', async () => {
+    const asked: unknown[] = [];
+    world.proxy.settings = async (...given) => {
+      asked.push(given);
+      return settings;
+    };
+    const { stdout } = await terminal.run('proxy', 'env', '--server', 'echo', '--token', 'tok_1');
+    await terminal.run('proxy', 'env');
+    expect(asked).toEqual([
+      ['tok_1', 'echo'],
+      [null, null],
+    ]);
+    const show =
+      'printf "%s\\n" "$HTTPS_PROXY" "$http_proxy" "$NODE_EXTRA_CA_CERTS" "$SSL_CERT_FILE" "$API_KEY"';
+    const env = { PATH: process.env['PATH'] ?? '', SALLYPORT_TOKEN: 'sally_x' };
+    const shell = spawnSync('/bin/sh', ['-c', `${stdout}\n${show}`], { env, encoding: 'utf8' });
+    const url = 'http://echo:sally_x@127.0.0.1:7801';
+    expect(shell.stdout.trimEnd().split('\n')).toEqual([
+      url,
+      url,
+      settings.caFile,
+      settings.caFile,
+      settings.variables.API_KEY,
+    ]);
+    const without = spawnSync('/bin/sh', ['-c', `${stdout}\n${show}`], { encoding: 'utf8' });
+    expect(without.status).not.toBe(0);
+    expect(without.stderr).toContain('set it to the token tok_7k2m9x0q4v8w1e3r (orebootx)');
+    expect(await json('proxy', 'env')).toEqual(settings);
+  });
+
+  it('tells what has no value yet', async () => {
+    world.proxy.settings = async () => ({ ...settings, variables: {}, unset: ['API_KEY'] });
+    const { stderr } = await terminal.run('proxy', 'env');
+    expect(stderr).toBe('No value is set for API_KEY: sallyport secret set echo API_KEY\n');
   });
 });
 

@@ -103,6 +103,14 @@ describe('settings', () => {
     ).toEqual({ 'a.test:443': '127.0.0.1:1', 'b.test:80': '[::1]:2' });
   });
 
+  it('open the explicit proxy only where they say so, on this machine', () => {
+    expect(load(null).proxyListen).toBeNull();
+    const yaml = 'proxy: { listen: "localhost:7801" }';
+    expect(load(yaml).proxyListen).toEqual({ host: 'localhost', port: 7801 });
+    const env = { SALLYPORT_PROXY_LISTEN: '[::1]:1' };
+    expect(load(yaml, env).proxyListen).toEqual({ host: '::1', port: 1 });
+  });
+
   it('are not overridden by a variable that is empty', () => {
     expect(load('log: debug', { SALLYPORT_LOG: '', SALLYPORT_LISTEN: '' })).toMatchObject({
       log: 'debug',
@@ -135,6 +143,25 @@ describe('settings', () => {
     ['broken YAML', 'listen: [', {}, 'is not valid YAML'],
     ['a key twice', 'log: debug\nlog: info', {}, 'is not valid YAML'],
     ['an alias', 'log: &a debug\nlisten: *a', {}, 'uses an alias'],
+    [
+      'a proxy without a port',
+      'proxy: { listen: localhost }',
+      {},
+      'proxy.listen: is not of the form HOST:PORT',
+    ],
+    ['a proxy for the network', 'proxy: { listen: "0.0.0.0:7801" }', {}, 'is not on a loopback address'],
+    [
+      'a proxy for the network, by name',
+      'proxy: { listen: "gate.test:7801" }',
+      {},
+      'is not on a loopback address',
+    ],
+    [
+      'a proxy for IPv6 networks',
+      '',
+      { SALLYPORT_PROXY_LISTEN: '[::]:7801' },
+      'is not on a loopback address',
+    ],
     ['a list', '- log', {}, 'must hold settings'],
     ['text', 'log', {}, 'must hold settings'],
   ])('refuse %s', (_, yaml, env, message) => {

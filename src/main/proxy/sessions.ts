@@ -249,7 +249,8 @@ export function createProxySessions(deps: ProxySessionsDeps): ProxySessions {
     },
     async settings(tokenId, server) {
       const session = await admitted(await clientFor(deps, tokenId), server);
-      const { client, row, versions, caFile } = session;
+      const { client, row, caFile } = session;
+      const versions = await credentialVersions(deps, row);
       const sealed = manifestOf(row).credentials.filter(({ tier }) => tier === 'sealed');
       const set = sealed.filter(({ name }) => versions.has(name));
       return {
