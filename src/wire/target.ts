@@ -30,8 +30,8 @@ export type TargetError =
 
 const PRINTABLE = /^[\x21-\x7e]*$/;
 const ESCAPE = /%([0-9A-Fa-f]{2})/g;
+const ANY_ESCAPE = /%[0-9A-Fa-f]{2}/;
 const BAD_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
-const DOUBLE_ESCAPE = /%25(?=[0-9A-Fa-f]{2})/;
 const ENCODED_CONTROL = /%(?:[01][0-9A-Fa-f]|7[Ff])/;
 /** Nothing in it that anybody could read differently: most paths, and not worth taking apart. */
 const ORDINARY = /^(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+\/?$/;
@@ -55,9 +55,10 @@ function normalizePath(raw: string): Result<string, TargetError> {
   if (BAD_ESCAPE.test(raw)) return err('target_percent');
   if (raw.includes('\\') || /%5c/i.test(raw)) return err('target_backslash');
   if (ENCODED_CONTROL.test(raw)) return err('target_control');
-  if (DOUBLE_ESCAPE.test(raw)) return err('target_double_encoding');
   const decoded = decodeUtf8(raw);
   if (decoded === null) return err('target_utf8');
+  /* Any part of an escape may be escaped itself, not only its percent sign. */
+  if (ANY_ESCAPE.test(decoded)) return err('target_double_encoding');
 
   // An encoded slash is kept (GitLab names projects `group%2Fproject`), but whichever way the upstream reads
   // it, the segments must be ordinary ones: then the path stays below every prefix that it is below here.
