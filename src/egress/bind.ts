@@ -113,7 +113,8 @@ function countCookies(fields: Fields, name: string): number {
 }
 
 function undeclaredIn(text: string, place: string, request: EgressRequest, binder: Binder): Refusal | null {
-  const hit = binder.placeholders.find(text);
+  const plain = binder.placeholders.find(text);
+  const hit = plain ?? (text.includes('%') ? binder.placeholders.find(decodePercent(text)) : null);
   return hit === null ? null : undeclared(hit, place, request, binder);
 }
 

@@ -201,6 +201,7 @@ const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
   ['a quoted cookie', cookie(`sid="${PLACEHOLDER}"`)],
   ['the cookie, within quotes that span it', cookie(`a="; sid=${PLACEHOLDER}; b="`)],
   ['the cookie, percent-encoded', cookie(`sid=${percent(PLACEHOLDER)}`)],
+  ['another cookie, percent-encoded', cookie(`a=${percent(PLACEHOLDER)}; sid=${PLACEHOLDER}`)],
   ['the cookie, in another header', { path: '/v1', headers: { 'Set-Cookie': `sid=${PLACEHOLDER}` } }],
   ['another segment', { path: `/v1/a/bot${PLACEHOLDER}` }],
   ['the segment without what belongs to it', { path: `/v1/${PLACEHOLDER}` }],
@@ -324,10 +325,10 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
     });
   });
 
-  it('in a trailer', async () => {
+  it.each([PLACEHOLDER, percent(PLACEHOLDER)])('in a trailer: %s', async (value) => {
     await inTwoHosts(async (world) => {
       const text = await world.exchange(
-        `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nX-T: ${PLACEHOLDER}\r\n\r\n`,
+        `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nX-T: ${value}\r\n\r\n`,
       );
       expect(errorOf(text).code).toBe('egress_placeholder_misplaced');
     });

@@ -8,6 +8,7 @@ describe('a Cookie header', () => {
     ['a=1;b=2;  c=', ['a=1@2', 'b=2@6', 'c=@12']],
     ['a="x y"; b=1=2', ['a="x y"@2', 'b=1=2@11']],
     ['a={1,2}; b=x y', ['a={1,2}@2', 'b=x y@11']],
+    ['a=1 ;\tb=2\u00a0', ['a=1@2', 'b=2\u00a0@8']],
   ])('%s has the pairs %j', (header, expected) => {
     const pairs = parseCookiePairs(header);
     expect(pairs?.map(({ name, value, start }) => `${name}=${value}@${start}`)).toEqual(expected);
@@ -26,6 +27,7 @@ describe('a Cookie header', () => {
     'a=x"y',
     'a="x\\"; b=1; c="',
     'a=""x"',
+    'a=1;\u00a0b=2',
   ])('%s could be read in two ways', (header) => {
     expect(parseCookiePairs(header)).toBe(null);
   });
