@@ -188,4 +188,11 @@ describe('lists', () => {
   it.each(['', 'a,', 'a b', 'a,a', 'a;b', '"a"'])('no subprotocols: %j', (text) => {
     expect(parseProtocols(text)).toEqual({ ok: false, error: 'protocol_invalid' });
   });
+
+  it('looks at each blank once, however many there are', () => {
+    /* A search that begins anew at each of them would not be back before the test is over. */
+    const blanks = ' '.repeat(400_000);
+    expect(parseProtocols(`a${blanks}b`)).toEqual({ ok: false, error: 'protocol_invalid' });
+    expect(parseProtocols(`${blanks}a\t${blanks},\tb `)).toEqual({ ok: true, value: ['a', 'b'] });
+  });
 });

@@ -65,7 +65,7 @@ export class Fields {
 }
 
 /** Without the blanks of RFC 9110 around it; `trim` would take other characters too. */
-function withoutBlanks(text: string): string {
+export function withoutBlanks(text: string): string {
   let start = 0;
   let end = text.length;
   while (start < end && isBlank(text.charCodeAt(start))) start += 1;

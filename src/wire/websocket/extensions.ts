@@ -1,5 +1,6 @@
 /** Sec-WebSocket-Extensions (RFC 6455 section 9.1) and other lists of tokens, read as structures. */
 import { err, ok, type Result } from '../../kernel/index.ts';
+import { withoutBlanks } from '../http1/fields.ts';
 import type { HandshakeReason } from './reasons.ts';
 
 export interface Extension {
@@ -49,7 +50,7 @@ export function parseExtensions(text: string): Result<readonly Extension[], Hand
 
 /** Distinct tokens. @param text of all lines of the field, joined by commas */
 export function parseProtocols(text: string): Result<readonly string[], HandshakeReason> {
-  const protocols = text.split(',').map((part) => part.replaceAll(/^[\t ]+|[\t ]+$/g, ''));
+  const protocols = text.split(',').map(withoutBlanks);
   return protocols.every(isToken) && new Set(protocols).size === protocols.length
     ? ok(protocols)
     : err('protocol_invalid');
