@@ -91,6 +91,39 @@ describe('ATTACKS 13: path tricks', () => {
   });
 });
 
+describe('ATTACKS 13: another method or target than the first line says', () => {
+  const send = (world: World, path: string, field = ''): Promise<string> =>
+    world.exchange(`GET ${path} HTTP/1.1\r\nHost: ${API}\r\n${field}Connection: close\r\n\r\n`);
+
+  it.each([
+    ['/v1/public', 'X-HTTP-Method-Override: GET\r\n'],
+    ['/v1/public?_method=get', ''],
+    ['/v1/public?_method=', ''],
+    ['/v1/public?method=DELETE&x=_method', ''],
+  ])('control: %s with %j passes', async (path, field) => {
+    await withPaths(async (world, seen) => {
+      expect(await send(world, path, field)).toContain('200 OK');
+      expect(seen).toEqual([path]);
+    });
+  });
+
+  it.each([
+    ['/v1/public', 'X-HTTP-Method-Override: DELETE\r\n', 'egress_method_denied'],
+    ['/v1/public', 'X_HTTP_Method_Override: DELETE\r\n', 'egress_method_denied'],
+    ['/v1/public', 'x-http_method: patch\r\n', 'egress_method_denied'],
+    ['/v1/public?_method=DELETE', '', 'egress_method_denied'],
+    ['/v1/public?a=1&%5Fmethod=%44elete', '', 'egress_method_denied'],
+    ['/v1/public?a=1;_HttpMethod=PATCH', '', 'egress_method_denied'],
+    ['/v1/public', 'X-Original-URL: /admin\r\n', 'egress_request_malformed'],
+    ['/v1/public', 'X_Rewrite_URL: /admin\r\n', 'egress_request_malformed'],
+  ])('%s with %j', async (path, field, code) => {
+    await withPaths(async (world, seen) => {
+      expect(errorOf(await send(world, path, field)).code).toBe(code);
+      expect(seen).toEqual([]);
+    });
+  });
+});
+
 describe('ATTACKS 14: wildcards that reach too far', () => {
   const rules = [apiRule({ host: '*.tenant.example.test' })];
 
