@@ -88,6 +88,8 @@ export const hostnameLabelCharsMax = 63;
 export const targetCharsMax = 16 * KIB;
 /** A whole TLS ClientHello message, in bytes; post-quantum key shares need about 2 KiB. */
 export const clientHelloBytesMax = 16 * KIB;
+/** TLS records that it may be cut into. Programs use one or two; it is put together anew whenever more of it arrives. */
+export const clientHelloRecordsMax = 256;
 /** Extensions in one ClientHello. */
 export const clientHelloExtensionsMax = 64;
 /** A DNS query, in bytes; a question and an EDNS record need fewer than 300. */
@@ -456,3 +458,5 @@ export const proxySessionsCheckMs = 5_000;
 
 /** How long an answer may stay silent for a client that has closed its side: most of those have left, and do not wait. */
 export const halfClosedTimeoutMs = 30_000;
+/** Smaller pieces of a body that is collected are copied into blocks of this size. */
+export const collectedBlockBytes = 4 * KIB;

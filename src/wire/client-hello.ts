@@ -20,6 +20,7 @@ export type ClientHelloError =
   | 'client_hello_record_length' /** a record that is empty or longer than TLS allows */
   | 'client_hello_type' /** another handshake message */
   | 'client_hello_too_long'
+  | 'client_hello_records' /** cut into too many */
   | 'client_hello_trailing' /** bytes after the message in its last record */
   | 'client_hello_version'
   | 'client_hello_session_id'
@@ -53,6 +54,7 @@ function joinRecords(bytes: Uint8Array): Result<Uint8Array, ClientHelloError> {
   let needed = MESSAGE_HEADER_BYTES;
   let at = 0;
   while (collected < needed) {
+    if (fragments.length === limits.clientHelloRecordsMax) return err('client_hello_records');
     const header = bytes.subarray(at, at + RECORD_HEADER_BYTES);
     if (header.length > 0 && header[0] !== HANDSHAKE_RECORD) return err('client_hello_not_tls');
     if (header.length > 1 && header[1] !== 3) return err('client_hello_not_tls');

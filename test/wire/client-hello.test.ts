@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { parseClientHello } from '../../src/wire/index.ts';
 
 const u8 = (value: number): Buffer => Buffer.from([value]);
@@ -123,6 +124,7 @@ describe('a hello that is in order', () => {
 
 describe('a hello that is refused', () => {
   const long = Buffer.alloc(17_000);
+  const manyBytes = Buffer.concat([u8(1), u24(16_000), Buffer.alloc(limits.clientHelloRecordsMax - 4)]);
   it.each([
     ['no TLS', Buffer.from('GET / HTTP/1.1\r\n'), 'client_hello_not_tls'],
     ['another record type', Buffer.from([23]), 'client_hello_not_tls'],
@@ -141,6 +143,7 @@ describe('a hello that is refused', () => {
       record(Buffer.concat([u8(1), u24(long.length), Buffer.alloc(9)])),
       'client_hello_too_long',
     ],
+    ['a message in too many records', fragmented(manyBytes, 1), 'client_hello_records'],
     ['bytes after the message', record(Buffer.concat([message(body()), u8(0)])), 'client_hello_trailing'],
     ['an empty message', record(message(Buffer.alloc(0))), 'client_hello_version'],
     [
