@@ -55,22 +55,24 @@ function joinRecords(bytes: Uint8Array): Result<Uint8Array, ClientHelloError> {
   let at = 0;
   while (collected < needed) {
     if (fragments.length === limits.clientHelloRecordsMax) return err('client_hello_records');
-    const header = bytes.subarray(at, at + RECORD_HEADER_BYTES);
-    if (header.length > 0 && header[0] !== HANDSHAKE_RECORD) return err('client_hello_not_tls');
-    if (header.length > 1 && header[1] !== 3) return err('client_hello_not_tls');
-    if (header.length < RECORD_HEADER_BYTES) return err('client_hello_incomplete');
-    const length = uint16(header, 3);
+    const arrived = bytes.length - at;
+    if (arrived > 0 && bytes[at] !== HANDSHAKE_RECORD) return err('client_hello_not_tls');
+    if (arrived > 1 && bytes[at + 1] !== 3) return err('client_hello_not_tls');
+    if (arrived < RECORD_HEADER_BYTES) return err('client_hello_incomplete');
+    const length = uint16(bytes, at + 3);
     if (length === 0 || length > RECORD_BYTES_MAX) return err('client_hello_record_length');
 
     const fragment = bytes.subarray(at + RECORD_HEADER_BYTES, at + RECORD_HEADER_BYTES + length);
     fragments.push(fragment);
     collected += fragment.length;
     at += RECORD_HEADER_BYTES + length;
-    const start = prefixOf(fragments, MESSAGE_HEADER_BYTES);
-    if (start.length > 0 && start[0] !== CLIENT_HELLO) return err('client_hello_type');
-    if (start.length === MESSAGE_HEADER_BYTES) {
-      needed = MESSAGE_HEADER_BYTES + (start[1] ?? 0) * 65_536 + uint16(start, 2);
-      if (needed > limits.clientHelloBytesMax) return err('client_hello_too_long');
+    if (needed === MESSAGE_HEADER_BYTES) {
+      const start = prefixOf(fragments, MESSAGE_HEADER_BYTES);
+      if (start.length > 0 && start[0] !== CLIENT_HELLO) return err('client_hello_type');
+      if (start.length === MESSAGE_HEADER_BYTES) {
+        needed = MESSAGE_HEADER_BYTES + (start[1] ?? 0) * 65_536 + uint16(start, 2);
+        if (needed > limits.clientHelloBytesMax) return err('client_hello_too_long');
+      }
     }
     if (fragment.length < length) {
       return err(collected > needed ? 'client_hello_trailing' : 'client_hello_incomplete');
