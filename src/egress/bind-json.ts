@@ -53,16 +53,31 @@ class JsonWalk {
   visit(value: Json): Refusal | null {
     if (typeof value === 'string') return this.#string(value);
     if (value === null || typeof value !== 'object') return null;
+    if (Array.isArray(value)) return this.#items(value);
     for (const [key, member] of Object.entries(value)) {
       const inKey = this.#binder.placeholders.find(key);
       if (inKey !== null)
         return undeclared(inKey, `a key of ${this.#scope.what}`, this.#request, this.#binder);
-      this.#path.push(Array.isArray(value) ? Number(key) : key);
-      const refused = this.visit(member);
+      const refused = this.#step(key, member);
       if (refused !== null) return refused;
-      this.#path.pop();
     }
     return null;
+  }
+
+  /** Millions of them fit into a body: nothing is made for each. */
+  #items(items: readonly Json[]): Refusal | null {
+    for (let index = 0; index < items.length; index += 1) {
+      const refused = this.#step(index, items[index] ?? null);
+      if (refused !== null) return refused;
+    }
+    return null;
+  }
+
+  #step(key: string | number, member: Json): Refusal | null {
+    this.#path.push(key);
+    const refused = this.visit(member);
+    if (refused === null) this.#path.pop();
+    return refused;
   }
 
   #string(value: string): Refusal | null {

@@ -34,6 +34,9 @@ export class CollectedBody implements BodySink {
   readonly #memory: BodyMemory;
   readonly #signatures: readonly SigningClaim[];
   #pieces: Buffer[] = [];
+  /** Where small pieces go; behind those in `#pieces`. */
+  #block: Buffer | null = null;
+  #blockBytes = 0;
   #taken = 0;
 
   /** @param signatures that the body is a part of */
@@ -52,8 +55,28 @@ export class CollectedBody implements BodySink {
       this.release();
       return;
     }
-    this.#pieces.push(data);
+    this.#keep(data);
     for (const claim of this.#signatures) claim.update(data);
+  }
+
+  /** Every piece is an object, and holds on to all that was read with it: small ones are put together. */
+  #keep(data: Buffer): void {
+    const block = this.#block;
+    if (this.#pieces.length === 0 || data.length >= limits.collectedBlockBytes) {
+      this.#closeBlock();
+      this.#pieces.push(data);
+    } else if (block !== null && this.#blockBytes + data.length <= block.length) {
+      this.#blockBytes += data.copy(block, this.#blockBytes);
+    } else {
+      this.#closeBlock();
+      this.#block = Buffer.allocUnsafeSlow(limits.collectedBlockBytes);
+      this.#blockBytes = data.copy(this.#block);
+    }
+  }
+
+  #closeBlock(): void {
+    if (this.#block !== null) this.#pieces.push(this.#block.subarray(0, this.#blockBytes));
+    this.#block = null;
   }
 
   /** Nobody needs it any more. */
@@ -61,10 +84,12 @@ export class CollectedBody implements BodySink {
     this.#memory.bytes -= this.#taken;
     this.#taken = 0;
     this.#pieces = [];
+    this.#block = null;
   }
 
-  /** All of it. The pieces are views of what was read, so this is the first copy. */
+  /** All of it. Large pieces are views of what was read, so this is their first copy. */
   take(): Buffer {
+    this.#closeBlock();
     const [only] = this.#pieces;
     const whole = this.#pieces.length === 1 && only !== undefined ? only : Buffer.concat(this.#pieces);
     this.#pieces = [];
@@ -130,8 +155,8 @@ export interface BodyHost extends Binder {
 
 /** Passes a body on as it comes. */
 export class StreamedBody implements BodySink {
-  /** Set when the body is refused; nothing is passed on after that. */
-  refused: Refusal | null = null;
+  /** Set when the body is refused, or could not be dealt with; nothing is passed on after that. */
+  refused: unknown = null;
   bytes = 0;
   readonly #upstream: RequestStream;
   readonly #host: BodyHost;
@@ -169,7 +194,6 @@ export class StreamedBody implements BodySink {
     try {
       this.#pass(this.#judge(data));
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
       this.refused = error;
     }
   }
@@ -186,12 +210,14 @@ export class StreamedBody implements BodySink {
       return;
     }
     this.#trailers = trailers;
-    if (this.#coded === null) this.#complete();
-    else
-      this.#coded.end().then(
-        (found) => (found === null ? this.#complete() : this.#host.onBodyFailure(found)),
-        (error: unknown) => this.#host.onBodyFailure(error),
-      );
+    if (this.#coded === null) {
+      this.#complete();
+      return;
+    }
+    this.#coded
+      .end()
+      .then((found) => (found === null ? this.#complete() : this.#host.onBodyFailure(found)))
+      .catch((error: unknown) => this.#host.onBodyFailure(error));
   }
 
   /** The upstream has taken what it got. */
@@ -232,17 +258,16 @@ export class StreamedBody implements BodySink {
 
   #open(gap: Gap): void {
     this.#waiting.push(gap);
-    this.#fill(gap).then(
-      (bytes) => {
+    this.#fill(gap)
+      .then((bytes) => {
         if (this.#isStopped || this.refused !== null) return;
         const [, ...rest] = this.#waiting;
         this.#waiting = [];
         this.#pass([bytes, ...rest]);
         this.#complete();
         this.#room();
-      },
-      (error: unknown) => this.#host.onBodyFailure(error),
-    );
+      })
+      .catch((error: unknown) => this.#host.onBodyFailure(error));
   }
 
   async #fill(gap: Gap): Promise<Buffer> {

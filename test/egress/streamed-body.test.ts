@@ -257,3 +257,34 @@ describe('a body that streams', () => {
     expect(() => value.bytes()).toThrow('destroyed');
   });
 });
+
+describe('an upstream that cannot be written to', () => {
+  it.each([
+    ['at once', 'a=1&'],
+    ['behind a key', `key=${PLACEHOLDER}&`],
+  ])('fails the body, and nothing else: %s', async (_name, piece) => {
+    const { binder, request } = given([bearer({ inject: [{ form: 'key' }] })], FORM);
+    const broken = new Error('not written');
+    let failure: unknown = null;
+    const write = (data: Buffer): boolean => {
+      if (data.toString() !== 'key=') throw broken;
+      return true;
+    };
+    const nothing = (): void => {};
+    const body = new StreamedBody(
+      { lastActive: 0, write, end: nothing, pause: nothing, resume: nothing, destroy: nothing },
+      request,
+      {
+        ...binder,
+        open: async () => Secret.fromString(TOKEN),
+        onBodyRoom: nothing,
+        onBodyFailure: (reason) => {
+          failure = reason;
+        },
+      },
+    );
+    body.onBody(Buffer.from(piece));
+    await turn();
+    expect(body.refused ?? failure).toBe(broken);
+  });
+});
