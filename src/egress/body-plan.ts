@@ -14,6 +14,12 @@ import type { EgressRequest } from './request.ts';
 const JSON_TYPE = /^application\/(?:[\w.+-]+\+)?json[ \t]*(?:;|$)/i;
 const FORM_TYPE = /^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i;
 
+/**
+ * In another character set the upstream would find its fields at other bytes than we do (there are servers that read forms
+ * in EBCDIC when they are told to), and would read another key, which could come back unmasked.
+ */
+const OTHER_CHARSET = /charset(?!="?(?:utf-8|us-ascii)"?[ \t]*(?:;|$))/i;
+
 /** Fills in how the body is read, and whether it is waited for. */
 export function planBody(request: EgressRequest, binder: Binder): void {
   const { framing, signatures } = request;
@@ -32,7 +38,7 @@ function readingOf(request: EgressRequest, binder: Binder): BodyReading {
     return known === null ? OPAQUE : { kind: 'coded', coding: known };
   }
   const type = fields.get('content-type');
-  if (type === undefined || fields.count('content-type') > 1) return OPAQUE;
+  if (type === undefined || fields.count('content-type') > 1 || OTHER_CHARSET.test(type)) return OPAQUE;
   const inBodies = boundCredentials(binder.spec).inBodies.filter(
     ({ binding }) => covers(binding, request).allow,
   );

@@ -9,10 +9,15 @@ import type { FormPiece, FormReader } from './form-pieces.ts';
 const AMPERSAND = 0x26;
 const EQUALS = 0x3d;
 const LATIN1 = 'latin1';
+/**
+ * Any bytes are a form, but what begins like JSON or XML is taken for that by servers that look at the body and not at its
+ * type: curl sends JSON as a form unless it is told otherwise.
+ */
+const BEGINNING = /[\x21#-;=-Z\\^-z|}~]/;
 
 export class UrlencodedReader implements FormReader {
-  /** Any bytes are a form. */
-  readonly malformed = null;
+  malformed: string | null = null;
+  #hasBegun = false;
   readonly #wanted: ReadonlySet<string>;
   /** The beginning of a pair that may be wanted. */
   #held: Buffer[] = [];
@@ -26,6 +31,11 @@ export class UrlencodedReader implements FormReader {
   }
 
   push(data: Buffer): readonly FormPiece[] {
+    const [first] = data;
+    if (!this.#hasBegun && first !== undefined) {
+      this.#hasBegun = true;
+      if (!BEGINNING.test(String.fromCharCode(first))) this.malformed = 'form_beginning';
+    }
     const pieces: FormPiece[] = [];
     let passedTo = 0; // what stands before was given out, or is held
     let at = 0;

@@ -21,6 +21,8 @@ export function multipartBoundary(contentType: string): string | null {
     const [parameter, name = '', token, quoted = ''] = PARAMETER.exec(rest) ?? [];
     if (parameter === undefined) return null;
     rest = rest.slice(parameter.length);
+    /* `boundary*` and `boundary*0` are the same name to whoever knows RFC 2231. */
+    if (/^boundary\*/i.test(name)) return null;
     if (name.toLowerCase() !== 'boundary') continue;
     if (boundary !== null) return null;
     boundary = token ?? quoted;
@@ -54,6 +56,9 @@ export class MultipartReader implements FormReader {
   #held: Buffer = EMPTY;
   /** The field whose content is being read. */
   #field: string | null = null;
+  /** How long the part says that its content is, of which so many bytes were given out already. */
+  #saidBytes: number | null = null;
+  #passedBytes = 0;
 
   /** @param wanted names of fields; ASCII without quotes and backslashes */
   constructor(boundary: string, wanted: ReadonlySet<string>) {
@@ -127,6 +132,11 @@ export class MultipartReader implements FormReader {
     if (end < 0 || end > limits.multipartHeadBytesMax) return this.#fail('multipart_head');
     const head = data.toString(LATIN1, 0, end);
     if (head.includes(this.#delimiter)) return this.#fail('multipart_delimiter');
+    if (DEFAULT_CHARSET.test(head)) return this.#fail('multipart_charset');
+    const said = saidLength(head);
+    if (said === 'unclear') return this.#fail('multipart_length');
+    this.#saidBytes = said;
+    this.#passedBytes = 0;
     const name = plainFieldName(head);
     this.#field = name !== null && this.#wanted.has(name) ? name : null;
     this.#state = 'content';
@@ -139,6 +149,8 @@ export class MultipartReader implements FormReader {
     const end = delimiter - CRLF.length;
     if (end < 0 || data.toString(LATIN1, end, delimiter) !== CRLF) return this.#fail('multipart_delimiter');
     const content = data.subarray(0, end);
+    if (this.#saidBytes !== null && this.#saidBytes !== this.#passedBytes + end)
+      return this.#fail('multipart_length');
     if (this.#field === null) give(pieces, content);
     else pieces.push({ name: this.#field, value: content.toString(LATIN1), bytes: content });
     this.#field = null;
@@ -154,6 +166,7 @@ export class MultipartReader implements FormReader {
     const passed = data.length - this.#delimiter.length - CRLF.length;
     if (passed <= 0) return -1;
     give(pieces, data.subarray(0, passed));
+    this.#passedBytes += passed;
     return passed;
   }
 
@@ -176,6 +189,17 @@ function give(pieces: FormPiece[], bytes: Buffer): number {
   if (bytes.length === 0) return -1;
   pieces.push(bytes);
   return bytes.length;
+}
+
+/** A field that tells how the others are to be decoded (RFC 7578 section 4.6), if anybody listens to it. */
+const DEFAULT_CHARSET = /_charset_/i;
+
+/** What a part says of its length: some parsers believe that, and look for no delimiter within it. */
+function saidLength(head: string): number | null | 'unclear' {
+  if (!/content-length/i.test(head)) return null;
+  const said = head.split(CRLF).filter((line) => /^content-length:/i.test(line));
+  const digits = /^[^:]*:[ \t]*([0-9]{1,15})[ \t]*$/.exec(said[0] ?? '')?.[1];
+  return said.length === 1 && digits !== undefined ? Number(digits) : 'unclear';
 }
 
 const HEADER = new RegExp(`^(${TOKEN}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)$`);

@@ -231,6 +231,10 @@ const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
   ['the pointer, of what is no JSON', json(`{"k":"${PLACEHOLDER}"`)],
   ['what claims to be JSON, in base64', json(btoa(PLACEHOLDER))],
   ['the field, by PUT', { ...form(`key=${PLACEHOLDER}`), method: 'PUT' }],
+  [
+    'the field, in another character set',
+    { ...form(`key=${PLACEHOLDER}`), headers: { 'Content-Type': `${FORM['Content-Type']}; charset=ibm037` } },
+  ],
   ['another part', multipart(part('name="a"', PLACEHOLDER))],
   ['the part as a file', multipart(part('name="key"; filename="a"', PLACEHOLDER))],
   ['the name of a file', multipart(part(`name="a"; filename="${PLACEHOLDER}"`, ''))],
@@ -268,6 +272,41 @@ describe('ATTACKS 9: beside a cookie, a path segment, a form', () => {
       });
       expect([...api.seen, ...other.seen]).toEqual([]);
       expect(world.uses).toEqual([]);
+    });
+  });
+});
+
+describe('ATTACKS 9: a body that is two things at once', () => {
+  const type = (value: string): RequestOptions['headers'] => ({ 'Content-Type': value });
+  it.each([
+    ['JSON as a form', { ...form(`{"text":"&key=${PLACEHOLDER}&"}`) }, 'form_beginning'],
+    [
+      'a part that hides the next one in its length',
+      multipart(
+        `--XX\r\nContent-Disposition: form-data; name="a"\r\nContent-Length: 200\r\n\r\n\r\n${part('name="key"', PLACEHOLDER)}`,
+      ),
+      'egress_placeholder_misplaced',
+    ],
+    [
+      'a form with a character set of its own',
+      multipart(part('name="_charset_"', 'cp037'), part('name="key"', PLACEHOLDER)),
+      'egress_placeholder_misplaced',
+    ],
+    [
+      'a form with two boundaries',
+      {
+        ...multipart(part('name="key"', PLACEHOLDER)),
+        headers: type('multipart/form-data; boundary=XX; boundary*0=YY'),
+      },
+      'egress_placeholder_misplaced',
+    ],
+  ])('%s', async (_name, request, reason) => {
+    await inOtherPlaces(async (world, api) => {
+      const reply = await world.request(request);
+      expect(reply.status).toBeGreaterThanOrEqual(400);
+      expect(reply.body.toString()).toContain(reason);
+      expect(world.uses).toEqual([]);
+      expect(api.seen).toEqual([]);
     });
   });
 });

@@ -64,6 +64,30 @@ describe('a urlencoded form', () => {
     ).toBe(expected);
   });
 
+  it.each([
+    '{"key":1',
+    '["&key=1&"]',
+    '"&key=1&"',
+    '<a>&key=1',
+    ' {"x":"&key=1"}',
+    '\xef\xbb\xbf{"&key=1&":1}',
+    '\0',
+  ])('is malformed when it begins like something else: %j', (body) => {
+    const reader = new UrlencodedReader(new Set(['key']));
+    reader.push(Buffer.alloc(0));
+    for (const byte of Buffer.from(body, 'latin1')) reader.push(Buffer.of(byte));
+    expect(reader.malformed).toBe('form_beginning');
+  });
+
+  it.each(['key=1', '&key=1', '=1', '%6bey=1', '_a=1', 'key={"a":1}', '~', 'Z', '9'])(
+    'is well-formed: %j',
+    (body) => {
+      const reader = new UrlencodedReader(new Set(['key']));
+      reader.push(Buffer.from(body));
+      expect(reader.malformed).toBe(null);
+    },
+  );
+
   it('is the same however it was cut, and never loses a byte', () => {
     const words = fc.constantFrom('key', 'key=', '&', '=', '%', '%6b', 'a', '+', 'b=', ';', 'PLACE');
     fc.assert(
@@ -154,6 +178,11 @@ describe('a multipart form', () => {
     ['no line end of its own', `--XX${PART}--XX--\r\n`, 'multipart_delimiter'],
     ['the boundary in a head', whole('1', `\r\nA: --XX\r\n\r\n`), 'multipart_delimiter'],
     ['a part without a head', whole('1', '\r\n\r\n'), 'multipart_head'],
+    ['a length that is too long', whole('123', '\r\nContent-Length: 4\r\n\r\n'), 'multipart_length'],
+    ['a length that is too short', whole('123', '\r\nA: b\r\ncontent-length: 2\r\n\r\n'), 'multipart_length'],
+    ['two lengths', whole('1', '\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n'), 'multipart_length'],
+    ['a length that is none', whole('1', '\r\nContent-Length : 1\r\n\r\n'), 'multipart_length'],
+    ['a character set for all', whole('cp037', PART.replace('key', '_charset_')), 'multipart_charset'],
     [
       'an endless head',
       whole('1', `\r\nA: ${'b'.repeat(limits.multipartHeadBytesMax)}\r\n\r\n`),
@@ -162,6 +191,13 @@ describe('a multipart form', () => {
   ])('is malformed with %s', (_name, body, reason) => {
     expect(multi(body).malformed).toBe(reason);
     for (const cuts of everyCut(Math.min(body.length, 150))) expect(multi(body, cuts).malformed).toBe(reason);
+  });
+
+  it('takes the length that a part says of itself, where it is right', () => {
+    const body = `--XX\r\nContent-Length: 300\r\n\r\n${'v'.repeat(300)}\r\n--XX${PART}1\r\n--XX--`;
+    const expected = { text: body.replace('\r\n\r\n1', '\r\n\r\n{key|1}'), malformed: null };
+    expect(multi(body)).toEqual(expected);
+    for (const cuts of everyCut(body.length)) expect(multi(body, cuts)).toEqual(expected);
   });
 
   it('passes a field that is too long as bytes', () => {
@@ -196,6 +232,8 @@ describe('the boundary of a multipart form', () => {
     ['multipart/form-data; boundary=', null],
     ['multipart/form-data; boundary=a; boundary=b', null],
     ['multipart/form-data; boundary="a\\"b"', null],
+    ["multipart/form-data; boundary=a; boundary*=utf-8''b", null],
+    ['multipart/form-data; Boundary*0=b; boundary=a', null],
     ['multipart/form-data; boundary="a "', null],
     [`multipart/form-data; boundary=${'a'.repeat(71)}`, null],
     ['multipart/form-data; boundary=a b', null],
