@@ -33,8 +33,20 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
     () => correlation.recentTools(calls),
   );
   if (!decision.allow) return Refusal.byPolicy(decision);
-  request.unexpected = decision.unexpected;
+  request.unexpected ??= decision.unexpected;
   return null;
+}
+
+/**
+ * Whether the tools that run now may send more of it: a body can be begun in one call and held until another runs. The
+ * request still belongs to the calls that it began in, unless those that run now are the reason for what is told of it.
+ */
+export function judgeMore(request: EgressRequest, host: CorrelationHost): Refusal | null {
+  const { occasion, unexpected } = request;
+  request.occasion = host.correlation.now();
+  const refused = judgeTools(request, host);
+  if (refused === null && request.unexpected === unexpected) request.occasion = occasion;
+  return refused;
 }
 
 /**
@@ -50,7 +62,9 @@ export function judgeUses(
 ): Refusal | null {
   const { correlation } = host;
   const occasion = correlation.now();
-  if (occasion !== request.occasion) {
+  /* Where nothing was waited for, nothing has changed; otherwise a tool that ended lately may be long over. */
+  const isBrief = request.bodyMode === 'none' && request.webSocket === null;
+  if (occasion !== request.occasion || !isBrief) {
     request.occasion = occasion;
     const refused = judgeTools(request, host);
     if (refused !== null) return refused;

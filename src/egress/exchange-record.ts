@@ -53,6 +53,7 @@ export class ExchangeRecord {
   #hitsToldAt = -Infinity;
   #facts: RequestFacts | null = null;
   #factsOf: Occasion | null = null;
+  #factsUnexpected: EgressRequest['unexpected'] = null;
   #hasEnded = false;
 
   constructor(host: RecordHost, request: EgressRequest) {
@@ -63,10 +64,11 @@ export class ExchangeRecord {
 
   /** Made when somebody asks first, and anew only where other calls were in flight when the request was judged last. */
   get facts(): RequestFacts {
-    const { occasion } = this.#request;
-    if (this.#facts === null || this.#factsOf !== occasion) {
+    const { occasion, unexpected } = this.#request;
+    if (this.#facts === null || this.#factsOf !== occasion || this.#factsUnexpected !== unexpected) {
       this.#facts = this.#makeFacts();
       this.#factsOf = occasion;
+      this.#factsUnexpected = unexpected;
     }
     return this.#facts;
   }

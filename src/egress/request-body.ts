@@ -146,6 +146,8 @@ async function scanCoded(
 
 /** What carries the body's request. */
 export interface BodyHost extends Binder {
+  /** Whether more of the body may be sent. */
+  judge(): Refusal | null;
   /** Opens one more credential, once its use is on record. The value is the caller's to destroy. */
   open(binding: CredentialBinding): Promise<Secret>;
   /** More of the body may be read. */
@@ -192,6 +194,7 @@ export class StreamedBody implements BodySink {
     if (this.refused !== null) return;
     this.bytes += data.length;
     try {
+      this.#refuseLate();
       this.#pass(this.#judge(data));
     } catch (error) {
       this.refused = error;
@@ -204,6 +207,7 @@ export class StreamedBody implements BodySink {
     const refused = this.#scan?.end() ?? null;
     try {
       if (refused !== null) throw refused;
+      this.#refuseLate();
       if (this.#form !== null) this.#pass(this.#form.end());
     } catch (error) {
       this.#host.onBodyFailure(error);
@@ -231,6 +235,11 @@ export class StreamedBody implements BodySink {
     this.#isStopped = true;
     this.#waiting = [];
     this.#coded?.drop();
+  }
+
+  #refuseLate(): void {
+    const refused = this.#host.judge();
+    if (refused !== null) throw refused;
   }
 
   #judge(data: Buffer): BodyPieces {

@@ -13,6 +13,7 @@ import {
   inWorld,
   PLACEHOLDER,
   bearer,
+  readAll,
 } from './world.ts';
 
 const CELL = 'cel_a' as CellId;
@@ -202,6 +203,76 @@ describe('a request', () => {
       const [refused] = await world.eventsOf('egress.refused');
       expect(refused?.data).toMatchObject({ attribution: 'only', calls: [{ id: 'call_2', tool: 'get' }] });
       expect(world.uses).toHaveLength(1);
+    });
+  });
+
+  it('is held to the calls that run while its body goes on, and to none once nobody asks for anything', async () => {
+    const writes = cellCalls([call()]);
+    const reads = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
+    let calls = writes;
+    const arrived: string[] = [];
+    const upstream = await httpsUpstream(async (request, response) => {
+      let text = '';
+      try {
+        for await (const piece of request) text += String(piece);
+      } catch {
+        return; // cut before its end
+      }
+      arrived.push(text);
+      response.end('ok');
+    });
+    const options = {
+      calls: { callsIn: () => calls },
+      tools: { rules: [], readOnly: 'enforce' as const },
+      upstreams: { 'api.test:443': upstream },
+    };
+    await inWorld(options, async (world) => {
+      const intents = async (atLeast: number): Promise<unknown> => world.eventsOf('egress.request', atLeast);
+      const post = async (then: () => void, index: number): Promise<string> => {
+        calls = writes;
+        const socket = await world.connectTls();
+        socket.write(
+          `POST / HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n`,
+        );
+        await intents(index);
+        then();
+        socket.write('1\r\nb\r\n0\r\n\r\n');
+        return readAll(socket);
+      };
+      expect(await post(() => {}, 1)).toContain('200 OK'); // control
+      expect(await post(() => (calls = cellCalls([], { begun: true })), 2)).toContain('200 OK');
+      expect(errorOf(await post(() => (calls = reads), 3)).code).toBe('egress_read_only');
+      expect(arrived).toEqual(['ab', 'ab']);
+      const finished = await world.eventsOf('egress.finished', 3);
+      expect(finished.map(({ data }) => data['attribution'])).toEqual(['only', 'only', 'only']);
+      expect(finished.map(({ data }) => data['calls'])).toMatchObject([[told], [told], [{ id: 'call_2' }]]);
+    });
+  });
+
+  it('is held to a tool that ended lately only as long as that is lately', async () => {
+    const clock = fixedClock(60_000);
+    const calls = cellCalls([call({ tool: 'get', readOnly: true })], {
+      ended: [{ tool: 'update_issue', readOnly: false, endedMs: 60_000 }],
+    });
+    const upstream = await httpsUpstream((_request, response) => response.end('ok'));
+    const options = {
+      calls: { callsIn: () => calls },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+      tools: { rules: [], readOnly: 'enforce' as const },
+      upstreams: { 'api.test:443': upstream },
+    };
+    await inWorld(options, async (world) => {
+      const post = async (waitMs: number): Promise<string> => {
+        const socket = await world.connectTls();
+        const answer = readAll(socket);
+        socket.write(`POST / HTTP/1.1\r\nHost: ${API}\r\nContent-Length: 2\r\nConnection: close\r\n\r\na`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        clock.advance(waitMs);
+        socket.write('b');
+        return answer;
+      };
+      expect(await post(limits.callGraceMs)).toContain('200 OK'); // control
+      expect(errorOf(await post(1)).code).toBe('egress_read_only');
     });
   });
 });

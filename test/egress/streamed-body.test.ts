@@ -54,6 +54,7 @@ async function stream(
   const release: (() => void)[] = [];
   const body = new StreamedBody(upstream, request, {
     ...binder,
+    judge: () => null,
     open: async () => {
       opened += 1;
       if (opening === 'later') await new Promise<void>((resolve) => release.push(resolve));
@@ -244,6 +245,7 @@ describe('a body that streams', () => {
     let give: (secret: Secret) => void = nothing;
     const body = new StreamedBody(upstream, request, {
       ...binder,
+      judge: () => null,
       open: () => new Promise((resolve) => (give = resolve)),
       onBodyRoom: () => expect.unreachable(),
       onBodyFailure: () => expect.unreachable(),
@@ -276,6 +278,7 @@ describe('an upstream that cannot be written to', () => {
       request,
       {
         ...binder,
+        judge: () => null,
         open: async () => Secret.fromString(TOKEN),
         onBodyRoom: nothing,
         onBodyFailure: (reason) => {
