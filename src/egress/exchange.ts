@@ -7,7 +7,7 @@ import { limits, type Random, type Secret } from '../kernel/index.ts';
 import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
-import { judgeUses } from './correlate.ts';
+import { judgeMore, judgeUses } from './correlate.ts';
 import type { Destination } from './dial.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject.ts';
@@ -68,8 +68,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   /** While a connection is being made for this. */
   #dialing: AbortController | null = null;
   #over = false;
-  /** Who went away before the end. */
-  #abandoned: 'client_closed' | 'cell_closed' | null = null;
+  /** How it ended, where that was before an answer had begun. */
+  #ended: { readonly status: number | null; readonly code: string } | null = null;
 
   constructor(host: ExchangeHost, client: ExchangeClient, arrival: Arrival, incoming: Incoming) {
     this.#host = host;
@@ -160,7 +160,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   abandon(code: 'client_closed' | 'cell_closed'): void {
     if (this.#over) return;
     this.#close();
-    this.#abandoned = code;
+    this.#ended = { status: null, code };
     this.#message = null;
     this.#answer?.drop();
     this.#dialing?.abort();
@@ -217,12 +217,12 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     }
   }
 
-  /** Whoever goes away meanwhile has left an intent, which needs its outcome all the same. */
+  /** What ends meanwhile has left an intent, which needs its outcome all the same. */
   async #intend(opened: Map<string, Secret>): Promise<void> {
     try {
       await this.#openCredentials(opened);
     } finally {
-      if (this.#abandoned !== null) this.#finished(null, this.#abandoned);
+      if (this.#ended !== null) this.#finished(this.#ended.status, this.#ended.code);
     }
   }
 
@@ -276,6 +276,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#body = new StreamedBody(upstream, this.#request, {
       spec,
       placeholders,
+      judge: () => judgeMore(this.#request, this.#host),
       open: (binding) => this.open(binding),
       onBodyRoom: () => this.#client.resumeInput(),
       onBodyFailure: (reason) => void this.#refuse(reason),
@@ -421,6 +422,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#dialing?.abort();
     if (this.#relay === null) this.#upstream?.destroy();
     const wire = toWireRefusal(reason);
+    this.#ended = wire;
     await this.#record.refused(reason);
     const begun = this.#begunStatus;
     this.#relay?.refuse(reason);

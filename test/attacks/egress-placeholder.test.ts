@@ -277,7 +277,7 @@ describe('ATTACKS 9: beside a cookie, a path segment, a form', () => {
 });
 
 describe('ATTACKS 9: a body that is two things at once', () => {
-  const type = (value: string): RequestOptions['headers'] => ({ 'Content-Type': value });
+  const type = (value: string): NonNullable<RequestOptions['headers']> => ({ 'Content-Type': value });
   it.each([
     ['JSON as a form', { ...form(`{"text":"&key=${PLACEHOLDER}&"}`) }, 'form_beginning'],
     [

@@ -1,7 +1,8 @@
 /** One request at a time: what goes wrong with one is about that one alone, and nothing is done twice that is not the same twice. */
 import { describe, expect, it } from 'vitest';
 import { ask, connectHttp2 } from './http2-world.ts';
-import { API, inWorld, PLACEHOLDER, rawUpstream, type Upstream } from './world.ts';
+import { fixedClock, limits, systemClock } from '../../src/kernel/index.ts';
+import { API, errorOf, inWorld, PLACEHOLDER, rawUpstream, readAll, type Upstream } from './world.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
@@ -54,6 +55,36 @@ describe("an answer that the client's codec does not take", () => {
       const next = await ask(session, { ':path': '/next' });
       expect([next.status, next.body.toString()]).toEqual([200, 'ok']);
       session.destroy();
+    });
+  });
+});
+
+describe('a request that is refused while its key is being opened', () => {
+  it('has an outcome for the use that is on record', async () => {
+    const clock = fixedClock(0);
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const { promise: mayGo, resolve: letGo } = Promise.withResolvers<void>();
+    const upstream = await rawUpstream(() => undefined);
+    const options = {
+      upstreams: { 'api.test:443': upstream },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+    };
+    await inWorld(options, async (world) => {
+      world.beforeUse = () => {
+        ask();
+        return mayGo;
+      };
+      const socket = await world.connectTls();
+      const answer = readAll(socket);
+      const head = `POST / HTTP/1.1\r\nHost: ${API}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\n`;
+      socket.write(`${head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n`);
+      await asked;
+      clock.advance(limits.egressBodyIdleTimeoutMs);
+      expect(errorOf(await answer).code).toBe('egress_request_timeout');
+      letGo();
+      const [finished] = await world.eventsOf('egress.finished');
+      expect(finished?.data).toMatchObject({ status: 408, code: 'egress_request_timeout' });
+      expect(world.events.filter(({ type }) => type === 'credential.used')).toHaveLength(1);
     });
   });
 });

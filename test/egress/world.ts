@@ -192,6 +192,8 @@ export class World {
   auditDelayMs = 0;
   /** When set, no credential is given out. */
   useFailure: AppError | null = null;
+  /** What a credential is opened behind. */
+  beforeUse: (() => Promise<void>) | null = null;
   cell!: CellEgress;
   readonly #listeners = new Map<string, { server: Server; port: number }>();
   readonly #dns = createSocket('udp4');
@@ -217,6 +219,7 @@ export class World {
     };
     const credentials: CredentialSource = {
       use: async (cell, credential, request) => {
+        await this.beforeUse?.();
         if (this.useFailure !== null) throw this.useFailure;
         await this.#record({
           workspace,
