@@ -114,7 +114,8 @@ export class Answer {
     if (this.#whole !== null) this.#whole.push(data);
     else if (this.#decoder !== null) {
       if (!this.#decoder.write(data)) this.#carrier.holdUpstream(true);
-    } else this.#emit(this.#scrubber === null ? data : this.#scrubLater(this.#scrubber.push(data)));
+    } else if (this.#scrubber === null) this.#emit(data);
+    else this.#scrubber.pass(data, this.#passed);
   }
 
   end(trailers: Fields): void {
@@ -128,6 +129,9 @@ export class Answer {
   }
 
   readonly #onHit = (hit: ScrubHit): void => this.#carrier.onHit(hit);
+
+  /** What the first scrubber lets pass. */
+  readonly #passed = (data: Buffer): void => this.#emit(this.#scrubLater(data));
 
   /** The client has read what was written. */
   drained(): void {
@@ -158,9 +162,7 @@ export class Answer {
       );
     }
     this.#decoder = decoder;
-    decoder.on('data', (plain: Buffer) => {
-      if (!this.#emit(this.#scrubLater(plain))) decoder.pause();
-    });
+    decoder.on('data', this.#passed);
     decoder.on('drain', () => this.#carrier.holdUpstream(false));
     decoder.on('end', () => {
       this.#emitLast(EMPTY);
@@ -178,7 +180,9 @@ export class Answer {
       this.#set = this.#carrier.scrubSet;
       this.#later.push(createScrubber(this.#set, this.#onHit));
     }
-    return this.#later.reduce((passed, scrubber) => scrubber.push(passed), data);
+    return this.#later.length === 0
+      ? data
+      : this.#later.reduce((passed, scrubber) => scrubber.push(passed), data);
   }
 
   #emitLast(data: Buffer): void {
@@ -193,13 +197,12 @@ export class Answer {
     this.#emit(rest);
   }
 
-  /** @returns false when the sender should wait */
-  #emit(data: Buffer): boolean {
-    if (data.length === 0) return true;
+  #emit(data: Buffer): void {
+    if (data.length === 0) return;
     this.bytes += data.length;
-    const flows = this.#client.data(data);
-    if (!flows && this.#decoder === null) this.#carrier.holdUpstream(true);
-    return flows;
+    if (this.#client.data(data)) return;
+    if (this.#decoder === null) this.#carrier.holdUpstream(true);
+    else this.#decoder.pause();
   }
 
   #writeWhole(head: AnswerHead, pieces: readonly Buffer[]): void {

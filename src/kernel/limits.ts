@@ -460,3 +460,6 @@ export const proxySessionsCheckMs = 5_000;
 export const halfClosedTimeoutMs = 30_000;
 /** Smaller pieces of a body that is collected are copied into blocks of this size. */
 export const collectedBlockBytes = 4 * KIB;
+
+/** Of an answer, gathered within one turn of the event loop, so that it leaves as one write. */
+export const answerGatheredBytesMax = 64 * KIB;

@@ -7,8 +7,6 @@ import type { Socket } from 'node:net';
 import { limits } from '../../kernel/index.ts';
 import {
   BodyReader,
-  CHUNK_END,
-  encodeChunkSize,
   encodeLastChunk,
   encodeResponseHead,
   Fields,
@@ -22,6 +20,7 @@ import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival } from '../request.ts';
+import { Http1Output } from './output.ts';
 
 const STATUS_PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -45,6 +44,7 @@ export class Http1Downstream implements ExchangeClient {
   readonly #arrival: Arrival;
   readonly #only: boolean;
   readonly #reader = requestHeadReader();
+  readonly #output: Http1Output;
   #exchange: Exchange | null = null;
   /** Of the request that is being answered. */
   #head: RequestHead | null = null;
@@ -73,6 +73,7 @@ export class Http1Downstream implements ExchangeClient {
     this.#arrival = arrival;
     this.#only = only;
     this.#lastActive = host.clock.monotonic();
+    this.#output = new Http1Output(socket, () => this.#drain());
     socket.on('data', (bytes: Buffer) => this.#data(bytes));
     socket.on('drain', () => this.#drain());
     socket.on('end', () => this.#ended());
@@ -125,7 +126,9 @@ export class Http1Downstream implements ExchangeClient {
     if (!this.#persists) fields.add('Connection', 'close');
     if (body.kind === 'length') fields.add('Content-Length', String(body.bytes));
     if (this.#framing === 'chunked') fields.add('Transfer-Encoding', 'chunked');
-    this.#write(encodeResponseHead(status, phrase, fields));
+    const head = encodeResponseHead(status, phrase, fields);
+    if (body.kind === 'none') this.#write(head);
+    else this.#output.begin(head, this.#framing === 'chunked');
   }
 
   upgrade({ status, phrase, fields }: AnswerHead): boolean {
@@ -140,25 +143,22 @@ export class Http1Downstream implements ExchangeClient {
     this.#framing = 'plain';
     this.#persists = false;
     this.#body = new BodyReader({ kind: 'close' }, { extensions: 'refuse' });
-    this.#write(encodeResponseHead(status, phrase, fields));
+    this.#output.begin(encodeResponseHead(status, phrase, fields), false);
     return true;
   }
 
   data(data: Buffer): boolean {
-    if (this.#framing === 'plain') return this.#write(data);
-    this.#socket.cork();
-    this.#write(encodeChunkSize(data.length));
-    this.#write(data);
-    const flows = this.#write(CHUNK_END);
-    this.#socket.uncork();
-    return flows;
+    this.#lastActive = this.#host.clock.monotonic();
+    return this.#output.data(data);
   }
 
   end(trailers: Fields): void {
-    if (this.#framing === 'chunked') this.#write(encodeLastChunk(trailers));
+    this.#lastActive = this.#host.clock.monotonic();
+    this.#output.end(this.#framing === 'chunked' ? encodeLastChunk(trailers) : '');
   }
 
   cut(): void {
+    this.#output.flush();
     this.#socket.destroy();
   }
 
@@ -203,7 +203,7 @@ export class Http1Downstream implements ExchangeClient {
 
   #write(data: Buffer | string): boolean {
     this.#lastActive = this.#host.clock.monotonic();
-    return this.#socket.write(data, HEAD_ENCODING);
+    return this.#output.write(data);
   }
 
   #data(bytes: Buffer): void {
@@ -298,6 +298,7 @@ export class Http1Downstream implements ExchangeClient {
   #finish(): void {
     this.#isClosing = true;
     this.#held = null;
+    this.#output.flush();
     this.#socket.end();
     if (this.#hasEnded) return;
     if (this.#socket.isPaused()) this.#socket.resume();

@@ -2,6 +2,7 @@
  * Masks secrets in a stream of bytes. What is followed by a byte that no secret holds passes at once and without
  * being copied; only a tail without one is held back until the next bytes tell, whatever it says (`tail.ts`). A
  * match never passes, however the stream was cut. After a match, whatever overlaps it is swallowed too.
+ * Where two pieces meet, only as much of the second as a match can reach into is put behind what was held of the first.
  */
 import { matchAt } from './match.ts';
 import { type Encoding, encodeMask, encodingOf } from './mask.ts';
@@ -21,15 +22,24 @@ export interface ScrubHit {
 export interface Scrubber {
   /** Takes the next bytes and gives what may pass now; the very same buffer when nothing was found in it. */
   push(chunk: Buffer): Buffer;
+  /** The same, piece by piece in order and without copying what was not held: none is empty. */
+  pass(chunk: Buffer, to: (piece: Buffer) => void): void;
   /** Gives what was held back. Nothing may be pushed afterwards. */
   end(): Buffer;
 }
 
 const EMPTY = Buffer.alloc(0);
+const PASSING: Scrubber = {
+  push: (chunk) => chunk,
+  pass(chunk, to) {
+    if (chunk.length > 0) to(chunk);
+  },
+  end: () => EMPTY,
+};
 
 export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): Scrubber {
   const { table } = set;
-  if (table === null) return { push: (chunk) => chunk, end: () => EMPTY };
+  if (table === null) return PASSING;
   return new StreamScrubber(set, table, onHit);
 }
 
@@ -56,27 +66,54 @@ class StreamScrubber implements Scrubber {
   }
 
   push(chunk: Buffer): Buffer {
-    return this.#scan(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]), false);
+    const passed = this.#next(chunk);
+    return passed.length > 1 ? Buffer.concat(passed) : (passed[0] ?? EMPTY);
+  }
+
+  pass(chunk: Buffer, to: (piece: Buffer) => void): void {
+    for (const piece of this.#next(chunk)) to(piece);
   }
 
   end(): Buffer {
-    return this.#held.length === 0 ? EMPTY : this.#scan(this.#held, true);
+    const passed = this.#scan(this.#held, [], true);
+    return passed.length > 1 ? Buffer.concat(passed) : (passed[0] ?? EMPTY);
   }
 
-  #scan(data: Buffer, final: boolean): Buffer {
-    const table = this.#table;
+  #next(chunk: Buffer): Buffer[] {
+    const held = this.#held;
+    if (held.length === 0) return this.#scan(chunk, [], false);
+    const { reach } = this.#table.tail;
+    if (chunk.length < reach) return this.#scan(Buffer.concat([held, chunk]), [], false);
     const passed: Buffer[] = [];
-    let from = this.#swallowed; // what has not been passed or swallowed begins here
-    const holdAt = final ? data.length : tailStart(table.tail, data);
-    for (let at = nextCandidate(table, data, 0); at < holdAt; at = nextCandidate(table, data, at + 1)) {
+    this.#junction(Buffer.concat([held, chunk.subarray(0, reach)]), held.length, passed);
+    return this.#scan(chunk, passed, false);
+  }
+
+  /** Passes what was held, `data` up to `end`: whatever match begins in there ends in `data`. */
+  #junction(data: Buffer, end: number, passed: Buffer[]): void {
+    const from = this.#search(data, end, passed);
+    if (from < end) passed.push(data.subarray(from, end));
+    this.#swallowed = Math.max(0, from - end);
+  }
+
+  #scan(data: Buffer, passed: Buffer[], final: boolean): Buffer[] {
+    const holdAt = final ? data.length : tailStart(this.#table.tail, data);
+    const from = this.#search(data, holdAt, passed);
+    this.#swallowed = Math.max(0, from - holdAt);
+    this.#held = holdAt === data.length ? EMPTY : Buffer.from(data.subarray(holdAt));
+    if (from < holdAt) passed.push(from === 0 && holdAt === data.length ? data : data.subarray(from, holdAt));
+    return passed;
+  }
+
+  /** Masks what begins before `end`. @returns where what has not been passed or swallowed begins */
+  #search(data: Buffer, end: number, passed: Buffer[]): number {
+    const table = this.#table;
+    let from = this.#swallowed;
+    for (let at = nextCandidate(table, data, 0); at < end; at = nextCandidate(table, data, at + 1)) {
       const found = longestAt(table, data, at);
       if (found !== null) from = this.#mask(found, data, at, from, passed);
     }
-    this.#swallowed = Math.max(0, from - holdAt);
-    this.#held = holdAt === data.length ? EMPTY : Buffer.from(data.subarray(holdAt));
-    if (from === 0 && holdAt === data.length) return data;
-    if (from < holdAt) passed.push(data.subarray(from, holdAt));
-    return passed.length > 1 ? Buffer.concat(passed) : (passed[0] ?? EMPTY);
+    return from;
   }
 
   /** Passes what stands before a match, and the mask unless it overlaps the one before; gives its end. */

@@ -83,6 +83,85 @@ describe.each([
   });
 });
 
+describe('where long pieces meet', () => {
+  /** Of bytes that are held back, so that every piece but the last leaves something. */
+  const long = Buffer.alloc(2_000, 'x');
+  const around = (bytes: Buffer): Buffer =>
+    Buffer.concat([long, Buffer.from('"'), bytes, Buffer.from('!'), long]);
+
+  const set = setOf(AWKWARD);
+  it.each(renditions(AWKWARD))('a secret as $label is masked, wherever it is cut', ({ encoding, bytes }) => {
+    expect(set.table?.tail.reach).toBeLessThan(long.length);
+    const text = around(bytes);
+    const whole = run(set, [text]);
+    expect(whole.hits).toEqual([{ name: 'K0', encoding }]);
+    for (let at = 0; at <= bytes.length + 2; at += 1)
+      expect(run(set, cut(text, long.length + at)), `cut at ${at}`).toEqual(whole);
+  });
+
+  it('what overlaps a match is swallowed, also what only the second piece tells', () => {
+    const set = setOf('abcdefgh12345', '12345stuvwxyz', 'stuvwxyz-and-more');
+    const text = around(Buffer.from('abcdefgh12345stuvwxyz-and-more'));
+    for (let at = 0; at <= 32; at += 1)
+      expect(run(set, cut(text, long.length + at)).out, `cut at ${at}`).toEqual(around(Buffer.from(MASK)));
+  });
+
+  it('pieces of any length come through, with each secret masked, as if they were one', () => {
+    const words = [
+      'x',
+      'xxxx ',
+      '\n\n',
+      GITHUB,
+      GITHUB.slice(0, 20),
+      Buffer.from(GITHUB).toString('hex'),
+      '\\u0067',
+    ];
+    const set = setOf(GITHUB);
+    const { reach } = set.table?.tail ?? { reach: 0 };
+    const around = fc.integer({ min: -2, max: 2 }).map((more) => reach + more);
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...words), { minLength: 200, maxLength: 600 }),
+        fc.array(fc.oneof(around, fc.nat(3_000), fc.nat(40)), { maxLength: 20 }),
+        (chosen, lengths) => {
+          const text = Buffer.from(chosen.join(''));
+          const edges: number[] = [];
+          for (let at = 0; at < text.length; at += lengths[edges.length] ?? text.length) edges.push(at);
+          expect(run(set, cut(text, ...edges.slice(1)))).toEqual(run(set, [text]));
+        },
+      ),
+    );
+  });
+
+  it('holds back as much for a guess at a secret as for anything like it', () => {
+    const set = setOf(GITHUB);
+    for (const { bytes: value } of renditions(GITHUB)) {
+      for (let length = 1; length < value.length - 8; length += 1) {
+        const right = value.subarray(0, length);
+        const wrong = Buffer.from(right);
+        wrong[length - 1] = (right[length - 1] ?? 0) === 0x41 ? 0x42 : 0x41;
+        const passed = [right, wrong].map((guess) => {
+          const scrubber = createScrubber(set, () => {});
+          const text = Buffer.concat([Buffer.from('"'), guess, long, Buffer.from('"'), guess]);
+          return cut(text, 1 + length).map((piece) => scrubber.push(piece).length);
+        });
+        expect(passed[0]).toEqual(passed[1]);
+      }
+    }
+  });
+
+  it('copies no more than what a secret could reach into', () => {
+    const scrubber = createScrubber(setOf(GITHUB), () => expect.unreachable());
+    const passed: Buffer[] = [];
+    const pieces = [Buffer.from('"held'), Buffer.from(`${'y'.repeat(20_000)}"again`)];
+    for (const piece of pieces) scrubber.pass(piece, (bytes) => passed.push(bytes));
+    expect(passed.map((bytes) => bytes.length)).toEqual([1, 4, 20_001]);
+    expect(passed[2]?.buffer).toBe(pieces[1]?.buffer);
+    expect(passed[2]?.byteOffset).toBe(pieces[1]?.byteOffset);
+    expect(scrubber.end().toString()).toBe('again');
+  });
+});
+
 describe('what passes', () => {
   const set = setOf(GITHUB, AWKWARD, 'sk-live-0123456789abcdef');
 
