@@ -110,8 +110,8 @@ const WRITERS: readonly (readonly [
   'grouped' | 'strict',
   NonNullable<ServicesOptions['auditWriter']>,
 ])[] = [
-  ['grouped', 'grouped', 'thread'],
-  ['strict', 'strict', 'thread'],
+  ['grouped', 'grouped', 'journal'],
+  ['strict', 'strict', 'journal'],
   ['strict, in a command', 'strict', 'own'],
 ];
 

@@ -65,7 +65,6 @@ export interface Settled {
 }
 
 const PROFILE_INTERVAL_US = 250;
-const AUDIT_PAGE = 10_000;
 const OPEN_NAMED_MAX = 20;
 /** Where a credential goes in, its use is the intent. */
 const INTENTS: readonly string[] = ['egress.request', 'credential.used'];
@@ -88,7 +87,7 @@ const home = join(mkdtempSync(join(tmpdir(), 'sallyport-bench-')), 'home');
 mkdirSync(home, { mode: 0o700 });
 const config = loadConfig({ ...process.env, SALLYPORT_HOME: home });
 await initHome(config);
-const services = await openServices(config, silentLog, { auditWriter: 'thread' });
+const services = await openServices(config, silentLog, { auditWriter: 'journal' });
 const { workspace, store, vault, audit } = services;
 const now = systemClock.now();
 const server = { id: newId<'server'>('srv', systemRandom), slug: 'bench' };
@@ -193,23 +192,17 @@ async function settled(): Promise<Settled> {
   const seen = new Set<string>();
   let outcomes = 0;
   const byType: Record<string, number> = {};
-  for (let from = 1; ; ) {
-    const events = await store.audit.read(workspace, from, AUDIT_PAGE);
-    for (const { type, data } of events) {
-      byType[type] = (byType[type] ?? 0) + 1;
-      const request = requestOf(data);
-      if (request === null) continue;
-      if (type === 'egress.finished') {
-        outcomes += 1;
-        open.delete(request);
-      } else if (INTENTS.includes(type) && !seen.has(request)) {
-        seen.add(request);
-        open.add(request);
-      }
+  for await (const { type, data } of audit.export(workspace)) {
+    byType[type] = (byType[type] ?? 0) + 1;
+    const request = requestOf(data);
+    if (request === null) continue;
+    if (type === 'egress.finished') {
+      outcomes += 1;
+      open.delete(request);
+    } else if (INTENTS.includes(type) && !seen.has(request)) {
+      seen.add(request);
+      open.add(request);
     }
-    const last = events.at(-1);
-    if (last === undefined) break;
-    from = last.sequence + 1; // a page may be shorter than asked for
   }
   return {
     intents: seen.size,
@@ -231,7 +224,7 @@ async function profile(): Promise<object> {
 }
 
 const answers: Readonly<Record<EgressQuestion, () => Promise<object>>> = {
-  events: async () => ({ events: (await store.audit.head(workspace))?.sequence ?? 0 }),
+  events: async () => ({ events: (await audit.checkpoint(workspace))?.sequence ?? 0 }),
   usage,
   collected,
   settled,

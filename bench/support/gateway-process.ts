@@ -26,7 +26,7 @@ writeFileSync(join(home, 'sallyport.yaml'), 'listen: 127.0.0.1:0\n', { mode: 0o6
 
 const config = loadConfig({ ...process.env, SALLYPORT_HOME: home });
 await initHome(config);
-const gateway = await createGateway(config, silentLog, { auditWriter: 'thread' });
+const gateway = await createGateway(config, silentLog, { auditWriter: 'journal' });
 const socket = join(home, 'sallyport.sock');
 const local = await openLocalDoor(gateway, socket);
 const tcp = await openTcpDoor(gateway, config.listen);

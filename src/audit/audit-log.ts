@@ -1,7 +1,7 @@
 /**
  * The audit log: append, read, verify. What is not recorded was not done (guarantee G9): an append that fails is an
  * error for its author, who must not go on. One chain per workspace; several processes may append to the same one.
- * What "recorded" means is the scribe's `Durability`.
+ * What "recorded" means is the recorder's to say.
  */
 import {
   AppError,
@@ -14,34 +14,35 @@ import {
 } from '../kernel/index.ts';
 import { type PreparedEvent, prepareEvent } from './canonical.ts';
 import { type ChainKeys, chainKeys } from './chain-keys.ts';
-import type { AuditEvent, RecordedEvent } from './events.ts';
-import { Outbox } from './outbox.ts';
-import type { AuditSink, AuditStore, Checkpoint } from './ports.ts';
+import { directRecorder } from './direct-recorder.ts';
+import type { Actor, AuditEvent, AuditEventType, RecordedEvent } from './events.ts';
+import type { AuditSink, AuditStore, Checkpoint, EventRow } from './ports.ts';
 import { type ExportRange, exportEvents, type TailOptions, tailEvents } from './readers.ts';
-import { createScribe, type Scribe, unavailable, type Written } from './scribe.ts';
+import type { Recorder } from './recorder.ts';
+import { createScribe, unavailable } from './scribe.ts';
 import { verifyChain } from './verify.ts';
 import type { VerifyOptions, VerifyReport } from './verify-report.ts';
 
 export interface AuditLogDeps {
-  /** For reading; and for writing where there is no other scribe. */
+  /** For reading; and for writing where there is no other recorder. */
   readonly store: AuditStore;
   /** 32 random bytes that outlive every rotation. Stays the caller's, and may be destroyed once the log is made. */
   readonly key: Secret;
   readonly clock: Clock;
   readonly log: Log;
   readonly sinks?: readonly AuditSink[];
-  /** Who writes. Default: this thread, on `store`, acknowledged when it is on the disk. Closed with the log. */
-  readonly scribe?: Scribe;
+  /** Who takes events in. Default: this thread writes them to `store`, each on the disk before anybody goes on. Closed with the log. */
+  readonly recorder?: Recorder;
 }
 
 export interface AuditLog {
   /**
-   * Resolves when the event is recorded.
+   * Resolves when the event is recorded and has its place.
    *
    * @throws AppError `audit_unavailable` when it is not, or may not be; `audit_event_invalid`
    */
   append(event: AuditEvent): Promise<RecordedEvent>;
-  /** The same for who does not need the event back: everything of one turn of the event loop shares a promise. */
+  /** Resolves when the event is recorded, which is sooner. Everything of one turn of the event loop shares a promise. */
   record(event: AuditEvent): Promise<void>;
   /** The same for what has happened already: it may wait a few milliseconds, so that it is written with others. */
   note(event: AuditEvent): Promise<void>;
@@ -54,29 +55,40 @@ export interface AuditLog {
   close(): Promise<void>;
 }
 
-export const createAuditLog = (deps: AuditLogDeps): AuditLog => new ScribedAuditLog(deps);
+export const createAuditLog = (deps: AuditLogDeps): AuditLog => new RecordedAuditLog(deps);
 
-class ScribedAuditLog implements AuditLog {
+class RecordedAuditLog implements AuditLog {
   readonly #deps: AuditLogDeps;
   readonly #keys: ChainKeys;
-  readonly #scribe: Scribe;
-  readonly #outboxes = new Map<WorkspaceId, Outbox>();
+  readonly #recorder: Recorder;
   readonly #followers = new Set<() => void>();
-  #waiting = 0;
   #closed = false;
 
   constructor(deps: AuditLogDeps) {
     this.#deps = deps;
     this.#keys = chainKeys(deps.key);
-    const { store, key, clock, log } = deps;
-    this.#scribe = deps.scribe ?? createScribe({ store, key, clock, log, durability: 'strict' });
+    this.#recorder = deps.recorder ?? directRecorder(createScribe(deps));
+    this.#recorder.listen({
+      onRecorded: () => {
+        for (const wake of this.#followers) wake();
+      },
+      onChained:
+        (deps.sinks ?? []).length === 0
+          ? null
+          : (workspace, rows, checkpoint) => {
+              this.#deliver(
+                rows.map((row) => eventOf(workspace, row)),
+                null,
+              );
+              if (checkpoint !== null) this.#deliver([], checkpoint);
+            },
+    });
   }
 
   async append(event: AuditEvent): Promise<RecordedEvent> {
     const { workspace } = event;
     const prepared = this.#prepare(event);
-    const { written, index } = this.#outbox(workspace).add(prepared, true, true);
-    return recordedEvent(workspace, prepared, await written, index);
+    return eventOf(workspace, await this.#recorder.place(workspace, prepared));
   }
 
   record(event: AuditEvent): Promise<void> {
@@ -88,19 +100,26 @@ class ScribedAuditLog implements AuditLog {
   }
 
   async verify(workspace: WorkspaceId, options?: VerifyOptions): Promise<VerifyReport> {
-    const seen = await this.#scribe.seen(workspace);
-    return verifyChain({ store: this.#deps.store, keys: this.#keys, seen }, workspace, options);
+    const obstacle = await this.#drain();
+    const seen = await this.#recorder.seen(workspace);
+    return verifyChain({ store: this.#deps.store, keys: this.#keys, seen, obstacle }, workspace, options);
   }
 
-  export(workspace: WorkspaceId, range: ExportRange = {}): AsyncIterable<RecordedEvent> {
-    return exportEvents(this.#deps.store, workspace, range);
+  async *export(workspace: WorkspaceId, range: ExportRange = {}): AsyncGenerator<RecordedEvent, void, void> {
+    await this.#drain();
+    yield* exportEvents(this.#deps.store, workspace, range);
   }
 
-  tail(workspace: WorkspaceId, options: TailOptions = {}): AsyncIterable<RecordedEvent> {
-    return tailEvents(this.#deps.store, workspace, options, (_workspace, signal) => this.#more(signal));
+  async *tail(workspace: WorkspaceId, options: TailOptions = {}): AsyncGenerator<RecordedEvent, void, void> {
+    await this.#drain();
+    yield* tailEvents(this.#deps.store, workspace, options, async (_workspace, signal) => {
+      await this.#more(signal);
+      await this.#drain();
+    });
   }
 
   async checkpoint(workspace: WorkspaceId): Promise<Checkpoint | null> {
+    await this.#drain();
     const head = await this.#deps.store.head(workspace);
     if (head === null) return null;
     if (!this.#keys.isHeadGenuine(workspace, head)) {
@@ -119,15 +138,14 @@ class ScribedAuditLog implements AuditLog {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.drained()));
-    for (const checkpoint of await this.#scribe.close()) this.#deliver([], checkpoint);
+    for (const checkpoint of await this.#recorder.close()) this.#deliver([], checkpoint);
     this.#keys.destroy();
     for (const wake of this.#followers) wake();
   }
 
   #add(event: AuditEvent, prompt: boolean): Promise<void> {
     try {
-      return this.#outbox(event.workspace).add(this.#prepare(event), prompt, false).recorded;
+      return this.#recorder.record(event.workspace, this.#prepare(event), prompt);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -135,37 +153,19 @@ class ScribedAuditLog implements AuditLog {
 
   #prepare(event: AuditEvent): PreparedEvent {
     if (this.#closed) throw unavailable(refusal('audit_closed', 'The audit log is closed.'));
-    if (this.#waiting >= limits.auditQueueEventsMax) {
-      throw unavailable(refusal('audit_queue_full', 'Too many audit events are waiting to be written.'));
-    }
-    const prepared = prepareEvent(event, Math.floor(this.#deps.clock.now()));
-    this.#waiting += 1;
-    return prepared;
+    return prepareEvent(event, Math.floor(this.#deps.clock.now()));
   }
 
-  #outbox(workspace: WorkspaceId): Outbox {
-    const known = this.#outboxes.get(workspace);
-    if (known !== undefined) return known;
-    const outbox = new Outbox({
-      workspace,
-      scribe: this.#scribe,
-      wantsAll: (this.#deps.sinks ?? []).length > 0,
-      onRecorded: (batch, written) => this.#recorded(workspace, batch, written),
-      onLeft: (count) => {
-        this.#waiting -= count;
-      },
-    });
-    this.#outboxes.set(workspace, outbox);
-    return outbox;
-  }
-
-  #recorded(workspace: WorkspaceId, batch: readonly PreparedEvent[], written: Written): void {
-    if ((this.#deps.sinks ?? []).length > 0) {
-      const events = batch.map((prepared, index) => recordedEvent(workspace, prepared, written, index));
-      this.#deliver(events, null);
-      if (written.checkpoint !== null) this.#deliver([], written.checkpoint);
+  /** @returns what keeps events from their chain: whoever reads may want to find out just that */
+  async #drain(): Promise<unknown> {
+    if (this.#closed) return null;
+    try {
+      await this.#recorder.drained();
+      return null;
+    } catch (error) {
+      this.#deps.log.warn('audit_read_behind', { error: String(error) });
+      return error;
     }
-    for (const wake of this.#followers) wake();
   }
 
   #deliver(events: readonly RecordedEvent[], checkpoint: Checkpoint | null): void {
@@ -197,26 +197,20 @@ class ScribedAuditLog implements AuditLog {
 
 const refusal = (code: string, message: string): AppError => new AppError(code, message, { kind: 'failed' });
 
-/** A batch's event in its place, which needs the hashes. */
-function recordedEvent(
+/** An event as it comes back. */
+function eventOf(
   workspace: WorkspaceId,
-  prepared: PreparedEvent,
-  { sequence, previous, hashes }: Written,
-  index: number,
+  { sequence, at, type, actor, server, data, previous, hash }: EventRow,
 ): RecordedEvent {
-  const hash = hashes?.[index];
-  const before = index === 0 ? previous : hashes?.[index - 1];
-  if (hash === undefined || before === undefined) throw new Error('the scribe gave no hash back');
-  const { at, type, actorKind, actorId, server, data } = prepared;
   return {
     workspace,
-    type,
-    actor: { kind: actorKind, id: actorId },
+    type: type as AuditEventType, // here and below: `prepareEvent` had them from an event
+    actor: JSON.parse(actor) as Actor,
     ...(server === null ? {} : { server }),
-    data: JSON.parse(data) as JsonObject, // `prepareEvent` wrote it from one
-    sequence: sequence + index,
+    data: JSON.parse(data) as JsonObject,
+    sequence,
     at,
-    previous: before,
+    previous,
     hash,
   };
 }

@@ -126,7 +126,8 @@ function sortedKeys(value: JsonObject): readonly string[] {
 /** Most strings need no escape; finding that out is cheaper than the call. */
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
+/** A string as the canonical form has it. */
+export const quoted = (text: string): string => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
 /** With the colon. The product's events have a few dozen different keys. */
 const KEYS = new Map<string, string>();

@@ -40,14 +40,14 @@ export interface ChainKeys {
 
 /** @param key stays the caller's; it may be destroyed afterwards */
 export function chainKeys(key: Secret): ChainKeys {
-  let macKey: KeyObject | null = headKey(key);
+  let headKey: KeyObject | null = macKey(key, 'sallyport/audit-head/1');
   const privateKey = signingKey(key);
   const publicKey = createPublicKey(privateKey);
   const publicKeyHex = publicKey.export({ format: 'der', type: 'spki' }).subarray(-KEY_BYTES).toString('hex');
 
   function headMac(workspace: WorkspaceId, sequence: number, hash: string): Buffer {
-    if (macKey === null) throw new Error('audit key used after it was destroyed');
-    return createHmac('sha256', macKey)
+    if (headKey === null) throw new Error('audit key used after it was destroyed');
+    return createHmac('sha256', headKey)
       .update(JSON.stringify(['sallyport/audit-head/1', workspace, sequence, hash]))
       .digest();
   }
@@ -70,7 +70,7 @@ export function chainKeys(key: Secret): ChainKeys {
       /^[0-9a-f]{128}$/.test(checkpoint.signature) &&
       verify(null, statementBytes(checkpoint), publicKey, Buffer.from(checkpoint.signature, 'hex')),
     destroy() {
-      macKey = null;
+      headKey = null;
     },
   };
 }
@@ -86,9 +86,12 @@ const statementBytes = (statement: Pick<Checkpoint, 'workspace' | 'sequence' | '
     ]),
   );
 
-/** As a key object, because making one of bytes is most of what a MAC costs. OpenSSL zeroes it when it is let go. */
-function headKey(key: Secret): KeyObject {
-  const bytes = derive(key, 'sallyport/audit-head/1');
+/**
+ * The audit key's own key for MACs of one kind. As a key object, because making one of bytes is most of what a MAC
+ * costs. OpenSSL zeroes it when it is let go.
+ */
+export function macKey(key: Secret, label: string): KeyObject {
+  const bytes = derive(key, label);
   try {
     return createSecretKey(bytes.bytes());
   } finally {

@@ -7,7 +7,7 @@
 import { AppError, isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { chainEvent, NO_PREVIOUS, type PreparedEvent } from './canonical.ts';
 import type { ChainKeys } from './chain-keys.ts';
-import type { AuditStore, EventRow } from './ports.ts';
+import type { AuditStore, EventRow, JournalProgress } from './ports.ts';
 
 export interface ChainWriterDeps {
   readonly workspace: WorkspaceId;
@@ -34,19 +34,11 @@ export class ChainWriter {
   }
 
   /** All of the batch in one transaction, or nothing of it. @throws whatever the store does, `audit_head_forged`, `audit_rolled_back` */
-  append(batch: readonly PreparedEvent[]): Promise<readonly EventRow[]> {
-    const turn = this.#turn.then(
-      () => this.#commit(batch),
-      () => this.#commit(batch),
-    );
+  append(batch: readonly PreparedEvent[], progress?: JournalProgress): Promise<readonly EventRow[]> {
+    const commit = (): Promise<readonly EventRow[]> => this.#commit(batch, progress);
+    const turn = this.#turn.then(commit, commit);
     this.#turn = turn;
     return turn;
-  }
-
-  /** The chain was made longer by another writer of this process, which has not written since. */
-  goOnFrom(end: ChainEnd): void {
-    if (end.sequence <= (this.#seen?.sequence ?? 0)) return;
-    this.#end = this.#seen = end;
   }
 
   /** Null before the first event. */
@@ -54,14 +46,17 @@ export class ChainWriter {
     return this.#seen;
   }
 
-  async #commit(batch: readonly PreparedEvent[]): Promise<readonly EventRow[]> {
+  async #commit(
+    batch: readonly PreparedEvent[],
+    progress: JournalProgress | undefined,
+  ): Promise<readonly EventRow[]> {
     const { workspace, store, keys } = this.#deps;
     for (let attempt = 0; ; attempt++) {
       const events = chain(workspace, batch, this.#end ?? (await this.#readEnd()));
       const last = events.at(-1);
       if (last === undefined) return events;
       try {
-        await store.append(workspace, events, keys.headMac(workspace, last.sequence, last.hash));
+        await store.append(workspace, events, keys.headMac(workspace, last.sequence, last.hash), progress);
         this.#end = this.#seen = { sequence: last.sequence, hash: last.hash };
         return events;
       } catch (error) {

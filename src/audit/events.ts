@@ -11,6 +11,7 @@ export interface Actor {
 export type AuditEventType =
   | 'gateway.started'
   | 'gateway.stopped'
+  | 'audit.journal_forged'
   | 'server.added'
   | 'server.changed'
   | 'server.removed'

@@ -3,12 +3,26 @@
  */
 export { type AuditLog, type AuditLogDeps, createAuditLog } from './audit-log.ts';
 export { canonicalForm, hashOf } from './canonical.ts';
+export { directRecorder } from './direct-recorder.ts';
 export type { Actor, AuditEvent, AuditEventType, RecordedEvent } from './events.ts';
 export { toJsonLine, toJsonLines } from './json-lines.ts';
-export type { Durability } from './durability.ts';
-export type { AuditHead, AuditSink, AuditStore, Checkpoint, EventRow } from './ports.ts';
+export { type Durability } from './journal/durability.ts';
+export { JournalIngester } from './journal/ingester.ts';
+export { type JournalKeys, journalKeys } from './journal/keys.ts';
+export { type Channel, channelLog, ingestLink, serveIngester, sharedNumbers } from './journal/link.ts';
+export type { JournalFile, JournalFolder, JournalSource } from './journal/ports.ts';
+export { journalRecorder } from './journal/recorder.ts';
+export { endJournal, recoverJournals } from './journal/recovery.ts';
+export type {
+  AuditHead,
+  AuditSink,
+  AuditStore,
+  Checkpoint,
+  EventRow,
+  JournalProgress,
+  JournalRow,
+} from './ports.ts';
 export type { ExportRange, TailOptions } from './readers.ts';
-export { pairedScribe } from './paired-scribe.ts';
+export type { Recorder } from './recorder.ts';
 export { createScribe, type Scribe, type ScribeDeps } from './scribe.ts';
-export { type Channel, channelLog, remoteScribe, serveScribe } from './scribe-channel.ts';
 export type { VerifyOptions, VerifyProblem, VerifyProblemCode, VerifyReport } from './verify-report.ts';

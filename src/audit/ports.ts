@@ -41,17 +41,44 @@ export interface EventRow {
   readonly hash: string;
 }
 
-/** Append-only. Every method but `sync` is about one workspace. */
+/**
+ * A journal that this home's gateways write, and how far it has come into the chain. The row is there for as long as the
+ * journal is, so that a journal that nobody began is found out, and one that is gone is missed.
+ */
+export interface JournalRow {
+  readonly id: string;
+  /** Records that are in the chain: those with a lower number. */
+  readonly records: number;
+  /** Whether it was brought to its end: its files may be gone. */
+  readonly closed: boolean;
+  /** HMAC-SHA256 over the rest: 32 bytes. */
+  readonly mac: Buffer;
+}
+
+/** A step of a journal into the chain. */
+export interface JournalProgress {
+  /** How many records were in the chain before. */
+  readonly from: number;
+  readonly row: JournalRow;
+}
+
+/** Append-only. What is about one workspace has it as its first parameter. */
 export interface AuditStore {
   /** Sequence, hash and MAC of the head row, read together. Null while nothing was recorded. */
   head(workspace: WorkspaceId): Promise<AuditHead | null>;
   /**
    * Adds events and sets the head to the last one's sequence and hash with `headMac`, in one transaction that outlives
    * the end of this process on return, and a loss of power after the next `sync`.
+   * With `progress`, the journal's row changes with it.
    * @throws AppError `audit_chain_moved` when the stored head's hash is not `events[0].previous` (64 zeros: no head),
-   *   with nothing written
+   *   `audit_journal_moved` when the journal's row is not an open one with `from` records; with nothing written
    */
-  append(workspace: WorkspaceId, events: readonly EventRow[], headMac: Buffer): Promise<void>;
+  append(
+    workspace: WorkspaceId,
+    events: readonly EventRow[],
+    headMac: Buffer,
+    progress?: JournalProgress,
+  ): Promise<void>;
   /**
    * Resolves when everything that was appended before the call is on the disk. After a failure, it succeeds only when
    * that holds for what the failed ones were about, too.
@@ -62,6 +89,11 @@ export interface AuditStore {
   addCheckpoint(checkpoint: Checkpoint): Promise<void>;
   /** All of them, in order of sequence. */
   checkpoints(workspace: WorkspaceId): Promise<readonly Checkpoint[]>;
+  /** All of them, in order of their ids. */
+  journals(): Promise<readonly JournalRow[]>;
+  /** Adds or replaces a journal's row. */
+  putJournal(row: JournalRow): Promise<void>;
+  forgetJournal(id: string): Promise<void>;
 }
 
 /**

@@ -1,7 +1,7 @@
 /**
- * The writing half of the audit log: a chain for each workspace, its checkpoints, and when what was written is on the
- * disk. It runs in the thread of whoever appends, or in one of its own (`scribe-channel.ts`), because the database is
- * synchronous and a thread that speaks TLS has better things to do. It holds the audit key.
+ * The writing half of the audit log: a chain for each workspace, and its checkpoints. It runs in the thread of whoever
+ * appends, or in one of its own behind a journal (`journal/`), because the database is synchronous and a thread that
+ * speaks TLS has better things to do. It holds the audit key.
  */
 import {
   AppError,
@@ -15,34 +15,28 @@ import {
 import type { PreparedEvent } from './canonical.ts';
 import { type ChainKeys, chainKeys } from './chain-keys.ts';
 import { type ChainEnd, ChainWriter } from './chain-writer.ts';
-import { type Durability, Syncer } from './durability.ts';
-import type { AuditStore, Checkpoint, EventRow } from './ports.ts';
+import type { AuditStore, Checkpoint, EventRow, JournalProgress } from './ports.ts';
 
-/** Where a batch has come to stand. */
 export interface Written {
-  /** Of the first event; the others follow without a gap. */
-  readonly sequence: number;
-  /** Hash of the event before the first one. */
-  readonly previous: string;
-  /** Where the chain ends now, as far as this writer knows. */
-  readonly end: ChainEnd;
-  /** Of each event, hex; null unless they were asked for. */
-  readonly hashes: readonly string[] | null;
+  /** In the order of the batch. */
+  readonly rows: readonly EventRow[];
   /** The one that was signed because of this batch. */
   readonly checkpoint: Checkpoint | null;
 }
 
 export interface Scribe {
   /**
-   * Records a batch of one workspace, all or nothing. Resolves when it may be acknowledged (`Durability`).
+   * Records a batch of one workspace, and how far a journal has come, all or nothing.
    * @throws AppError with the code of whatever was in the way
    */
-  write(workspace: WorkspaceId, batch: readonly PreparedEvent[], wantsHashes: boolean): Promise<Written>;
-  /** Another scribe of this process has made the chain longer, and does not write at the moment. */
-  goOnFrom(workspace: WorkspaceId, end: ChainEnd): void;
+  write(
+    workspace: WorkspaceId,
+    batch: readonly PreparedEvent[],
+    progress?: JournalProgress,
+  ): Promise<Written>;
   /** Where the chain ended when this process saw it last; null when it has not. */
-  seen(workspace: WorkspaceId): Promise<ChainEnd | null>;
-  /** Puts everything on the disk, and signs a last checkpoint of each chain that grew. */
+  seen(workspace: WorkspaceId): ChainEnd | null;
+  /** Signs a last checkpoint of each chain that grew. */
   close(): Promise<readonly Checkpoint[]>;
 }
 
@@ -52,12 +46,8 @@ export interface ScribeDeps {
   readonly key: Secret;
   readonly clock: Clock;
   readonly log: Log;
-  readonly durability: Durability;
-  /** Last of all: the store is not used any more. */
-  readonly onClosed?: () => Promise<void>;
 }
 
-/** A scribe in this thread. */
 export const createScribe = (deps: ScribeDeps): Scribe => new StoreScribe(deps);
 
 interface Chain {
@@ -71,47 +61,28 @@ interface Chain {
 class StoreScribe implements Scribe {
   readonly #deps: ScribeDeps;
   readonly #keys: ChainKeys;
-  readonly #syncer: Syncer;
   readonly #chains = new Map<WorkspaceId, Chain>();
 
   constructor(deps: ScribeDeps) {
     this.#deps = deps;
     this.#keys = chainKeys(deps.key);
-    this.#syncer = new Syncer({
-      durability: deps.durability,
-      sync: () => deps.store.sync(),
-      onFailure: (error) => deps.log.error('audit_sync_failed', { error: String(error) }),
-    });
   }
 
   async write(
     workspace: WorkspaceId,
     batch: readonly PreparedEvent[],
-    wantsHashes: boolean,
+    progress?: JournalProgress,
   ): Promise<Written> {
-    await this.#syncer.admit();
     const chain = this.#chain(workspace);
-    const rows = await chain.writer.append(batch);
+    const rows = await chain.writer.append(batch, progress);
     const [first] = rows;
     const last = rows.at(-1);
     if (first === undefined || last === undefined) throw new Error('an empty batch');
-    const end = { sequence: last.sequence, hash: last.hash };
-    chain.end = end;
-    await this.#syncer.written();
-    return {
-      sequence: first.sequence,
-      previous: first.previous,
-      end,
-      hashes: wantsHashes ? rows.map((row) => row.hash) : null,
-      checkpoint: await this.#checkpointAfter(workspace, chain, first, last),
-    };
+    chain.end = { sequence: last.sequence, hash: last.hash };
+    return { rows, checkpoint: await this.#checkpointAfter(workspace, chain, first, last) };
   }
 
-  goOnFrom(workspace: WorkspaceId, end: ChainEnd): void {
-    this.#chain(workspace).writer.goOnFrom(end);
-  }
-
-  async seen(workspace: WorkspaceId): Promise<ChainEnd | null> {
+  seen(workspace: WorkspaceId): ChainEnd | null {
     return this.#chains.get(workspace)?.writer.seen ?? null;
   }
 
@@ -119,16 +90,10 @@ class StoreScribe implements Scribe {
     const signed: Checkpoint[] = [];
     for (const [workspace, chain] of this.#chains) {
       if (chain.end === null || chain.end.sequence <= chain.checkpointed) continue;
-      // Another scribe of this process has gone on from there, and signs its own end.
-      if (chain.end.sequence < (chain.writer.seen?.sequence ?? 0)) continue;
       const checkpoint = await this.#sign(workspace, chain, chain.end);
       if (checkpoint !== null) signed.push(checkpoint);
     }
-    await this.#syncer.close().catch((error: unknown) => {
-      this.#deps.log.error('audit_sync_failed', { error: String(error) });
-    });
     this.#keys.destroy();
-    await this.#deps.onClosed?.();
     return signed;
   }
 

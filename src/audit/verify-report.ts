@@ -29,6 +29,8 @@ export type VerifyProblemCode =
   | 'head_mac_wrong'
   /** Events `sequence` to `through`, which this process recorded or built on, are gone or replaced. */
   | 'chain_rolled_back'
+  /** A journal that a gateway left behind was changed, or is gone: the event says which one, and in what way. */
+  | 'audit_journal_forged'
   | 'checkpoint_signature_wrong'
   /** A genuine checkpoint names another hash than that of the event: history before it was rewritten. */
   | 'checkpoint_mismatch'

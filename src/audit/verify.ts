@@ -17,6 +17,8 @@ export interface VerifyDeps {
   readonly keys: ChainKeys;
   /** Where the chain ended when this process saw it last; null when it has not. */
   readonly seen: ChainEnd | null;
+  /** What keeps recorded events from the chain; null when nothing does. */
+  readonly obstacle: unknown;
 }
 
 export async function verifyChain(
@@ -35,6 +37,9 @@ export async function verifyChain(
     for (const event of page) walk.take(event);
   }
   walk.finish(head);
+  if (isAppError(deps.obstacle) && deps.obstacle.code === 'audit_journal_forged') {
+    walk.report({ code: 'audit_journal_forged', sequence: end + 1, message: deps.obstacle.message });
+  }
   await checkBehindHead(deps.store, workspace, head, walk);
   for (const problem of await explainMisfits(deps.store, workspace, walk.misfits, end)) walk.report(problem);
 
@@ -139,6 +144,10 @@ class Walk {
     if (sequence === this.#seen?.sequence && event.hash !== this.#seen.hash) {
       const message = `Event ${sequence} is not the one that this process has seen: it, or what came before, was rewritten.`;
       this.report({ code: 'chain_rolled_back', sequence, through: sequence, message });
+    }
+    if (event.type === 'audit.journal_forged') {
+      const message = `Event ${sequence} says that a journal of a gateway was changed, or is gone: what it held is not in the log.`;
+      this.report({ code: 'audit_journal_forged', sequence, message });
     }
     for (const checkpoint of this.#checkpoints.get(sequence) ?? []) {
       if (checkpoint.hash === event.hash) continue;

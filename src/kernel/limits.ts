@@ -399,10 +399,29 @@ export const auditSyncDelayMs = 10;
 export const auditSyncRetryMs = 1_000;
 /** How long an audit event that nobody waits for may wait for others to be written with, in milliseconds. */
 export const auditNoteDelayMs = 5;
-/** Events of one batch that are written without handing them to another thread, which costs as much as so many do. */
-export const auditNearEventsMax = 3;
-/** Batches in a row that are written so; the next one goes to the other thread, which keeps the write-ahead log short. */
-export const auditNearBatchesMax = 500;
+/** Characters of events after which a record of the audit journal takes no more. */
+export const auditJournalBatchCharsMax = 256 * KIB;
+/** Largest body of such a record that is read, in bytes: a full one and the longest event, three bytes for a character. */
+export const auditJournalBodyBytesMax = 2 * MIB;
+/** Size after which the audit journal goes on in another file, in bytes. */
+export const auditJournalSegmentBytes = 8 * MIB;
+/** What is looked through behind a journal's last whole record, in bytes: no file of it is larger. */
+export const auditJournalRestBytesMax = auditJournalSegmentBytes + 2 * auditJournalBodyBytesMax;
+/** How many events the chain may be behind the audit journal before those who record are slowed down to it. */
+export const auditJournalHoldEventsMax = 20_000;
+/** How far the chain may be behind the audit journal before nothing more is recorded: in events, in bytes, */
+export const auditJournalLagEventsMax = 50_000;
+export const auditJournalLagBytesMax = 64 * MIB;
+/** and in milliseconds in which it did not come nearer. */
+export const auditJournalLagMs = 10_000;
+/** How often the audit journal is looked through for new records, in milliseconds, */
+export const auditIngestEveryMs = 10;
+/** how often in vain before that waits for a word, */
+export const auditIngestIdlePasses = 25;
+/** and how long after a failure, in milliseconds. */
+export const auditIngestRetryMs = 250;
+/** How long another process may take to bring a dead gateway's journals into the chain, in milliseconds. */
+export const auditJournalLockWaitMs = 30_000;
 /** Pages of the write-ahead log after which the audit log's writer moves them into the database. */
 export const auditCheckpointPages = 4_000;
 /** The same for everybody else, which is more: it stops their thread for as long as the disk takes. */

@@ -1,13 +1,22 @@
-/** The program of the thread that writes the audit log. It ends when its scribe was closed. */
+/** The program of the thread that brings a journal into the audit log's chain. It ends when its other end closes it. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type Channel, channelLog, createScribe, serveScribe } from '../audit/index.ts';
+import {
+  type Channel,
+  channelLog,
+  createScribe,
+  endJournal,
+  JournalIngester,
+  journalKeys,
+  serveIngester,
+} from '../audit/index.ts';
 import { Secret, systemClock } from '../kernel/index.ts';
 import { openAuditWriter } from '../store/index.ts';
-import type { AuditWriterData } from './audit-thread.ts';
+import type { AuditThreadData } from './audit-thread.ts';
+import { sourceIn } from './journal-file.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this is the program of a thread');
-const { database, key, durability } = workerData as AuditWriterData; // from `audit-thread.ts`
+const { database, folder, journal, numbers, key } = workerData as AuditThreadData; // from `audit-thread.ts`
 
 const channel: Channel = {
   post: (message) => port.postMessage(message),
@@ -15,16 +24,24 @@ const channel: Channel = {
   // When the gateway ends, so does this thread.
   onEnd: () => undefined,
 };
-const store = openAuditWriter({ path: database, tidies: true });
+const log = channelLog(channel);
+const store = openAuditWriter(database);
+const source = sourceIn(folder, journal);
 const secret = Secret.fromBytes(key);
-const scribe = createScribe({
-  store,
-  key: secret,
-  clock: systemClock,
-  log: channelLog(channel),
-  durability,
-  onClosed: () => store.close(),
-});
+const keys = journalKeys(secret);
+const scribe = createScribe({ store, key: secret, clock: systemClock, log });
 secret.destroy();
-await serveScribe(channel, scribe);
+await serveIngester({
+  channel,
+  numbers,
+  store,
+  scribe,
+  log,
+  ingester: (onIngested) => new JournalIngester({ journal, source, keys, store, scribe, onIngested }),
+  end: (records) => endJournal({ source, store, keys }, journal, records),
+  async onClosed() {
+    await store.close();
+    keys.destroy();
+  },
+});
 port.close();

@@ -112,6 +112,7 @@ export const homeFiles = (home: string) => ({
   masterKey: join(home, 'master.key'),
   socket: join(home, 'sallyport.sock'),
   gatewayLock: join(home, 'gateway.lock'),
+  auditJournal: join(home, 'audit-journal'),
   packages: join(home, 'packages'),
   run: join(home, 'run'),
   proxy: join(home, 'proxy'),

@@ -72,7 +72,7 @@ function makeFolder(home: string): boolean {
   }
   if ((statSync(home).mode & 0o077) === 0) return false;
   const foreign = readdirSync(home).some(
-    (name) => !/^(sallyport|master\.key|gateway\.lock|packages|run)/.test(name),
+    (name) => !/^(sallyport|master\.key|gateway\.lock|audit-journal|packages|run)/.test(name),
   );
   if (foreign) {
     throw new AppError(

@@ -75,7 +75,7 @@ async function serve(
 ): Promise<void> {
   const log = createLog(config.log);
   const stop = stopSignal(systemClock);
-  const gateway = await createGateway(config, log, { auditWriter: 'thread' });
+  const gateway = await createGateway(config, log, { auditWriter: 'journal' });
   const doors: Door[] = [];
   let unlock: (() => void) | null = null;
   try {
@@ -141,7 +141,7 @@ async function ownGateway(env: Environment, options: StdioOptions, unread: Promi
   const config = loadConfig(env);
   const log: Log = createLog(config.log === 'info' ? 'warn' : config.log);
   const stop = stopSignal(systemClock);
-  const gateway: Gateway = await createGateway(config, log, { auditWriter: 'thread' });
+  const gateway: Gateway = await createGateway(config, log, { auditWriter: 'journal' });
   try {
     const client = Duplex.from({ readable: process.stdin, writable: process.stdout });
     const session = gateway.front.connectStdio(client, gateway.operator, { ...options });

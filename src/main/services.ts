@@ -1,12 +1,12 @@
 /** What stands on the database: keys, audit, vault, tokens. Opened together, closed in reverse. */
 import { existsSync } from 'node:fs';
-import { type AuditLog, createAuditLog, type Scribe } from '../audit/index.ts';
+import { type AuditLog, createAuditLog, directRecorder, type Recorder } from '../audit/index.ts';
 import { createTokens, type Tokens } from '../identity/index.ts';
 import { AppError, type Log, systemClock, systemRandom, type WorkspaceId } from '../kernel/index.ts';
 import { createKeyRing, localKeyProvider } from '../seal/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { createKillState, createVault, type KillState, type Vault } from '../vault/index.ts';
-import { auditWriting } from './audit-thread.ts';
+import { journaledRecorder, recoveredScribe } from './audit-recorder.ts';
 import { type Config, homeFiles } from './config.ts';
 
 export interface Services {
@@ -22,10 +22,10 @@ export interface Services {
 export interface ServicesOptions {
   /**
    * Who writes the audit log. `own`: this thread, and each event is on the disk before anybody goes on; right for what
-   * lives as long as a command. `thread`: this one and one beside it, as the configuration says;
+   * lives as long as a command. `journal`: a file, and a thread that brings it into the log, as the configuration says;
    * right for what serves requests.
    */
-  readonly auditWriter?: 'own' | 'thread';
+  readonly auditWriter?: 'own' | 'journal';
 }
 
 /** @throws AppError `home_missing` before `init`, `store_*`, `seal_*` */
@@ -44,7 +44,7 @@ export async function openServices(
   const clock = systemClock;
   const random = systemRandom;
   const store = await openStore({ path: files.database, log, clock, mustExist: true });
-  let scribe: Scribe | undefined;
+  let recorder: Recorder | undefined;
   try {
     const provider = localKeyProvider({
       random,
@@ -59,17 +59,21 @@ export async function openServices(
         hint: 'Run `sallyport init` again.',
       });
     const auditKey = await ring.purposeKey(workspace, 'audit');
-    if (auditWriter === 'thread') {
-      const { durability } = config.audit;
-      scribe = auditWriting({ database: files.database, key: auditKey, durability, clock, log });
-    }
-    const audit = createAuditLog({
-      store: store.audit,
+    const recording = {
+      database: files.database,
+      folder: files.auditJournal,
+      store,
+      workspace,
       key: auditKey,
       clock,
+      random,
       log,
-      ...(scribe === undefined ? {} : { scribe }),
-    });
+    };
+    recorder =
+      auditWriter === 'journal'
+        ? await journaledRecorder(recording, config.audit.durability)
+        : directRecorder(await recoveredScribe(recording));
+    const audit = createAuditLog({ store: store.audit, key: auditKey, clock, log, recorder });
     auditKey.destroy();
     const kills = createKillState(store);
     const vault = createVault({ store, audit, ring, provider, kills, clock, random, log });
@@ -89,7 +93,7 @@ export async function openServices(
       },
     };
   } catch (error) {
-    await scribe?.close();
+    await recorder?.close();
     await store.close();
     throw error;
   }

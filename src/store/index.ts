@@ -10,6 +10,8 @@ export type {
   CredentialRecord,
   CredentialSlot,
   EventRecord,
+  JournalProgressRecord,
+  JournalRecord,
   KillRecord,
   KillScope,
   ProbeRecord,

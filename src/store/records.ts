@@ -158,6 +158,20 @@ export interface AuditHeadRecord {
   readonly mac: Buffer;
 }
 
+/** An audit journal, and how many of its records are in the chain. */
+export interface JournalRecord {
+  readonly id: string;
+  readonly records: number;
+  readonly closed: boolean;
+  readonly mac: Buffer;
+}
+
+/** A step of a journal: its row as it will be, and the `records` that it has to have before. */
+export interface JournalProgressRecord {
+  readonly from: number;
+  readonly row: JournalRecord;
+}
+
 export interface CheckpointRecord {
   readonly workspace: WorkspaceId;
   readonly sequence: number;

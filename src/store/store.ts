@@ -15,7 +15,7 @@ import { type ServerRepository, serverRepository } from './repositories/servers.
 import { type TenantKeyRepository, tenantKeyRepository } from './repositories/tenant-keys.ts';
 import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
 import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
-import { type AuditWriter, type AuditWriterOptions, sqliteAuditWriter } from './sqlite/audit-writer.ts';
+import { type AuditWriter, sqliteAuditWriter } from './sqlite/audit-writer.ts';
 import type { SqliteOptions } from './sqlite/open.ts';
 
 /** What can take part in a transaction. */
@@ -64,10 +64,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 export type { AuditWriter };
 
 /**
- * The audit log of an open database on a connection of its own. Its appends are on the disk after `sync`, not before.
+ * The audit log of an open database on a connection of its own, for a thread that only writes it. Its appends are on
+ * the disk after `sync`, not before.
  * @throws AppError `store_corrupt`, `store_locked`, `store_unavailable`
  */
-export const openAuditWriter = (options: AuditWriterOptions): AuditWriter => sqliteAuditWriter(options);
+export const openAuditWriter = (path: string): AuditWriter => sqliteAuditWriter(path);
 
 function storeOn({ db, revision, audit, findCredential, ...backend }: Backend): Store {
   const repositories = repositoriesOf({ db, touched: revision.touched });

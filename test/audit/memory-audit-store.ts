@@ -1,4 +1,12 @@
-import type { AuditHead, AuditStore, Checkpoint, EventRow, RecordedEvent } from '../../src/audit/index.ts';
+import type {
+  AuditHead,
+  AuditStore,
+  Checkpoint,
+  EventRow,
+  JournalProgress,
+  JournalRow,
+  RecordedEvent,
+} from '../../src/audit/index.ts';
 import { AppError, type WorkspaceId } from '../../src/kernel/index.ts';
 
 interface Chain {
@@ -10,6 +18,7 @@ interface Chain {
 /** An AuditStore in memory whose rows a test can tamper with, and that can be told to fail. */
 export class MemoryAuditStore implements AuditStore {
   readonly chains = new Map<string, Chain>();
+  readonly journalRows = new Map<string, JournalRow>();
   /** Transactions that were committed. */
   transactions = 0;
   /** Runs inside of each append, before anything is written; may throw, or take its time. */
@@ -32,8 +41,19 @@ export class MemoryAuditStore implements AuditStore {
     return this.chain(workspace).head;
   }
 
-  async append(workspace: WorkspaceId, events: readonly EventRow[], headMac: Buffer): Promise<void> {
+  async append(
+    workspace: WorkspaceId,
+    events: readonly EventRow[],
+    headMac: Buffer,
+    progress?: JournalProgress,
+  ): Promise<void> {
     await this.beforeAppend();
+    if (progress !== undefined) {
+      const row = this.journalRows.get(progress.row.id);
+      if (row === undefined || row.closed || row.records !== progress.from) {
+        throw new AppError('audit_journal_moved', 'moved', { kind: 'conflict' });
+      }
+    }
     const chain = this.chain(workspace);
     const last = events.at(-1);
     if (last === undefined) return;
@@ -49,6 +69,7 @@ export class MemoryAuditStore implements AuditStore {
         ...(server === null ? {} : { server }),
       } as RecordedEvent);
     }
+    if (progress !== undefined) this.journalRows.set(progress.row.id, progress.row);
     chain.head = { sequence: last.sequence, hash: last.hash, mac: headMac };
     this.transactions += 1;
   }
@@ -72,5 +93,17 @@ export class MemoryAuditStore implements AuditStore {
 
   async checkpoints(workspace: WorkspaceId): Promise<readonly Checkpoint[]> {
     return this.chain(workspace).checkpoints;
+  }
+
+  async journals(): Promise<readonly JournalRow[]> {
+    return [...this.journalRows.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async putJournal(row: JournalRow): Promise<void> {
+    this.journalRows.set(row.id, row);
+  }
+
+  async forgetJournal(id: string): Promise<void> {
+    this.journalRows.delete(id);
   }
 }

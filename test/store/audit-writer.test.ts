@@ -42,7 +42,7 @@ describe('the audit writer', () => {
     const raw = new DatabaseSync(path);
     raw.exec('pragma wal_checkpoint(truncate)');
     raw.close();
-    writer = openAuditWriter({ path, tidies: true });
+    writer = openAuditWriter(path);
   });
 
   afterEach(async () => {
@@ -98,7 +98,7 @@ describe('the audit writer', () => {
     // A sync that goes well leaves the event in the log, where it is as safe.
     expect(inDatabaseAlone()).toBe(0);
     await writer.close();
-    writer = openAuditWriter({ path, tidies: true });
+    writer = openAuditWriter(path);
     await append(2);
     renameSync(`${path}-wal`, `${path}-elsewhere`);
     await expect(writer.sync()).rejects.toMatchObject({ code: 'store_unavailable' });
@@ -131,6 +131,6 @@ describe('the audit writer', () => {
     await writer.sync();
     await writer.close();
     await expect(append(2)).rejects.toMatchObject({ code: 'store_closed' });
-    writer = openAuditWriter({ path, tidies: true });
+    writer = openAuditWriter(path);
   });
 });

@@ -19,17 +19,13 @@ export interface AuditWriter extends AuditRepository {
   close(): Promise<void>;
 }
 
-export interface AuditWriterOptions {
-  /** Of a database that is there and up to date. */
-  readonly path: string;
-  /** Whether it moves the write-ahead log into the database now and then, which takes as long as the disk does. */
-  readonly tidies: boolean;
-}
-
-/** @throws AppError `store_corrupt`, `store_locked`, `store_unavailable` */
-export function sqliteAuditWriter({ path, tidies }: AuditWriterOptions): AuditWriter {
+/**
+ * @param path of a database that is there and up to date
+ * @throws AppError `store_corrupt`, `store_locked`, `store_unavailable`
+ */
+export function sqliteAuditWriter(path: string): AuditWriter {
   const connection = SqliteConnection.open(path, limits.storeBusyTimeoutMs, 'normal');
-  if (tidies) connection.exec(`pragma wal_autocheckpoint = ${limits.auditCheckpointPages}`);
+  connection.exec(`pragma wal_autocheckpoint = ${limits.auditCheckpointPages}`);
   /** Of the write-ahead log, which is there and stays the same file for as long as this connection is open. */
   let log: number | null = null;
   let failed = false;

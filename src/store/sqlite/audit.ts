@@ -3,7 +3,7 @@
  * through the query builder, and a batch is one transaction.
  */
 import { AppError, limits, type WorkspaceId } from '../../kernel/index.ts';
-import type { AuditHeadRecord, CheckpointRecord, StoredEvent } from '../records.ts';
+import type { AuditHeadRecord, CheckpointRecord, JournalRecord, StoredEvent } from '../records.ts';
 import type { AuditRepository } from '../repositories/audit.ts';
 import type { Row, SqliteConnection } from './connection.ts';
 
@@ -38,6 +38,17 @@ export function sqliteAudit(
   const selectCheckpoints = connection.prepare(
     'select sequence, at, hash, public_key, signature from audit_checkpoints where workspace = ? order by sequence',
   );
+  const selectJournals = connection.prepare(
+    'select id, records, closed, mac from audit_journals order by id',
+  );
+  const upsertJournal = connection.prepare(
+    `insert into audit_journals (id, records, closed, mac) values (?, ?, ?, ?)
+     on conflict (id) do update set records = excluded.records, closed = excluded.closed, mac = excluded.mac`,
+  );
+  const advanceJournal = connection.prepare(
+    'update audit_journals set records = ?, mac = ? where id = ? and records = ? and closed = 0',
+  );
+  const deleteJournal = connection.prepare('delete from audit_journals where id = ?');
 
   return {
     head: (workspace) =>
@@ -46,7 +57,7 @@ export function sqliteAudit(
         return row === undefined ? null : toHead(row);
       }),
 
-    async append(workspace, events, headMac) {
+    async append(workspace, events, headMac, progress) {
       const first = events[0];
       const last = events.at(-1);
       if (first === undefined || last === undefined) return;
@@ -57,6 +68,9 @@ export function sqliteAudit(
           insertEvent.run(workspace, sequence, at, type, actor, server, data, previous, hash);
         }
         upsertHead.run(workspace, last.sequence, last.hash, headMac);
+        if (progress === undefined) return;
+        const { from, row } = progress;
+        if (advanceJournal.run(row.records, row.mac, row.id, from).changes !== 1) throw journalMoved();
       });
     },
 
@@ -85,16 +99,40 @@ export function sqliteAudit(
 
     checkpoints: (workspace) =>
       connection.read(() => selectCheckpoints.all(workspace).map((row) => toCheckpoint(workspace, row))),
+
+    journals: () => connection.read(() => selectJournals.all().map(toJournal)),
+
+    async putJournal({ id, records, closed, mac }) {
+      await connection.write(() => void upsertJournal.run(id, records, closed ? 1 : 0, mac));
+    },
+
+    async forgetJournal(id) {
+      await connection.write(() => void deleteJournal.run(id));
+    },
   };
 }
 
 const chainMoved = (): AppError =>
   new AppError('audit_chain_moved', 'Another process has added to the audit log.', { kind: 'conflict' });
 
+const journalMoved = (): AppError =>
+  new AppError('audit_journal_moved', 'Another process has changed what is known of the audit journal.', {
+    kind: 'conflict',
+  });
+
+const toJournal = (row: Row): JournalRecord => ({
+  id: String(row['id']),
+  records: Number(row['records']),
+  closed: row['closed'] === 1,
+  mac: macOf(row),
+});
+
+const macOf = ({ mac }: Row): Buffer => (mac instanceof Uint8Array ? Buffer.from(mac) : Buffer.alloc(0));
+
 const toHead = (row: Row): AuditHeadRecord => ({
   sequence: Number(row['sequence']),
   hash: String(row['hash']),
-  mac: row['mac'] instanceof Uint8Array ? Buffer.from(row['mac']) : Buffer.alloc(0),
+  mac: macOf(row),
 });
 
 /** What was edited into something else than JSON is handed on as such: verification then names the event. */

@@ -181,8 +181,19 @@ const COUNTER = [
   ),
 ];
 
+/** Of gateways that run, or have died and left something behind. */
+const JOURNALS = [
+  `create table audit_journals (
+    id text primary key,
+    records integer not null check (records >= 0),
+    closed integer not null check (closed in (0, 1)),
+    mac blob not null
+  ) strict, without rowid`,
+] as const;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first schema', statements: FIRST },
   { version: 2, name: 'last probe of each server', statements: PROBES },
   { version: 3, name: 'counter of changes', statements: COUNTER },
+  { version: 4, name: 'audit journals', statements: JOURNALS },
 ];

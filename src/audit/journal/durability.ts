@@ -1,12 +1,12 @@
 /**
- * When an event that was written is acknowledged, and when it is on the disk. Written means committed: it outlives
+ * When an event that was written is acknowledged, and when it is on the disk. Written means in the journal: it outlives
  * the end of this process, however that comes (`kill -9` included), but not a loss of power. One sync serves every
  * batch that was written before it began.
  *
  * `grouped` acknowledges what is written and syncs within a bounded delay. `strict` acknowledges after the sync.
  * In both, a sync that fails ends the recording: nothing is acknowledged before one has succeeded again.
  */
-import { limits } from '../kernel/index.ts';
+import { limits } from '../../kernel/index.ts';
 
 export type Durability = 'grouped' | 'strict';
 
@@ -31,17 +31,17 @@ export class Syncer {
     this.#deps = deps;
   }
 
-  /** Before anything is written. @throws whatever the sync does while it still fails */
-  async admit(): Promise<void> {
-    if (this.#failed) await this.flush();
+  /** Whether the last sync failed: then nothing is written before a `flush` has succeeded. */
+  get failed(): boolean {
+    return this.#failed;
   }
 
-  /** After something was written. Resolves when it may be acknowledged. @throws whatever the sync does, in `strict` */
-  async written(): Promise<void> {
+  /** After something was written. @returns what to wait for before it is acknowledged; null when it may be at once. Rejects with whatever the sync does */
+  written(): Promise<void> | null {
     this.#dirty = true;
     if (this.#deps.durability === 'strict') return this.flush();
     this.#arm(limits.auditSyncDelayMs);
-    return undefined;
+    return null;
   }
 
   /** Resolves when everything that was written before the call is on the disk. @throws whatever the sync does */
@@ -72,12 +72,20 @@ export class Syncer {
     }, delayMs);
   }
 
+  /** Again: what was put off until the next attempt is not. */
+  #works(): void {
+    this.#failed = false;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#dirty && !this.#closed) this.#arm(limits.auditSyncDelayMs);
+  }
+
   #begin(): Promise<void> {
     this.#dirty = false;
     const running = this.#deps.sync().then(
       () => {
-        this.#failed = false;
         this.#running = null;
+        if (this.#failed) this.#works();
       },
       (error: unknown) => {
         this.#failed = this.#dirty = true;
