@@ -12,10 +12,10 @@ import type { CallCorrelation, CallRef, CellCalls } from './ports.ts';
  * `only`: the one call in flight. `one-of`: of several. `late`: none is in flight, one ended within `callGraceMs`.
  * `none`: nobody asked for anything.
  */
-export type Attribution = 'only' | 'one-of' | 'late' | 'none';
+type Attribution = 'only' | 'one-of' | 'late' | 'none';
 
 /** What the audit is told about the calls of a request. */
-export interface CallData {
+interface CallData {
   readonly attribution: Attribution;
   readonly calls: readonly JsonObject[];
   /** How many there are, where that is more than are named. */

@@ -372,7 +372,7 @@ export const resolverSystemAtOnceMax = 2;
 /** How often a change of the hosts file is looked for, in milliseconds. */
 export const resolverHostsCheckMs = 1_000;
 /** A longer hosts file is not read, in bytes. */
-export const resolverHostsBytesMax = MIB;
+export const resolverHostsBytesMax = 1 * MIB;
 /** TLS sessions with upstreams that are kept for resumption. */
 export const upstreamTlsSessionsMax = 1_024;
 /** How long one may be resumed, in milliseconds: for that long a certificate is not looked at again. */

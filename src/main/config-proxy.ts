@@ -13,7 +13,7 @@ const HTTP_PORT = 80;
 type Address = Pick<ProxyConfig, 'host' | 'port' | 'credentials'>;
 
 /** @param text `http://[user:password@]host:port`, user and password percent-encoded where they must be */
-export function parseProxyUrl(text: string): Result<Address, string> {
+function parseProxyUrl(text: string): Result<Address, string> {
   if (!URL.canParse(text)) return err(SHAPE);
   const { protocol, hostname, port, username, password, pathname, search, hash } = new URL(text);
   const isBare = (pathname === '/' || pathname === '') && search === '' && hash === '';

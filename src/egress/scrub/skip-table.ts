@@ -32,7 +32,7 @@ export interface SkipTable {
 }
 
 /** Patterns of which the first three bytes are alike. */
-export interface Group {
+interface Group {
   readonly patterns: readonly Pattern[];
   /** Whether a text may begin so, too; `openings` tells which. */
   readonly hasTexts: boolean;

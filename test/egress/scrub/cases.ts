@@ -10,7 +10,7 @@ import {
   gzipSync,
   zstdCompressSync,
 } from 'node:zlib';
-import { type Rendition, renditions } from './renditions.ts';
+import { type Rendition } from './renditions.ts';
 
 export interface Coding {
   readonly label: string;
@@ -93,11 +93,6 @@ const AFTER = Buffer.from('","more":"\u00e9t cetera"}');
 export function bodyCase(rendition: Rendition, coding: Coding): BodyCase {
   const coded = coding.encode(Buffer.concat([BEFORE, rendition.bytes, AFTER]));
   return { rendition, coding, before: BEFORE, after: AFTER, coded };
-}
-
-/** @param codings those that the framing under test can carry */
-export function bodyCases(key: string, codings: readonly Coding[] = CODINGS): readonly BodyCase[] {
-  return renditions(key).flatMap((rendition) => codings.map((coding) => bodyCase(rendition, coding)));
 }
 
 /** What is wrong with what came through; nothing when the key is masked and the rest is as it was. */
