@@ -3,7 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import { ask, connectHttp2, http2Upstream, replyOf } from './http2-world.ts';
-import { API, apiRule, errorOf, httpsUpstream, inWorld, PLACEHOLDER, TOKEN, type World } from './world.ts';
+import {
+  API,
+  apiRule,
+  errorOf,
+  httpsUpstream,
+  inWorld,
+  PLACEHOLDER,
+  rawUpstream,
+  TOKEN,
+  type World,
+} from './world.ts';
 
 const AUTH = { authorization: `Bearer ${PLACEHOLDER}` };
 
@@ -196,6 +206,38 @@ describe('an upstream that speaks h2 and breaks off', () => {
       expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({
         code: 'egress_upstream_closed',
       });
+      session.destroy();
+    });
+  });
+});
+
+describe('trailers that HTTP/2 could not take', () => {
+  const CHUNKED = `POST / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n`;
+
+  it.each([
+    ['one twice that is meant once', 'ETag: a\r\nETag: b\r\n'],
+    ['one of the connection', 'Http2-Settings: x\r\n'],
+    ['one twice of another kind', 'DNT: 1\r\nDNT: 1\r\n'],
+  ])('%s, from a client: the next request is served', async (_name, trailers) => {
+    await through('h2', async (world) => {
+      await world.exchange(`${CHUNKED}${trailers}\r\n`);
+      expect((await world.request()).status).toBe(200);
+    });
+  });
+
+  it.each([
+    ['one twice that is meant once', 'ETag: a\r\nETag: b\r\n'],
+    ['one of the connection', 'Http2-Settings: x\r\n'],
+  ])('%s, from an upstream: the next request is served', async (_name, trailers) => {
+    const upstream = await rawUpstream((socket) => {
+      socket.on('data', () =>
+        socket.write(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${trailers}\r\n`),
+      );
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const session = await connectHttp2(world);
+      await ask(session, {});
+      expect((await ask(session, {})).status).toBe(200);
       session.destroy();
     });
   });

@@ -27,6 +27,7 @@ const SESSION_OPTIONS = {
   maxSessionRejectedStreams: limits.http2RejectedStreamsMax,
   streamResetBurst: limits.http2ResetBurst,
   streamResetRate: limits.http2ResetsPerSecond,
+  strictSingleValueFields: false, // what is repeated goes on as it came
   settings: {
     enablePush: false,
     headerTableSize: limits.http2HeaderTableBytes,

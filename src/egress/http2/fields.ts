@@ -3,6 +3,7 @@
  * malformed by its own rules; whatever could still be read in two ways once it is written as HTTP/1.1 is refused here.
  * Text is Latin-1, one character per byte.
  */
+import type { Http2Stream } from 'node:http2';
 import { err, limits, ok, type Result } from '../../kernel/index.ts';
 import { type BodyFraming, Fields, type RequestHead } from '../../wire/index.ts';
 import type { AnswerHead } from '../message.ts';
@@ -154,12 +155,28 @@ export function rawHeadersOf(pseudo: readonly string[], fields: Fields, skip?: s
   return raw;
 }
 
-/** Trailers to send; `node:http2` takes them as an object. */
+/** Trailers to send; `node:http2` takes them as an object. What HTTP/2 has no room for is left out. */
 export function trailersToSend(fields: Fields): Record<string, string | string[]> {
   const trailers: Record<string, string[]> = Object.create(null);
   for (let at = 0; at < fields.length; at += 1) {
     const key = fields.keys[at] ?? '';
+    if (CONNECTION_SPECIFIC.has(key)) continue;
     (trailers[key] ??= []).push(fields.values[at] ?? '');
   }
   return trailers;
+}
+
+/**
+ * Ends a body with its trailers, when the stream asks for them. A mistake in them ends this stream, not the gateway: the
+ * stream asks in a turn of its own, where nobody else would catch it.
+ */
+export function endWith(stream: Http2Stream, trailers: Fields): void {
+  stream.once('wantTrailers', () => {
+    try {
+      stream.sendTrailers(trailersToSend(trailers));
+    } catch (error) {
+      stream.destroy(error instanceof Error ? error : new Error('trailers were refused'));
+    }
+  });
+  stream.end();
 }

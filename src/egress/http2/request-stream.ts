@@ -11,6 +11,7 @@ import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival, Incoming } from '../request.ts';
 import {
+  endWith,
   framingOf,
   type RawHeaders,
   rawHeadersOf,
@@ -102,8 +103,7 @@ export class Http2Request implements ExchangeClient {
 
   end(trailers: Fields): void {
     if (this.#stream.destroyed) return;
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailersToSend(trailers)));
-    this.#stream.end();
+    endWith(this.#stream, trailers);
   }
 
   answered(): void {

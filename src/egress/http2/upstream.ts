@@ -10,14 +10,7 @@ import { Fields } from '../../wire/index.ts';
 import type { AnswerListener, OutgoingRequest, RequestStream } from '../message.ts';
 import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
-import {
-  answerHeadOf,
-  framingOf,
-  type RawHeaders,
-  rawHeadersOf,
-  trailersOf,
-  trailersToSend,
-} from './fields.ts';
+import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
 const NO_TRAILERS = new Fields();
@@ -29,6 +22,7 @@ const SESSION_OPTIONS = {
   maxHeaderListPairs: limits.headFieldsMax + 8,
   maxOutstandingPings: limits.http2PingsMax,
   maxReservedRemoteStreams: 0,
+  strictSingleValueFields: false, // what is repeated goes on as it came
   settings: {
     enablePush: false,
     headerTableSize: limits.http2HeaderTableBytes,
@@ -136,8 +130,7 @@ class Http2Sent implements RequestStream {
   end(trailers: Fields): void {
     this.lastActive = this.#clock.monotonic();
     if (this.#stream.destroyed) return;
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(trailersToSend(trailers)));
-    this.#stream.end();
+    endWith(this.#stream, trailers);
   }
 
   pause(): void {
