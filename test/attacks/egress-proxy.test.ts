@@ -7,7 +7,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { AppError, fixedClock, limits } from '../../src/kernel/index.ts';
+import { AppError, fixedClock, limits, systemRandom } from '../../src/kernel/index.ts';
 import { basic, GOOD, inProxyWorld, OUTSIDE_PLACEHOLDER, type ProxyWorld } from '../egress/proxy-world.ts';
 import {
   API,
@@ -143,6 +143,28 @@ describe('the explicit proxy', () => {
       expect(answer).toContain('Connection: close');
       expect(answer.endsWith('plain')).toBe(true);
       expect(seen.requests).toEqual([`http ${OTHER} /a?b=1`]);
+    });
+  });
+
+  it('control: a body outside of a tunnel arrives as it was sent, however it comes', async () => {
+    const bodies: Buffer[] = [];
+    const upstream = await httpUpstream((request, response) => {
+      const pieces: Buffer[] = [];
+      request.on('data', (piece: Buffer) => pieces.push(piece));
+      request.on('end', () => {
+        bodies.push(Buffer.concat(pieces));
+        response.end('ok');
+      });
+    });
+    const rules = [apiRule({ port: 80, protocol: 'http' })];
+    await inProxyWorld({ rules, upstreams: { [`${API}:80`]: upstream } }, async (proxy) => {
+      const body = systemRandom.bytes(3 * 1024 * 1024);
+      const socket = await proxy.connect();
+      const head = `POST http://${API}/ HTTP/1.1\r\nProxy-Authorization: Bearer ${GOOD}\r\nHost: ${API}\r\nContent-Length: ${body.length}\r\n\r\n`;
+      socket.write(Buffer.concat([Buffer.from(head), body.subarray(0, 10_000)]));
+      for (let at = 10_000; at < body.length; at += 50_001) socket.write(body.subarray(at, at + 50_001));
+      expect(await readAll(socket)).toContain('200 OK');
+      expect(bodies[0]?.equals(body)).toBe(true);
     });
   });
 

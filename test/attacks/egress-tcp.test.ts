@@ -20,6 +20,8 @@ import {
   type WorldOptions,
 } from '../egress/world.ts';
 
+const BELOW = 'db.eu.test';
+
 interface Received {
   text: string;
 }
@@ -142,16 +144,16 @@ describe('a connection that is passed on unread', () => {
   ])(
     'is no way around a rule %s it that has requests of the same place inspected',
     async (_name, isReversed) => {
-      const upstream = await httpsUpstream((_request, response) => response.end('ok'), DATABASE);
+      const upstream = await httpsUpstream((_request, response) => response.end('ok'), BELOW);
       const said = [
-        { host: DATABASE, port: 443, protocol: 'https', methods: ['GET'] },
-        { host: '*.test', port: 443, protocol: 'tcp' },
+        { host: BELOW, port: 443, protocol: 'https', methods: ['GET'] },
+        { host: '*.eu.test', port: 443, protocol: 'tcp' },
       ] as const;
       const rules = isReversed ? said.toReversed() : said;
-      const options = { rules, credentials: [], upstreams: { [`${DATABASE}:443`]: upstream } };
+      const options = { rules, credentials: [], upstreams: { [`${BELOW}:443`]: upstream } };
       await inWorld(options, async (world) => {
-        expect((await world.request({ host: DATABASE })).status).toBe(200);
-        const refused = await world.request({ host: DATABASE, method: 'DELETE' });
+        expect((await world.request({ host: BELOW })).status).toBe(200);
+        const refused = await world.request({ host: BELOW, method: 'DELETE' });
         expect(errorOf(refused).code).toBe('egress_method_denied');
       });
     },

@@ -148,8 +148,8 @@ export class ProxyDoor {
       this.#waiting.delete(socket);
       cell.take(socket, (taken): Conversation => {
         const downstream = new Http1Downstream(taken, cell, arrival, true);
+        taken.resume(); // before it is fed, because it pauses what it cannot take
         downstream.feed(asked.bytes);
-        taken.resume();
         return downstream;
       });
       return;
