@@ -45,7 +45,7 @@ export function prepareEvent(event: AuditEvent, at: number): PreparedEvent {
   requireText(actor.kind);
   requireText(actor.id);
   if (server !== null) requireText(server);
-  const data = canonicalJson(event.data, 0);
+  const data = isCanonical(event.data, 0) ? JSON.stringify(event.data) : canonicalJson(event.data, 0);
   const chars = data.length + workspace.length + actor.id.length + (server?.length ?? 0);
   if (chars > limits.auditEventCharsMax) throw invalid('it is too long');
   return { at, type, actorKind: actor.kind, actorId: actor.id, server, data };
@@ -86,6 +86,23 @@ export const hashOf = (event: RecordedEvent): string => hash('sha256', canonical
 /** For columns of text: a lone surrogate would not come back from the store as it went in. */
 function requireText(text: string): void {
   if (!text.isWellFormed()) throw invalid('it has text that is not well-formed Unicode');
+}
+
+/** Whether JSON.stringify writes the canonical form of it, because its keys are in order and it holds nothing unusual. */
+function isCanonical(value: Json, depth: number): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || depth >= limits.auditDataDepthMax) return false;
+  if (isArray(value)) return value.every((item) => isCanonical(item, depth + 1));
+  // Of a class, it may have a `toJSON`.
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  let last = '';
+  for (const key of Object.keys(value)) {
+    const item = value[key];
+    if (key < last || item === undefined || !isCanonical(item, depth + 1)) return false;
+    last = key;
+  }
+  return true;
 }
 
 function canonicalJson(value: Json, depth: number): string {

@@ -9,8 +9,10 @@ export { toJsonLine, toJsonLines } from './json-lines.ts';
 export { type Durability } from './journal/durability.ts';
 export { JournalIngester } from './journal/ingester.ts';
 export { type JournalKeys, journalKeys } from './journal/keys.ts';
-export { type Channel, channelLog, ingestLink, serveIngester, sharedNumbers } from './journal/link.ts';
+export { channelLog, serveIngester } from './journal/ingest-service.ts';
+export { ingestLink } from './journal/link.ts';
 export type { JournalFile, JournalFolder, JournalSource } from './journal/ports.ts';
+export { type Channel, type SharedNumbers, sharedNumbers } from './journal/protocol.ts';
 export { journalRecorder } from './journal/recorder.ts';
 export { endJournal, recoverJournals } from './journal/recovery.ts';
 export type {

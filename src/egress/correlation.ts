@@ -105,10 +105,10 @@ function busyData({ count, inFlight }: CellCalls): CallData {
 }
 
 const callData = ({ id, tool, actor, token, user, agent }: CallRef): JsonObject => ({
-  id,
-  tool: tool.slice(0, limits.toolNameShownCharsMax).toWellFormed(),
   actor,
-  token,
-  user,
   agent,
+  id,
+  token,
+  tool: tool.slice(0, limits.toolNameShownCharsMax).toWellFormed(),
+  user,
 });

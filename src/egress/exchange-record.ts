@@ -143,18 +143,18 @@ export class ExchangeRecord {
     const path = scrubText(scrubSet, target.path);
     const { owner, profile } = spec.identity;
     const { attribution, calls, callsInFlight } = occasion.data;
-    /* Every request comes by here: one object, and what is rare is added to it. */
+    /* Every request comes by here: one object, in the order in which it is recorded, and what is rare is added to it. */
     const data: Record<string, Json> = {
-      request: id,
-      scheme,
-      host,
-      port,
-      method,
-      path,
-      profile,
-      owner,
       attribution,
       calls,
+      host,
+      method,
+      owner,
+      path,
+      port,
+      profile,
+      request: id,
+      scheme,
     };
     if (callsInFlight !== undefined) data['callsInFlight'] = callsInFlight;
     if (unexpected !== null) data['unexpected'] = unexpected;

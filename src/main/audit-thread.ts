@@ -3,7 +3,7 @@
  * thread speaks TLS. The other end is `audit-writer.ts`.
  */
 import { Worker } from 'node:worker_threads';
-import type { Channel } from '../audit/index.ts';
+import type { Channel, SharedNumbers } from '../audit/index.ts';
 import type { Secret } from '../kernel/index.ts';
 
 export interface AuditThreadPlace {
@@ -13,7 +13,7 @@ export interface AuditThreadPlace {
   readonly folder: string;
   readonly journal: string;
   /** What it shares with whoever writes the journal (`sharedNumbers`). */
-  readonly numbers: BigInt64Array<SharedArrayBuffer>;
+  readonly numbers: SharedNumbers;
 }
 
 /** What the thread is started with. */

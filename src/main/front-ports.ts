@@ -87,10 +87,10 @@ export function callAudit({ audit }: Services): CallAudit {
   });
   return {
     async started(call) {
-      await audit.append(event('call.started', call, facts(call)));
+      await audit.record(event('call.started', call, facts(call)));
     },
     async finished(call, { outcome, code, durationMs }) {
-      await audit.append(
+      await audit.record(
         event('call.finished', call, {
           ...facts(call),
           outcome,
@@ -100,7 +100,7 @@ export function callAudit({ audit }: Services): CallAudit {
       );
     },
     async refused({ principal, profile, server, tool, code }) {
-      await audit.append(event('call.refused', { principal, server }, { tool, profile, code }));
+      await audit.record(event('call.refused', { principal, server }, { tool, profile, code }));
     },
   };
 }

@@ -163,6 +163,31 @@ describe('preparing an event', () => {
     expect(act).toThrow(expect.objectContaining({ name: 'AppError', code: 'audit_event_invalid' }));
   });
 
+  it('writes the same whatever order the keys have, and however deep', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 5 })), (data) => {
+        const sorted = (value: unknown): unknown => {
+          if (Array.isArray(value)) return value.map(sorted);
+          if (typeof value !== 'object' || value === null) return value;
+          const entries = Object.entries(value).map(([key, item]) => [key, sorted(item)] as const);
+          return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+        };
+        const reversed = Object.fromEntries(Object.entries(data).toReversed());
+        expect(prepare(sorted(data)).data).toBe(prepare(reversed).data);
+      }),
+    );
+  });
+
+  it('takes no notice of how a class would write itself', () => {
+    class Loud {
+      readonly kept = 1;
+      toJSON(): string {
+        return 'shown';
+      }
+    }
+    expect(prepare({ inside: new Loud() }).data).toBe('{"inside":{"kept":1}}');
+  });
+
   it('takes 16 levels, lone surrogates in data, and a key called __proto__', () => {
     expect(JSON.parse(prepare(nested(16)).data)).toEqual(nested(16));
     expect(prepare({ text: '\ud800' }).data).toContain('"\\ud800"');

@@ -25,6 +25,8 @@ import { makeProductHome, type ProductHome } from '../attacks/product-home.ts';
 
 const CHILD = fileURLToPath(new URL('recording-child.ts', import.meta.url));
 const CRASHES = 6;
+/** Between the first numbers of two gateways: more than one records. */
+const STRIDE = 1_000_000;
 const event = (workspace: WorkspaceId, n: number): AuditEvent => ({
   workspace,
   type: 'egress.finished',
@@ -55,9 +57,10 @@ const gateway = (durability: Durability = 'grouped', log: Log = silentLog): Prom
  * @returns the last number that it acknowledged
  */
 async function killed(durability: Durability, first: number, count: number): Promise<number> {
-  const child = spawn(process.execPath, [CHILD, home.directory, durability, String(first)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  // Every other time, events so long that the journal goes on in another file several times.
+  const chars = (first / STRIDE) % 2 === 0 ? 0 : 40_000;
+  const args = [home.directory, durability, first, 0, chars].map(String);
+  const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   let last = first - 1;
   for await (const line of createInterface({ input: child.stdout })) {
     last = Number(line);
@@ -148,7 +151,7 @@ describe.each(['grouped', 'strict'] as const)('an audit log behind a journal, %s
     const { workspace } = services;
     const acknowledged: number[] = [];
     for (let crash = 0; crash < CRASHES; crash++) {
-      const first = crash * 1_000_000;
+      const first = crash * STRIDE;
       const last = await killed(durability, first, 50 + Math.floor(Math.random() * 800));
       for (let n = first; n <= last; n++) acknowledged.push(n);
     }

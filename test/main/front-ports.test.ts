@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { upstreams } from '../../src/main/front-ports.ts';
 import type { Services } from '../../src/main/services.ts';
 import { row } from './cell-world.ts';
@@ -58,7 +58,10 @@ describe('the view of a profile', () => {
     const other = await home.services();
     try {
       await other.store.servers.insert(services.workspace, row('new'));
-      expect((await front.profile(services.workspace, null))?.servers).toHaveLength(1);
+      // What another process changed is seen within a few milliseconds.
+      await vi.waitFor(async () => {
+        expect((await front.profile(services.workspace, null))?.servers).toHaveLength(1);
+      });
     } finally {
       await other.close();
     }

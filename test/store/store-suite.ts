@@ -496,6 +496,37 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         expect(await store.audit.checkpoints(other)).toEqual([]);
       });
 
+      it('changes a journal with the events that came from it, or neither', async () => {
+        const { audit } = store;
+        const journal = (records: number, closed = false) => ({
+          id: 'jrn_1',
+          records,
+          closed,
+          mac: Buffer.from(`${records}`),
+        });
+        const step = (from: number, records: number) => ({ from, row: journal(records) });
+        const first = event(workspace, 1, NO_EVENT);
+        const second = event(workspace, 2, first.hash);
+        await audit.putJournal({ ...journal(0), id: 'jrn_2' });
+        const moved = { code: 'audit_journal_moved' };
+        const mac = Buffer.from('mac');
+        await expect(audit.append(workspace, [row(first)], mac, step(0, 3))).rejects.toMatchObject(moved);
+        await audit.putJournal(journal(0));
+        await expect(audit.append(workspace, [row(first)], mac, step(1, 3))).rejects.toMatchObject(moved);
+        expect(await audit.read(workspace, 1, 9)).toEqual([]);
+        await audit.append(workspace, [row(first)], mac, step(0, 3));
+        await expect(audit.append(workspace, [row(second)], mac, step(0, 3))).rejects.toMatchObject(moved);
+        await expect(audit.append(workspace, [row(first)], mac, step(3, 4))).rejects.toMatchObject({
+          code: 'audit_chain_moved',
+        });
+        expect(await audit.journals()).toEqual([journal(3), { ...journal(0), id: 'jrn_2' }]);
+        await audit.putJournal(journal(3, true));
+        await expect(audit.append(workspace, [row(second)], mac, step(3, 4))).rejects.toMatchObject(moved);
+        expect(await audit.read(workspace, 1, 9)).toEqual([first]);
+        await audit.forgetJournal('jrn_2');
+        expect(await audit.journals()).toEqual([journal(3, true)]);
+      });
+
       it('does not land inside a transaction that happens to be open', async () => {
         const first = event(workspace, 1, NO_EVENT);
         let appended: Promise<void> | undefined;

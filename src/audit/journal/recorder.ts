@@ -97,7 +97,7 @@ class JournalRecorder implements Recorder {
   record(workspace: WorkspaceId, event: PreparedEvent, prompt: boolean): Promise<void> {
     const batch = this.#add(workspace, event);
     if (prompt) this.#flushSoon();
-    else this.#timer ??= setTimeout(this.#flush, limits.auditNoteDelayMs);
+    else this.#timer ??= setTimeout(this.#flushInTime, limits.auditNoteDelayMs);
     return batch.recorded.promise;
   }
 
@@ -125,6 +125,7 @@ class JournalRecorder implements Recorder {
     const { file, keys, link, log, onClosed } = this.#deps;
     const waiting = this.#open.map(({ recorded }) => recorded.promise.catch(noop));
     this.#flush();
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await Promise.all(waiting);
     await this.#syncer.close().catch((error: unknown) => {
       log.error('audit_sync_failed', { error: String(error) });
@@ -172,14 +173,18 @@ class JournalRecorder implements Recorder {
     setImmediate(this.#flush);
   }
 
+  /** It is not put off when something else was flushed meanwhile: that would be a timer for each event. */
+  readonly #flushInTime = (): void => {
+    this.#timer = null;
+    this.#flush();
+  };
+
   readonly #flush = (): void => {
     this.#flushIsDue = false;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
     const batches = this.#open;
     if (batches.length === 0) return;
     this.#open = [];
-    if (this.#syncer.failed || this.#held > 0 || this.#lag().events >= limits.auditJournalHoldEventsMax) {
+    if (this.#syncer.failed || this.#lag().events >= limits.auditJournalHoldEventsMax) {
       void this.#writeLater(batches);
     } else {
       this.#writeAll(batches);
