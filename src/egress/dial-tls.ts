@@ -43,8 +43,6 @@ interface Session {
   readonly until: number;
 }
 
-const noop = (): void => undefined;
-
 export class UpstreamTls {
   readonly #trust: TlsTrust;
   readonly #clock: Clock;
@@ -98,7 +96,8 @@ export class UpstreamTls {
     const onError = (error: Error): void => settle(err(reasonOf(error)));
     const onClose = (): void => settle(err('ECONNRESET'));
     const deadline = setTimeout(() => settle(err('ETIMEDOUT')), limits.upstreamConnectTimeoutMs);
-    tls.on('error', noop); // whoever holds the connection hears of it through `close`
+    /* After the handshake Node says that TLS is broken, and leaves the connection open. Whoever holds it hears `close`. */
+    tls.on('error', () => tls.destroy());
     tls.once('error', onError);
     tls.once('close', onClose);
     tls.once('secureConnect', () => settle(ok(tls)));
