@@ -303,7 +303,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
       if (!this.#over) this.#relay.upstreamEnded();
       return;
     }
-    if (!silent || !this.#mayRetry() || this.#over) {
+    if (!silent || this.#message === null || !this.#mayRetry() || this.#over) {
       void this.#refuse(this.#located(refusal));
       return;
     }

@@ -211,6 +211,58 @@ describe('an upstream that speaks h2 and breaks off', () => {
   });
 });
 
+describe('an upstream that speaks h2 and breaks off before it answers', () => {
+  const BREAKS = [
+    ['resetting the stream', (stream: ServerHttp2Stream) => stream.destroy(new Error('broken'))],
+    ['closing the connection', (stream: ServerHttp2Stream) => stream.session?.socket.destroy()],
+  ] as const;
+
+  it.each(BREAKS)('by %s, on a new connection: refused, and not sent again', async (_name, breakOff) => {
+    let requests = 0;
+    const upstream = await http2Upstream((stream) => {
+      requests += 1;
+      breakOff(stream);
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const reply = await world.request();
+      expect([reply.status, errorOf(reply).code, requests]).toEqual([502, 'egress_upstream_closed', 1]);
+    });
+  });
+
+  it.each(BREAKS)('by %s, on one that has answered: sent again, on another', async (_name, breakOff) => {
+    let requests = 0;
+    const upstream = await http2Upstream((stream) => {
+      requests += 1;
+      if (requests === 2) return breakOff(stream);
+      stream.respond({ ':status': 200 });
+      stream.end('ok');
+      return undefined;
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      expect((await world.request()).status).toBe(200);
+      expect((await world.request()).status).toBe(200);
+      expect([requests, upstream.connections.length]).toEqual([3, 2]);
+    });
+  });
+
+  it('where another request on it was answered meanwhile: refused, and not sent again', async () => {
+    const waiting: ServerHttp2Stream[] = [];
+    const upstream = await http2Upstream((stream, headers) => {
+      if (headers[':path'] === '/slow') waiting.push(stream);
+      else stream.respond({ ':status': 204 }, { endStream: true });
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const slow = world.request({ path: '/slow' });
+      while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect((await world.request()).status).toBe(204);
+      waiting[0]?.session?.socket.destroy();
+      const reply = await slow;
+      expect([reply.status, errorOf(reply).code]).toEqual([502, 'egress_upstream_closed']);
+      expect(upstream.connections.length).toBe(1);
+    });
+  });
+});
+
 describe('trailers that HTTP/2 could not take', () => {
   const CHUNKED = `POST / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n`;
 

@@ -75,9 +75,11 @@ export class Http2Upstream implements MultiplexedUpstream {
     });
     this.#open += 1;
     this.lastActive = this.#clock.monotonic();
+    stream.once('response', () => {
+      this.reused = true;
+    });
     stream.once('close', () => {
       this.#open -= 1;
-      this.reused = true;
       this.lastActive = this.#clock.monotonic();
     });
     if (body.kind === 'whole') stream.end(body.bytes);
