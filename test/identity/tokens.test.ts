@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { argon2idHash, type SecretHash } from '../../src/identity/argon2id.ts';
 import { createTokens, type Tokens } from '../../src/identity/index.ts';
@@ -51,6 +52,8 @@ describe('tokens', () => {
   const create = (more: { expiresAt?: number; profile?: string } = {}) =>
     tokens.create(home.local, { profile: 'dev', agent: 'claude', ...more });
   const verify = (token: Secret, address = HERE) => tokens.verify(token.reveal(), address);
+  /** What another process changed is seen a moment later. */
+  const othersAreSeen = () => pause(limits.storeRevisionGlanceMs + 1);
   const codeOf = async (attempt: Promise<unknown>): Promise<string> => {
     const error = await attempt.then(
       () => 'nothing was refused',
@@ -215,6 +218,7 @@ describe('tokens', () => {
       await verify(token);
       const another = await home.another();
       await another.store.tokens.revoke(home.workspace, id, clock.now());
+      await othersAreSeen();
       expect(await codeOf(verify(token))).toBe('token_revoked');
       expect(hash.computed).toBe(1);
     });
@@ -226,9 +230,11 @@ describe('tokens', () => {
       const { DatabaseSync } = await import('node:sqlite');
       const raw = new DatabaseSync(home.database);
       raw.prepare('update tokens set hash = ? where id = ?').run(await hash.make(Secret.fromString('x')), id);
+      await othersAreSeen();
       expect(await codeOf(verify(token))).toBe('token_unknown');
       raw.prepare('delete from tokens where id = ?').run(id);
       raw.close();
+      await othersAreSeen();
       expect(await codeOf(verify(token))).toBe('token_unknown');
       await another.close();
     });
