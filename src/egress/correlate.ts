@@ -60,15 +60,28 @@ export function judgeUses(
   host: CorrelationHost,
   uses: readonly Pick<Injection, 'binding'>[] = request.injections,
 ): Refusal | null {
-  const { correlation } = host;
-  const occasion = correlation.now();
   /* Where nothing was waited for, nothing has changed; otherwise a tool that ended lately may be long over. */
   const isBrief = request.bodyMode === 'none' && request.webSocket === null;
-  if (occasion !== request.occasion || !isBrief) {
-    request.occasion = occasion;
-    const refused = judgeTools(request, host);
-    if (refused !== null) return refused;
-  }
+  if (isBrief && host.correlation.now() === request.occasion) return judgeMoment(request, host, uses);
+  return judgeAgain(request, host, uses);
+}
+
+/** The same once more, when it has waited for something else since: for a connection to be made, for example. */
+export function judgeAgain(
+  request: EgressRequest,
+  host: CorrelationHost,
+  uses: readonly Pick<Injection, 'binding'>[] = request.injections,
+): Refusal | null {
+  request.occasion = host.correlation.now();
+  return judgeTools(request, host) ?? judgeMoment(request, host, uses);
+}
+
+/** Whether this is a moment for these credentials. */
+function judgeMoment(
+  { occasion }: EgressRequest,
+  { correlation }: CorrelationHost,
+  uses: readonly Pick<Injection, 'binding'>[],
+): Refusal | null {
   for (const { binding } of uses) {
     if (binding.use !== 'during-calls') continue;
     const decision = decideUse(binding, correlation.times(occasion.calls));

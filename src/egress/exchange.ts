@@ -7,7 +7,7 @@ import { limits, type Random, type Secret } from '../kernel/index.ts';
 import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
-import { judgeMore, judgeUses } from './correlate.ts';
+import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
 import type { Destination } from './dial.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject.ts';
@@ -266,6 +266,12 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     if (this.#over || message === null) {
       this.#host.pool.give(connection, this.#use());
       return;
+    }
+    /* Making a connection takes its time, and what the request was allowed for can be over by now. */
+    const refused = pooled === null ? judgeAgain(this.#request, this.#host) : null;
+    if (refused !== null) {
+      this.#host.pool.give(connection, this.#use());
+      throw refused;
     }
     this.#connection = connection;
     if (!this.#mayRetry()) this.#message = null;

@@ -206,6 +206,58 @@ describe('a request', () => {
     });
   });
 
+  it('is judged again when its connection was long in the making', async () => {
+    const clock = fixedClock(60_000);
+    const writes = cellCalls([call()]);
+    let calls = writes;
+    let meanwhile = (): void => {};
+    const asked: string[] = [];
+    const upstream = await httpsUpstream((request, response) => {
+      asked.push(request.url ?? '');
+      response.end('ok');
+    });
+    const port = Number(upstream.address.split(':')[1]);
+    const options = {
+      calls: { callsIn: () => calls },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+      credentials: [bearer({ use: 'during-calls' })],
+      tools: { rules: [], readOnly: 'enforce' as const },
+      rules: [apiRule({ port })],
+      resolver: {
+        resolve: async () => {
+          meanwhile(); // whoever dials has to wait for this
+          return ['127.0.0.1'];
+        },
+      },
+    };
+    await inWorld(options, async (world) => {
+      const send = async (path: string, method = 'GET'): Promise<string> => {
+        const socket = await world.connectTls(API, port);
+        socket.write(
+          `${method} ${path} HTTP/1.1\r\nHost: ${API}:${port}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\nConnection: close\r\n\r\n`,
+        );
+        const text = await readAll(socket);
+        for (const one of upstream.connections.splice(0)) one.destroy(); // the next one has to dial, too
+        return text;
+      };
+      expect(await send('/control')).toContain('200 OK');
+      meanwhile = () => (calls = cellCalls([], { begun: true, last: { call: call(), endedMs: 60_000 } }));
+      expect(await send('/late')).toContain('200 OK'); // a moment later it may still finish
+      calls = writes;
+      meanwhile = () => (calls = cellCalls([], { begun: true }));
+      expect(errorOf(await send('/over')).code).toBe('egress_credential_outside_call');
+      calls = writes;
+      meanwhile = () => (calls = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]));
+      expect(errorOf(await send('/other', 'POST')).code).toBe('egress_read_only');
+      expect(asked).toEqual(['/control', '/late']);
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({
+        code: 'egress_credential_outside_call',
+        attribution: 'none',
+      });
+    });
+    await upstream.close();
+  });
+
   it('is held to the calls that run while its body goes on, and to none once nobody asks for anything', async () => {
     const writes = cellCalls([call()]);
     const reads = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
