@@ -1,6 +1,7 @@
 /**
- * A path with a place for one value, such as `/bot{token}`; a segment `*` may be anything. It is a prefix that ends at a segment boundary: what follows its last segment is free. A value
- * never reaches beyond its own segment, because segments are told apart before anything is decoded.
+ * A path with a place for one value, such as `/bot{token}`; a segment `*` may be anything that is one segment to everybody.
+ * It is a prefix that ends at a segment boundary: what follows its last segment is free. A value never reaches
+ * beyond its own segment, because segments are told apart before anything is decoded.
  */
 import { err, limits, ok, type Result } from '../kernel/index.ts';
 import { normalizeTarget } from './target.ts';
@@ -43,6 +44,9 @@ export function parsePathTemplate(text: string): Result<PathTemplate, PathTempla
   return ok({ segments, at: segments.findIndex(({ kind }) => kind === 'token') });
 }
 
+/** To an upstream that decodes it first, a segment with one is two, and the value would stand one further down. */
+const ENCODED_SLASH = '%2F';
+
 /**
  * Whether a path has `token`, as it is or percent-encoded, in the template's place.
  *
@@ -54,7 +58,7 @@ export function matchPathTemplate(template: PathTemplate, path: string, token: s
     parts.length >= template.segments.length &&
     template.segments.every((segment, index) => {
       const part = parts[index] ?? '';
-      if (segment.kind === 'any') return part !== '';
+      if (segment.kind === 'any') return part !== '' && !part.includes(ENCODED_SLASH);
       if (segment.kind === 'literal') return part === segment.text;
       return decode(part) === decode(segment.before) + token + decode(segment.after);
     })
