@@ -103,19 +103,45 @@ export class ExchangeRecord {
     this.#hasEnded = true;
     const { clock, trail } = this.#host;
     if (this.#hits !== null) trail.masked(this.facts, this.#hits);
-    const { webSocket, ...usual } = ending;
-    const inHead = this.#request.injections.map(({ binding }) => binding.name);
-    const outcome = { ...usual, request: this.facts, ms: clock.monotonic() - this.#startedAt };
-    if (webSocket === undefined) {
-      trail.finished({ ...outcome, credentials: [...new Set(inHead)] });
-      return;
-    }
-    const { credentials, ...shown } = webSocket;
-    trail.finished({
-      ...outcome,
-      credentials: [...new Set([...inHead, ...credentials])],
-      webSocket: { ...shown },
-    });
+    trail.finished(this.#outcome(ending, clock.monotonic() - this.#startedAt));
+  }
+
+  /**
+   * Every request comes by here: as with the facts, one object in the order in which it is recorded.
+   *
+   * @param ms from the end of the request's head
+   */
+  #outcome({ status, requestBytes, responseBytes, code, webSocket }: Ending, ms: number): JsonObject {
+    const { host, method, path, port, requestId, scheme } = this.facts;
+    const { identity } = this.#host.spec;
+    const { attribution, calls } = this.#request.occasion.data;
+    const data: Record<string, Json> = {
+      attribution,
+      calls,
+      credentials: this.#credentials(webSocket),
+      host,
+      method,
+      ms: Math.round(ms * 1_000) / 1_000,
+      owner: identity.owner,
+      path,
+      port,
+      profile: identity.profile,
+      request: requestId,
+      requestBytes,
+      responseBytes,
+      scheme,
+      status,
+    };
+    if (code !== null) data['code'] = code;
+    if (webSocket !== undefined) data['webSocket'] = shown(webSocket);
+    return this.#withRarities(data);
+  }
+
+  /** The names of those that went in. */
+  #credentials(webSocket: WebSocketEnding | undefined): readonly string[] {
+    const names = this.#request.injections.map(({ binding }) => binding.name);
+    if (webSocket === undefined && names.length <= 1) return names;
+    return [...new Set([...names, ...(webSocket?.credentials ?? [])])];
   }
 
   #known(): JsonObject {
@@ -137,31 +163,33 @@ export class ExchangeRecord {
   }
 
   #makeFacts(): RequestFacts {
-    const { head, host, id, occasion, port, scheme, target, unexpected } = this.#request;
+    const { head, host, id, occasion, port, scheme, target } = this.#request;
     const { scrubSet, spec } = this.#host;
     const { method } = head;
     const path = scrubText(scrubSet, target.path);
     const { owner, profile } = spec.identity;
-    const { attribution, calls, callsInFlight } = occasion.data;
+    const { attribution, calls } = occasion.data;
     /* Every request comes by here: one object, in the order in which it is recorded, and what is rare is added to it. */
-    const data: Record<string, Json> = {
-      attribution,
-      calls,
-      host,
-      method,
-      owner,
-      path,
-      port,
-      profile,
-      request: id,
-      scheme,
-    };
+    const data = { attribution, calls, host, method, owner, path, port, profile, request: id, scheme };
+    return { requestId: id, scheme, host, port, method, path, data: this.#withRarities(data) };
+  }
+
+  #withRarities(data: Record<string, Json>): JsonObject {
+    const { occasion, unexpected } = this.#request;
+    const { callsInFlight } = occasion.data;
     if (callsInFlight !== undefined) data['callsInFlight'] = callsInFlight;
     if (unexpected !== null) data['unexpected'] = unexpected;
-    if (spec.identity.proxy !== undefined) data['via'] = 'proxy';
-    return { requestId: id, scheme, host, port, method, path, data };
+    if (this.#host.spec.identity.proxy !== undefined) data['via'] = 'proxy';
+    return data;
   }
 }
+
+const shown = ({ closeCode, closedBy, received, sent }: WebSocketEnding): JsonObject => ({
+  closeCode,
+  closedBy,
+  received,
+  sent,
+});
 
 function detailOf(reason: unknown): JsonObject {
   if (!(reason instanceof Refusal)) return {};

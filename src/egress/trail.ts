@@ -31,23 +31,6 @@ export function sourceOf({ workspace, cell, server, profile, owner, proxy }: Cel
       };
 }
 
-/** How one request ended. */
-export interface Outcome {
-  readonly request: RequestFacts;
-  /** Status that the cell was given; null when it was given none. */
-  readonly status: number | null;
-  /** Body bytes from the cell, and to it. */
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-  /** Milliseconds from the end of the request's head. */
-  readonly ms: number;
-  readonly credentials: readonly string[];
-  /** Why it did not end as it should; null when it did. */
-  readonly code: string | null;
-  /** Of a WebSocket; the bytes are those of its frames then. */
-  readonly webSocket?: JsonObject;
-}
-
 /** What a refusal is about. Each has a gate of its own, so that a flood of one hides none of another. */
 export type RefusalSubject = 'name' | 'connection' | 'request';
 
@@ -75,6 +58,7 @@ const counted = (data: JsonObject, suppressed: number): JsonObject =>
 export class Trail {
   readonly #audit: Pick<AuditLog, 'record' | 'note'>;
   readonly #source: TrailSource;
+  readonly #saidKeys: readonly string[];
   readonly #gates: Readonly<Record<RefusalSubject, FloodGate<RefusedEvent>>>;
   readonly #log: Log;
   /** What `settled` waits for. */
@@ -91,6 +75,7 @@ export class Trail {
   }) {
     this.#audit = deps.audit;
     this.#source = deps.source;
+    this.#saidKeys = Object.keys(deps.source.data);
     this.#gates = {
       name: new FloodGate(deps.clock, GATES.name),
       connection: new FloodGate(deps.clock, GATES.connection),
@@ -104,17 +89,9 @@ export class Trail {
     await this.#audit.record(this.#event('egress.request', request.data));
   }
 
-  finished(outcome: Outcome): void {
-    this.#later('egress.finished', {
-      ...outcome.request.data,
-      status: outcome.status,
-      requestBytes: outcome.requestBytes,
-      responseBytes: outcome.responseBytes,
-      ms: Math.round(outcome.ms * 1_000) / 1_000,
-      credentials: outcome.credentials,
-      ...(outcome.webSocket === undefined ? {} : { webSocket: outcome.webSocket }),
-      ...(outcome.code === null ? {} : { code: outcome.code }),
-    });
+  /** How a request ended. */
+  finished(data: JsonObject): void {
+    this.#later('egress.finished', data);
   }
 
   /** Keys were found in an answer and masked. */
@@ -183,7 +160,13 @@ export class Trail {
   };
 
   #event(type: AuditEventType, data: JsonObject): AuditEvent {
-    return { ...this.#source, type, data: { ...data, ...this.#source.data } };
+    return { ...this.#source, type, data: this.#saysAll(data) ? data : { ...data, ...this.#source.data } };
+  }
+
+  /** Whether it has what every event says, as those about requests do. */
+  #saysAll(data: JsonObject): boolean {
+    const { data: said } = this.#source;
+    return this.#saidKeys.every((key) => data[key] === said[key]);
   }
 
   #unrecorded(type: AuditEventType): (error: unknown) => void {

@@ -21,6 +21,7 @@ const WANTED_AT = 8;
 const NUMBER_AT = 12;
 const BODY_AT = 20;
 const MAC_BYTES = 32;
+const LINE_FEED = 0x0a;
 /** UTF-8 of one UTF-16 code unit. */
 const BYTES_PER_CHAR = 3;
 const SCRATCH_BYTES = 64 * 1024;
@@ -44,15 +45,15 @@ export type RecordFault = 'incomplete' | 'forged';
 export interface RecordOutline {
   readonly number: number;
   readonly workspace: WorkspaceId;
-  /** Lines of events, joined by line feeds. */
-  readonly lines: string;
+  /** Lines of events. */
+  readonly lines: readonly string[];
   readonly isPlaceWanted: boolean;
 }
 
 /** The line of an event. */
 export function lineOf({ at, type, actorKind, actorId, server, data }: PreparedEvent): string {
   const place = server === null ? 'null' : quoted(server);
-  return `${at},${quoted(type)},${quoted(actorKind)},${quoted(actorId)},${place}\t${data}`;
+  return `${at},"${type}","${actorKind}",${quoted(actorId)},${place}\t${data}`; // types and kinds need no escapes
 }
 
 export class RecordEncoder {
@@ -68,13 +69,17 @@ export class RecordEncoder {
 
   /** @returns bytes that are good until the next call */
   encode({ number, workspace, lines, isPlaceWanted }: RecordOutline): Buffer {
-    const body = `${workspace}\n${lines}`;
-    const bytes = this.#room(BODY_AT + body.length * BYTES_PER_CHAR + MAC_BYTES);
-    const length = bytes.write(body, BODY_AT);
-    bytes.writeUInt32BE(length, LENGTH_AT);
+    let chars = workspace.length;
+    for (const line of lines) chars += line.length + 1;
+    const bytes = this.#room(BODY_AT + chars * BYTES_PER_CHAR + MAC_BYTES);
+    let end = BODY_AT + bytes.write(workspace, BODY_AT);
+    for (const line of lines) {
+      bytes[end] = LINE_FEED;
+      end += 1 + bytes.write(line, end + 1);
+    }
+    bytes.writeUInt32BE(end - BODY_AT, LENGTH_AT);
     bytes.writeUInt32BE(isPlaceWanted ? 1 : 0, WANTED_AT);
     bytes.writeBigUInt64BE(BigInt(number), NUMBER_AT);
-    const end = BODY_AT + length;
     this.#keys.recordMac(this.#journal, bytes.subarray(0, end)).copy(bytes, end);
     return bytes.subarray(0, end + MAC_BYTES);
   }

@@ -33,9 +33,9 @@ export interface JournalRecorderDeps {
 /** What goes out as one record. */
 interface Batch {
   readonly workspace: WorkspaceId;
-  /** Lines of events, joined by line feeds. */
-  lines: string;
-  events: number;
+  /** A line for each event. Joined only where they are written: joining one by one costs more than all else here. */
+  readonly lines: string[];
+  chars: number;
   readonly recorded: PromiseWithResolvers<void>;
   /** Of those who wait for the event with this index to be in its chain. */
   places: Map<number, PromiseWithResolvers<EventRow>> | null;
@@ -106,7 +106,7 @@ class JournalRecorder implements Recorder {
     const place = Promise.withResolvers<EventRow>();
     place.promise.catch(noop);
     batch.places ??= new Map();
-    batch.places.set(batch.events - 1, place);
+    batch.places.set(batch.lines.length - 1, place);
     this.#flushSoon();
     await batch.recorded.promise;
     return place.promise;
@@ -145,8 +145,9 @@ class JournalRecorder implements Recorder {
 
   #add(workspace: WorkspaceId, event: PreparedEvent): Batch {
     const batch = this.#batchOf(workspace);
-    batch.lines += batch.events === 0 ? lineOf(event) : `\n${lineOf(event)}`;
-    batch.events += 1;
+    const line = lineOf(event);
+    batch.lines.push(line);
+    batch.chars += line.length;
     return batch;
   }
 
@@ -154,15 +155,15 @@ class JournalRecorder implements Recorder {
     const last = this.#open.findLast((batch) => batch.workspace === workspace);
     if (
       last !== undefined &&
-      last.events < limits.auditBatchEventsMax &&
-      last.lines.length < limits.auditJournalBatchCharsMax
+      last.lines.length < limits.auditBatchEventsMax &&
+      last.chars < limits.auditJournalBatchCharsMax
     ) {
       return last;
     }
     const recorded = Promise.withResolvers<void>();
     // Of those who share it, some may not look.
     recorded.promise.catch(noop);
-    const batch = { workspace, lines: '', events: 0, recorded, places: null };
+    const batch = { workspace, lines: [], chars: 0, recorded, places: null };
     this.#open.push(batch);
     return batch;
   }
@@ -193,7 +194,7 @@ class JournalRecorder implements Recorder {
 
   /** Nothing is written behind what may be lost, and authors who are faster than the chain are slowed down to it. */
   async #writeLater(batches: readonly Batch[]): Promise<void> {
-    const events = batches.reduce((sum, batch) => sum + batch.events, 0);
+    const events = batches.reduce((sum, batch) => sum + batch.lines.length, 0);
     this.#held += events;
     try {
       this.#requireProgress();
@@ -225,7 +226,7 @@ class JournalRecorder implements Recorder {
   }
 
   /** @throws AppError when the chain is too far behind; whatever the file does */
-  #write({ workspace, lines, events, places }: Batch): void {
+  #write({ workspace, lines, places }: Batch): void {
     const { file, link } = this.#deps;
     this.#requireProgress();
     if (file.bytes >= limits.auditJournalSegmentBytes) file.rotate();
@@ -233,7 +234,7 @@ class JournalRecorder implements Recorder {
     const bytes = this.#encoder.encode({ number, workspace, lines, isPlaceWanted: places !== null });
     file.append(bytes);
     this.#written.records += 1;
-    this.#written.events += events;
+    this.#written.events += lines.length;
     this.#written.bytes += bytes.length;
     if (places !== null) this.#places.set(number, places);
     link.written(this.#written.records, places !== null);

@@ -24,7 +24,7 @@ const first = prepared({ n: 1, text: 'ü\u{1f600}"\\\t\n' }, 'a{b\t,c', 'github'
 const second = prepared({ n: 2 });
 
 function encoded(number = 7, journal = JOURNAL, isPlaceWanted = false): Buffer {
-  const lines = `${lineOf(first)}\n${lineOf(second)}`;
+  const lines = [lineOf(first), lineOf(second)];
   const encoder = new RecordEncoder(journal, keys);
   return Buffer.from(encoder.encode({ number, workspace: A, lines, isPlaceWanted }));
 }
@@ -40,7 +40,7 @@ describe('a record', () => {
       { workspace: A, type: 'call.started', actor: { kind: 'token', id: 't' }, data: { b: 1, a: null } },
       5,
     );
-    const bytes = encoder.encode({ number: 258, workspace: A, lines: lineOf(event), isPlaceWanted: true });
+    const bytes = encoder.encode({ number: 258, workspace: A, lines: [lineOf(event)], isPlaceWanted: true });
     const end = bytes.length - 32;
     expect(bytes.toString('latin1', 20, end)).toBe(
       'ws_a\n5,"call.started","token","t",null\t{"a":null,"b":1}',
@@ -73,7 +73,7 @@ describe('a record', () => {
           const bytes = encoder.encode({
             number: 0,
             workspace: A,
-            lines: lineOf(event),
+            lines: [lineOf(event)],
             isPlaceWanted: false,
           });
           expect(decoded(bytes)).toMatchObject({ ok: true, value: { events: [event] } });
@@ -85,11 +85,11 @@ describe('a record', () => {
   it('may be larger than most', () => {
     const lines = Array.from({ length: 500 }, (_, n) => lineOf(prepared({ n, text: 'ü'.repeat(300) })));
     const encoder = new RecordEncoder(JOURNAL, keys);
-    const outline = { number: 0, workspace: A, lines: lines.join('\n'), isPlaceWanted: false };
+    const outline = { number: 0, workspace: A, lines, isPlaceWanted: false };
     const large = Buffer.from(encoder.encode(outline));
     expect(decoded(large)).toMatchObject({ ok: true, value: { bytes: large.length } });
     // The buffer that the next one goes into is the usual one again.
-    expect(decoded(encoder.encode({ ...outline, lines: lineOf(first) }))).toMatchObject({ ok: true });
+    expect(decoded(encoder.encode({ ...outline, lines: [lineOf(first)] }))).toMatchObject({ ok: true });
   });
 
   it('is incomplete as long as a byte is missing', () => {

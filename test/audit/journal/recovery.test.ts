@@ -1,6 +1,12 @@
 /** What the next process makes of the journals that others left behind: whole, torn, changed, gone, or not theirs. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type AuditEvent, createAuditLog, createScribe, endJournal } from '../../../src/audit/index.ts';
+import {
+  type AuditEvent,
+  createAuditLog,
+  createScribe,
+  endJournal,
+  recoverJournals,
+} from '../../../src/audit/index.ts';
 import { journalKeys } from '../../../src/audit/journal/keys.ts';
 import { decodeRecord } from '../../../src/audit/journal/record.ts';
 import { limits } from '../../../src/kernel/index.ts';
@@ -76,6 +82,33 @@ describe('a journal that was left behind', () => {
     await gateway.audit.record(event(2));
     await gateway.audit.close();
     expect(world.chained()).toEqual([1, 2]);
+    expect(await problems()).toEqual([]);
+  });
+
+  it('is none when its gateway ends it while others look for what was left', async () => {
+    const gateway = await world.gateway('jrn_1');
+    await gateway.audit.record(event(1));
+    const { folder, store, clock, log } = world;
+    const scribe = createScribe({ store, key: auditKey(), clock, log });
+    const looking = {
+      ...folder,
+      /* Whoever recovers has read what the database knows, and not yet asked for this journal. */
+      async claimed(journal: string) {
+        await gateway.audit.close();
+        await gateway.served;
+        return folder.claim(journal);
+      },
+    };
+    const rows = store.journals.bind(store);
+    let looks = 0;
+    store.journals = async () => {
+      const found = await rows();
+      looks += 1;
+      if (looks === 1) await looking.claimed('jrn_1');
+      return found;
+    };
+    await recoverJournals({ folder, store, scribe, keys, workspace: A, clock, log });
+    expect([told(), world.chained(), world.setAside]).toEqual([[], [1], []]);
     expect(await problems()).toEqual([]);
   });
 
