@@ -167,6 +167,9 @@ export class StreamedBody implements BodySink {
   readonly #coded: CodedScan | null;
   /** Behind a gap whose credential is being opened; the first one is that gap. */
   #waiting: (Buffer | Gap)[] = [];
+  /** With the last byte of a body whose length the upstream knows: it would take the request for complete. */
+  #last: BodyPieces = [];
+  readonly #knownBytes: number | null;
   #isUpstreamFull = false;
   #isScanFull = false;
   #trailers: Fields | null = null;
@@ -175,7 +178,8 @@ export class StreamedBody implements BodySink {
   constructor(upstream: RequestStream, request: EgressRequest, host: BodyHost) {
     this.#upstream = upstream;
     this.#host = host;
-    const { reading } = request;
+    const { framing, reading } = request;
+    this.#knownBytes = framing?.kind === 'length' ? framing.bytes : null;
     const isForm = reading.kind === 'form' || reading.kind === 'multipart';
     this.#form = isForm ? new FormBinder(reading, request, host) : null;
     this.#coded =
@@ -195,7 +199,9 @@ export class StreamedBody implements BodySink {
     this.bytes += data.length;
     try {
       this.#refuseLate();
-      this.#pass(this.#judge(data));
+      const pieces = this.#judge(data);
+      if (this.bytes === this.#knownBytes) this.#last = pieces;
+      else this.#pass(pieces);
     } catch (error) {
       this.refused = error;
     }
@@ -208,19 +214,19 @@ export class StreamedBody implements BodySink {
     try {
       if (refused !== null) throw refused;
       this.#refuseLate();
-      if (this.#form !== null) this.#pass(this.#form.end());
+      if (this.#form !== null) this.#last = [...this.#last, ...this.#form.end()];
     } catch (error) {
       this.#host.onBodyFailure(error);
       return;
     }
     this.#trailers = trailers;
     if (this.#coded === null) {
-      this.#complete();
+      this.#passLast();
       return;
     }
     this.#coded
       .end()
-      .then((found) => (found === null ? this.#complete() : this.#host.onBodyFailure(found)))
+      .then((found) => (found === null ? this.#passLast() : this.#host.onBodyFailure(found)))
       .catch((error: unknown) => this.#host.onBodyFailure(error));
   }
 
@@ -234,6 +240,7 @@ export class StreamedBody implements BodySink {
   stop(): void {
     this.#isStopped = true;
     this.#waiting = [];
+    this.#last = [];
     this.#coded?.drop();
   }
 
@@ -295,6 +302,13 @@ export class StreamedBody implements BodySink {
 
   #room(): void {
     if (!this.isFull && !this.#isStopped && this.#trailers === null) this.#host.onBodyRoom();
+  }
+
+  #passLast(): void {
+    if (this.#isStopped) return;
+    this.#pass(this.#last);
+    this.#last = [];
+    this.#complete();
   }
 
   /** Says that this was all, once everything is written. */
