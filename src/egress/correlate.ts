@@ -38,13 +38,19 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
 }
 
 /**
- * Whether the tools that run now may send more of it: a body can be begun in one call and held until another runs. The
- * request still belongs to the calls that it began in, unless those that run now are the reason for what is told of it.
+ * Whether more of it may be sent now: a body can be begun in one call and held until another runs, or until none does,
+ * when what is said under a key for calls is not said in one. The request still belongs to the calls that it began in,
+ * unless those that run now are the reason for what is told of it.
+ *
+ * @param uses what was opened for it
  */
-export function judgeMore(request: EgressRequest, host: CorrelationHost): Refusal | null {
+export function judgeMore(
+  request: EgressRequest,
+  host: CorrelationHost,
+  uses: readonly Pick<Injection, 'binding'>[] = request.injections,
+): Refusal | null {
   const { occasion, unexpected } = request;
-  request.occasion = host.correlation.now();
-  const refused = judgeTools(request, host);
+  const refused = judgeAgain(request, host, uses);
   if (refused === null && request.unexpected === unexpected) request.occasion = occasion;
   return refused;
 }

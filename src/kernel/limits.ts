@@ -449,6 +449,8 @@ export const webSocketCloseTimeoutMs = 10_000;
 /** Pings, pongs and empty fragments that one side of a WebSocket may send at once, and per second after that. */
 export const webSocketControlBurst = 200;
 export const webSocketControlPerSecond = 50;
+/** Pings of an upstream that wait for their answer and are remembered. */
+export const webSocketPingsKept = 16;
 /** How often it is told that keys were found in an answer that has not ended, in milliseconds. */
 export const hitsToldIntervalMs = 60_000;
 
@@ -482,3 +484,5 @@ export const collectedBlockBytes = 4 * KIB;
 
 /** Of an answer, gathered within one turn of the event loop, so that it leaves as one write. */
 export const answerGatheredBytesMax = 64 * KIB;
+/** Characters that are told of the id of an audit journal that no journal can have. */
+export const auditJournalNameShownChars = 64;

@@ -301,6 +301,49 @@ describe('a request', () => {
     });
   });
 
+  it('sends no more under a key for calls, once none is in flight', async () => {
+    const clock = fixedClock(60_000);
+    const during = cellCalls([call()]);
+    let calls = during;
+    const arrived: string[] = [];
+    const upstream = await httpsUpstream(async (request, response) => {
+      let text = '';
+      try {
+        for await (const piece of request) text += String(piece);
+      } catch {
+        return; // cut before its end
+      }
+      arrived.push(text);
+      response.end('ok');
+    });
+    const options = {
+      calls: { callsIn: () => calls },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+      credentials: [bearer({ use: 'during-calls' })],
+      upstreams: { 'api.test:443': upstream },
+    };
+    await inWorld(options, async (world) => {
+      const post = async (then: () => void, index: number): Promise<string> => {
+        calls = during;
+        const socket = await world.connectTls();
+        socket.write(
+          `POST / HTTP/1.1\r\nHost: ${API}\r\nAuthorization: Bearer ${PLACEHOLDER}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\na\r\n`,
+        );
+        await world.eventsOf('credential.used', index);
+        then();
+        socket.write('1\r\nb\r\n0\r\n\r\n');
+        return readAll(socket);
+      };
+      const last = { call: call(), endedMs: 60_000 };
+      expect(await post(() => (calls = cellCalls([], { begun: true, last })), 1)).toContain('200 OK'); // a moment later
+      const over = await post(() => (calls = cellCalls([], { begun: true })), 2);
+      expect(errorOf(over).code).toBe('egress_credential_outside_call');
+      expect(arrived).toEqual(['ab']);
+      const [refused] = await world.eventsOf('credential.refused');
+      expect(refused?.data).toMatchObject({ credential: 'TOKEN', attribution: 'none' });
+    });
+  });
+
   it('is held to a tool that ended lately only as long as that is lately', async () => {
     const clock = fixedClock(60_000);
     const calls = cellCalls([call({ tool: 'get', readOnly: true })], {

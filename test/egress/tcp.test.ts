@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { DATABASE, databaseRule, tcpUpstream } from './tcp-world.ts';
-import { apiRule, inWorld, type Upstream, type World, type WorldOptions } from './world.ts';
+import { apiRule, call, cellCalls, inWorld, type Upstream, type World, type WorldOptions } from './world.ts';
 
 /** Everything until the other side ends. Unlike `readAll`, it leaves what is still to be sent alone. */
 async function drained(socket: Socket): Promise<string> {
@@ -136,6 +136,38 @@ describe('a connection of the protocol tcp', () => {
         expect(outcome?.data).toMatchObject({ code: 'egress_timeout' });
       },
       { clock },
+    );
+  });
+
+  it('is held to the tools that run while it is open', async () => {
+    let calls = cellCalls([call()]);
+    const received: string[] = [];
+    await withDatabase(
+      (socket) =>
+        endWithClient(socket).on('data', (data: Buffer) => {
+          received.push(data.toString());
+          socket.write('pong');
+        }),
+      async (world) => {
+        const client = await world.connectTcp(DATABASE, 5432);
+        client.on('error', () => undefined);
+        for (const text of ['in its call', 'when nobody asks']) {
+          client.write(text);
+          await once(client, 'data');
+          calls = cellCalls([], { begun: true });
+        }
+        calls = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
+        const closed = once(client, 'close');
+        client.write('while another tool reads');
+        await closed;
+        expect(received).toEqual(['in its call', 'when nobody asks']);
+        const [refused] = await world.eventsOf('egress.refused');
+        const [outcome] = await world.eventsOf('egress.finished');
+        const of = { code: 'egress_read_only', scheme: 'tcp', calls: [{ id: 'call_2', tool: 'get' }] };
+        expect(refused?.data).toMatchObject(of);
+        expect(outcome?.data).toMatchObject({ ...of, requestBytes: 27, responseBytes: 8 });
+      },
+      { calls: { callsIn: () => calls }, tools: { rules: [], readOnly: 'enforce' } },
     );
   });
 

@@ -3,10 +3,27 @@ import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { AppError, fixedClock, limits, systemClock } from '../../src/kernel/index.ts';
-import { echo, keeper, wsProgram, wsUpstream } from './websocket-world.ts';
-import { API, bearer, call, cellCalls, inWorld, PLACEHOLDER, TOKEN } from './world.ts';
+import { encodeFrame, encodeFrameHead, masked, OPCODE, type Opcode } from '../../src/wire/index.ts';
+import {
+  closeIn,
+  echo,
+  fromProgram,
+  keeper,
+  listener,
+  rawProgram,
+  wsProgram,
+  wsUpstream,
+} from './websocket-world.ts';
+import { API, bearer, call, cellCalls, inWorld, PLACEHOLDER, readAll, TOKEN } from './world.ts';
 
 const PLACE = `${API}:443`;
+const MASK = Buffer.of(5, 6, 7, 8);
+const fragment = (opcode: Opcode, text: string, fin: boolean): Buffer => {
+  const payload = Buffer.from(text);
+  const head = encodeFrameHead({ fin, opcode, length: payload.length, maskingKey: MASK });
+  return Buffer.concat([head, masked(payload, MASK, 0)]);
+};
+
 describe('messages of a program', () => {
   const message = (over: Partial<CredentialBinding> = {}): CredentialBinding[] => [
     bearer({ inject: [{ websocket: 'text', format: 'AUTH {token}' }, { websocket: '/d/token' }], ...over }),
@@ -128,6 +145,70 @@ describe('messages of a program', () => {
     });
   });
 
+  describe.each([
+    ['passes as it comes', [bearer()]],
+    ['is held', message()],
+  ])('in fragments, where a text %s', (_name, credentials) => {
+    it('end when another tool runs than when they began', async () => {
+      const heard = await listener();
+      let calls = cellCalls([call()]);
+      const tools = { rules: [], readOnly: 'enforce' } as const;
+      const options = { credentials, tools, calls: { callsIn: () => calls } };
+      await inWorld({ ...options, upstreams: { [PLACE]: heard.upstream } }, async (world) => {
+        const socket = await rawProgram(world);
+        socket.write(fragment(OPCODE.text, 'as long as ', false));
+        socket.write(fragment(OPCODE.continuation, 'it may ', false));
+        socket.write(fromProgram(OPCODE.ping, '')); // behind the fragments: they have arrived
+        await heard.got((frames) => frames.some(({ head }) => head.opcode === OPCODE.ping));
+        calls = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
+        socket.write(fragment(OPCODE.continuation, 'and on', true));
+        expect(closeIn(await readAll(socket))).toMatchObject({ code: 1008 });
+        await heard.ended;
+        expect(heard.text()).not.toContain('and on');
+        const [refused] = await world.eventsOf('egress.refused');
+        expect(refused?.data).toMatchObject({ code: 'egress_read_only', calls: [{ id: 'call_2' }] });
+      });
+    });
+  });
+
+  it.each<[string, CredentialBinding[], string, string]>([
+    ['the head', [bearer({ use: 'during-calls' })], `Authorization: Bearer ${PLACEHOLDER}\r\n`, 'first'],
+    ['a message', message({ use: 'during-calls' }), '', `AUTH ${PLACEHOLDER}`],
+  ])('are not sent under a key for calls in %s when none runs', async (_name, credentials, head, first) => {
+    const heard = await listener();
+    let calls = cellCalls([call()]);
+    const clock = fixedClock(limits.cellStartUpMs + 1);
+    const options = {
+      credentials,
+      calls: { callsIn: () => calls },
+      clock: { ...systemClock, monotonic: () => clock.monotonic() },
+      upstreams: { [PLACE]: heard.upstream },
+    };
+    await inWorld(options, async (world) => {
+      const socket = await rawProgram(world, head);
+      socket.write(fromProgram(OPCODE.text, first));
+      await heard.got((frames) => frames.length === 1);
+      calls = cellCalls([], { begun: true });
+      socket.write(fromProgram(OPCODE.ping, 'alive')); // says nothing, and keeps it for the next call
+      await heard.got((frames) => frames.length === 2);
+      calls = cellCalls([call({ id: 'call_2' })]);
+      socket.write(fromProgram(OPCODE.text, 'in the next call'));
+      await heard.got((frames) => frames.length === 3);
+      calls = cellCalls([], { begun: true });
+      socket.write(fromProgram(OPCODE.text, 'when nobody asks'));
+      expect(closeIn(await readAll(socket))).toMatchObject({ code: 1008 });
+      await heard.ended;
+      expect(heard.text()).toContain('in the next call');
+      expect(heard.text()).not.toContain('when nobody asks');
+      const [refused] = await world.eventsOf('credential.refused');
+      expect(refused?.data).toMatchObject({
+        code: 'egress_credential_outside_call',
+        credential: 'TOKEN',
+        attribution: 'none',
+      });
+    });
+  });
+
   it('in which a place is declared have a limit', async () => {
     const { upstream, closed } = await keeper();
     await inWorld({ credentials: message(), upstreams: { [PLACE]: upstream } }, async (world) => {
@@ -230,6 +311,54 @@ describe('a side that does not read', () => {
       sockets[0]?.resume();
       await count(PIECES);
       program.socket.terminate();
+    });
+  });
+});
+
+describe('what is between messages, while a tool runs that may not send any', () => {
+  const tools = { rules: [], readOnly: 'enforce' } as const;
+  const reading = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
+
+  it.each([
+    ['a ping', OPCODE.ping],
+    ['a pong that nobody asked for', OPCODE.pong],
+  ])('%s with something in it ends the connection', async (_name, opcode) => {
+    const heard = await listener();
+    let calls = cellCalls([call()]);
+    const options = { tools, calls: { callsIn: () => calls }, upstreams: { [PLACE]: heard.upstream } };
+    await inWorld(options, async (world) => {
+      const socket = await rawProgram(world);
+      socket.write(fromProgram(opcode, 'control'));
+      await heard.got((frames) => frames.length === 1);
+      calls = reading;
+      socket.write(fromProgram(opcode, ''));
+      await heard.got((frames) => frames.length === 2);
+      socket.write(fromProgram(opcode, 'secret'));
+      expect(closeIn(await readAll(socket))).toMatchObject({ code: 1008 });
+      await heard.ended;
+      expect(heard.text()).not.toContain('secret');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ code: 'egress_read_only' });
+    });
+  });
+
+  it('the answer to a ping passes, and a Close without its reason', async () => {
+    const heard = await listener((socket) =>
+      socket.write(Buffer.concat([encodeFrame(OPCODE.ping, Buffer.from('you?'), null)])),
+    );
+    let calls = cellCalls([call()]);
+    const options = { tools, calls: { callsIn: () => calls }, upstreams: { [PLACE]: heard.upstream } };
+    await inWorld(options, async (world) => {
+      const socket = await rawProgram(world);
+      await once(socket, 'data');
+      calls = reading;
+      const close = Buffer.concat([Buffer.of(3, 232), Buffer.from('secret')]);
+      socket.end(Buffer.concat([fromProgram(OPCODE.pong, 'you?'), fromProgram(OPCODE.close, close)]));
+      await heard.ended;
+      expect(heard.frames.map(({ head, payload }) => [head.opcode, payload.toString('latin1')])).toEqual([
+        [OPCODE.pong, 'you?'],
+        [OPCODE.close, '\x03\xe8'],
+      ]);
+      expect(world.events.filter(({ type }) => type === 'egress.refused')).toEqual([]);
     });
   });
 });

@@ -229,11 +229,16 @@ export interface Heard {
   readonly upstream: Upstream;
   readonly frames: { head: FrameHead; payload: Buffer }[];
   readonly ended: Promise<void>;
+  /** All payloads, one behind the other, as Latin-1. */
+  text(): string;
+  /** Resolves when it is so. */
+  got(when: (frames: Heard['frames']) => boolean): Promise<void>;
 }
 
 export async function listener(then: (socket: TLSSocket) => void = () => undefined): Promise<Heard> {
   const frames: Heard['frames'] = [];
   const ended = Promise.withResolvers<void>();
+  let onFrames = (): void => {};
   const upstream = await handshakingUpstream((socket) => {
     const reader = new FrameReader({ from: 'client', payloadBytesMax: 1_000_000 });
     let head: FrameHead | null = null;
@@ -247,6 +252,7 @@ export async function listener(then: (socket: TLSSocket) => void = () => undefin
         if (!isLast || head === null) return;
         frames.push({ head, payload: Buffer.concat(pieces) });
         pieces = [];
+        onFrames();
         if (head.opcode === OPCODE.close && !socket.writableEnded) socket.end(Buffer.of(0x88, 0));
       },
     };
@@ -257,7 +263,18 @@ export async function listener(then: (socket: TLSSocket) => void = () => undefin
     });
     socket.on('close', () => ended.resolve());
   });
-  return { upstream, frames, ended: ended.promise };
+  return {
+    upstream,
+    frames,
+    ended: ended.promise,
+    text: () => frames.map(({ payload }) => payload.toString('latin1')).join(''),
+    async got(when) {
+      while (!when(frames))
+        await new Promise<void>((resolve) => {
+          onFrames = resolve;
+        });
+    },
+  };
 }
 
 /** Code and reason of the Close with which what a program got ends. */

@@ -10,7 +10,7 @@ import { matchEgress } from '../../policy/index.ts';
 import { Fields, matchHost } from '../../wire/index.ts';
 import { BodyScan } from '../body-scan.ts';
 import type { ConnectionHost, Conversation, Place } from '../connection.ts';
-import { judgeTools } from '../correlate.ts';
+import { judgeMore, judgeTools } from '../correlate.ts';
 import { ExchangeRecord } from '../exchange-record.ts';
 import { Refusal, refusalCode } from '../refusals.ts';
 import { EgressRequest } from '../request.ts';
@@ -141,7 +141,7 @@ export class TcpRelay implements Conversation {
 
   #sent(data: Buffer, upstream: Socket): void {
     this.#lastActive = this.#host.clock.monotonic();
-    const refused = this.#scan.push(data);
+    const refused = judgeMore(this.#request, this.#host) ?? this.#scan.push(data);
     if (refused !== null) {
       void this.#refuse(refused);
       return;

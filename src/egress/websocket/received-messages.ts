@@ -12,6 +12,8 @@ import { MessageScrubber, type ScrubSource } from './message-scrubber.ts';
 
 /** Who carries the messages. */
 export interface ReceivedMessagesCarrier extends ScrubSource {
+  /** A ping was passed on, to be answered. */
+  onPing(payload: Buffer): void;
   /** The upstream has said that it sends no more. @param payload of its Close */
   onReceivedClose(payload: Buffer): void;
   /** Nothing may be passed on any more. */
@@ -93,6 +95,7 @@ export class ReceivedMessages implements FrameSink {
       this.#carrier.onReceivedClose(shown);
     } else if (isClean) {
       this.#output.control(opcode, payload);
+      if (opcode === OPCODE.ping) this.#carrier.onPing(payload);
     }
   }
 

@@ -75,6 +75,7 @@ export class WebSocketRelay implements BodySink {
         return carrier.scrubSet;
       },
       onHit: (hit) => carrier.onHit(hit),
+      onPing: (payload) => this.#sent.pinged(payload),
       onReceivedClose: (payload) => this.#closed('upstream', payload),
       onBroken: (reason) => carrier.onBroken(reason),
     });

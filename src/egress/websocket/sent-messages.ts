@@ -5,12 +5,13 @@
  * else passes as it comes. No key goes into a message before its use is on record.
  */
 import { type Clock, limits, type Secret } from '../../kernel/index.ts';
-import { type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
+import { type FrameHead, FrameReader, type FrameSink, OPCODE, type Opcode } from '../../wire/index.ts';
 import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
 import { BodyScan, scanBody } from '../body-scan.ts';
 import { boundCredentials } from '../bound-credentials.ts';
 import { type Binder, covers } from '../claim.ts';
-import { type CorrelationHost, judgeUses } from '../correlate.ts';
+import { type CorrelationHost, judgeMore, judgeUses } from '../correlate.ts';
+import type { Injection } from '../injection.ts';
 import type { CredentialBinding } from '../ports.ts';
 import { Refusal } from '../refusals.ts';
 import type { EgressRequest } from '../request.ts';
@@ -43,6 +44,7 @@ interface Piece {
   readonly isLast: boolean;
 }
 
+const CLOSE_CODE_BYTES = 2;
 const MESSAGE = 'a WebSocket message';
 const CONTROL = 'a WebSocket ping, pong or close frame';
 
@@ -60,6 +62,10 @@ export class SentMessages implements FrameSink {
   readonly #reader = new FrameReader({ from: 'client', payloadBytesMax: limits.webSocketFrameBytesMax });
   /** Whether a text may have a credential in it. */
   readonly #isDeclared: boolean;
+  /** What the connection was opened with, and what went into messages since: whoever sends more makes use of it. */
+  readonly #uses: Pick<Injection, 'binding'>[];
+  /** Payloads of pings that wait for their answer, which says nothing but what the upstream had said. */
+  readonly #pings: Buffer[] = [];
   #frame: FrameHead | null = null;
   #isWithinMessage = false;
   /** The text that is held. */
@@ -84,6 +90,7 @@ export class SentMessages implements FrameSink {
     this.#output = output;
     this.#carrier = carrier;
     this.#gate = new ControlGate(host.clock);
+    this.#uses = [...request.injections];
     this.#isDeclared = [...boundCredentials(host.spec).byName.values()].some(
       ({ binding, messages, messagePointers }) =>
         messages.length + messagePointers.size > 0 && covers(binding, request).allow,
@@ -124,6 +131,12 @@ export class SentMessages implements FrameSink {
     if (!this.#isOpening && !this.#isStopped) this.#carrier.onSentEnd();
   }
 
+  /** The upstream was given room to ask: its payload may come back. */
+  pinged(payload: Buffer): void {
+    this.#pings.push(payload);
+    if (this.#pings.length > limits.webSocketPingsKept) this.#pings.shift();
+  }
+
   /** The upstream has taken what it got. */
   drained(): void {
     this.#output.isFull = false;
@@ -151,7 +164,9 @@ export class SentMessages implements FrameSink {
       this.#broken(Refusal.of('egress_websocket_flood'));
       return;
     }
-    if (!this.#isWithinMessage && !this.#begin(head.message)) return;
+    if (!this.#mayGoOn()) return;
+    if (!this.#isWithinMessage && head.message === 'text' && this.#isDeclared)
+      this.#text = new CollectedBody(this.#host.bodies);
     const isEnd = isLast && head.fin;
     this.#isWithinMessage = !isEnd;
     if (this.#text !== null) this.#hold(this.#text, data, isEnd);
@@ -160,15 +175,14 @@ export class SentMessages implements FrameSink {
     if (isEnd) this.messages += 1;
   }
 
-  /** Tools may have begun or ended since the last message: rules are asked anew for each. @returns whether it may go on */
-  #begin(kind: 'text' | 'binary'): boolean {
-    const refused = judgeUses(this.#request, this.#host, []);
-    if (refused !== null) {
-      this.#broken(refused);
-      return false;
-    }
-    if (kind === 'text' && this.#isDeclared) this.#text = new CollectedBody(this.#host.bodies);
-    return true;
+  /**
+   * Tools may have begun or ended since, within a message too, which can go on for ever: rules are asked anew for each
+   * piece, and whether the keys that were given are for now.
+   */
+  #mayGoOn(): boolean {
+    const refused = judgeUses(this.#request, this.#host, this.#uses);
+    if (refused !== null) this.#broken(refused);
+    return refused === null;
   }
 
   /** Searches a message that passes as it comes; its last piece is withheld where a placeholder ends in it. */
@@ -203,7 +217,7 @@ export class SentMessages implements FrameSink {
     this.#fill(text, places)
       .then((filled) => {
         this.#isOpening = false;
-        if (this.#isStopped) return;
+        if (this.#isStopped || !this.#mayGoOn()) return;
         this.#output.piece('text', filled, 'message');
         this.#passWaiting();
       })
@@ -217,6 +231,7 @@ export class SentMessages implements FrameSink {
       for (const { binding } of places) {
         if (opened.has(binding.name)) continue;
         opened.set(binding.name, await this.#carrier.open(binding));
+        if (!this.credentials.has(binding.name)) this.#uses.push({ binding });
         this.credentials.add(binding.name);
       }
       return Buffer.from(injectWebSocketText(text, places, opened), 'utf8');
@@ -254,7 +269,31 @@ export class SentMessages implements FrameSink {
       this.#broken(refused);
       return;
     }
-    this.#output.control(opcode, payload);
-    if (opcode === OPCODE.close) this.#carrier.onSentClose(payload);
+    if (opcode === OPCODE.close) this.#passClose(payload);
+    else if (this.#isAnswer(opcode, payload) || this.#mayCarry(payload))
+      this.#output.control(opcode, payload);
+  }
+
+  /** That it ends may always be said; why is for a reader, as a message is. */
+  #passClose(payload: Buffer): void {
+    const isHeld = judgeMore(this.#request, this.#host, []) !== null;
+    const said = isHeld ? payload.subarray(0, CLOSE_CODE_BYTES) : payload;
+    this.#output.control(OPCODE.close, said);
+    this.#carrier.onSentClose(said);
+  }
+
+  /** The answer to a ping, and with it to those before (RFC 6455 section 5.5.3). */
+  #isAnswer(opcode: Opcode, payload: Buffer): boolean {
+    if (opcode !== OPCODE.pong) return false;
+    const at = this.#pings.findIndex((ping) => ping.equals(payload));
+    this.#pings.splice(0, at + 1);
+    return at >= 0;
+  }
+
+  /** What keeps a connection alive says nothing, and is for any time; with something in it, it is held to what tools may send. */
+  #mayCarry(payload: Buffer): boolean {
+    const refused = payload.length === 0 ? null : judgeMore(this.#request, this.#host, []);
+    if (refused !== null) this.#broken(refused);
+    return refused === null;
   }
 }
