@@ -7,9 +7,11 @@ import type * as ChildProcessModule from 'node:child_process';
 import type * as DgramModule from 'node:dgram';
 import type * as DnsModule from 'node:dns/promises';
 import type * as FsModule from 'node:fs';
+import type * as Http2Module from 'node:http2';
 import type * as HttpsModule from 'node:https';
 import type * as NetModule from 'node:net';
 import type * as TlsModule from 'node:tls';
+import type * as GrpcModule from '@grpc/grpc-js';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -31,10 +33,13 @@ const USER = 12_345;
 const isRoot = process.getuid?.() === 0;
 
 interface CellModules {
+  /** Where the test has put it. */
+  '@grpc/grpc-js': typeof GrpcModule;
   'node:child_process': typeof ChildProcessModule;
   'node:dgram': typeof DgramModule;
   'node:dns/promises': typeof DnsModule;
   'node:fs': typeof FsModule;
+  'node:http2': typeof Http2Module;
   'node:https': typeof HttpsModule;
   'node:net': typeof NetModule;
   'node:tls': typeof TlsModule;
