@@ -486,3 +486,5 @@ export const collectedBlockBytes = 4 * KIB;
 export const answerGatheredBytesMax = 64 * KIB;
 /** Characters that are told of the id of an audit journal that no journal can have. */
 export const auditJournalNameShownChars = 64;
+/** Small pieces of one HTTP/2 stream that are put together within one turn of the event loop, in bytes. */
+export const http2GatheredBytesMax = 64 * KIB;

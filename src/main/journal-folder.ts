@@ -13,7 +13,8 @@ import { openJournalFile, segmentName, segmentsOf, sourceIn } from './journal-fi
 
 const LOCK = 'lock';
 const LOCK_RETRY_MS = 20;
-const ID = /^(\d{15}-[0-9a-f]{16})\.(\d{6})$/;
+const ID = /^\d{15}-[0-9a-f]{16}$/;
+const SEGMENT = /^(\d{15}-[0-9a-f]{16})\.\d{6}$/;
 const REJECTED = '.rejected';
 
 /** A journal of this process. */
@@ -73,7 +74,8 @@ export function homeJournals(folder: string): HomeJournals {
       return { id, file: openJournalFile(folder, id), release: () => held.release() };
     },
 
-    journals: () => [...new Set(names().flatMap((name) => ID.exec(name)?.[1] ?? []))].toSorted(),
+    isName: (journal) => ID.test(journal),
+    journals: () => [...new Set(names().flatMap((name) => SEGMENT.exec(name)?.[1] ?? []))].toSorted(),
     source: (journal) => sourceIn(folder, journal),
     claim,
 

@@ -137,3 +137,22 @@ describe('a journal that a killed gateway left behind', () => {
     });
   });
 });
+
+describe('a journal that somebody has written into the database', () => {
+  it('is told of, and names no file outside of its folder: none is made, locked or removed', async () => {
+    home = await makeProductHome();
+    const directory = home.directory;
+    writeFileSync(join(directory, 'victim.lock'), '');
+    const before = readdirSync(directory).toSorted();
+    const raw = new DatabaseSync(home.database);
+    const add = raw.prepare('insert into audit_journals (id, records, closed, mac) values (?, 0, 0, ?)');
+    for (const id of ['../victim', '../made', `${directory}/victim`]) add.run(id, Buffer.alloc(32));
+    raw.close();
+    const gateway = await openServices(loadConfig({ SALLYPORT_HOME: directory }), silentLog);
+    const report = await gateway.audit.verify(gateway.workspace);
+    await gateway.close();
+    expect(report.problems.map(({ code }) => code)).toEqual(Array(3).fill('audit_journal_forged'));
+    const after = readdirSync(directory).filter((name) => name !== 'audit-journal');
+    expect(after.toSorted()).toEqual(before.filter((name) => name !== 'audit-journal'));
+  });
+});

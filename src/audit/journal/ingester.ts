@@ -89,9 +89,9 @@ export class JournalIngester {
   async #resume(): Promise<JournalReader> {
     const { journal, source, keys, store } = this.#deps;
     const row = (await store.journals()).find(({ id }) => id === journal);
-    if (row === undefined || row.closed || !keys.isRowGenuine(row)) {
-      throw journalForged(journal, 'row', this.#ingested);
-    }
+    // One that was genuine once stays so: whoever copied it can put it back, and have events come in again.
+    const isOurs = row !== undefined && keys.isRowGenuine(row) && row.records >= this.#ingested;
+    if (!isOurs || row.closed) throw journalForged(journal, 'row', this.#ingested);
     this.#ingested = this.#next = row.records;
     this.#ahead = this.#fault = null;
     this.#reader = new JournalReader(journal, source, keys);

@@ -30,6 +30,8 @@ export interface JournalSource {
 
 /** All journals of a home. */
 export interface JournalFolder {
+  /** Whether a journal can have this id. About others nothing is asked: an id that the database was given could name any file. */
+  isName(journal: string): boolean;
   /** Ids of the journals that there are, in the order in which they were begun. */
   journals(): readonly string[];
   source(journal: string): JournalSource;

@@ -69,18 +69,14 @@ export class JournalReader {
     return ok(record);
   }
 
-  /** Whether there is more in the file than was known. */
+  /** Whether there is something else in the file than was known: more, or in place of what a failed write had left there. */
   #readMore(): boolean {
-    const known = this.#chunk.length - this.#at;
+    const known = this.#chunk.subarray(this.#at);
     const from = this.#offset + this.#at;
-    const chunk = this.#source.read(
-      this.#segment,
-      from,
-      known < CHUNK_BYTES ? CHUNK_BYTES : RECORD_BYTES_MAX,
-    );
-    this.#chunk = chunk;
+    const length = known.length < CHUNK_BYTES ? CHUNK_BYTES : RECORD_BYTES_MAX;
+    this.#chunk = this.#source.read(this.#segment, from, length);
     this.#offset = from;
     this.#at = 0;
-    return chunk.length > known;
+    return !this.#chunk.equals(known);
   }
 }

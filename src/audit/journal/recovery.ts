@@ -5,7 +5,7 @@
  *
  * Whoever runs it has the folder for itself (`JournalFolder`), so that no journal is begun meanwhile.
  */
-import { type Clock, isAppError, type Log, type WorkspaceId } from '../../kernel/index.ts';
+import { type Clock, isAppError, limits, type Log, type WorkspaceId } from '../../kernel/index.ts';
 import { prepareEvent } from '../canonical.ts';
 import type { AuditStore, JournalRow } from '../ports.ts';
 import type { Scribe } from '../scribe.ts';
@@ -27,13 +27,18 @@ export interface RecoveryDeps {
 /** @throws whatever keeps the store or a chain from taking what is there: then it stays where it is */
 export async function recoverJournals(deps: RecoveryDeps): Promise<void> {
   const { folder, store } = deps;
-  const rows = new Map((await store.journals()).map((row) => [row.id, row]));
-  const journals = new Set([...folder.journals(), ...rows.keys()]);
+  const journals = new Set([...folder.journals(), ...(await store.journals()).map(({ id }) => id)]);
   for (const journal of [...journals].toSorted()) {
+    if (!folder.isName(journal)) {
+      await refuseName(deps, journal);
+      continue;
+    }
     const claim = folder.claim(journal);
     if (claim === null) continue;
     try {
-      await recover(deps, journal, rows.get(journal));
+      // What is known of it is asked for now: until it was claimed, its gateway could still end it.
+      const row = (await store.journals()).find(({ id }) => id === journal);
+      await recover(deps, journal, row);
     } finally {
       claim.release();
     }
@@ -82,13 +87,23 @@ async function recover(deps: RecoveryDeps, journal: string, row: JournalRow | un
   }
 }
 
+type Detail = NonNullable<ReturnType<typeof journalForged>['detail']>;
+
 /** On record first: a crash in between puts it there twice. */
-async function reject(
-  deps: RecoveryDeps,
-  journal: string,
-  detail: NonNullable<ReturnType<typeof journalForged>['detail']>,
-): Promise<void> {
-  const { folder, store, scribe, workspace, clock, log } = deps;
+async function reject(deps: RecoveryDeps, journal: string, detail: Detail): Promise<void> {
+  await tell(deps, detail);
+  deps.folder.setAside(journal);
+  await deps.store.forgetJournal(journal);
+}
+
+/** There is no such file that could be a journal's, and none is looked for. */
+async function refuseName(deps: RecoveryDeps, journal: string): Promise<void> {
+  const shown = journal.slice(0, limits.auditJournalNameShownChars).toWellFormed();
+  await tell(deps, { journal: shown, fault: 'row', record: 0 });
+  await deps.store.forgetJournal(journal);
+}
+
+async function tell({ store, scribe, workspace, clock, log }: RecoveryDeps, detail: Detail): Promise<void> {
   log.error('audit_journal_forged', detail);
   const event = {
     workspace,
@@ -98,6 +113,4 @@ async function reject(
   };
   await scribe.write(workspace, [prepareEvent(event, Math.floor(clock.now()))]);
   await store.sync();
-  folder.setAside(journal);
-  await store.forgetJournal(journal);
 }

@@ -115,6 +115,7 @@ export class JournalWorld {
   };
 
   readonly folder: JournalFolder = {
+    isName: (journal) => /^jrn_\d{1,9}$/.test(journal),
     journals: () => this.left,
     source: (journal) => this.fileOf(journal).source(),
     claim: (journal) => (this.alive.has(journal) ? null : { release: () => undefined }),

@@ -1,12 +1,7 @@
 /** What the next process makes of the journals that others left behind: whole, torn, changed, gone, or not theirs. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  type AuditEvent,
-  createAuditLog,
-  createScribe,
-  endJournal,
-  recoverJournals,
-} from '../../../src/audit/index.ts';
+import { type AuditEvent, createAuditLog, createScribe, endJournal } from '../../../src/audit/index.ts';
+import { JournalIngester } from '../../../src/audit/journal/ingester.ts';
 import { journalKeys } from '../../../src/audit/journal/keys.ts';
 import { decodeRecord } from '../../../src/audit/journal/record.ts';
 import { limits } from '../../../src/kernel/index.ts';
@@ -85,29 +80,18 @@ describe('a journal that was left behind', () => {
     expect(await problems()).toEqual([]);
   });
 
-  it('is none when its gateway ends it while others look for what was left', async () => {
+  it('is none when its gateway ends it after others have read what the database knows', async () => {
     const gateway = await world.gateway('jrn_1');
     await gateway.audit.record(event(1));
-    const { folder, store, clock, log } = world;
-    const scribe = createScribe({ store, key: auditKey(), clock, log });
-    const looking = {
-      ...folder,
-      /* Whoever recovers has read what the database knows, and not yet asked for this journal. */
-      async claimed(journal: string) {
-        await gateway.audit.close();
-        await gateway.served;
-        return folder.claim(journal);
-      },
-    };
-    const rows = store.journals.bind(store);
-    let looks = 0;
+    const { store } = world;
+    const journals = store.journals.bind(store);
     store.journals = async () => {
-      const found = await rows();
-      looks += 1;
-      if (looks === 1) await looking.claimed('jrn_1');
+      store.journals = journals;
+      const found = await journals();
+      await gateway.audit.close();
       return found;
     };
-    await recoverJournals({ folder, store, scribe, keys, workspace: A, clock, log });
+    await world.recover();
     expect([told(), world.chained(), world.setAside]).toEqual([[], [1], []]);
     expect(await problems()).toEqual([]);
   });
@@ -204,6 +188,28 @@ describe('a torn end', () => {
       expect(told(), `${length} bytes`).toEqual([]);
     }
   });
+
+  it.each([1, 0])(
+    'that was read, and then written over by a record that is no longer, stops nothing (%i bytes shorter)',
+    async (shorter) => {
+      const gateway = await world.gateway('jrn_1', { serve: false });
+      await gateway.audit.record(event(1));
+      const { clock, log, store } = world;
+      const scribe = createScribe({ store, key: auditKey(), clock, log });
+      const source = gateway.file.source();
+      const ingester = new JournalIngester({ journal: 'jrn_1', source, keys, store, scribe });
+      const recordBytes = gateway.file.bytes;
+      gateway.file.room = recordBytes + shorter;
+      const long = { ...event(2), data: { n: 2, text: 'x'.repeat(5_000) } };
+      await expect(gateway.audit.record(long)).rejects.toMatchObject({ code: 'audit_unavailable' });
+      await ingester.run(1);
+      gateway.file.room = Infinity;
+      await gateway.audit.record(event(3));
+      expect(gateway.file.now()).toHaveLength(2 * recordBytes);
+      await ingester.run(2);
+      expect(world.chained()).toEqual([1, 3]);
+    },
+  );
 
   it('is dropped where the file was made longer and not written', async () => {
     const { file } = await died('jrn_1', [1, 2]);
@@ -327,6 +333,34 @@ describe('a journal that is not what was written', () => {
     world.files.set('jrn_1', file);
     await world.recover();
     await expectForged({ journal: 'jrn_1', fault: 'row', record: 0 }, [1, 2]);
+  });
+
+  it.each(['../gateway', '/tmp/else', 'jrn_1\0', `jrn_${'1'.repeat(100_000)}`])(
+    'is told of when its name is none that a journal here has: %.20s',
+    async (name) => {
+      await world.store.putJournal(keys.signRow({ id: name, records: 0, closed: false }));
+      const touched: string[] = [];
+      for (const deed of ['source', 'claim', 'setAside'] as const) {
+        const usual = world.folder[deed];
+        Object.assign(world.folder, { [deed]: (id: string) => void touched.push(id) ?? usual(id) });
+      }
+      await world.recover();
+      expect(touched).toEqual([]);
+      await expectForged({ journal: name.slice(0, 64), fault: 'row', record: 0 }, []);
+    },
+  );
+
+  it('stops the gateway that writes it when an older row is put back, which would bring events in twice', async () => {
+    const gateway = await world.gateway('jrn_1');
+    await gateway.audit.record(event(1));
+    const [row] = await world.store.journals();
+    await gateway.audit.append(event(2));
+    if (row === undefined) throw new Error('no row');
+    await world.store.putJournal(row);
+    await expect(gateway.audit.append(event(3))).rejects.toMatchObject({ code: 'audit_unavailable' });
+    expect((await gateway.audit.verify(A)).problems).toMatchObject([{ code: 'audit_journal_forged' }]);
+    await gateway.audit.close();
+    expect(world.chained()).toEqual([1, 2]);
   });
 
   it('does not keep the others from coming in', async () => {
