@@ -3,6 +3,7 @@
  * written anew, and what would let a key come back unread is taken out.
  */
 import { Fields } from '../wire/index.ts';
+import { withoutUnreadableCharsets } from './charset.ts';
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
@@ -73,6 +74,7 @@ export function askForReadable(outgoing: Fields): void {
   for (let at = 0; at < outgoing.length; at += 1) {
     const key = outgoing.keys[at] ?? '';
     if (key === 'accept-encoding') outgoing.setAt(at, readableCodings(outgoing.values[at] ?? ''));
+    else if (key === 'accept') outgoing.setAt(at, withoutUnreadableCharsets(outgoing.values[at] ?? ''));
     else if (ACCEPTS_MESSAGE_CODINGS.has(key)) outgoing.setAt(at, 'identity');
   }
 }

@@ -31,7 +31,7 @@ const NOT_FORWARDED: ReadonlySet<string> = new Set(['host', 'content-length']);
 /**
  * A key that comes back in two ranges could not be recognised in either; servers may ignore Range (RFC 9110 14.2).
  * Apache knows it by an older name too, and Azure by one of its own. `A-IM` (RFC 3229) asks for codings of the body
- * that are not in Content-Encoding.
+ * that are not in Content-Encoding, and `Accept-Charset` for text in bytes that are not looked for.
  */
 const NOT_FORWARDED_SCRUBBED: ReadonlySet<string> = new Set([
   ...NOT_FORWARDED,
@@ -40,6 +40,7 @@ const NOT_FORWARDED_SCRUBBED: ReadonlySet<string> = new Set([
   'request-range',
   'x-ms-range',
   'a-im',
+  'accept-charset',
 ]);
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
 

@@ -37,6 +37,7 @@ type OwnCode =
   | 'egress_response_malformed'
   | 'egress_upstream_websocket'
   | 'egress_content_coding'
+  | 'egress_content_charset'
   | 'egress_timeout';
 
 export type RefusalCode = PolicyCode | OwnCode;
@@ -269,6 +270,11 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     message: (facts) =>
       `${place(facts)} answered in a content coding that cannot be searched for keys (${facts.reason ?? 'unknown'}).`,
     hint: () => 'Ask for gzip, deflate, br or identity.',
+  },
+  egress_content_charset: {
+    status: 502,
+    message: (facts) => `${place(facts)} answered in a character set that cannot be searched for keys.`,
+    hint: () => 'Ask for UTF-8. Keys are looked for where ASCII is ASCII, and in UTF-16.',
   },
   egress_timeout: {
     status: 504,

@@ -40,6 +40,51 @@ describe('messages that are coded one by one inside of a body (gRPC, Connect)', 
   });
 });
 
+describe('text in a character set in which a key is other bytes', () => {
+  /** As its encoders write an underscore. */
+  const UTF7 = TOKEN.replaceAll('_', '+AF8-');
+
+  it.each([
+    ['GET', '/plain', 200],
+    ['GET', '/utf-8', 200],
+    ['GET', '/utf-7', 502],
+    ['GET', '/ibm037', 502],
+    ['HEAD', '/utf-7', 200],
+  ])('%s %s: %s', async (method, path, status) => {
+    let asked: unknown;
+    const upstream = await httpsUpstream((request, response) => {
+      asked = [request.headers['accept-charset'], request.headers.accept];
+      const charset = path === '/plain' ? '' : `; charset=${path.slice(1)}`;
+      response.writeHead(200, { 'Content-Type': `text/plain${charset}` }).end(UTF7);
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const headers = { 'Accept-Charset': 'utf-7', Accept: 'text/plain;charset=utf-7;q=0.9, */*' };
+      const reply = await world.request({ method, path, headers });
+      expect(reply.status).toBe(status);
+      expect(asked).toEqual([undefined, 'text/plain;q=0.9, */*']);
+      if (status === 200) return;
+      expect(errorOf(reply).code).toBe('egress_content_charset');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_content_charset',
+      });
+      expect(reply.body.toString()).not.toContain('AF8-');
+    });
+  });
+
+  it('is left alone where the server has no sealed credential', async () => {
+    const upstream = await httpsUpstream((request, response) => {
+      response
+        .writeHead(200, { 'Content-Type': 'text/plain; charset=utf-7' })
+        .end(`${request.headers['accept-charset']}`);
+    });
+    const none = { credentials: [], secrets: {} };
+    await inWorld({ upstreams: { [`${API}:443`]: upstream }, ...none }, async (world) => {
+      const reply = await world.request({ headers: { 'Accept-Charset': 'utf-7' } });
+      expect([reply.status, reply.body.toString()]).toEqual([200, 'utf-7']);
+    });
+  });
+});
+
 it('a key that is set while a coded answer is under way is masked in the rest of it', async () => {
   const zip = createGzip();
   const upstream = await httpsUpstream((_request, response) => {
