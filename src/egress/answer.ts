@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { isAppError, limits } from '../kernel/index.ts';
 import { type BodyFraming, Fields } from '../wire/index.ts';
 import { isReadableType } from './charset.ts';
+import { type EnvelopedMessages, envelopedMessages } from './enveloped-messages.ts';
 import { forwardedFields, messageCoding } from './forwarded-fields.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from './message.ts';
 import { Refusal } from './refusals.ts';
@@ -63,6 +64,8 @@ export class Answer {
   /** For what became known since the answer began: an event stream can be older than a key that comes in it. */
   readonly #later: Scrubber[] = [];
   #decoder: Duplex | null = null;
+  /** Where nothing may be held back, in bodies that are messages. */
+  #messages: EnvelopedMessages | null = null;
   #trailers = new Fields();
 
   constructor(client: ExchangeClient, carrier: AnswerCarrier) {
@@ -95,7 +98,10 @@ export class Answer {
     const isCoded = coding !== '' && coding !== 'identity';
     if (framing.kind === 'none') this.#hasBody = false;
     else if (scrubs && isCoded) this.#decode(coding);
-    else if (scrubs) this.#scrubber = createScrubber(this.#set, this.#onHit);
+    else if (scrubs) {
+      this.#scrubber = createScrubber(this.#set, this.#onHit);
+      this.#messages = envelopedMessages(head.fields);
+    }
     this.status = head.status;
     const dropped = this.#decoder === null ? FRAMING_FIELDS : CODED_FIELDS;
     /* The size of a coded body tells how well a guess in it compresses together with the key (BREACH). */
@@ -118,7 +124,10 @@ export class Answer {
     else if (this.#decoder !== null) {
       if (!this.#decoder.write(data)) this.#carrier.holdUpstream(true);
     } else if (this.#scrubber === null) this.#emit(data);
-    else this.#scrubber.pass(data, this.#passed);
+    else {
+      this.#scrubber.pass(data, this.#passed);
+      if (this.#messages?.endsWith(data) === true) this.#endMessage(this.#scrubber);
+    }
   }
 
   end(trailers: Fields): void {
@@ -198,6 +207,13 @@ export class Answer {
       ]);
     }
     this.#emit(rest);
+  }
+
+  #endMessage(scrubber: Scrubber): void {
+    this.#emitLast(scrubber.end());
+    this.#set = this.#carrier.scrubSet;
+    this.#later.length = 0;
+    this.#scrubber = createScrubber(this.#set, this.#onHit);
   }
 
   #emit(data: Buffer): void {
