@@ -2,6 +2,8 @@
  * The relay without sockets: whatever messages are sent, in whatever frames, cut into packets anywhere, come out as
  * they went in, on both ways at once; and a key in one of them never does.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Correlation } from '../../src/egress/correlation.ts';
@@ -110,6 +112,15 @@ function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () =>
   return { client, upstream, broken, hits, relayed };
 }
 
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+/** What is in use once what is not needed any more is gone. */
+function heldBytes(): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
 /** Hands bytes over in packets. */
 function inPackets(bytes: Buffer, sizes: readonly number[], take: (packet: Buffer) => void): void {
   let at = 0;
@@ -180,6 +191,24 @@ describe('the relay', () => {
     expect(first).toBe(size - 1);
     expect(rest.length).toBeGreaterThan(1);
     for (const length of rest) expect(length).toBeLessThan(size + 10_000);
+  });
+
+  it('keeps little for a frame that comes byte by byte, and has its bytes in their order', () => {
+    const payload = Buffer.from(Array.from({ length: 60_000 }, (_, index) => index % 251));
+    const whole: Message = { kind: 'binary', data: payload, cuts: [] };
+    const [up, down] = [frames(whole, MASK), frames(whole, null)];
+    const all = Array.from({ length: 20 }, () => relay());
+    const before = heldBytes();
+    for (const { relayed } of all) {
+      inPackets(up.subarray(0, -1), [1], (byte) => relayed.sink?.onBody(Buffer.from(byte)));
+      inPackets(down.subarray(0, -1), [1], (byte) => relayed.received(Buffer.from(byte)));
+    }
+    expect(heldBytes() - before).toBeLessThan(all.length * 2 * 10 * payload.length);
+    for (const { client, upstream, relayed } of all) {
+      relayed.sink?.onBody(up.subarray(-1));
+      relayed.received(down.subarray(-1));
+      expect([client.messages, upstream.messages]).toEqual([plain([whole]), plain([whole])]);
+    }
   });
 
   it('ends where something of ours goes wrong, and takes nothing else along', () => {

@@ -41,6 +41,9 @@ export class FrameOutput {
   /** Of the message that is being written: what is no frame yet. */
   #pieces: Buffer[] = [];
   #piecesBytes = 0;
+  /** Where small pieces go; behind those in `#pieces`. */
+  #block: Buffer | null = null;
+  #blockBytes = 0;
   /** Whether a frame of that message is written. */
   #isContinued = false;
   #isClosed = false;
@@ -58,17 +61,41 @@ export class FrameOutput {
 
   /** A piece of a message, which may be empty. */
   piece(kind: 'text' | 'binary', data: Buffer, end: PieceEnd): void {
-    if (data.length > 0) this.#pieces.push(data);
-    this.#piecesBytes += data.length;
-    if (end === 'nothing' && this.#piecesBytes < limits.webSocketPieceBytes) return;
+    const isPart = end === 'nothing' && this.#piecesBytes + data.length < limits.webSocketPieceBytes;
+    if (data.length > 0) this.#keep(data, isPart);
+    if (isPart) return;
     /* A frame with nothing in it says nothing, unless it ends the message. */
     if (end !== 'message' && this.#piecesBytes === 0) return;
+    const payload = this.#take();
+    this.#frame(this.#isContinued ? OPCODE.continuation : OPCODE[kind], payload, end === 'message');
+    this.#isContinued = end !== 'message';
+  }
+
+  /** Every piece is an object, and they may come byte by byte and take their time: what waits is put together. */
+  #keep(data: Buffer, isPart: boolean): void {
+    this.#piecesBytes += data.length;
+    if (this.#block !== null && this.#blockBytes + data.length > this.#block.length) this.#closeBlock();
+    if (this.#block === null && (!isPart || data.length >= limits.collectedBlockBytes)) {
+      this.#pieces.push(data);
+      return;
+    }
+    this.#block ??= Buffer.allocUnsafeSlow(limits.collectedBlockBytes);
+    this.#blockBytes += data.copy(this.#block, this.#blockBytes);
+  }
+
+  #closeBlock(): void {
+    if (this.#block !== null) this.#pieces.push(this.#block.subarray(0, this.#blockBytes));
+    this.#block = null;
+    this.#blockBytes = 0;
+  }
+
+  #take(): Buffer {
+    this.#closeBlock();
     const [only] = this.#pieces;
     const payload = this.#pieces.length === 1 && only !== undefined ? only : Buffer.concat(this.#pieces);
     this.#pieces = [];
     this.#piecesBytes = 0;
-    this.#frame(this.#isContinued ? OPCODE.continuation : OPCODE[kind], payload, end === 'message');
-    this.#isContinued = end !== 'message';
+    return payload;
   }
 
   /** @param payload up to 125 bytes */
