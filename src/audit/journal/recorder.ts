@@ -56,8 +56,9 @@ class JournalRecorder implements Recorder {
   /** Whether a sync has failed: then the disk may lack what was written, and only the chain can vouch for it. */
   #isInDoubt = false;
   readonly #written = { records: 0, events: 0, bytes: 0 };
-  /** Events that are not written yet because of those before them. */
+  /** Events that are not written yet because of those before them, and whoever will write them. */
   #held = 0;
+  readonly #holding = new Set<Promise<void>>();
   /** When the chain was last seen to come nearer, or to be level: monotonic milliseconds. */
   #nearedAt = -Infinity;
   #nearedTo = -1;
@@ -126,7 +127,8 @@ class JournalRecorder implements Recorder {
     const waiting = this.#open.map(({ recorded }) => recorded.promise.catch(noop));
     this.#flush();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    await Promise.all(waiting);
+    // What is held is written when it may be, and the journal must not end before that.
+    await Promise.all([...waiting, ...this.#holding]);
     await this.#syncer.close().catch((error: unknown) => {
       log.error('audit_sync_failed', { error: String(error) });
     });
@@ -186,7 +188,8 @@ class JournalRecorder implements Recorder {
     if (batches.length === 0) return;
     this.#open = [];
     if (this.#syncer.failed || this.#lag().events >= limits.auditJournalHoldEventsMax) {
-      void this.#writeLater(batches);
+      const writing = this.#writeLater(batches).finally(() => this.#holding.delete(writing));
+      this.#holding.add(writing);
     } else {
       this.#writeAll(batches);
     }

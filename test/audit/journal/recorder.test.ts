@@ -373,6 +373,25 @@ describe('the far end', () => {
     }
   });
 
+  it('ends the journal once what it held back is in the chain, too', async () => {
+    const { audit, file } = gateway;
+    file.beforeSync = () => Promise.reject(new Error('EIO'));
+    await audit.record(event(1));
+    await vi.advanceTimersByTimeAsync(limits.auditSyncDelayMs);
+    // From here on, nothing is written before the chain is level and on the disk.
+    const told: string[] = [];
+    const held = audit.record(event(2)).then(
+      () => told.push('recorded'),
+      () => told.push('refused'),
+    );
+    await nextTurn();
+    await audit.close();
+    await held;
+    expect([told, world.chained()]).toEqual([['recorded'], [1, 2]]);
+    await gateway.served;
+    expect([file.segments.size, world.store.journalRows.size]).toEqual([0, 0]);
+  });
+
   it('refuses politely once it is closed', async () => {
     await gateway.audit.close();
     await expect(gateway.audit.record(event(1))).rejects.toMatchObject({

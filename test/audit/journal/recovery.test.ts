@@ -342,7 +342,12 @@ describe('a journal that is not what was written', () => {
       const touched: string[] = [];
       for (const deed of ['source', 'claim', 'setAside'] as const) {
         const usual = world.folder[deed];
-        Object.assign(world.folder, { [deed]: (id: string) => void touched.push(id) ?? usual(id) });
+        Object.assign(world.folder, {
+          [deed](id: string) {
+            touched.push(id);
+            return usual(id);
+          },
+        });
       }
       await world.recover();
       expect(touched).toEqual([]);
