@@ -19,16 +19,17 @@ import {
   trailersOf,
   trailersToSend,
 } from './fields.ts';
+import { type InputReader, StreamInput } from './stream-input.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
 const NO_TRAILERS = new Fields();
 
-export class Http2Request implements ExchangeClient {
+export class Http2Request implements ExchangeClient, InputReader {
   readonly #stream: ServerHttp2Stream;
   readonly #host: ExchangeHost;
   readonly #arrival: Arrival;
   #exchange: Exchange | null = null;
-  #held: Buffer | null = null;
+  #input: StreamInput | null = null;
   #trailers: RawHeaders = [];
   /** The client has sent everything. */
   #hasEnded = false;
@@ -61,8 +62,7 @@ export class Http2Request implements ExchangeClient {
     stream.on('trailers', (_trailers, _flags, received: RawHeaders) => {
       this.#trailers = received;
     });
-    stream.on('data', (data: Buffer) => this.#data(data));
-    stream.on('end', () => this.#ended());
+    this.#input = new StreamInput(stream, this, this.#host.bodies);
     exchange.start();
   }
 
@@ -109,9 +109,9 @@ export class Http2Request implements ExchangeClient {
   answered(): void {
     this.#exchange = null;
     this.#isAnswered = true;
-    this.#held = null;
     /* What is still coming is nobody's any more: a little of it is thrown away, then the client is told to stop. */
-    if (!this.#hasEnded) this.#stream.resume();
+    if (this.#input !== null) this.#input.resume();
+    else if (!this.#hasEnded) this.#stream.resume();
   }
 
   refuse(refusal: WireRefusal, method: string): void {
@@ -132,11 +132,7 @@ export class Http2Request implements ExchangeClient {
   }
 
   resumeInput(): void {
-    const held = this.#held;
-    this.#held = null;
-    if (held !== null) this.#data(held);
-    if (this.#held !== null) return;
-    if (this.#stream.isPaused()) this.#stream.resume();
+    this.#input?.resume();
     if (this.#hasEnded) this.#reportEnd();
   }
 
@@ -149,28 +145,34 @@ export class Http2Request implements ExchangeClient {
     });
   }
 
-  #data(data: Buffer): void {
+  onInput(data: Buffer): boolean {
     this.#lastActive = this.#host.clock.monotonic();
     if (this.#isAnswered) {
       this.#drainedBytes += data.length;
       if (this.#drainedBytes > limits.requestDrainBytesMax) this.#stream.close(NGHTTP2_NO_ERROR);
-      return;
+      return true;
     }
     const exchange = this.#exchange;
     const sink = exchange?.bodySink ?? null;
-    if (exchange === null || sink === null) {
-      this.#held = this.#held === null ? data : Buffer.concat([this.#held, data]);
-      this.#stream.pause();
-      return;
-    }
+    if (exchange === null || sink === null) return false;
     sink.onBody(data);
     exchange.bodyAdvanced();
-    if (exchange.bodySink === null) this.#stream.pause();
+    if (!this.#isAnswered && exchange.bodySink === null) this.#input?.pause();
+    return true;
   }
 
-  #ended(): void {
+  onInputEnd(): void {
     this.#hasEnded = true;
-    if (this.#held === null) this.#reportEnd();
+    this.#reportEnd();
+  }
+
+  /** Bodies of this cell that nobody reads have taken all the room that they have together. */
+  onInputOverflow(): void {
+    const { sni, port } = this.#arrival;
+    const data = { code: 'egress_unread_limit', host: sni, port };
+    void this.#host.trail.refused('connection', 'egress.refused', '', data);
+    if (this.#stream.headersSent) this.cut();
+    else this.#stream.close(NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   #reportEnd(): void {

@@ -11,6 +11,7 @@ import type { AnswerListener, OutgoingRequest, RequestStream } from '../message.
 import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
+import { type InputReader, StreamInput } from './stream-input.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
 const NO_TRAILERS = new Fields();
@@ -92,11 +93,12 @@ export class Http2Upstream implements MultiplexedUpstream {
 }
 
 /** One request on the connection. */
-class Http2Sent implements RequestStream {
+class Http2Sent implements RequestStream, InputReader {
   lastActive: number;
   readonly #stream: ClientHttp2Stream;
   readonly #clock: Clock;
   readonly #method: string;
+  readonly #input: StreamInput;
   #listener: AnswerListener | null;
   #hasHead = false;
   #silent = true;
@@ -114,14 +116,13 @@ class Http2Sent implements RequestStream {
     stream.on('trailers', (_trailers, _flags, raw: RawHeaders) => {
       this.#trailers = raw;
     });
-    stream.on('data', (data: Buffer) => this.#data(data));
-    stream.on('end', () => this.#ended());
     stream.on('drain', () => {
       this.lastActive = this.#clock.monotonic();
       this.#listener?.onUpstreamDrain();
     });
     stream.on('error', () => undefined); // `close` follows, and says all that is needed
     stream.on('close', () => this.#fail(Refusal.of('egress_upstream_closed')));
+    this.#input = new StreamInput(stream, this, { bytes: 0 });
   }
 
   write(data: Buffer): boolean {
@@ -136,11 +137,11 @@ class Http2Sent implements RequestStream {
   }
 
   pause(): void {
-    this.#stream.pause();
+    this.#input.pause();
   }
 
   resume(): void {
-    if (this.#stream.isPaused()) this.#stream.resume();
+    this.#input.resume();
   }
 
   destroy(): void {
@@ -170,13 +171,18 @@ class Http2Sent implements RequestStream {
     this.#listener?.onAnswerHead(head.value, framing.value, false);
   }
 
-  #data(data: Buffer): void {
+  onInput(data: Buffer): boolean {
     this.#moved();
     if (!this.#hasHead) this.#malformed('data_before_head');
     else this.#listener?.onBody(data);
+    return true;
   }
 
-  #ended(): void {
+  onInputOverflow(): void {
+    this.#malformed('window_exceeded');
+  }
+
+  onInputEnd(): void {
     if (!this.#hasHead) return; // cut before it answered: `close` tells
     const trailers = this.#trailers.length === 0 ? null : trailersOf(this.#trailers);
     if (trailers?.ok === false) return this.#malformed(trailers.error);

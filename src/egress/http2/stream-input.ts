@@ -1,0 +1,160 @@
+/**
+ * What comes in on one HTTP/2 stream, on its way to whoever reads it. Left to Node, each DATA frame that waits is an object
+ * of its own and holds on to all that was read with it: a byte keeps 16 KiB, and the window of one stream gigabytes
+ * (ATTACKS 12). Here small pieces are put together, and what waits is counted. Nothing waits that is asked for, except
+ * until the turn of the event loop in which it came is over.
+ */
+import type { Duplex } from 'node:stream';
+import { limits } from '../../kernel/index.ts';
+
+/** What waits on all streams that share it, in bytes. */
+export interface InputMemory {
+  bytes: number;
+}
+
+export interface InputReader {
+  /**
+   * @param data not empty, and the reader's to keep
+   * @returns false when it is not wanted now: it is given again, and the rest held back, until `resume`
+   */
+  onInput(data: Buffer): boolean;
+  /** Everything was given. */
+  onInputEnd(): void;
+  /** There is no room for what waits; it is gone. */
+  onInputOverflow(): void;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+export class StreamInput {
+  readonly #stream: Duplex;
+  readonly #reader: InputReader;
+  readonly #memory: InputMemory;
+  /** Of Node, for its own bookkeeping: no data goes there. */
+  readonly #push: (data: Buffer | null) => boolean;
+  #isHeld = false;
+  /** What comes is put together until the turn is over. */
+  #isGathering = false;
+  #blocks: Buffer[] = [];
+  /** Behind those in `#blocks`; its first bytes are filled. */
+  #block: Buffer | null = null;
+  #blockBytes = 0;
+  #waitingBytes = 0;
+  /** The end came behind what waits. */
+  #endWaits = false;
+
+  /**
+   * @param stream of `node:http2`, that nobody reads
+   * @param memory what waits may be as much as `cellBodyBytesMax` together with everything else that is counted there
+   */
+  constructor(stream: Duplex, reader: InputReader, memory: InputMemory) {
+    this.#stream = stream;
+    this.#reader = reader;
+    this.#memory = memory;
+    this.#push = stream.push.bind(stream);
+    /* Node hands over each piece through this method; its answer says whether the stream's window may open again. */
+    stream.push = (data: Buffer | null) => (data === null ? this.#ended() : this.#receive(data));
+    stream.on('end', () => reader.onInputEnd());
+    stream.once('close', () => this.#drop());
+    stream.resume();
+  }
+
+  /** Holds back what comes; the stream's window is not opened again. */
+  pause(): void {
+    this.#isHeld = true;
+  }
+
+  /** Gives what waits, and lets the stream go on. */
+  resume(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#give();
+    /* Node asks nghttp2 for more only when it believes that what it asked for has come. */
+    if (!this.#isHeld && !this.#stream.readableEnded) this.#push(NOTHING);
+  }
+
+  #receive(data: Buffer): boolean {
+    const isLarge = data.length >= limits.collectedBlockBytes;
+    if (isLarge || this.#waitingBytes >= limits.http2GatheredBytesMax) this.#give();
+    if (this.#isHeld || this.#waitingBytes > 0) this.#keep(data);
+    else if (isLarge) this.#offer(data);
+    else if (this.#isGathering) this.#keep(data);
+    else {
+      this.#isGathering = true;
+      setImmediate(this.#turnEnded);
+      this.#offer(Buffer.from(data)); // a view would keep all that was read with it
+    }
+    return !this.#isHeld;
+  }
+
+  #offer(data: Buffer): void {
+    if (this.#reader.onInput(data)) return;
+    this.#isHeld = true;
+    this.#keep(data);
+  }
+
+  readonly #turnEnded = (): void => {
+    this.#isGathering = false;
+    this.#give();
+  };
+
+  #give(): void {
+    while (!this.#isHeld && this.#waitingBytes > 0) {
+      const [first, ...rest] = this.#blocks;
+      const data = first ?? this.#closed();
+      this.#blocks = rest;
+      if (!this.#reader.onInput(data)) {
+        this.#isHeld = true;
+        this.#blocks.unshift(data);
+        return;
+      }
+      this.#count(-Math.min(data.length, this.#waitingBytes));
+    }
+    if (this.#waitingBytes === 0 && this.#endWaits) {
+      this.#endWaits = false;
+      this.#push(null);
+    }
+  }
+
+  #ended(): boolean {
+    if (this.#waitingBytes === 0) return this.#push(null);
+    this.#endWaits = true;
+    return false;
+  }
+
+  #keep(data: Buffer): void {
+    if (this.#stream.destroyed) return;
+    this.#count(data.length);
+    if (this.#memory.bytes > limits.cellBodyBytesMax) {
+      this.#drop();
+      this.#reader.onInputOverflow();
+      return;
+    }
+    for (let at = 0; at < data.length; ) {
+      this.#block ??= Buffer.allocUnsafeSlow(limits.collectedBlockBytes);
+      const copied = data.copy(this.#block, this.#blockBytes, at);
+      this.#blockBytes += copied;
+      at += copied;
+      if (this.#blockBytes === this.#block.length) this.#blocks.push(this.#closed());
+    }
+  }
+
+  /** What the last block holds; the next one begins anew. */
+  #closed(): Buffer {
+    const data = this.#block?.subarray(0, this.#blockBytes) ?? NOTHING;
+    this.#block = null;
+    this.#blockBytes = 0;
+    return data;
+  }
+
+  #drop(): void {
+    this.#count(-this.#waitingBytes);
+    this.#blocks = [];
+    this.#closed();
+  }
+
+  #count(bytes: number): void {
+    this.#waitingBytes += bytes;
+    this.#memory.bytes += bytes;
+  }
+}
