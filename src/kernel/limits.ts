@@ -285,6 +285,10 @@ export const tokenLastUsedStepMs = 60_000;
 export const agentNameCharsMax = 100;
 /** An installer's output that is kept to find out why it failed, in lines. */
 export const packageInstallLinesMax = 400;
+/** Longest name of a form's field that says which method is meant, blanks and escapes included, in bytes. */
+export const methodNameBytesMax = 256;
+/** How far behind it its value is looked for, in bytes. */
+export const methodFieldBytesMax = 2 * KIB;
 /** A request body up to this size is read before anything is sent, so that it is judged as a whole. */
 export const requestBodyWaitBytesMax = 64 * KIB;
 
@@ -407,8 +411,9 @@ export const auditJournalBodyBytesMax = 2 * MIB;
 export const auditJournalSegmentBytes = 8 * MIB;
 /** What is looked through behind a journal's last whole record, in bytes: no file of it is larger. */
 export const auditJournalRestBytesMax = auditJournalSegmentBytes + 2 * auditJournalBodyBytesMax;
-/** How many events the chain may be behind the audit journal before those who record are slowed down to it. */
+/** How far the chain may be behind the audit journal, in events and in bytes, before those who record are slowed down to it. */
 export const auditJournalHoldEventsMax = 20_000;
+export const auditJournalHoldBytesMax = 16 * MIB;
 /** How far the chain may be behind the audit journal before nothing more is recorded: in events, in bytes, */
 export const auditJournalLagEventsMax = 50_000;
 export const auditJournalLagBytesMax = 64 * MIB;
@@ -488,3 +493,12 @@ export const answerGatheredBytesMax = 64 * KIB;
 export const auditJournalNameShownChars = 64;
 /** Small pieces of one HTTP/2 stream that are put together within one turn of the event loop, in bytes. */
 export const http2GatheredBytesMax = 64 * KIB;
+
+/** Connections to upstreams that one cell may have in use, or have made for it, at a time; those that several use are not counted. */
+export const cellUpstreamsMax = 512;
+/** Requests of one cell that wait for one of those to become free, */
+export const cellUpstreamsWaitingMax = 1_024;
+/** and for how long, in milliseconds. */
+export const cellUpstreamWaitMs = 15_000;
+/** Connections to one place that are made at a time for the cells of a workspace; requests that find none wait. */
+export const upstreamDialsMax = 32;

@@ -56,8 +56,8 @@ class JournalRecorder implements Recorder {
   /** Whether a sync has failed: then the disk may lack what was written, and only the chain can vouch for it. */
   #isInDoubt = false;
   readonly #written = { records: 0, events: 0, bytes: 0 };
-  /** Events that are not written yet because of those before them, and whoever will write them. */
-  #held = 0;
+  /** What is not written yet because of what is before it, and whoever will write it. */
+  readonly #held = { events: 0, chars: 0 };
   readonly #holding = new Set<Promise<void>>();
   /** When the chain was last seen to come nearer, or to be level: monotonic milliseconds. */
   #nearedAt = -Infinity;
@@ -187,7 +187,7 @@ class JournalRecorder implements Recorder {
     const batches = this.#open;
     if (batches.length === 0) return;
     this.#open = [];
-    if (this.#syncer.failed || this.#lag().events >= limits.auditJournalHoldEventsMax) {
+    if (this.#syncer.failed || this.#mustHold()) {
       const writing = this.#writeLater(batches).finally(() => this.#holding.delete(writing));
       this.#holding.add(writing);
     } else {
@@ -198,19 +198,31 @@ class JournalRecorder implements Recorder {
   /** Nothing is written behind what may be lost, and authors who are faster than the chain are slowed down to it. */
   async #writeLater(batches: readonly Batch[]): Promise<void> {
     const events = batches.reduce((sum, batch) => sum + batch.lines.length, 0);
-    this.#held += events;
+    const chars = batches.reduce((sum, batch) => sum + batch.chars, 0);
+    const held = this.#held;
+    held.events += events;
+    held.chars += chars;
     try {
       this.#requireProgress();
-      if (this.#held > limits.auditQueueEventsMax) throw behind(this.#lag());
+      if (held.events > limits.auditQueueEventsMax || held.chars > limits.auditJournalLagBytesMax)
+        throw behind(this.#lag());
       if (this.#syncer.failed) await this.#syncer.flush();
-      await this.#deps.link.settle(false);
+      // Those who waited together are not written together where that would be too much again.
+      do await this.#deps.link.settle(false);
+      while (this.#mustHold());
     } catch (cause) {
       for (const { recorded } of batches) recorded.reject(unavailable(cause));
       return;
     } finally {
-      this.#held -= events;
+      held.events -= events;
+      held.chars -= chars;
     }
     this.#writeAll(batches);
+  }
+
+  #mustHold(): boolean {
+    const { events, bytes } = this.#lag();
+    return events >= limits.auditJournalHoldEventsMax || bytes >= limits.auditJournalHoldBytesMax;
   }
 
   #writeAll(batches: readonly Batch[]): void {

@@ -308,6 +308,39 @@ describe('a chain that does not keep up', () => {
     expect((await all(gateway.audit.export(A))).slice(-2)).toEqual([-1, -2]);
   });
 
+  it('slows those down who record long events, before what waits is too much and everybody is refused', async () => {
+    const release = hold();
+    const text = 'x'.repeat(60_000);
+    const waiting: Promise<void>[] = [];
+    for (let bytes = 0; bytes <= limits.auditJournalLagBytesMax; bytes += text.length) {
+      waiting.push(gateway.audit.record({ ...event(waiting.length), data: { n: waiting.length, text } }));
+      await nextTurn();
+    }
+    release();
+    await Promise.all(waiting);
+    const numbers = await all(gateway.audit.export(A));
+    expect(numbers).toEqual(waiting.map((_, n) => n));
+  });
+
+  it('refuses what would be too much to remember while it waits', async () => {
+    const release = hold();
+    const text = 'x'.repeat(60_000);
+    const waiting: Promise<string>[] = [];
+    for (let bytes = 0; bytes <= 2 * limits.auditJournalLagBytesMax; bytes += text.length) {
+      const recorded = gateway.audit.record({ ...event(0), data: { n: waiting.length, text } });
+      waiting.push(
+        recorded.then(
+          () => 'recorded',
+          () => 'refused',
+        ),
+      );
+      await nextTurn();
+    }
+    expect(await waiting.at(-1)).toBe('refused');
+    release();
+    expect(await waiting[0]).toBe('recorded');
+  });
+
   it('ends the recording when it does not come nearer for too long', async () => {
     const release = hold();
     await gateway.audit.record(event(1));
