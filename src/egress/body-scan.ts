@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { isAppError } from '../kernel/index.ts';
 import { type Binder, undeclared } from './claim.ts';
+import type { MethodWatch } from './method-watch.ts';
 import { disguises } from './placeholder-disguises.ts';
 import type { PlaceholderHit } from './placeholder-index.ts';
 import { Refusal } from './refusals.ts';
@@ -96,14 +97,16 @@ export function knownCoding(contentEncoding: string): string | null {
 export class CodedScan {
   readonly #scan: BodyScan;
   readonly #decoder: Duplex;
+  readonly #methods: MethodWatch | null;
   #refused: Refusal | null = null;
 
   /** @param coding that `knownCoding` knows @param onDrain more may be pushed, after `push` gave false */
   constructor(request: EgressRequest, binder: Binder, coding: string, onDrain: () => void) {
     this.#scan = new BodyScan(request, binder, `the body, under its coding (${coding})`);
+    this.#methods = request.methodWatch;
     this.#decoder = createContentScrubber(NOTHING, coding, () => {});
     this.#decoder.on('data', (plain: Buffer) => {
-      this.#refused ??= this.#scan.push(plain);
+      this.#refused ??= this.#scan.push(plain) ?? this.#methods?.push(plain) ?? null;
     });
     this.#decoder.on('drain', onDrain);
     this.#decoder.on('error', (error) => {
@@ -131,7 +134,7 @@ export class CodedScan {
       this.#decoder.once('close', resolve);
       this.#decoder.end();
     });
-    return this.#refused ?? this.#scan.end();
+    return this.#refused ?? this.#scan.end() ?? this.#methods?.end() ?? null;
   }
 
   /** Nobody wants to know any more. */

@@ -35,11 +35,15 @@ function inQuery(target: string): readonly string[] {
   return target
     .slice(mark + 1)
     .split(/[&;]/)
-    .map((parameter) => decodePercent(parameter).split('='))
-    .filter(([name = '']) => METHOD_PARAMETERS.has(name.toLowerCase()))
+    .map((parameter) => decodePercent(parameter.replaceAll('+', ' ')).split('='))
+    .filter(([name = '']) => METHOD_PARAMETERS.has(variableName(name)))
     .map(([, value = '']) => value)
     .filter((value) => value !== '');
 }
+
+/** PHP drops blanks before a name, takes what no variable can be called for an underscore, and ends a name at NUL. */
+const variableName = (name: string): string =>
+  (name.split('\0', 1)[0] ?? '').trimStart().replaceAll(/[ .[]/g, '_').toLowerCase();
 
 /** The first field that stands in for the target; null when there is none. */
 export function targetOverride({ fields }: RequestHead): string | null {

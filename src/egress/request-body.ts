@@ -11,6 +11,7 @@ import type { Binder } from './claim.ts';
 import { fillGap } from './inject.ts';
 import type { BodyPieces, Gap } from './injection.ts';
 import type { RequestStream } from './message.ts';
+import type { MethodWatch } from './method-watch.ts';
 import type { CredentialBinding } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
@@ -110,6 +111,8 @@ export async function judgeBody(
   binder: Binder,
 ): Promise<BodyPieces | null> {
   const pieces = body === null ? null : await bindBody(body, request, binder);
+  const refused = body === null || request.reading.kind === 'coded' ? null : watchMethod(body, request);
+  if (refused !== null) throw refused;
   for (const claim of request.signatures) {
     if (!claim.isMeant()) continue;
     for (const binding of claim.bindings)
@@ -117,6 +120,10 @@ export async function judgeBody(
   }
   return pieces;
 }
+
+/** Looks at all of the methods that a body names. */
+const watchMethod = (body: Buffer, { methodWatch }: EgressRequest): Refusal | null =>
+  methodWatch === null ? null : (methodWatch.push(body) ?? methodWatch.end());
 
 function bindBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces | Promise<BodyPieces> {
   const { reading } = request;
@@ -165,6 +172,8 @@ export class StreamedBody implements BodySink {
   readonly #form: FormBinder | null;
   readonly #scan: BodyScan | null;
   readonly #coded: CodedScan | null;
+  /** A coded body has its own. */
+  readonly #methods: MethodWatch | null;
   /** Behind a gap whose credential is being opened; the first one is that gap. */
   #waiting: (Buffer | Gap)[] = [];
   /** With the last byte of a body whose length the upstream knows: it would take the request for complete. */
@@ -186,6 +195,7 @@ export class StreamedBody implements BodySink {
       reading.kind === 'coded'
         ? new CodedScan(request, host, reading.coding, () => this.#scanDrained())
         : null;
+    this.#methods = this.#coded === null ? request.methodWatch : null;
     this.#scan = this.#form === null && this.#coded === null ? new BodyScan(request, host) : null;
   }
 
@@ -210,7 +220,7 @@ export class StreamedBody implements BodySink {
   /** @param trailers searched already */
   end(trailers: Fields): void {
     if (this.refused !== null) return;
-    const refused = this.#scan?.end() ?? null;
+    const refused = this.#scan?.end() ?? this.#methods?.end() ?? null;
     try {
       if (refused !== null) throw refused;
       this.#refuseLate();
@@ -250,6 +260,8 @@ export class StreamedBody implements BodySink {
   }
 
   #judge(data: Buffer): BodyPieces {
+    const method = this.#methods?.push(data) ?? null;
+    if (method !== null) throw method;
     if (this.#form !== null) return this.#form.push(data);
     if (this.#coded !== null) {
       this.#isScanFull = !this.#coded.push(data);

@@ -6,6 +6,7 @@ import { NO_OCCASION, type Occasion } from './correlation.ts';
 import { methodsOf } from './overrides.ts';
 import { type BodyReading, OPAQUE } from './body-reading.ts';
 import type { Injection } from './injection.ts';
+import type { MethodWatch } from './method-watch.ts';
 import type { RequestFacts } from './ports.ts';
 import type { SigningClaim } from './signer.ts';
 
@@ -59,6 +60,8 @@ export class EgressRequest {
   readonly injections: Injection[] = [];
   /** Signatures in the head that may have been made with placeholders. */
   readonly signatures: SigningClaim[] = [];
+  /** Looks for another method in the body; null where there is none to be found. */
+  methodWatch: MethodWatch | null = null;
   #methods: readonly string[] | null = null;
 
   /** @param scheme where that is not the one of its arrival */
@@ -79,6 +82,11 @@ export class EgressRequest {
   get methods(): readonly string[] {
     this.#methods ??= methodsOf(this.head);
     return this.#methods;
+  }
+
+  /** Its body says that it is one with these methods, too. */
+  alsoMeans(methods: readonly string[]): void {
+    this.#methods = [...new Set([...this.methods, ...methods])];
   }
 
   get port(): number {

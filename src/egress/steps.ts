@@ -9,7 +9,9 @@ import { asksForWebSocket, normalizeTarget, parseAuthority, readWebSocketRequest
 import { type Binder, bindHead } from './bind.ts';
 import { planBody } from './body-plan.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
+import { covers } from './claim.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
+import { watchMethods } from './method-watch.ts';
 import { targetOverride } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival, EgressRequest } from './request.ts';
@@ -140,11 +142,27 @@ const tools: Step = judgeTools;
  * Last, because a binding is about host, port, method and path, and all of them are certain now (G3). Whether a key
  * may be used at this moment is asked when it is opened (`judgeUses`): the body may take its time.
  */
-const bind: Step = (request, binder) => {
-  const refused = bindHead(request, binder);
-  if (refused === null) planBody(request, binder);
-  return refused;
+const bind: Step = (request, host) => {
+  const refused = bindHead(request, host);
+  if (refused !== null) return refused;
+  planBody(request, host);
+  if (request.bodyMode === 'none' || request.head.method !== 'POST') return null;
+  const type = request.head.fields.list('content-type').join(', ');
+  request.methodWatch = watchMethods(type, (methods) => judgeMethods(methods, request, host));
+  return null;
 };
+
+/** What is asked about methods, once more: a body says that the request is one with these too. */
+function judgeMethods(methods: readonly string[], request: EgressRequest, host: StepHost): Refusal | null {
+  request.alsoMeans(methods);
+  const refused = allow(request, host) ?? tools(request, host);
+  if (refused !== null) return refused;
+  for (const { binding } of request.injections) {
+    const decision = covers(binding, request);
+    if (!decision.allow) return Refusal.unbound(decision, { credential: binding.name, place: 'the body' });
+  }
+  return null;
+}
 
 const HEAD_STEPS: readonly Step[] = [correlate, frame, agree, normalize, allow, expect, tools, bind];
 

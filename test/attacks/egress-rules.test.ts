@@ -1,4 +1,5 @@
 /** ATTACKS 13 and 14: paths and wildcards that reach further than a rule. */
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   API,
@@ -8,6 +9,8 @@ import {
   httpsUpstream,
   inWorld,
   PLACEHOLDER,
+  type RequestOptions,
+  TOKEN,
   type World,
 } from '../egress/world.ts';
 
@@ -114,12 +117,96 @@ describe('ATTACKS 13: another method or target than the first line says', () => 
     ['/v1/public?_method=DELETE', '', 'egress_method_denied'],
     ['/v1/public?a=1&%5Fmethod=%44elete', '', 'egress_method_denied'],
     ['/v1/public?a=1;_HttpMethod=PATCH', '', 'egress_method_denied'],
+    ['/v1/public?+.method=DELETE', '', 'egress_method_denied'],
+    ['/v1/public?%20[method%00=DELETE', '', 'egress_method_denied'],
     ['/v1/public', 'X-Original-URL: /admin\r\n', 'egress_request_malformed'],
     ['/v1/public', 'X_Rewrite_URL: /admin\r\n', 'egress_request_malformed'],
   ])('%s with %j', async (path, field, code) => {
     await withPaths(async (world, seen) => {
       expect(errorOf(await send(world, path, field)).code).toBe(code);
       expect(seen).toEqual([]);
+    });
+  });
+});
+
+describe('ATTACKS 13: another method in the body than the first line says', () => {
+  /** Where a POST is allowed and nothing else, by the rule or by the credential. */
+  async function posting(
+    limited: 'rule' | 'credential',
+    body: (world: World, seen: string[]) => Promise<void>,
+  ): Promise<void> {
+    const seen: string[] = [];
+    const upstream = await httpsUpstream(async (request, response) => {
+      let text = `${request.headers.authorization ?? ''} `;
+      try {
+        for await (const piece of request) text += String(piece);
+        response.end('ok');
+      } catch {
+        text += '[cut]';
+      }
+      seen.push(text);
+    });
+    const methods = { methods: ['POST'] };
+    await inWorld(
+      {
+        upstreams: { 'api.test:443': upstream },
+        rules: [apiRule(limited === 'rule' ? methods : {})],
+        credentials: [bearer(limited === 'credential' ? methods : {})],
+      },
+      (world) => body(world, seen),
+    );
+  }
+  const FORM = 'application/x-www-form-urlencoded';
+  const MULTIPART = 'multipart/form-data; boundary=XX';
+  const field = (value: string): string =>
+    `--XX\r\nContent-Disposition: form-data; name="_method"\r\n\r\n${value}\r\n--XX--\r\n`;
+  const LONG = `a=${'x'.repeat(100_000)}&`;
+
+  const bodies: readonly [
+    name: string,
+    type: string,
+    (method: string) => string | Buffer,
+    coding?: string,
+  ][] = [
+    ['a form', FORM, (method) => `a=1&_method=${method}`],
+    ['a long form', FORM, (method) => `${LONG}_method=${method}`],
+    ['a long form, escaped', FORM, (method) => `${LONG}%5Fmethod=${method}&b`],
+    ['a multipart form', MULTIPART, field],
+    ['JSON', 'application/json', (method) => JSON.stringify({ a: 1, _method: method })],
+    ['a form under a coding', FORM, (method) => gzipSync(`_method=${method}`), 'gzip'],
+  ];
+
+  const options = (type: string, body: string | Buffer, coding: string): RequestOptions => ({
+    method: 'POST',
+    path: '/v1',
+    headers: {
+      Authorization: `Bearer ${PLACEHOLDER}`,
+      'Content-Type': type,
+      ...(coding === '' ? {} : { 'Content-Encoding': coding }),
+    },
+    body,
+  });
+
+  it.each(bodies)('control: %s that names the same passes', async (_name, type, body, coding = '') => {
+    await posting('rule', async (world, seen) => {
+      expect((await world.request(options(type, body('post'), coding))).status).toBe(200);
+      expect(seen[0]).toContain(TOKEN);
+    });
+  });
+
+  it.each(bodies)('%s', async (_name, type, body, coding = '') => {
+    await posting('rule', async (world, seen) => {
+      const reply = await world.request(options(type, body('DELETE'), coding));
+      expect([reply.status, errorOf(reply).code]).toEqual([403, 'egress_method_denied']);
+      for (const text of seen) expect(text.endsWith('[cut]')).toBe(true);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_method_denied',
+      });
+    });
+    await posting('credential', async (world, seen) => {
+      const reply = await world.request(options(type, body('DELETE'), coding));
+      expect([reply.status, errorOf(reply).code]).toEqual([403, 'egress_placeholder_misplaced']);
+      for (const text of seen) expect(text.endsWith('[cut]')).toBe(true);
     });
   });
 });
