@@ -14,7 +14,9 @@
  * base64 with indented lines; archives and images.
  *
  * One scrubber is for one run of bytes that belong together: a body, or one WebSocket message, whatever frames it
- * comes in. A held tail ends with it: call `end()` at the end of the message, and make another for the next.
+ * comes in. A held tail ends with it: call `end()` at the end of the message, and make another for the next, with the
+ * `rest` of this one. A value in several messages is then masked in the one in which it is complete; the parts in those
+ * before it have passed.
  */
 export { parseContentEncoding } from './content-coding.ts';
 export { createContentScrubber } from './content-scrubber.ts';

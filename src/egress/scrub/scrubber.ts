@@ -26,21 +26,25 @@ export interface Scrubber {
   pass(chunk: Buffer, to: (piece: Buffer) => void): void;
   /** Gives what was held back. Nothing may be pushed afterwards. */
   end(): Buffer;
+  /** Once it has ended: what a match may begin with that goes on in the next run of bytes, where readers join the two. */
+  readonly rest: Buffer;
 }
 
-const EMPTY = Buffer.alloc(0);
+const EMPTY: Buffer = Buffer.alloc(0);
 const PASSING: Scrubber = {
   push: (chunk) => chunk,
   pass(chunk, to) {
     if (chunk.length > 0) to(chunk);
   },
   end: () => EMPTY,
+  rest: EMPTY,
 };
 
-export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void): Scrubber {
+/** @param before the `rest` of the run that came before, which has passed: a match that begins in it is masked from here on */
+export function createScrubber(set: ScrubSet, onHit: (hit: ScrubHit) => void, before = EMPTY): Scrubber {
   const { table } = set;
   if (table === null) return PASSING;
-  return new StreamScrubber(set, table, onHit);
+  return new StreamScrubber(set, table, onHit, before);
 }
 
 interface Found {
@@ -55,14 +59,24 @@ class StreamScrubber implements Scrubber {
   readonly #table: SkipTable;
   readonly #onHit: (hit: ScrubHit) => void;
   /** The tail of what came so far. */
-  #held: Buffer = EMPTY;
-  /** How many of the held bytes belong to a match that was masked already. */
-  #swallowed = 0;
+  #held: Buffer;
+  /** How many of the held bytes are not to pass: they have, or belong to a match that was masked. */
+  #swallowed: number;
+  /** How many of the held bytes passed in the run before this one. */
+  #before: number;
+  /** Once it has ended: where in what was held the last match ends. */
+  #matched = 0;
 
-  constructor(set: ScrubSet, table: SkipTable, onHit: (hit: ScrubHit) => void) {
+  constructor(set: ScrubSet, table: SkipTable, onHit: (hit: ScrubHit) => void, before: Buffer) {
     this.#set = set;
     this.#table = table;
     this.#onHit = onHit;
+    this.#held = before;
+    this.#swallowed = this.#before = before.length;
+  }
+
+  get rest(): Buffer {
+    return this.#held.subarray(Math.max(this.#matched, tailStart(this.#table.tail, this.#held)));
   }
 
   push(chunk: Buffer): Buffer {
@@ -75,18 +89,23 @@ class StreamScrubber implements Scrubber {
   }
 
   end(): Buffer {
-    const passed = this.#scan(this.#held, [], true);
+    const held = this.#held;
+    const before = this.#before;
+    const passed: Buffer[] = [];
+    const from = this.#search(held, held.length, passed);
+    if (from < held.length) passed.push(held.subarray(from));
+    this.#matched = from > before ? from : 0;
     return passed.length > 1 ? Buffer.concat(passed) : (passed[0] ?? EMPTY);
   }
 
   #next(chunk: Buffer): Buffer[] {
     const held = this.#held;
-    if (held.length === 0) return this.#scan(chunk, [], false);
+    if (held.length === 0) return this.#scan(chunk, []);
     const { reach } = this.#table.tail;
-    if (chunk.length < reach) return this.#scan(Buffer.concat([held, chunk]), [], false);
+    if (chunk.length < reach) return this.#scan(Buffer.concat([held, chunk]), []);
     const passed: Buffer[] = [];
     this.#junction(Buffer.concat([held, chunk.subarray(0, reach)]), held.length, passed);
-    return this.#scan(chunk, passed, false);
+    return this.#scan(chunk, passed);
   }
 
   /** Passes what was held, `data` up to `end`: whatever match begins in there ends in `data`. */
@@ -94,12 +113,14 @@ class StreamScrubber implements Scrubber {
     const from = this.#search(data, end, passed);
     if (from < end) passed.push(data.subarray(from, end));
     this.#swallowed = Math.max(0, from - end);
+    this.#before = 0;
   }
 
-  #scan(data: Buffer, passed: Buffer[], final: boolean): Buffer[] {
-    const holdAt = final ? data.length : tailStart(this.#table.tail, data);
+  #scan(data: Buffer, passed: Buffer[]): Buffer[] {
+    const holdAt = tailStart(this.#table.tail, data);
     const from = this.#search(data, holdAt, passed);
     this.#swallowed = Math.max(0, from - holdAt);
+    this.#before = Math.max(0, this.#before - holdAt);
     this.#held = holdAt === data.length ? EMPTY : Buffer.from(data.subarray(holdAt));
     if (from < holdAt) passed.push(from === 0 && holdAt === data.length ? data : data.subarray(from, holdAt));
     return passed;
@@ -118,13 +139,15 @@ class StreamScrubber implements Scrubber {
 
   /** Passes what stands before a match, and the mask unless it overlaps the one before; gives its end. */
   #mask(found: Found, data: Buffer, start: number, from: number, passed: Buffer[]): number {
-    if (start >= from) {
-      const { pattern, encoding, end } = found;
+    const { pattern, encoding, end } = found;
+    /* What of it has passed has passed; the mask stands for all of it. */
+    const hasBegun = start < this.#before && from === this.#before && end > from;
+    if (start >= from || hasBegun) {
       if (start > from) passed.push(data.subarray(from, start));
       passed.push(encodeMask(this.#set.maskOf(pattern), pattern, encoding, data.subarray(start, end)));
       this.#onHit({ name: pattern.name, encoding });
     }
-    return Math.max(from, found.end);
+    return Math.max(from, end);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Scrubs one WebSocket message, whatever frames it comes in. A message can be older than a key that comes in it: what
- * became known meanwhile is looked for from then on. Each message is a run of bytes of its own, because it has to be
- * delivered when it ends: a key in two messages is not seen.
+ * became known meanwhile is looked for from then on. Each message has to be delivered when it ends, whatever the next one
+ * begins with: of a key in two messages, the first part passes, and the second does not.
  */
 import { createScrubber, type Scrubber, type ScrubHit, type ScrubSet } from '../scrub/index.ts';
 
@@ -11,7 +11,7 @@ export interface ScrubSource {
   onHit(hit: ScrubHit): void;
 }
 
-const EMPTY = Buffer.alloc(0);
+const EMPTY: Buffer = Buffer.alloc(0);
 
 export class MessageScrubber {
   readonly #source: ScrubSource;
@@ -19,10 +19,16 @@ export class MessageScrubber {
   /** The first is as old as the message. */
   readonly #scrubbers: Scrubber[];
 
-  constructor(source: ScrubSource) {
+  /** @param before `rest` of the message before */
+  constructor(source: ScrubSource, before: Buffer = EMPTY) {
     this.#source = source;
     this.#set = source.scrubSet;
-    this.#scrubbers = [createScrubber(this.#set, this.#onHit)];
+    this.#scrubbers = [createScrubber(this.#set, this.#onHit, before)];
+  }
+
+  /** Once it has ended: what a key may begin with that goes on in the next message. */
+  get rest(): Buffer {
+    return this.#scrubbers.at(-1)?.rest ?? EMPTY;
   }
 
   push(data: Buffer): Buffer {

@@ -1,6 +1,7 @@
 /**
  * What an upstream sends on a WebSocket, on its way to the program: frames are read strictly, and messages scrubbed of
- * every known key, in all encodings and across fragments. A ping or pong with a key in it is not passed on, since its
+ * every known key, in all encodings and across fragments; programs put messages of one kind together, so a key that
+ * began in one is looked for in the next. A ping or pong with a key in it is not passed on, since its
  * answer would have to repeat it; a Close with one in its reason passes without the reason.
  */
 import { type Clock, limits } from '../../kernel/index.ts';
@@ -20,6 +21,7 @@ export interface ReceivedMessagesCarrier extends ScrubSource {
   onBroken(reason: unknown): void;
 }
 
+const EMPTY: Buffer = Buffer.alloc(0);
 const CLOSE_CODE_BYTES = 2;
 
 export class ReceivedMessages implements FrameSink {
@@ -30,6 +32,8 @@ export class ReceivedMessages implements FrameSink {
   readonly #reader = new FrameReader({ from: 'server', payloadBytesMax: limits.webSocketFrameBytesMax });
   #frame: FrameHead | null = null;
   #scrubber: MessageScrubber | null = null;
+  /** Of the last message of each kind: what a key may have begun with. */
+  readonly #rests = { text: EMPTY, binary: EMPTY };
   #isStopped = false;
 
   constructor(clock: Clock, output: FrameOutput, carrier: ReceivedMessagesCarrier) {
@@ -71,7 +75,7 @@ export class ReceivedMessages implements FrameSink {
       this.#broken(Refusal.of('egress_upstream_websocket', { reason: 'empty_fragments_too_many' }));
       return;
     }
-    this.#scrubber ??= new MessageScrubber(this.#carrier);
+    this.#scrubber ??= new MessageScrubber(this.#carrier, this.#rests[kind]);
     const passed = this.#scrubber.push(data);
     if (!isLast || !head.fin) {
       this.#output.piece(kind, passed, isLast ? 'frame' : 'nothing');
@@ -79,6 +83,7 @@ export class ReceivedMessages implements FrameSink {
     }
     this.#output.piece(kind, passed, 'nothing');
     this.#output.piece(kind, this.#scrubber.end(), 'message');
+    this.#rests[kind] = this.#scrubber.rest;
     this.#scrubber = null;
     this.messages += 1;
   }
