@@ -107,11 +107,8 @@ await vault.put({ workspace, actor: { kind: 'local', id: '0' } }, ref, Secret.fr
 const egress = createEgressWith(
   {
     credentials: {
-      use: (cell, _name, { requestId, scheme, host, port, method, path }) =>
-        vault.use({ workspace, actor: { kind: 'cell', id: cell.cell } }, ref, {
-          kind: 'inject',
-          data: { request: requestId, scheme, host, port, method, path },
-        }),
+      use: (cell, _name, { data }) =>
+        vault.use({ workspace, actor: { kind: 'cell', id: cell.cell } }, ref, { kind: 'inject', data }),
       known: async ({ cell }) => [
         {
           name: 'TOKEN',
