@@ -289,10 +289,6 @@ export const packageInstallLinesMax = 400;
 export const methodNameBytesMax = 256;
 /** How far behind it its value is looked for, in bytes. */
 export const methodFieldBytesMax = 2 * KIB;
-/** Longest name of a form's field that says which method is meant, blanks and escapes included, in bytes. */
-export const methodNameBytesMax = 256;
-/** How far behind it its value is looked for, in bytes. */
-export const methodFieldBytesMax = 2 * KIB;
 /** A request body up to this size is read before anything is sent, so that it is judged as a whole. */
 export const requestBodyWaitBytesMax = 64 * KIB;
 
