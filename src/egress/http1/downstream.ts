@@ -21,6 +21,7 @@ import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival } from '../request.ts';
 import { Http1Output } from './output.ts';
+import { readBody } from './small-chunks.ts';
 
 const STATUS_PHRASES: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -259,7 +260,7 @@ export class Http1Downstream implements ExchangeClient {
   #readBody(bytes: Buffer, at: number, exchange: Exchange): number {
     const sink = exchange.bodySink;
     if (this.#body === null || sink === null) return at;
-    const next = this.#body.read(bytes, at, sink);
+    const next = readBody(this.#body, bytes, at, sink);
     this.#bodyAdvanced(exchange);
     return next;
   }

@@ -18,6 +18,7 @@ import {
 } from '../../wire/index.ts';
 import type { AnswerListener, OutgoingRequest, RequestStream, UpstreamConnection } from '../message.ts';
 import { Refusal } from '../refusals.ts';
+import { readBody } from './small-chunks.ts';
 
 const NO_TRAILERS = new Fields();
 const SWITCHING_PROTOCOLS = 101;
@@ -175,7 +176,7 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
   }
 
   #bodyBytes(bytes: Buffer, at: number, body: BodyReader, listener: AnswerListener): number {
-    const next = body.read(bytes, at, listener);
+    const next = readBody(body, bytes, at, listener);
     if (body.error !== null) return this.#malformed(body.error, bytes);
     if (body.done && this.#listener === listener) this.#complete(body.trailers, next < bytes.length);
     return next;
