@@ -16,6 +16,8 @@ type OwnCode =
   | 'egress_proxy_target'
   | 'egress_tunnel_plain'
   | 'egress_tunnels_limit'
+  | 'egress_upstreams_limit'
+  | 'egress_descriptors_limit'
   | 'egress_tcp_unnamed'
   | 'egress_tcp_sealed'
   | 'egress_placeholder_misplaced'
@@ -151,6 +153,18 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     status: 429,
     message: () => 'The server has too many connections open that are passed on unread.',
     hint: (facts) => `The limit is ${facts.allowed ?? 'fixed'}. Close those that are not used.`,
+  },
+  egress_upstreams_limit: {
+    status: 429,
+    message: () => 'The server has too many connections to upstreams in use.',
+    hint: (facts) =>
+      `The limit is ${facts.allowed ?? 'fixed'}. Read the answers that are open, or give them up, and try again.`,
+  },
+  egress_descriptors_limit: {
+    status: 503,
+    message: () => 'The gateway has no descriptors left for another connection.',
+    hint: () =>
+      'Try again later. The operator can raise the limit of open files: LimitNOFILE in its systemd unit, or ulimit -n.',
   },
   egress_tcp_unnamed: {
     status: 403,

@@ -7,8 +7,11 @@
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../kernel/index.ts';
 import type { Destination, Dialer } from './dial.ts';
+import { DialLine } from './dial-line.ts';
 import type { Protocol } from './dial-tls.ts';
 import type { UpstreamConnection } from './message.ts';
+import { Refusal } from './refusals.ts';
+import type { UpstreamShare } from './upstream-share.ts';
 
 /** A connection that carries several requests at a time. `usable` says whether there is room for one more. */
 export interface MultiplexedUpstream extends UpstreamConnection {
@@ -22,8 +25,11 @@ export interface UpstreamCodecs {
   readonly h2?: (socket: Socket, clock: Clock) => MultiplexedUpstream;
 }
 
-/** Whom a connection is lent to: an object that is the borrower. */
-export type Borrower = object;
+/** Whom a connection is lent to. */
+export interface Borrower {
+  /** What it may have in use: connections for one request at a time, which nobody else can use meanwhile. */
+  readonly share: Pick<UpstreamShare, 'isFull' | 'add' | 'remove'>;
+}
 
 interface Held {
   readonly place: Place;
@@ -40,6 +46,8 @@ interface Place {
   speaks: Protocol | null;
   /** While somebody finds out, or makes a connection that others can use too. */
   opening: Promise<void> | null;
+  /** For connections that nobody else can use. */
+  readonly line: DialLine<Borrower, UpstreamConnection>;
   /** No longer among the places: what comes back to it is not kept. */
   forgotten: boolean;
 }
@@ -71,16 +79,20 @@ export class UpstreamPlaces {
     this.#deps = deps;
   }
 
-  /** A connection that is there; null when there is none. */
-  take(to: Destination, borrower: Borrower): UpstreamConnection | null {
+  /**
+   * A connection that is there; null when there is none.
+   *
+   * @param entered it has its part of the borrower's share already
+   */
+  take(to: Destination, borrower: Borrower, entered = false): UpstreamConnection | null {
     const place = this.#places.get(keyOf(to));
     if (place === undefined) return null;
     for (;;) {
-      const held = place.idle.pop();
+      const held = borrower.share.isFull && !entered ? undefined : place.idle.pop();
       if (held === undefined) return roomIn(place);
       this.#idleCount -= 1;
       if (held.connection.usable) {
-        held.borrower = borrower;
+        lend(held, borrower);
         return held.connection;
       }
       held.connection.destroy();
@@ -89,7 +101,7 @@ export class UpstreamPlaces {
 
   /**
    * A connection for a request that found none. Where several requests can share one, or it is not known whether they
-   * can, only one connection is made at a time and the others wait for it.
+   * can, only one connection is made at a time and the others wait for it; otherwise some are (`dial-line.ts`).
    *
    * @param exclusive it must be for one request at a time, and new
    * @throws Refusal `egress_upstream_*`
@@ -101,16 +113,17 @@ export class UpstreamPlaces {
     exclusive: boolean,
   ): Promise<UpstreamConnection> {
     const place = this.#placeOf(to);
-    if (exclusive || to.scheme === 'http' || this.#deps.codecs.h2 === undefined) {
-      return this.#dial(to, place, borrower, signal, ONE_AT_A_TIME);
+    if (exclusive) return this.#dial(to, place, borrower, signal, ONE_AT_A_TIME);
+    if (to.scheme === 'http' || this.#deps.codecs.h2 === undefined) {
+      return this.#dialInTurn(to, place, borrower, signal, ONE_AT_A_TIME);
     }
     while (place.opening !== null && place.speaks !== 'http/1.1') {
       await untilAborted(place.opening, signal);
       const shared = roomIn(place);
       if (shared !== null) return shared;
     }
+    if (place.speaks === 'http/1.1') return this.#dialInTurn(to, place, borrower, signal, BOTH);
     const dialled = this.#dial(to, place, borrower, signal, BOTH);
-    if (place.speaks === 'http/1.1') return dialled;
     /* When whoever dials gives up, that says nothing to the others; a failure does. */
     const opening = dialled.then(noop, (error: unknown) => {
       if (!signal.aborted) throw error;
@@ -128,12 +141,17 @@ export class UpstreamPlaces {
   give(connection: UpstreamConnection): void {
     const held = this.#held.get(connection);
     if (held === undefined) return; // several use it, or it has ended
-    held.borrower = null;
+    takeBack(held);
     if (this.#closed || held.place.forgotten || !connection.usable) {
       connection.destroy();
       return;
     }
-    const { idle } = held.place;
+    const { idle, line } = held.place;
+    const next = line.offer(connection);
+    if (next !== null) {
+      lend(held, next);
+      return;
+    }
     idle.push(held);
     this.#idleCount += 1;
     if (idle.length > limits.upstreamIdleConnectionsMax) this.#dropOldest(held.place);
@@ -165,6 +183,27 @@ export class UpstreamPlaces {
       for (const connection of place.multiplexed) connection.destroy();
   }
 
+  /** When it is its turn, unless a connection comes back before. */
+  async #dialInTurn(
+    to: Destination,
+    place: Place,
+    borrower: Borrower,
+    signal: AbortSignal,
+    protocols: readonly Protocol[],
+  ): Promise<UpstreamConnection> {
+    const { host, port } = to;
+    const late = (): Refusal => Refusal.of('egress_upstream_unreachable', { host, port, reason: 'busy' });
+    const { line } = place;
+    const returned =
+      (line.isFull ? this.take(to, borrower, true) : null) ?? (await line.enter(borrower, signal, late));
+    if (returned !== null) return returned;
+    try {
+      return await this.#dial(to, place, borrower, signal, protocols);
+    } finally {
+      line.leave();
+    }
+  }
+
   async #dial(
     to: Destination,
     place: Place,
@@ -190,10 +229,12 @@ export class UpstreamPlaces {
     connection: UpstreamConnection,
     borrower: Borrower,
   ): UpstreamConnection {
-    const held: Held = { place, connection, borrower };
+    const held: Held = { place, connection, borrower: null };
+    lend(held, borrower);
     this.#held.set(connection, held);
     socket.once('close', () => {
       this.#held.delete(connection);
+      takeBack(held);
       const at = place.idle.indexOf(held);
       if (at < 0) return;
       place.idle.splice(at, 1);
@@ -215,6 +256,7 @@ export class UpstreamPlaces {
       multiplexed: [],
       speaks: null,
       opening: null,
+      line: new DialLine(),
       forgotten: false,
     };
     this.#places.delete(key);
@@ -226,7 +268,11 @@ export class UpstreamPlaces {
   /** Forgets a place that nothing is open to: all that is lost is what was spoken there. */
   #forgetPlace(except: Place): void {
     for (const [key, place] of this.#places) {
-      const isEmpty = place.idle.length === 0 && place.multiplexed.length === 0 && place.opening === null;
+      const isEmpty =
+        place.idle.length === 0 &&
+        place.multiplexed.length === 0 &&
+        place.opening === null &&
+        place.line.dialling === 0;
       if (place !== except && isEmpty) {
         this.#places.delete(key);
         place.forgotten = true;
@@ -251,6 +297,16 @@ export class UpstreamPlaces {
     this.#idleCount -= 1;
     held.connection.destroy();
   }
+}
+
+function lend(held: Held, borrower: Borrower): void {
+  held.borrower = borrower;
+  borrower.share.add();
+}
+
+function takeBack(held: Held): void {
+  held.borrower?.share.remove();
+  held.borrower = null;
 }
 
 const roomIn = (place: Place): UpstreamConnection | null =>

@@ -13,6 +13,7 @@ import { Http1Upstream } from './http1/upstream.ts';
 import { Http2Upstream } from './http2/upstream.ts';
 import type { UpstreamConnection } from './message.ts';
 import { keyOf, type UpstreamCodecs, UpstreamPlaces } from './upstream-places.ts';
+import { UpstreamShare } from './upstream-share.ts';
 
 /** What a connection is wanted for. */
 export interface UpstreamUse {
@@ -45,6 +46,7 @@ interface Login {
 }
 
 export class UpstreamPool {
+  readonly share = new UpstreamShare();
   readonly #places: UpstreamPlaces;
   readonly #onClose: () => void;
   readonly #closing = new AbortController();
@@ -67,11 +69,23 @@ export class UpstreamPool {
     return this.#places.take(to, this);
   }
 
-  /** A connection for a request that found none. @param signal nobody wants it any more @throws Refusal `egress_upstream_*` */
+  /**
+   * A connection for a request that found none.
+   *
+   * @param signal nobody wants it any more
+   * @throws Refusal `egress_upstream_*`, `egress_upstreams_limit`
+   */
   async open(to: Destination, use: UpstreamUse, signal: AbortSignal): Promise<UpstreamConnection> {
     const wanted = AbortSignal.any([signal, this.#closing.signal]);
     const isAlone = use.login || use.upgrade === true;
-    const connection = await this.#places.open(to, this, wanted, isAlone);
+    const hasWaited = await this.share.enter(wanted);
+    let connection: UpstreamConnection;
+    try {
+      const returned = hasWaited && !isAlone ? this.#places.take(to, this, true) : null;
+      connection = returned ?? (await this.#places.open(to, this, wanted, isAlone));
+    } finally {
+      this.share.remove(); // what came of it is counted by itself
+    }
     if (use.login && use.upgrade !== true) this.#loggedIn.set(connection, keyOf(to));
     return connection;
   }

@@ -200,6 +200,80 @@ describe('connections for one request at a time', () => {
   });
 });
 
+describe('a cell that has all the connections that it may have', () => {
+  beforeEach(async () => {
+    await listen(createServer(), 'http');
+    open({ h1 });
+  });
+
+  it('waits for its own, ended or given back, and keeps nobody else waiting', async () => {
+    const all = await Promise.all(
+      Array.from({ length: limits.cellUpstreamsMax }, () => pool.open(to, plain, never)),
+    );
+    const neighbour = pools.join(workspace);
+    const theirs = await neighbour.open(to, plain, never);
+    neighbour.give(theirs, plain);
+    expect(pool.take(to, plain)).toBe(null); // although one is there
+    const waiting = [pool.open(to, plain, never), pool.open(to, plain, never), pool.open(to, plain, never)];
+    const [returned, ended] = all;
+    pool.give(played(returned ?? null), plain);
+    expect([returned, theirs]).toContain(await waiting[0]);
+    played(ended ?? null).socket.destroy();
+    expect([returned, theirs]).toContain(await waiting[1]);
+    played(all[2] ?? null).socket.destroy();
+    expect([...all, theirs]).not.toContain(await waiting[2]);
+    expect(pool.share.inUse).toBe(limits.cellUpstreamsMax);
+    neighbour.close();
+  });
+
+  it('has room again when they have ended, or could not be made', async () => {
+    const refused = await Promise.allSettled(
+      Array.from({ length: 10 }, () => pool.open({ ...to, port: 1 }, plain, never)),
+    );
+    expect(refused.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 'rejected'));
+    const [kept, lent, alone] = await Promise.all(
+      [plain, plain, login].map((use) => pool.open(to, use, never)),
+    );
+    expect(pool.share.inUse).toBe(3);
+    pool.give(played(kept ?? null), plain);
+    pool.give(played(alone ?? null), login);
+    played(lent ?? null).socket.destroy();
+    await expect.poll(() => pool.share.inUse).toBe(1);
+    pool.close();
+    await expect.poll(() => pool.share.inUse).toBe(0);
+  });
+});
+
+describe('requests that come together', () => {
+  it('make some connections at a time, and take what comes back before they make more', async () => {
+    await listen(createServer(), 'http');
+    let answer = (): Promise<readonly string[]> => Promise.resolve(['127.0.0.1']);
+    const config = { resolve: {}, extraCa: [], allowNetworks: ['127.0.0.0/8'] };
+    pools = new UpstreamPools(new Dialer({ resolve: () => answer() }, config, () => []), clock, { h1 });
+    workspace = workspaceId();
+    pool = pools.join(workspace);
+    const neighbour = pools.join(workspace);
+    const lent = await pool.open(to, plain, never);
+    const { promise, resolve } = Promise.withResolvers<readonly string[]>();
+    answer = () => promise;
+    const dialling = Array.from({ length: limits.upstreamDialsMax }, () => pool.open(to, plain, never));
+    const late = neighbour.open(to, plain, never);
+    await new Promise(setImmediate);
+    pool.give(lent, plain);
+    expect(await late).toBe(lent);
+    neighbour.give(lent, plain); // nobody waits
+    const again = neighbour.open(to, plain, never);
+    expect(await again).toBe(lent);
+    expect([pool.share.inUse, neighbour.share.inUse]).toEqual([limits.upstreamDialsMax, 1]);
+    const last = pool.open(to, plain, never);
+    resolve(['127.0.0.1']);
+    const made = new Set(await Promise.all([...dialling, last]));
+    expect(made.size).toBe(limits.upstreamDialsMax + 1);
+    await expect.poll(() => accepted.length).toBe(limits.upstreamDialsMax + 2);
+    neighbour.close();
+  });
+});
+
 describe('logins that hold for a connection', () => {
   beforeEach(async () => {
     await listen(createServer(), 'http');
