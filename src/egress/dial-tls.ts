@@ -132,7 +132,7 @@ export class UpstreamTls {
     if (this.#context !== null) return this.#context;
     const { extraCa, crl } = this.#trust;
     const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...extraCa])];
-    if (crl.length > 0) this.#revocations = new Revocations(crl, ca);
+    if (crl.length > 0) this.#revocations = new Revocations(crl, ca, () => this.#clock.now());
     this.#context = createSecureContext({ ca, minVersion: 'TLSv1.2' });
     return this.#context;
   }

@@ -1,8 +1,9 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from 'node:tls';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { children, readElement } from '../../src/egress/ca/der-read.ts';
+import { leafCertificate, toPem } from '../../src/egress/ca/certificate.ts';
 import { integer, octetString, sequence } from '../../src/egress/ca/der.ts';
 import { parseRevocationLists, Revocations } from '../../src/egress/ca/revocation.ts';
 import { createTestAuthority } from './test-authority.ts';
@@ -28,20 +29,45 @@ const list = (content: Buffer): string =>
 describe('chains', () => {
   const [one, two] = [createTestAuthority(['test']), createTestAuthority(['test'])];
   const leaf = one.issue('api.test').cert;
-  const revocations = new Revocations([], [`${two.caPem}${one.caPem}`]);
+  const revocations = new Revocations([], [`${two.caPem}${one.caPem}`], Date.now);
 
   it('that lead to a trusted root are in order where nothing of them is listed', () => {
     expect(revocations.objection(chain(leaf, one.caPem))).toBe(undefined);
     expect(revocations.objection(chain(leaf, one.caPem, two.caPem))).toBe(undefined); // what follows a root is of no account
   });
 
+  const DAY_MS = 86_400_000;
+  const middle = one.issue('api.test');
+  const issuer = {
+    commonName: 'Sallyport leaf',
+    keyId: Buffer.of(9),
+    privateKey: createPrivateKey(middle.key),
+  };
+  const byMiddle = toPem(
+    leafCertificate({
+      name: 'api.test',
+      publicKey: new X509Certificate(leaf).publicKey,
+      serial: Buffer.of(9),
+      validity: { notBefore: Date.now() - DAY_MS, notAfter: Date.now() + DAY_MS },
+      issuer,
+    }),
+  );
+
   it.each([
+    ['lead through somebody who is no authority', [byMiddle, middle.cert, one.caPem]],
     ['stop short of it', [leaf]],
     ['lead through somebody who has not signed', [leaf, two.caPem]],
     ['lead to nobody who is trusted', [createTestAuthority(['test']).issue('api.test').cert]],
     ['are their own', [one.selfSigned('api.test').cert]],
   ])('that %s are unclear', (_name, pems) => {
     expect(revocations.objection(chain(...pems))).toMatchObject({ code: 'CERT_CHAIN_UNCLEAR' });
+  });
+
+  it('that lead through an authority before its time or after it are unclear', () => {
+    for (const days of [-20, 20]) {
+      const then = new Revocations([], [one.caPem], () => Date.now() + days * DAY_MS);
+      expect(then.objection(chain(leaf, one.caPem))).toMatchObject({ code: 'CERT_CHAIN_UNCLEAR' });
+    }
   });
 
   it('that have no end, or cannot be read, are unclear', () => {

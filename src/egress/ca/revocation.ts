@@ -63,12 +63,15 @@ function certificateKey(der: Buffer): string {
 export class Revocations {
   readonly #revoked: ReadonlySet<string>;
   readonly #roots: ReadonlySet<string>;
+  readonly #now: () => number;
 
   /**
    * @param lists PEM texts
    * @param trusted PEM certificates, one or more in a text
+   * @param now milliseconds since the Unix epoch
    */
-  constructor(lists: readonly string[], trusted: readonly string[]) {
+  constructor(lists: readonly string[], trusted: readonly string[], now: () => number) {
+    this.#now = now;
     this.#revoked = new Set(lists.flatMap(parseRevocationLists));
     this.#roots = new Set(trusted.flatMap(fingerprints));
   }
@@ -91,12 +94,22 @@ export class Revocations {
       const issuer: DetailedPeerCertificate | null =
         'issuerCertificate' in current ? current.issuerCertificate : null;
       if (issuer === null || issuer === current) break;
-      if (!parsed.verify(new X509Certificate(issuer.raw).publicKey)) break;
+      if (!mayHaveIssued(new X509Certificate(issuer.raw), parsed, this.#now())) break;
       current = issuer;
     }
     return new RevocationError('CERT_CHAIN_UNCLEAR');
   }
 }
+
+/**
+ * Node shows the first issuer that fits by name among what the peer sent, which need not be the one that the chain was
+ * verified with: whoever stole a revoked authority's key shows another certificate of it, that counts for nothing.
+ */
+const mayHaveIssued = (issuer: X509Certificate, issued: X509Certificate, now: number): boolean =>
+  issuer.ca &&
+  issuer.validFromDate.getTime() <= now &&
+  now <= issuer.validToDate.getTime() &&
+  issued.verify(issuer.publicKey);
 
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
