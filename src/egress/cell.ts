@@ -70,6 +70,8 @@ export class EgressCell implements ConnectionHost {
   readonly #requestPrefix: string;
   /** Those that were rotated away first, oldest first; then those in use. */
   readonly #known: KnownSecret[] = [];
+  /** Names of those in use. */
+  #set: ReadonlySet<string> = new Set();
   #requests = 0;
   #closed = false;
 
@@ -138,6 +140,7 @@ export class EgressCell implements ConnectionHost {
     const known = await this.credentials.known(identity);
     if (this.#closed) return destroyAll(known);
     this.#remember(known);
+    this.#set = new Set(known.map(({ name }) => name));
     const masks = new Map(credentials.map(({ name, placeholder }) => [name, placeholder]));
     this.scrubSet = createScrubSet(
       this.#known.map(({ name, value }) => ({ name, value, mask: masks.get(name) ?? `[${name}]` })),
@@ -148,6 +151,10 @@ export class EgressCell implements ConnectionHost {
         credentials: this.scrubSet.unprotected,
       });
     }
+  }
+
+  isSet(credential: string): boolean {
+    return this.#set.has(credential);
   }
 
   masks(credential: string, value: Secret): boolean {

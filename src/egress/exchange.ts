@@ -8,65 +8,49 @@ import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
 import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
-import type { Destination } from './dial.ts';
+import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject.ts';
-import type {
-  AnswerHead,
-  AnswerListener,
-  ExchangeClient,
-  OutgoingRequest,
-  RequestStream,
-  UpstreamConnection,
-} from './message.ts';
-import type { CredentialBinding, CredentialSource } from './ports.ts';
+import type { AnswerHead, ExchangeClient, RequestStream } from './message.ts';
+import type { CredentialBinding } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
 import { type BodyMemory, bodyTooLarge, CollectedBody, judgeBody, StreamedBody } from './request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
-import { logsInConnection, type UpstreamPool, type UpstreamUse } from './upstream-pool.ts';
+import { type LegCarrier, UpstreamLeg } from './upstream-leg.ts';
+import type { UpstreamPool } from './upstream-pool.ts';
 import { Opening } from './websocket/opening.ts';
 import { type RelayCarrier, WebSocketRelay } from './websocket/relay.ts';
 
 /** What a cell lends to each of its requests. */
-export interface ExchangeHost extends Binder, RecordHost {
-  readonly credentials: CredentialSource;
+export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
   readonly random: Random;
   /** Streams that are open on all HTTP/2 connections of the cell. */
   readonly streams: { open: number };
-  /** Whether answers are scrubbed of this value, as far as that can be. */
-  masks(credential: string, value: Secret): boolean;
-  /** Loads what answers are scrubbed of anew. */
-  refresh(): Promise<void>;
+  /** Whether the credential had a value when that was loaded last. */
+  isSet(credential: string): boolean;
   nextRequestId(): string;
 }
 
 const SWITCHING_PROTOCOLS = 101;
-const REPLAYABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
-export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
+export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
   readonly #host: ExchangeHost;
   readonly #client: ExchangeClient;
   readonly #request: EgressRequest;
   readonly #record: ExchangeRecord;
+  readonly #opener: CredentialOpener;
+  readonly #leg: UpstreamLeg;
   #body: CollectedBody | StreamedBody | null = null;
   #bodyDone = false;
-  #connection: UpstreamConnection | null = null;
-  /** This request on that connection, until it is answered. */
-  #upstream: RequestStream | null = null;
-  /** What was sent, while it may have to be sent again. */
-  #message: OutgoingRequest | null = null;
   #answer: Answer | null = null;
   /** The handshake with both sides, where the request asks to become a WebSocket. */
   #opening: Opening | null = null;
   /** In place of an answer, once it has become one. */
   #relay: WebSocketRelay | null = null;
-  #retried = false;
-  /** While a connection is being made for this. */
-  #dialing: AbortController | null = null;
   #over = false;
   /** How it ended, where that was before an answer had begun. */
   #ended: { readonly status: number | null; readonly code: string } | null = null;
@@ -76,6 +60,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#client = client;
     this.#request = new EgressRequest(host.nextRequestId(), arrival, incoming);
     this.#record = new ExchangeRecord(host, this.#request);
+    this.#opener = new CredentialOpener(host, this.#request, this.#record);
+    this.#leg = new UpstreamLeg(host.pool, this.#request, this);
   }
 
   get scrubSet(): ScrubSet {
@@ -161,16 +147,15 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     if (this.#over) return;
     this.#close();
     this.#ended = { status: null, code };
-    this.#message = null;
+    this.#leg.stop();
     this.#answer?.drop();
-    this.#dialing?.abort();
-    this.#upstream?.destroy();
+    this.#leg.stream?.destroy();
     this.#finished(this.#begunStatus, code);
   }
 
   /** Ends it when nothing has moved for too long. @param clientActive monotonic milliseconds of the client's last byte */
   checkDeadline(now: number, clientActive: number): void {
-    const upstream = this.#upstream;
+    const upstream = this.#leg.stream;
     if (this.#over) return;
     this.#record.tellHits(now);
     const active = Math.max(clientActive, upstream?.lastActive ?? 0);
@@ -178,12 +163,12 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
       this.#relay.checkDeadline(now, active);
     } else if (this.#answer !== null) {
       if (now - active >= limits.egressBodyIdleTimeoutMs)
-        void this.#refuse(Refusal.of('egress_timeout', this.#destination()));
+        void this.#refuse(Refusal.of('egress_timeout', this.#leg.destination));
     } else if (this.#request.bodyMode !== 'none' && !this.#bodyDone) {
       if (now - active >= limits.egressBodyIdleTimeoutMs)
         void this.#refuse(Refusal.of('egress_request_timeout'));
     } else if (upstream !== null && now - upstream.lastActive >= limits.upstreamHeadTimeoutMs) {
-      void this.#refuse(Refusal.of('egress_timeout', this.#destination()));
+      void this.#refuse(Refusal.of('egress_timeout', this.#leg.destination));
     }
   }
 
@@ -208,8 +193,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
       await this.#host.trail.during(this.#intend(opened));
       if (this.#over) return;
       const message = buildRequest(this.#request, opened, judged, this.scrubs);
-      this.#message = this.#opening?.requestOf(message) ?? message;
-      await this.#send(this.#host.pool.take(this.#destination(), this.#use()));
+      await this.#leg.send(this.#opening?.requestOf(message) ?? message);
     } catch (error) {
       await this.#refuse(error);
     } finally {
@@ -220,63 +204,24 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   /** What ends meanwhile has left an intent, which needs its outcome all the same. */
   async #intend(opened: Map<string, Secret>): Promise<void> {
     try {
-      await this.#openCredentials(opened);
+      await this.#opener.openAll(opened);
     } finally {
       if (this.#ended !== null) this.#finished(this.#ended.status, this.#ended.code);
     }
-  }
-
-  /** Every credential once, however many places it goes to. Each use, or the request as such, is durable after this. */
-  async #openCredentials(opened: Map<string, Secret>): Promise<void> {
-    if (this.#request.injections.length === 0) {
-      await this.#host.trail.intent(this.#record.facts);
-      this.#record.intended = true;
-    }
-    for (const { binding } of this.#request.injections) {
-      if (!opened.has(binding.name)) opened.set(binding.name, await this.#open(binding));
-    }
-  }
-
-  async #open({ name }: CredentialBinding): Promise<Secret> {
-    const { credentials, spec } = this.#host;
-    const secret = await credentials.use(spec.identity, name, this.#record.facts);
-    this.#record.intended = true;
-    try {
-      /* A key that changed a moment ago must not come back before answers are searched for it. */
-      if (!this.#host.masks(name, secret)) await this.#host.refresh();
-      if (!this.#host.masks(name, secret))
-        throw Refusal.of('egress_credential_unmasked', { credential: name });
-    } catch (error) {
-      secret.destroy();
-      throw error;
-    }
-    return secret;
   }
 
   /** One more, for a place that was found in a body, or a message, on its way. */
   async open(binding: CredentialBinding): Promise<Secret> {
     const refused = judgeUses(this.#request, this.#host, [{ binding }]);
     if (refused !== null) throw refused;
-    return this.#host.trail.during(this.#open(binding));
+    return this.#host.trail.during(this.#opener.open(binding));
   }
 
-  async #send(pooled: UpstreamConnection | null): Promise<void> {
-    const connection = pooled ?? (await this.#dial());
-    const message = this.#message;
-    if (this.#over || message === null) {
-      this.#host.pool.give(connection, this.#use());
-      return;
-    }
-    /* Making a connection takes its time, and what the request was allowed for can be over by now. */
-    const refused = pooled === null ? judgeAgain(this.#request, this.#host) : null;
-    if (refused !== null) {
-      this.#host.pool.give(connection, this.#use());
-      throw refused;
-    }
-    this.#connection = connection;
-    if (!this.#mayRetry()) this.#message = null;
-    const upstream = connection.send(message, this);
-    this.#upstream = upstream;
+  judgeLate(): Refusal | null {
+    return judgeAgain(this.#request, this.#host);
+  }
+
+  onSent(upstream: RequestStream): void {
     if (this.#request.bodyMode !== 'stream') return;
     const { spec, placeholders } = this.#host;
     this.#body = new StreamedBody(upstream, this.#request, {
@@ -290,15 +235,6 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#client.resumeInput();
   }
 
-  async #dial(): Promise<UpstreamConnection> {
-    this.#dialing = new AbortController();
-    try {
-      return await this.#host.pool.open(this.#destination(), this.#use(), this.#dialing.signal);
-    } finally {
-      this.#dialing = null;
-    }
-  }
-
   onUpstreamDrain(): void {
     if (this.#body instanceof StreamedBody) this.#body.drained();
     else if (!this.#over) this.#relay?.upstreamDrained();
@@ -309,19 +245,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
       if (!this.#over) this.#relay.upstreamEnded();
       return;
     }
-    if (!silent || this.#message === null || !this.#mayRetry() || this.#over) {
-      void this.#refuse(this.#located(refusal));
-      return;
-    }
-    this.#retried = true;
-    this.#send(null).catch((error: unknown) => this.#refuse(error));
-  }
-
-  /** Once, where doing it twice is the same, and only on a connection that may have been stale (RFC 9110 9.2.2). */
-  #mayRetry(): boolean {
-    const { bodyMode, methods } = this.#request;
-    const isReplayable = methods.every((method) => REPLAYABLE.has(method)) && bodyMode !== 'stream';
-    return isReplayable && this.#connection?.reused === true && !this.#retried;
+    if (!silent || this.#over || !this.#leg.mayRetry) void this.#refuse(this.#located(refusal));
+    else this.#leg.retry().catch((error: unknown) => this.#refuse(error));
   }
 
   /* ---- back to the client ---- */
@@ -337,7 +262,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   }
 
   onAnswerHead(head: AnswerHead, framing: BodyFraming, whole: boolean): void {
-    this.#message = null;
+    this.#leg.begun();
     this.#answer = new Answer(this.#client, this);
     try {
       this.#answer.head(head, framing, whole);
@@ -363,9 +288,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
       this.#relay.upstreamEnded();
       return;
     }
-    const connection = this.#connection;
-    this.#upstream = this.#connection = null;
-    if (connection !== null) this.#host.pool.give(connection, this.#use());
+    this.#leg.answered();
     try {
       this.#answer?.end(trailers);
     } catch (error) {
@@ -374,7 +297,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   }
 
   onUpgraded(head: ResponseHead): void {
-    const [opening, upstream] = [this.#opening, this.#upstream];
+    const [opening, upstream] = [this.#opening, this.#leg.stream];
     if (this.#over || opening === null || upstream === null) return;
     const disagreed = opening.judge(head);
     const shown = new Answer(this.#client, this).upgraded(head);
@@ -414,8 +337,8 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   }
 
   holdUpstream(hold: boolean): void {
-    if (hold) this.#upstream?.pause();
-    else this.#upstream?.resume();
+    if (hold) this.#leg.stream?.pause();
+    else this.#leg.stream?.resume();
   }
 
   /* ---- the end ---- */
@@ -423,10 +346,9 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
   async #refuse(reason: unknown): Promise<void> {
     if (this.#over) return;
     this.#close();
-    this.#message = null;
+    this.#leg.stop();
     this.#answer?.drop();
-    this.#dialing?.abort();
-    if (this.#relay === null) this.#upstream?.destroy();
+    if (this.#relay === null) this.#leg.stream?.destroy();
     const wire = toWireRefusal(reason);
     this.#ended = wire;
     await this.#record.refused(reason);
@@ -468,18 +390,7 @@ export class Exchange implements AnswerListener, AnswerCarrier, RelayCarrier {
     this.#record.finished({ status, requestBytes, responseBytes, code });
   }
 
-  #destination(): Destination {
-    return { scheme: this.#request.arrival.scheme, host: this.#request.host, port: this.#request.port };
-  }
-
-  /** What the upstream connection is for. */
-  #use(): UpstreamUse {
-    const message = this.#message;
-    const login = message !== null && logsInConnection(message.fields);
-    return { client: this.#request.arrival, login, upgrade: this.#request.webSocket !== null };
-  }
-
   #located(refusal: Refusal): Refusal {
-    return refusal.at(this.#destination());
+    return refusal.at(this.#leg.destination);
   }
 }

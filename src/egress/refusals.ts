@@ -31,6 +31,7 @@ type OwnCode =
   | 'egress_websocket_flood'
   | 'egress_credential_unusable'
   | 'egress_credential_unmasked'
+  | 'egress_credential_withdrawn'
   | 'egress_upstream_unresolved'
   | 'egress_upstream_address_refused'
   | 'egress_upstream_tls'
@@ -239,6 +240,12 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     message: (facts) =>
       `Answers cannot be searched for the value of ${facts.credential ?? 'a credential'} yet.`,
     hint: () => 'It has just changed. Try again.',
+  },
+  egress_credential_withdrawn: {
+    status: 403,
+    message: (facts) =>
+      `The value of ${facts.credential ?? 'a credential'} was deleted, and the connection made use of it.`,
+    hint: () => 'Set it again, and connect anew: sallyport secret set SERVER NAME.',
   },
   egress_upstream_unresolved: {
     status: 502,

@@ -1,5 +1,6 @@
 /** Messages over WebSockets: where keys go into them, how they are passed on, and what slows them down. */
 import { once } from 'node:events';
+import type { TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { AppError, fixedClock, limits, systemClock } from '../../src/kernel/index.ts';
@@ -8,13 +9,14 @@ import {
   closeIn,
   echo,
   fromProgram,
+  type Heard,
   keeper,
   listener,
   rawProgram,
   wsProgram,
   wsUpstream,
 } from './websocket-world.ts';
-import { API, bearer, call, cellCalls, inWorld, PLACEHOLDER, readAll, TOKEN } from './world.ts';
+import { API, bearer, call, cellCalls, inWorld, PLACEHOLDER, readAll, TOKEN, type World } from './world.ts';
 
 const PLACE = `${API}:443`;
 const MASK = Buffer.of(5, 6, 7, 8);
@@ -205,6 +207,52 @@ describe('messages of a program', () => {
         code: 'egress_credential_outside_call',
         credential: 'TOKEN',
         attribution: 'none',
+      });
+    });
+  });
+
+  describe.each<[string, CredentialBinding[], string, string]>([
+    ['the head', [bearer()], `Authorization: Bearer ${PLACEHOLDER}\r\n`, 'first'],
+    ['a message', message(), '', `AUTH ${PLACEHOLDER}`],
+  ])('after a key in %s', (_name, credentials, head, first) => {
+    async function opened(body: (world: World, socket: TLSSocket, heard: Heard) => Promise<void>) {
+      const heard = await listener();
+      await inWorld({ credentials, upstreams: { [PLACE]: heard.upstream } }, async (world) => {
+        const socket = await rawProgram(world, head);
+        socket.write(fromProgram(OPCODE.text, first));
+        await heard.got((frames) => frames.length === 1);
+        await body(world, socket, heard);
+      });
+    }
+
+    it('go on when it is rotated', async () => {
+      await opened(async (world, socket, heard) => {
+        world.secrets.set('TOKEN', 'another');
+        await world.cell.refresh();
+        socket.write(fromProgram(OPCODE.text, 'second'));
+        await heard.got((frames) => frames.length === 2);
+        socket.destroy();
+      });
+    });
+
+    it.each([
+      ['with the next one', true],
+      ['soon, where none comes', false],
+    ])('end when it is deleted: %s', async (_when, isSent) => {
+      await opened(async (world, socket, heard) => {
+        world.secrets.delete('TOKEN');
+        await world.cell.refresh();
+        if (isSent) socket.write(fromProgram(OPCODE.text, 'second'));
+        const close = closeIn(await readAll(socket));
+        expect(close?.code).toBe(1008);
+        expect(close?.reason).toContain('egress_credential_withdrawn');
+        await heard.ended;
+        expect(heard.text()).not.toContain('second');
+        const code = 'egress_credential_withdrawn';
+        const [refused] = await world.eventsOf('egress.refused');
+        expect(refused?.data).toMatchObject({ code, credential: 'TOKEN' });
+        const [finished] = await world.eventsOf('egress.finished');
+        expect(finished?.data).toMatchObject({ code, webSocket: { closedBy: 'gateway' } });
       });
     });
   });

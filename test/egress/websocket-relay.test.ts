@@ -97,6 +97,7 @@ function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () =>
       clock,
       random: systemRandom,
       bodies: { bytes: 0 },
+      isSet: () => true,
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
     },
     {

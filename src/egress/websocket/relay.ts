@@ -145,7 +145,9 @@ export class WebSocketRelay implements BodySink {
    * @param lastActive of either end
    */
   checkDeadline(now: number, lastActive: number): void {
-    if (this.#closingSince !== null) {
+    const { withdrawn } = this.#sent;
+    if (withdrawn !== null) this.#carrier.onBroken(withdrawn);
+    else if (this.#closingSince !== null) {
       if (now - this.#closingSince >= limits.webSocketCloseTimeoutMs) this.#carrier.onRelayEnd(null);
     } else if (now - lastActive >= limits.webSocketIdleTimeoutMs) {
       this.#carrier.onBroken(Refusal.of('egress_timeout'));

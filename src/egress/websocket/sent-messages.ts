@@ -22,6 +22,8 @@ import type { FrameOutput } from './frame-output.ts';
 export interface SentMessagesHost extends Binder, CorrelationHost {
   readonly clock: Clock;
   readonly bodies: BodyMemory;
+  /** Whether the credential still has a value. */
+  isSet(credential: string): boolean;
 }
 
 /** Who carries the messages. */
@@ -175,12 +177,20 @@ export class SentMessages implements FrameSink {
     if (isEnd) this.messages += 1;
   }
 
+  /** A credential that was given to the upstream, and that the operator has deleted since. */
+  get withdrawn(): Refusal | null {
+    const gone = this.#uses.find(({ binding }) => !this.#host.isSet(binding.name));
+    if (gone === undefined) return null;
+    const credential = gone.binding.name;
+    return Refusal.of('egress_credential_withdrawn', { credential }, { credential });
+  }
+
   /**
    * Tools may have begun or ended since, within a message too, which can go on for ever: rules are asked anew for each
    * piece, and whether the keys that were given are for now.
    */
   #mayGoOn(): boolean {
-    const refused = judgeUses(this.#request, this.#host, this.#uses);
+    const refused = judgeUses(this.#request, this.#host, this.#uses) ?? this.withdrawn;
     if (refused !== null) this.#broken(refused);
     return refused === null;
   }
