@@ -30,6 +30,8 @@ export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   readonly random: Random;
   /** Streams that are open on all HTTP/2 connections of the cell. */
   readonly streams: { open: number };
+  /** Whether the credential had a value when that was loaded last. */
+  isSet(credential: string): boolean;
   nextRequestId(): string;
 }
 
