@@ -31,7 +31,7 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-export function frame(type: number, flags: number, stream: number, payload = Buffer.alloc(0)): Buffer {
+export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const bytes = Buffer.alloc(9 + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes[3] = type;
@@ -198,6 +198,7 @@ export function errorCodeOf(found: Frame | undefined): number | undefined {
 export async function connectFrames(world: World, name = API): Promise<FramePeer> {
   const place = await world.placeOf(name, 443);
   const socket = connectTls({ ...place, servername: name, ca: world.cell.caPem, ALPNProtocols: ['h2'] });
+  socket.setNoDelay(true);
   await once(socket, 'secureConnect');
   return new FramePeer(socket);
 }
