@@ -110,6 +110,8 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
     servers: serverRows(store),
+    offers: async (name, slug) =>
+      (await reachable.profile(workspace, name))?.servers.some((server) => server.slug === slug) === true,
     idleSeconds: config.idleSeconds,
     activity: (cell) => front.activity(cell),
   });

@@ -341,6 +341,25 @@ describe('when another process wrote to the store', () => {
     expect(cellAt(0).killed).toBe(true);
   });
 
+  it('and took its server out of a profile, the cell of that profile is ended, and not started again', async () => {
+    await world.pool.open('echo', 'default');
+    await world.pool.open('echo', null);
+    world.unselected.add('echo');
+    await world.pool.storeChanged();
+    expect(world.cells.map(({ killed }) => killed)).toEqual([true, false]);
+    await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
+    expect(world.cells).toHaveLength(2);
+    world.unselected.clear();
+    await world.pool.open('echo', 'default');
+    expect(world.cells).toHaveLength(3);
+  });
+
+  it('and took it out while it was being started there, it does not stay', async () => {
+    world.onLaunch = () => void world.unselected.add('echo');
+    await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
+    expect(world.cells.map(({ killed }) => killed)).toEqual([true]);
+  });
+
   it('and changed nothing of a server, its cell goes on', async () => {
     await world.pool.open('echo', null);
     await world.pool.storeChanged();

@@ -80,6 +80,8 @@ export interface World {
   readonly clock: ReturnType<typeof fixedClock>;
   /** By slug. */
   readonly servers: Map<string, ServerRow>;
+  /** Servers that were taken out of every profile but the operator's own. */
+  readonly unselected: Set<string>;
   /** Versions by name of what is set, the same for every server. */
   readonly secrets: Map<string, number>;
   readonly activity: Map<CellId, CellActivity>;
@@ -97,6 +99,7 @@ const SLEEPLESS_IDLE_SECONDS = 600;
 export function makeWorld(): World {
   const clock = fixedClock(1_000_000);
   const servers = new Map([['echo', row('echo')]]);
+  const unselected = new Set<string>();
   const secrets = new Map<string, number>();
   const activity = new Map<CellId, CellActivity>();
   const cells: FakeCell[] = [];
@@ -113,6 +116,7 @@ export function makeWorld(): World {
     log,
     idleSeconds: SLEEPLESS_IDLE_SECONDS,
     servers: { find: async (_, slug) => servers.get(slug) ?? null },
+    offers: async (profile, slug) => profile === null || !unselected.has(slug),
     activity: (cell) => activity.get(cell) ?? null,
     vault: {
       list: async () =>
@@ -192,6 +196,7 @@ export function makeWorld(): World {
     pool: createCellPool(deps),
     clock,
     servers,
+    unselected,
     secrets,
     activity,
     cells,

@@ -1,7 +1,7 @@
 /**
  * The running cells: one per (server, profile), started at the first call, shared by all who may use it, reaped when
  * idle, started again with back-off when it dies. A cell whose server or credentials are no longer those that it was
- * started with is ended, whoever changed them.
+ * started with is ended, whoever changed them, and so is one whose server was taken out of its profile.
  */
 import type { CellView, ServerRow, ServerRows } from '../../api/index.ts';
 import { packageOf } from '../../api/index.ts';
@@ -18,6 +18,8 @@ import {
 
 export interface CellPoolDeps extends StartDeps {
   readonly servers: Pick<ServerRows, 'find'>;
+  /** Whether a profile has the server; null is the operator's own, which has all. */
+  readonly offers: (profile: string | null, slug: string) => Promise<boolean>;
   readonly idleSeconds: number;
   readonly log: Log;
   /** What the front knows about the use of a cell; null: not used yet. */
@@ -138,6 +140,12 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         hint: `Enable it: \`sallyport server enable ${slot.slug}\`.`,
       });
     }
+    if (!(await deps.offers(profile, slot.slug))) {
+      throw new AppError('server_not_selected', `Profile ${profile} does not include \`${slot.slug}\`.`, {
+        kind: 'denied',
+        hint: `Add it: \`sallyport profile set ${profile} --server ${slot.slug}\`.`,
+      });
+    }
     let id: CellId | null = null;
     try {
       const cell = await startCell(deps, row, profile, logOf(slot.slug), (starting) => {
@@ -196,6 +204,10 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     try {
       if (!isSame(cell.server, await deps.servers.find(deps.workspace, cell.server.slug))) {
         await stop(running, 'server changed');
+        return false;
+      }
+      if (!(await deps.offers(cell.profile, cell.server.slug))) {
+        await stop(running, 'taken out of its profile');
         return false;
       }
       const versions = await credentialVersions(deps, cell.server);
