@@ -8,15 +8,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FrameReader, OPCODE } from '../../src/wire/index.ts';
 import { acceptOf } from '../egress/websocket-world.ts';
-import {
-  API,
-  attackerManifest,
-  type CellRequire,
-  KEY,
-  openWorld,
-  waitFor,
-  type World,
-} from './whole-world.ts';
+import { API, type CellRequire, KEY, openWorld, waitFor, type World } from './whole-world.ts';
 
 const DATABASE = 'db.test.example';
 const NEXT = 'key_Nx4Tq8Vb2Lm6Rc0Wd5Ys9Kf3Hj7Pg1Za';
