@@ -3,12 +3,10 @@
  * as JSON with a placeholder at a pointer. Anywhere else, and in binary messages, a placeholder ends the connection.
  * Messages are judged whole, after fragments were put together and extensions undone.
  */
-import { checkJson, editJson, type JsonPath } from '../wire/index.ts';
-import type { Json } from '../kernel/index.ts';
 import { scanBody } from './body-scan.ts';
-import { bindJson, type JsonScope } from './bind-json.ts';
+import { JsonBinder, type JsonScope } from './bind-json.ts';
 import { type Binder, claim, misplaced } from './claim.ts';
-import { unusable, wholeText } from './inject-value.ts';
+import { type NamedValue, unusable, wholeText } from './inject-value.ts';
 import { fillFormat } from './injection.ts';
 import type { CredentialBinding } from './ports.ts';
 import { Refusal } from './refusals.ts';
@@ -18,10 +16,10 @@ import type { OpenedCredentials } from './signer.ts';
 /** Where a credential goes in one message. */
 export interface MessageInjection {
   readonly binding: CredentialBinding;
-  /** The message is this format with the value in it; or the value at a path in JSON. */
+  /** The message is this format with the value in it; or JSON with the value between two positions, in bytes. */
   readonly place:
     | { readonly kind: 'whole'; readonly format: string }
-    | { readonly kind: 'json'; readonly path: JsonPath };
+    | { readonly kind: 'json'; readonly start: number; readonly end: number };
 }
 
 const MESSAGE: JsonScope = {
@@ -46,19 +44,37 @@ export function bindWebSocketText(
   const message = whole?.messages.find(({ filled }) => filled === text);
   if (whole !== undefined && message !== undefined)
     return [{ binding: whole.binding, place: { kind: 'whole', format: message.format } }];
-  const json = checkJson(text);
-  if (!json.ok)
-    return whole === undefined ? bindNothing(text, request, binder) : misplaced(whole, MESSAGE.what, request);
-  const value: Json = JSON.parse(json.value);
-  const places = bindJson(value, MESSAGE, request, binder);
+  const bytes = Buffer.from(text, 'utf8');
+  const json = new JsonBinder(bytes, MESSAGE, request, binder);
+  json.read(bytes.length);
+  const places = json.places();
   if (places instanceof Refusal) return places;
-  const rest = editJson(
-    text,
-    places.map(({ path }) => ({ path, json: '""' })),
+  if (places === null)
+    return whole === undefined ? bindNothing(text, request, binder) : misplaced(whole, MESSAGE.what, request);
+  const rest = join(
+    bytes,
+    places.map((place) => ({ ...place, json: '""' })),
   );
-  const elsewhere = bindNothing(rest ?? text, request, binder);
-  if (elsewhere instanceof Refusal) return elsewhere;
-  return places.map(({ bound, path }) => ({ binding: bound.binding, place: { kind: 'json', path } }));
+  const elsewhere = bindWebSocketBinary(rest, request, binder);
+  if (elsewhere !== null) return elsewhere;
+  return places.map(({ bound, start, end }) => ({
+    binding: bound.binding,
+    place: { kind: 'json', start, end },
+  }));
+}
+
+/** A message with other JSON in some places, which are in their order. */
+function join(
+  message: Buffer,
+  edits: readonly { readonly start: number; readonly end: number; readonly json: string }[],
+): Buffer {
+  const pieces: Buffer[] = [];
+  let at = 0;
+  for (const { start, end, json } of edits) {
+    pieces.push(message.subarray(at, start), Buffer.from(json, 'utf8'));
+    at = end;
+  }
+  return Buffer.concat([...pieces, message.subarray(at)]);
 }
 
 function bindNothing(text: string, request: EgressRequest, binder: Binder): readonly [] | Refusal {
@@ -79,20 +95,18 @@ export function injectWebSocketText(
   injections: readonly MessageInjection[],
   opened: OpenedCredentials,
 ): string {
-  let message = text;
+  const valueOf = ({ name }: CredentialBinding): NamedValue => {
+    const value = opened.get(name);
+    if (value === undefined) throw new Error(`credential ${name} was not opened`);
+    return { name, value };
+  };
+  const edits: { start: number; end: number; json: string }[] = [];
   for (const { binding, place } of injections) {
-    const value = opened.get(binding.name);
-    if (value === undefined) throw new Error(`credential ${binding.name} was not opened`);
-    const named = { name: binding.name, value };
+    const named = valueOf(binding);
     const plain = wholeText(named, MESSAGE.what);
-    if (place.kind === 'whole') {
-      if (CONTROL.test(plain)) throw unusable(named, MESSAGE.what);
-      message = fillFormat(place.format, plain);
-    } else {
-      const edited = editJson(message, [{ path: place.path, json: JSON.stringify(plain) }]);
-      if (edited === null) throw new Error('a place in a message that was found is gone');
-      message = edited;
-    }
+    if (place.kind === 'json') edits.push({ ...place, json: JSON.stringify(plain) });
+    else if (CONTROL.test(plain)) throw unusable(named, MESSAGE.what);
+    else return fillFormat(place.format, plain);
   }
-  return message;
+  return edits.length === 0 ? text : join(Buffer.from(text, 'utf8'), edits).toString('utf8');
 }

@@ -6,7 +6,8 @@ import { limits, type Secret } from '../kernel/index.ts';
 import type { BodySink, Fields } from '../wire/index.ts';
 import { FormBinder } from './bind-form.ts';
 import { bindJsonBody } from './bind-json.ts';
-import { BodyScan, CodedScan, scanBody } from './body-scan.ts';
+import { BodyScan, CodedScan } from './body-scan.ts';
+import { eachSlice } from './body-slices.ts';
 import type { Binder } from './claim.ts';
 import { fillGap } from './inject.ts';
 import type { BodyPieces, Gap } from './injection.ts';
@@ -111,8 +112,7 @@ export async function judgeBody(
   binder: Binder,
 ): Promise<BodyPieces | null> {
   const pieces = body === null ? null : await bindBody(body, request, binder);
-  const refused = body === null || request.reading.kind === 'coded' ? null : watchMethod(body, request);
-  if (refused !== null) throw refused;
+  if (body !== null && request.reading.kind !== 'coded') await watchMethod(body, request);
   for (const claim of request.signatures) {
     if (!claim.isMeant()) continue;
     for (const binding of claim.bindings)
@@ -121,21 +121,32 @@ export async function judgeBody(
   return pieces;
 }
 
-/** Looks at all of the methods that a body names. */
-const watchMethod = (body: Buffer, { methodWatch }: EgressRequest): Refusal | null =>
-  methodWatch === null ? null : (methodWatch.push(body) ?? methodWatch.end());
+/** @throws Refusal for the methods that a body names */
+async function watchMethod(body: Buffer, { methodWatch }: EgressRequest): Promise<void> {
+  if (methodWatch === null) return;
+  await eachSlice(body, (slice) => methodWatch.push(slice));
+  const refused = methodWatch.end();
+  if (refused !== null) throw refused;
+}
 
-function bindBody(body: Buffer, request: EgressRequest, binder: Binder): BodyPieces | Promise<BodyPieces> {
+async function bindBody(body: Buffer, request: EgressRequest, binder: Binder): Promise<BodyPieces> {
   const { reading } = request;
   if (reading.kind === 'json') return bindJsonBody(body, request, binder);
   if (reading.kind === 'coded') return scanCoded(body, reading.coding, request, binder);
   if (reading.kind === 'opaque') {
-    const refused = scanBody(body, request, binder);
+    const scan = new BodyScan(request, binder);
+    await eachSlice(body, (slice) => scan.push(slice));
+    const refused = scan.end();
     if (refused !== null) throw refused;
     return [body];
   }
   const form = new FormBinder(reading, request, binder);
-  return [...form.push(body), ...form.end()];
+  const pieces: (Buffer | Gap)[] = [];
+  await eachSlice(body, (slice) => {
+    pieces.push(...form.push(slice));
+    return null;
+  });
+  return [...pieces, ...form.end()];
 }
 
 async function scanCoded(

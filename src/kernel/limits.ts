@@ -285,6 +285,8 @@ export const tokenLastUsedStepMs = 60_000;
 export const agentNameCharsMax = 100;
 /** An installer's output that is kept to find out why it failed, in lines. */
 export const packageInstallLinesMax = 400;
+/** How much of a body is searched at a time, in bytes: the next has to wait for everybody else's turn. */
+export const bodySliceBytes = 128 * KIB;
 /** Longest name of a form's field that says which method is meant, blanks and escapes included, in bytes. */
 export const methodNameBytesMax = 256;
 /** How far behind it its value is looked for, in bytes. */

@@ -75,6 +75,7 @@ export {
   jsonItems,
   jsonMembers,
 } from './json-span.ts';
+export { type JsonString, JsonStrings } from './json-strings.ts';
 export { MultipartReader, multipartBoundary } from './multipart.ts';
 export {
   fillPathTemplate,
