@@ -52,11 +52,17 @@ export interface Dialled {
 export const ownAddresses = (): readonly string[] =>
   Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
 
+/** IPv4-mapped, and behind the network's NAT64 (RFC 6052): both lead to the IPv4 address at their end. */
+const IPV4_CLOTHES: ReadonlySet<string> = new Set([
+  '0.0.0.0.0.0.0.0.0.0.255.255',
+  '0.100.255.155.0.0.0.0.0.0.0.0',
+]);
+
 /** One text per address, the same for IPv4 in IPv6 clothes; empty for what is none. */
 function octetsOf(address: string): string {
   const bytes = addressBytes(address) ?? [];
-  const isMapped = bytes.length === 16 && bytes.slice(0, 12).join('.') === '0.0.0.0.0.0.0.0.0.0.255.255';
-  return (isMapped ? bytes.slice(12) : bytes).join('.');
+  const isDressed = bytes.length === 16 && IPV4_CLOTHES.has(bytes.slice(0, 12).join('.'));
+  return (isDressed ? bytes.slice(12) : bytes).join('.');
 }
 
 /** A proxy that could not reach one address may reach another. */
@@ -92,7 +98,7 @@ export class Dialer {
   async addresses(host: string, signal?: AbortSignal): Promise<readonly string[]> {
     const found = addressFamily(host) === null ? await this.#resolve(host, signal) : [host];
     let refused = 'none';
-    const own = new Set(this.#own().map(octetsOf));
+    const own = this.#ownOctets(host);
     const allowed = found.filter((address) => {
       const kind = classify(address, own);
       if (kind === 'public' || inNetworks(address, this.#config.allowNetworks)) return true;
@@ -102,6 +108,16 @@ export class Dialer {
     if (allowed.length > 0) return interleave(allowed).slice(0, limits.upstreamAddressesMax);
     if (found.length === 0) throw Refusal.of('egress_upstream_unresolved', { host });
     throw Refusal.of('egress_upstream_address_refused', { host, reason: refused }, { addresses: [...found] });
+  }
+
+  /** @throws Refusal where the machine does not say: without a file descriptor left, for one */
+  #ownOctets(host: string): ReadonlySet<string> {
+    try {
+      return new Set(this.#own().map(octetsOf));
+    } catch (error) {
+      const facts = { host, reason: 'own_addresses_unknown' };
+      throw Refusal.of('egress_upstream_address_refused', facts, { cause: String(error) });
+    }
   }
 
   /**

@@ -54,14 +54,26 @@ export class HostsFile {
     return this.#names.get(name) ?? NONE;
   }
 
+  /** What cannot be read now stays as it was, and is tried again with the next question: it is there all the same. */
   async #look(): Promise<void> {
     const version = await this.#stat();
     if (version !== this.#version) {
-      this.#names =
-        version === '' ? new Map() : parseHosts(await readFile(this.#path, 'utf8').catch(() => ''));
+      const names = await this.#read(version);
+      if (names === null) return;
+      this.#names = names;
       this.#version = version;
     }
     this.#lookedAt = this.#clock.monotonic();
+  }
+
+  /** Null where it cannot be. */
+  async #read(version: string): Promise<ReadonlyMap<string, readonly string[]> | null> {
+    if (version === '') return new Map();
+    try {
+      return parseHosts(await readFile(this.#path, 'utf8'));
+    } catch {
+      return null;
+    }
   }
 
   async #stat(): Promise<string> {

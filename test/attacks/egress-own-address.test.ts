@@ -13,12 +13,15 @@ const dialer = (address: string, allowNetworks: readonly string[] = []): Dialer 
   new Dialer({ resolve: async () => [address] }, { resolve: {}, extraCa: [], allowNetworks }, () => OWN);
 
 describe("ATTACKS 15: the machine's own addresses", () => {
-  it.each([...OWN, '2001:4860:4860:0:0:0:0:1', '::ffff:203.0.114.7'])('%s is refused', async (address) => {
-    await expect(dialer(address).addresses('api.test')).rejects.toMatchObject({
-      code: 'egress_upstream_address_refused',
-      detail: { addresses: [address] },
-    });
-  });
+  it.each([...OWN, '2001:4860:4860:0:0:0:0:1', '::ffff:203.0.114.7', '64:ff9b::203.0.114.7'])(
+    '%s is refused',
+    async (address) => {
+      await expect(dialer(address).addresses('api.test')).rejects.toMatchObject({
+        code: 'egress_upstream_address_refused',
+        detail: { addresses: [address] },
+      });
+    },
+  );
 
   it('control: others are not, nor is one whose network is allowed', async () => {
     expect(await dialer('203.0.114.8').addresses('api.test')).toEqual(['203.0.114.8']);
