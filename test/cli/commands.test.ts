@@ -40,6 +40,13 @@ describe('usage', () => {
     [['secret', 'inject', 'echo', 'KEY']],
     [['secret', 'inject', 'echo', 'KEY', '--bearer', '--query', 'q']],
     [['secret', 'inject', 'echo', 'KEY', '--basic', 'both']],
+    [['secret', 'inject', 'echo', 'KEY', '--cookie', 'a', '--form', 'b']],
+    [['secret', 'inject', 'echo', 'KEY', '--query', 'q', '--format', 'x{token}']],
+    [['secret', 'inject', 'echo', 'KEY', '--bearer', '--format', 'x{token}']],
+    [['secret', 'inject', 'echo', 'KEY', '--header', 'X-Sum', '--algorithm', 'sha1']],
+    [['secret', 'inject', 'echo', 'KEY', '--hmac', 'X-Sum', '--algorithm', 'md5']],
+    [['secret', 'inject', 'echo', 'KEY', '--hmac', 'X-Sum', '--encoding', 'rot13']],
+    [['secret', 'inject', 'echo', 'KEY', '--format', '{token}']],
     [['profile', 'set', 'default']],
     [['profile', 'set', 'default', '--server', 'echo:']],
     [['token', 'create', '--expires', '0m']],
@@ -321,6 +328,36 @@ describe('secrets', () => {
     [['--query', 'key'], { query: 'key' }],
     [['--basic', 'password'], { basic: 'password' }],
     [['--json-pointer', '/auth/key'], { json: '/auth/key' }],
+    [['--cookie', 'sid'], { cookie: 'sid' }],
+    [['--path', '/bot{token}'], { path: '/bot{token}' }],
+    [['--form', 'key'], { form: 'key' }],
+    [['--multipart', 'key'], { multipart: 'key' }],
+    [['--websocket', 'text', '--format', 'AUTH {token}'], { websocket: 'text', format: 'AUTH {token}' }],
+    [['--websocket', '/d/token'], { websocket: '/d/token' }],
+    [
+      ['--hmac', 'X-Sum', '--format', 'sha256={signature}'],
+      {
+        hmac: {
+          header: 'X-Sum',
+          format: 'sha256={signature}',
+          over: 'body',
+          algorithm: 'sha256',
+          encoding: 'hex',
+        },
+      },
+    ],
+    [
+      ['--hmac', 'X-Sum', '--algorithm', 'sha512', '--encoding', 'base64'],
+      {
+        hmac: {
+          header: 'X-Sum',
+          format: '{signature}',
+          over: 'body',
+          algorithm: 'sha512',
+          encoding: 'base64',
+        },
+      },
+    ],
   ])('are declared with %j', async (options, rule) => {
     const changed = await json(
       'secret',

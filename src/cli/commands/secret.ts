@@ -3,9 +3,10 @@ import { isCancel, password } from '@clack/prompts';
 import type { Command } from 'commander';
 import type { InjectBody, SecretView } from '../../api/index.ts';
 import { AppError, limits } from '../../kernel/index.ts';
-import { connected, listOption, type Options, repeated, textOption } from '../command.ts';
+import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { table, when } from '../output.ts';
+import { placeFrom, placeOptions } from './inject-place.ts';
 
 export function secretCommands(host: CliHost, program: Command): void {
   const secret = program.command('secret').description("values of the servers' credentials");
@@ -92,27 +93,23 @@ export function secretCommands(host: CliHost, program: Command): void {
 
   connected(
     host,
-    secret
-      .command('inject')
-      .description('declare a credential and where it goes in requests, for a server without a manifest')
-      .argument('<server>')
-      .argument(
-        '<name>',
-        'also the environment variable that holds the placeholder, unless --env says otherwise',
-      )
-      .option('--header <header>', 'in this header')
-      .option('--format <format>', 'form of the header, with {token}', '{token}')
-      .option('--bearer', 'as `Authorization: Bearer …`')
-      .option('--query <parameter>', 'in this query parameter')
-      .option('--basic <half>', 'as `user` or `password` of HTTP Basic')
-      .option('--json-pointer <pointer>', 'at this place of a JSON body')
+    placeOptions(
+      secret
+        .command('inject')
+        .description('declare a credential and where it goes in requests, for a server without a manifest')
+        .argument('<server>')
+        .argument(
+          '<name>',
+          'also the environment variable that holds the placeholder, unless --env says otherwise',
+        ),
+    )
       .option('--host <host>', 'only to this host (repeatable); every host of the server otherwise', repeated)
       .option('--env <variable>', 'environment variable that holds the placeholder'),
     async ({ client, out }, [server = '', name = ''], options) => {
       const hosts = listOption(options, 'host');
       const env = textOption(options, 'env');
       const body: InjectBody = {
-        rule: injectRule(options),
+        rule: placeFrom(options),
         ...(hosts.length === 0 ? {} : { hosts: [...hosts] }),
         ...(env === undefined ? {} : { env }),
       };
@@ -136,25 +133,6 @@ function findSlot(slots: readonly SecretView[], server: string, name: string): S
       slots.length > 0
         ? `It has: ${slots.map((one) => one.name).join(', ')}.`
         : `Declare one first: \`sallyport secret inject ${server} ${name} --bearer\`.`,
-  });
-}
-
-function injectRule(options: Options): InjectBody['rule'] {
-  const rules: InjectBody['rule'][] = [];
-  const header = textOption(options, 'header');
-  if (header !== undefined) rules.push({ header, format: textOption(options, 'format') ?? '{token}' });
-  if (options['bearer'] === true) rules.push({ header: 'Authorization', format: 'Bearer {token}' });
-  const query = textOption(options, 'query');
-  if (query !== undefined) rules.push({ query });
-  const basic = textOption(options, 'basic');
-  if (basic === 'user' || basic === 'password') rules.push({ basic });
-  const pointer = textOption(options, 'jsonPointer');
-  if (pointer !== undefined) rules.push({ json: pointer });
-  const [rule] = rules;
-  if (rule !== undefined && rules.length === 1) return rule;
-  throw new AppError('cli_usage', 'Give exactly one place.', {
-    kind: 'invalid',
-    hint: '--header H [--format F], --bearer, --query Q, --basic user|password, or --json-pointer P.',
   });
 }
 
