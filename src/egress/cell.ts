@@ -14,6 +14,7 @@ import { Correlation, NO_CALLS } from './correlation.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import { HandshakeGate } from './handshake-gate.ts';
+import { CellStreams } from './http2/overhead.ts';
 import type { PlaceholderIndex } from './placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { converse } from './protocol.ts';
@@ -57,7 +58,7 @@ export class EgressCell implements ConnectionHost {
   readonly trail: Trail;
   readonly pool: UpstreamPool;
   readonly bodies = { bytes: 0 };
-  readonly streams = { open: 0 };
+  readonly streams: CellStreams;
   readonly handshakes: HandshakeGate;
   readonly tunnels = new Set<Conversation>();
   readonly dialer: Dialer;
@@ -86,6 +87,7 @@ export class EgressCell implements ConnectionHost {
     const calls = spec.identity.proxy === undefined ? deps.calls : OUTSIDE;
     this.correlation = new Correlation(calls, spec.identity.cell, clock);
     this.handshakes = new HandshakeGate(clock);
+    this.streams = new CellStreams(clock);
     this.dialer = deps.dialer;
     this.#log = log;
     this.trail = new Trail({ audit: deps.audit, source: sourceOf(spec.identity), clock, log });

@@ -10,6 +10,7 @@ import { type Binder, bindTrailers } from './bind.ts';
 import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
 import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
+import type { CellStreams } from './http2/overhead.ts';
 import { buildRequest } from './inject.ts';
 import type { AnswerHead, ExchangeClient, RequestStream } from './message.ts';
 import type { CredentialBinding } from './ports.ts';
@@ -28,8 +29,8 @@ export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
   readonly random: Random;
-  /** Streams that are open on all HTTP/2 connections of the cell. */
-  readonly streams: { open: number };
+  /** What all HTTP/2 connections of the cell have together. */
+  readonly streams: CellStreams;
   /** Whether the credential had a value when that was loaded last. */
   isSet(credential: string): boolean;
   nextRequestId(): string;

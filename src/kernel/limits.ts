@@ -504,3 +504,16 @@ export const cellUpstreamsWaitingMax = 1_024;
 export const cellUpstreamWaitMs = 15_000;
 /** Connections to one place that are made at a time for the cells of a workspace; requests that find none wait. */
 export const upstreamDialsMax = 32;
+
+/**
+ * What one HTTP/2 connection may send besides heads and bodies (pings, settings, window updates, padding) at once, in bytes,
+ * and per second after that. As much again comes on account of each byte of a head or body, up to the last.
+ */
+export const http2OverheadBytes = 8 * KIB;
+export const http2OverheadBytesPerSecond = 4 * KIB;
+export const http2OverheadCreditBytesMax = 64 * KIB;
+/** The same for all HTTP/2 connections of a cell, beyond what each has. */
+export const cellHttp2OverheadBytes = 1 * MIB;
+export const cellHttp2OverheadBytesPerSecond = 256 * KIB;
+/** What a header field, a frame, or a window update takes besides what is in it, about, in bytes. */
+export const http2FieldBytes = 16;

@@ -10,8 +10,13 @@ class Reader implements InputReader {
   readonly pieces: Buffer[] = [];
   hasEnded = false;
   overflows = 0;
+  arrivedBytes = 0;
   /** Pieces that it takes before it refuses one. */
   takes = Number.POSITIVE_INFINITY;
+
+  onArrival(bytes: number): void {
+    this.arrivedBytes += bytes;
+  }
 
   onInput(data: Buffer): boolean {
     if (this.takes <= 0) return false;
@@ -105,6 +110,7 @@ describe('what comes in on a stream', () => {
         await turns();
         expect(reader.bytes.equals(Buffer.concat(sent))).toBe(true);
         expect(reader.hasEnded).toBe(true);
+        expect(reader.arrivedBytes).toBe(reader.bytes.length);
         expect(memory.bytes).toBe(0);
       }),
       { numRuns: 200, seed: 9113 },

@@ -10,10 +10,12 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
-import { limits } from '../../kernel/index.ts';
+import { type JsonObject, limits } from '../../kernel/index.ts';
 import type { ExchangeHost } from '../exchange.ts';
 import type { Arrival } from '../request.ts';
+import { type AbuseReason, abuseOf } from './abuse.ts';
 import type { RawHeaders } from './fields.ts';
+import { ConnectionOverhead } from './overhead.ts';
 import { Http2Request } from './request-stream.ts';
 
 /** What `node:http2` knows of flood bounds and its types leave out. */
@@ -41,6 +43,8 @@ export class Http2Downstream {
   readonly #socket: TLSSocket;
   readonly #session: ServerHttp2Session;
   readonly #host: ExchangeHost;
+  readonly #arrival: Arrival;
+  readonly #overhead: ConnectionOverhead;
   readonly #requests = new Set<Http2Request>();
   /** Monotonic milliseconds since which there is no request. */
   #idleSince: number;
@@ -48,19 +52,33 @@ export class Http2Downstream {
   constructor(socket: TLSSocket, host: ExchangeHost, arrival: Arrival) {
     this.#socket = socket;
     this.#host = host;
+    this.#arrival = arrival;
+    this.#overhead = new ConnectionOverhead(
+      host.streams,
+      () => socket.bytesRead,
+      () => this.#giveUp('overhead'),
+    );
     this.#idleSince = host.clock.monotonic();
     this.#session = performServerHandshake(socket, SESSION_OPTIONS);
-    this.#session.on('error', () => socket.destroy());
+    this.#session.on('error', (error) => {
+      const reason = abuseOf(error);
+      if (reason !== null) this.#recordAbuse(reason);
+      socket.destroy();
+    });
     this.#session.on('close', () => this.#abandon('client_closed'));
-    this.#session.on('stream', (stream, _headers, flags, raw: RawHeaders) =>
-      this.#begin(stream, arrival, { raw, flags }),
-    );
+    this.#session.on('stream', (stream, _headers, flags, raw: RawHeaders) => {
+      this.#overhead.head(raw);
+      this.#begin(stream, { raw, flags });
+    });
+    this.#session.on('ping', () => this.#overhead.look());
+    this.#session.on('remoteSettings', () => this.#overhead.look());
     /* The session waits for the handshake, which is over: only a socket of `tls.Server` would know by itself. */
     socket.emit('secureConnect');
   }
 
   /** Ends what takes too long. @param now monotonic milliseconds */
   sweep(now: number): void {
+    this.#overhead.judge();
     for (const request of this.#requests) request.sweep(now);
     const isIdle = this.#requests.size === 0 && now - this.#idleSince >= limits.egressIdleTimeoutMs;
     if (isIdle && !this.#session.closed) this.#session.close();
@@ -74,9 +92,9 @@ export class Http2Downstream {
     this.#socket.destroy();
   }
 
-  #begin(stream: ServerHttp2Stream, arrival: Arrival, sent: { raw: RawHeaders; flags: number }): void {
-    if (!this.#admit(stream, arrival)) return;
-    const request = new Http2Request(stream, this.#host, arrival);
+  #begin(stream: ServerHttp2Stream, sent: { raw: RawHeaders; flags: number }): void {
+    if (!this.#admit(stream)) return;
+    const request = new Http2Request(stream, this.#host, this.#arrival, this.#overhead);
     this.#requests.add(request);
     stream.once('close', () => {
       this.#requests.delete(request);
@@ -86,18 +104,34 @@ export class Http2Downstream {
   }
 
   /** A cell has so many streams on all of its connections together. One too many may be tried again (RFC 9113 8.7). */
-  #admit(stream: ServerHttp2Stream, { port, sni }: Arrival): boolean {
-    const { streams, trail } = this.#host;
+  #admit(stream: ServerHttp2Stream): boolean {
+    const { streams } = this.#host;
     streams.open += 1;
     stream.once('close', () => {
       streams.open -= 1;
     });
     if (streams.open <= limits.cellStreamsMax) return true;
-    const data = { code: 'egress_streams_limit', host: sni, port };
-    void trail.refused('connection', 'egress.refused', '', data);
+    this.#recordRefusal('', { code: 'egress_streams_limit' });
     stream.on('error', () => undefined);
     stream.close(constants.NGHTTP2_REFUSED_STREAM);
     return false;
+  }
+
+  /** Against the protocol, or more of something than it is good for: the connection is ended, and told why. */
+  #giveUp(reason: AbuseReason): void {
+    if (this.#session.destroyed) return;
+    this.#recordAbuse(reason);
+    this.#session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy();
+  }
+
+  #recordAbuse(reason: AbuseReason): void {
+    this.#recordRefusal(reason, { code: 'egress_http2_abuse', reason });
+  }
+
+  #recordRefusal(key: string, what: JsonObject): void {
+    const { sni, port } = this.#arrival;
+    void this.#host.trail.refused('connection', 'egress.refused', key, { ...what, host: sni, port });
   }
 
   #abandon(code: 'client_closed' | 'cell_closed'): void {

@@ -19,6 +19,7 @@ import {
   trailersOf,
   trailersToSend,
 } from './fields.ts';
+import type { ConnectionOverhead } from './overhead.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
@@ -28,6 +29,7 @@ export class Http2Request implements ExchangeClient, InputReader {
   readonly #stream: ServerHttp2Stream;
   readonly #host: ExchangeHost;
   readonly #arrival: Arrival;
+  readonly #overhead: ConnectionOverhead;
   #exchange: Exchange | null = null;
   #input: StreamInput | null = null;
   #trailers: RawHeaders = [];
@@ -38,10 +40,11 @@ export class Http2Request implements ExchangeClient, InputReader {
   #isAnswered = false;
   #lastActive: number;
 
-  constructor(stream: ServerHttp2Stream, host: ExchangeHost, arrival: Arrival) {
+  constructor(stream: ServerHttp2Stream, host: ExchangeHost, arrival: Arrival, overhead: ConnectionOverhead) {
     this.#stream = stream;
     this.#host = host;
     this.#arrival = arrival;
+    this.#overhead = overhead;
     this.#lastActive = host.clock.monotonic();
     stream.on('error', () => undefined); // `close` follows, and says all that is needed
     stream.on('close', () => this.abandon('client_closed'));
@@ -61,6 +64,7 @@ export class Http2Request implements ExchangeClient, InputReader {
     stream.on('drain', () => this.#drained());
     stream.on('trailers', (_trailers, _flags, received: RawHeaders) => {
       this.#trailers = received;
+      this.#overhead.head(received);
     });
     this.#input = new StreamInput(stream, this, this.#host.bodies);
     exchange.start();
@@ -98,6 +102,7 @@ export class Http2Request implements ExchangeClient, InputReader {
 
   data(data: Buffer): boolean {
     this.#lastActive = this.#host.clock.monotonic();
+    this.#overhead.body(data.length + 2 * limits.http2FieldBytes);
     return this.#stream.destroyed || this.#stream.write(data);
   }
 
@@ -139,10 +144,15 @@ export class Http2Request implements ExchangeClient, InputReader {
   #respond({ status, fields }: AnswerHead, body: 'none' | 'body' | 'trailers'): void {
     this.#lastActive = this.#host.clock.monotonic();
     if (this.#stream.destroyed || this.#stream.headersSent) return;
+    this.#overhead.body(2 * limits.http2FieldBytes);
     this.#stream.respond(rawHeadersOf([':status', String(status)], fields), {
       endStream: body === 'none',
       waitForTrailers: body === 'trailers',
     });
+  }
+
+  onArrival(bytes: number): void {
+    this.#overhead.body(bytes);
   }
 
   onInput(data: Buffer): boolean {

@@ -13,6 +13,8 @@ export interface InputMemory {
 }
 
 export interface InputReader {
+  /** Something came, whether it is wanted now or not. */
+  onArrival(bytes: number): void;
   /**
    * @param data not empty, and the reader's to keep
    * @returns false when it is not wanted now: it is given again, and the rest held back, until `resume`
@@ -74,6 +76,7 @@ export class StreamInput {
   }
 
   #receive(data: Buffer): boolean {
+    this.#reader.onArrival(data.length);
     const isLarge = data.length >= limits.collectedBlockBytes;
     if (isLarge || this.#waitingBytes >= limits.http2GatheredBytesMax) this.#give();
     if (this.#isHeld || this.#waitingBytes > 0) this.#keep(data);

@@ -171,8 +171,11 @@ class Http2Sent implements RequestStream, InputReader {
     this.#listener?.onAnswerHead(head.value, framing.value, false);
   }
 
-  onInput(data: Buffer): boolean {
+  onArrival(): void {
     this.#moved();
+  }
+
+  onInput(data: Buffer): boolean {
     if (!this.#hasHead) this.#malformed('data_before_head');
     else this.#listener?.onBody(data);
     return true;
