@@ -36,6 +36,7 @@ export class Accepted implements Conversation {
     this.#place = place;
     this.#startedAt = host.clock.monotonic();
     socket.on('data', this.#sniff);
+    socket.on('end', this.#left);
     socket.resume();
   }
 
@@ -60,6 +61,9 @@ export class Accepted implements Conversation {
     else this.#refuse(Refusal.of('egress_protocol_unknown'), null);
   };
 
+  /** It has not even begun. */
+  readonly #left = (): void => void this.#socket.destroy();
+
   #plain(): void {
     if (this.#place.tunnelled) {
       const refusal = Refusal.of('egress_tunnel_plain');
@@ -67,7 +71,7 @@ export class Accepted implements Conversation {
       this.#refuse(refusal, null);
       return;
     }
-    this.#socket.off('data', this.#sniff);
+    this.#socket.off('data', this.#sniff).off('end', this.#left);
     this.#downstream = new Http1Downstream(this.#socket, this.#host, this.#arrival('http', null));
     this.#downstream.feed(this.#first);
     this.#first = Buffer.alloc(0);
@@ -92,7 +96,7 @@ export class Accepted implements Conversation {
   /** What follows costs a signature: it waits for its turn. */
   #admit(name: string): void {
     const socket = this.#socket;
-    socket.off('data', this.#sniff);
+    socket.off('data', this.#sniff).off('end', this.#left);
     socket.pause();
     const mayWait = this.#host.handshakes.pass(() => {
       if (socket.destroyed) return false;
@@ -153,7 +157,7 @@ export class Accepted implements Conversation {
   }
 
   #refuse(refusal: Refusal, sni: string | null): void {
-    this.#socket.off('data', this.#sniff);
+    this.#socket.off('data', this.#sniff).off('end', this.#left);
     const { port, address, names } = this.#place;
     const host = sni ?? [...(names ?? [])][0] ?? address;
     const data: JsonObject = { ...refusal.detail, code: refusal.code, host, port, address, sni };

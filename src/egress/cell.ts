@@ -11,6 +11,7 @@ import type { AddressTable } from './address-table.ts';
 import { CellAuthority } from './ca/cell-authority.ts';
 import type { ConnectionHost, Conversation } from './connection.ts';
 import { Correlation, NO_CALLS } from './correlation.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { Dialer } from './dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import { HandshakeGate } from './handshake-gate.ts';
@@ -32,6 +33,7 @@ export interface CellDeps {
   readonly dialer: Dialer;
   readonly upstreams: UpstreamPools;
   readonly placeholders: PlaceholderIndex;
+  readonly descriptors: Descriptors;
 }
 
 /** Always listened on, so that a refusal can be read there. */
@@ -67,6 +69,8 @@ export class EgressCell implements ConnectionHost {
   readonly #authority: CellAuthority;
   readonly #dns: DnsListener;
   readonly #log: Log;
+  readonly #descriptors: Descriptors;
+  readonly #leaveDescriptors: () => void;
   readonly #connections = new Map<Socket, Conversation | null>();
   readonly #requestPrefix: string;
   /** Those that were rotated away first, oldest first; then those in use. */
@@ -90,6 +94,8 @@ export class EgressCell implements ConnectionHost {
     this.streams = new CellStreams(clock);
     this.dialer = deps.dialer;
     this.#log = log;
+    this.#descriptors = deps.descriptors;
+    this.#leaveDescriptors = deps.descriptors.join();
     this.trail = new Trail({ audit: deps.audit, source: sourceOf(spec.identity), clock, log });
     this.pool = deps.upstreams.join(spec.identity.workspace);
     const hosts = spec.rules.map((rule) => rule.host);
@@ -113,6 +119,7 @@ export class EgressCell implements ConnectionHost {
   }
 
   acceptTcp(port: number, server: Server): void {
+    this.#listen(server);
     server.on('connection', (socket) => {
       const address = socket.localAddress ?? '';
       const names = this.addresses.namesAt(address);
@@ -133,6 +140,7 @@ export class EgressCell implements ConnectionHost {
   }
 
   acceptDnsTcp(server: Server): void {
+    this.#listen(server);
     this.#dns.serveTcp(server);
   }
 
@@ -195,6 +203,7 @@ export class EgressCell implements ConnectionHost {
     this.#dns.close();
     this.trail.close();
     this.pool.close();
+    this.#leaveDescriptors();
     destroyAll(this.#known.splice(0));
     this.placeholders.removeCell(this.spec.identity.cell);
   }
@@ -219,14 +228,32 @@ export class EgressCell implements ConnectionHost {
   /** Takes a connection into account, so that it can be cut; one too many is cut at once. */
   admit(socket: Socket): boolean {
     socket.on('error', () => socket.destroy());
-    if (this.#closed || this.#connections.size >= limits.cellConnectionsMax) {
-      if (!this.#closed)
-        void this.trail.refused('connection', 'egress.refused', '', { code: 'egress_connections_limit' });
+    const objection = this.#closed ? null : this.#objection();
+    if (this.#closed || objection !== null) {
+      if (objection !== null)
+        void this.trail.refused('connection', 'egress.refused', '', { code: objection });
       socket.destroy();
       return false;
     }
     this.#connections.set(socket, null);
+    this.#descriptors.count(socket);
     socket.once('close', () => this.#connections.delete(socket));
     return true;
+  }
+
+  /** Why no more connections are taken; null when one is. */
+  #objection(): string | null {
+    if (this.#connections.size >= limits.cellConnectionsMax) return 'egress_connections_limit';
+    const had = this.#connections.size + this.pool.share.inUse + this.tunnels.size;
+    if (this.#descriptors.mayAdd(had)) return null;
+    this.#descriptors.tell();
+    return 'egress_descriptors_limit';
+  }
+
+  /** A listener that cannot accept one connection goes on with the next. */
+  #listen(server: Server): void {
+    server.on('error', (error) => {
+      this.#log.error('egress.accept_failed', { cell: this.spec.identity.cell, error: error.message });
+    });
   }
 }

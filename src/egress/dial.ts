@@ -8,6 +8,7 @@ import { networkInterfaces } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, limits, systemClock } from '../kernel/index.ts';
 import { addressBytes, addressFamily, classifyAddress, inNetworks, parseAuthority } from '../wire/index.ts';
+import { type DialDescriptors, isExhaustion, UNCOUNTED } from './descriptors.ts';
 import { connectFirst, type Endpoint, interleave, reasonOf } from './dial-attempts.ts';
 import { isProxied, localNameReason, type ProxyConfig, tunnel } from './dial-proxy.ts';
 import { type Protocol, UpstreamTls } from './dial-tls.ts';
@@ -73,6 +74,7 @@ export class Dialer {
   readonly #config: DialConfig;
   readonly #own: () => readonly string[];
   readonly #tls: UpstreamTls;
+  readonly #descriptors: DialDescriptors;
   /** Questions that are being asked: whoever wants the same name meanwhile waits for the same answer. */
   readonly #asked = new Map<string, Promise<readonly string[]>>();
 
@@ -82,10 +84,12 @@ export class Dialer {
     config: DialConfig,
     own: () => readonly string[] = ownAddresses,
     clock: Clock = systemClock,
+    descriptors: DialDescriptors = UNCOUNTED,
   ) {
     this.#resolver = resolver;
     this.#config = config;
     this.#own = own;
+    this.#descriptors = descriptors;
     this.#tls = new UpstreamTls({ extraCa: config.extraCa, crl: config.crl ?? [] }, clock);
   }
 
@@ -115,6 +119,7 @@ export class Dialer {
     try {
       return new Set(this.#own().map(octetsOf));
     } catch (error) {
+      if (this.#descriptors.isExhausted) throw this.#exhausted('own_addresses_unknown');
       const facts = { host, reason: 'own_addresses_unknown' };
       throw Refusal.of('egress_upstream_address_refused', facts, { cause: String(error) });
     }
@@ -124,10 +129,12 @@ export class Dialer {
    * Connects, through the operator's proxy where there is one, and for `https` shakes hands. An upstream that is
    * there and cannot prove itself is an answer; another address is not asked.
    *
-   * @throws Refusal `egress_upstream_*`
+   * @throws Refusal `egress_upstream_*`, `egress_descriptors_limit`
    */
   async dial(to: Destination, { scope, protocols, signal }: DialOptions): Promise<Dialled> {
+    if (this.#descriptors.isUsedUp) throw this.#exhausted('limit');
     const socket = await this.#reach(to, signal);
+    this.#descriptors.count(socket);
     if (to.scheme === 'http') return { socket, protocol: 'http/1.1' };
     const address = socket.remoteAddress ?? '';
     const shaken = await this.#tls.shake(socket, { host: to.host, port: to.port, scope, protocols }, signal);
@@ -162,7 +169,7 @@ export class Dialer {
     const connected = await connectFirst(endpoints, signal);
     if (connected.ok) return connected.value;
     const { reason, address } = connected.error;
-    throw unreachable(to, reason, address);
+    throw isExhaustion(reason) ? this.#exhausted(reason) : unreachable(to, reason, address);
   }
 
   async #throughProxy(to: Destination, proxy: ProxyConfig, signal: AbortSignal): Promise<Socket> {
@@ -174,7 +181,10 @@ export class Dialer {
     let reason = 'proxy_unresolved';
     for (const target of targets) {
       const connected = await connectFirst(endpoints.slice(0, limits.upstreamAddressesMax), signal);
-      if (!connected.ok) throw unreachable(to, `proxy_${connected.error.reason}`, connected.error.address);
+      if (!connected.ok) {
+        const { reason: why, address } = connected.error;
+        throw isExhaustion(why) ? this.#exhausted(why) : unreachable(to, `proxy_${why}`, address);
+      }
       const place = { host: target, port: to.port };
       const tunnelled = await tunnel(connected.value, place, proxy.credentials, signal);
       if (tunnelled.ok) return tunnelled.value;
@@ -193,11 +203,18 @@ export class Dialer {
     try {
       return await Promise.race([this.#ask(host), expired]);
     } catch (error) {
-      throw Refusal.of('egress_upstream_unresolved', { host }, { reason: reasonOf(error) });
+      const reason = reasonOf(error);
+      if (isExhaustion(reason)) throw this.#exhausted(reason);
+      throw Refusal.of('egress_upstream_unresolved', { host }, { reason });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', giveUp);
     }
+  }
+
+  #exhausted(reason: string): Refusal {
+    this.#descriptors.tell();
+    return Refusal.of('egress_descriptors_limit', { reason });
   }
 
   #ask(host: string): Promise<readonly string[]> {

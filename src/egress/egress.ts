@@ -8,7 +8,8 @@ import type { AuditLog } from '../audit/index.ts';
 import { AppError, type Clock, limits, type Log, type Random } from '../kernel/index.ts';
 import { AddressTable } from './address-table.ts';
 import { EgressCell } from './cell.ts';
-import { type DialConfig, Dialer } from './dial.ts';
+import { Descriptors, systemDescriptors } from './descriptors.ts';
+import { type DialConfig, Dialer, ownAddresses } from './dial.ts';
 import { PlaceholderIndex } from './placeholder-index.ts';
 import type {
   CallCorrelation,
@@ -77,7 +78,9 @@ export const createEgress = (deps: EgressDeps): Egress => createEgressWith(deps,
 /** Not exported by the folder. */
 export function createEgressWith(deps: EgressDeps, internals: EgressInternals): Egress {
   const placeholders = new PlaceholderIndex();
-  const dialer = new Dialer(deps.resolver ?? createSystemResolver(deps.clock), deps.config);
+  const descriptors = new Descriptors(systemDescriptors(), deps.clock, deps.log);
+  const resolver = deps.resolver ?? createSystemResolver(deps.clock);
+  const dialer = new Dialer(resolver, deps.config, ownAddresses, deps.clock, descriptors);
   const upstreams = new UpstreamPools(dialer, deps.clock);
   const cells = new Set<EgressCell>();
   const cellOf = new WeakMap<CellEgress, EgressCell>();
@@ -95,14 +98,15 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
     const now = deps.clock.monotonic();
     for (const cell of cells) cell.sweep(now);
     for (const door of doors) door.sweep(now);
-    upstreams.sweep(now);
+    descriptors.sweep();
+    upstreams.sweep(now, descriptors.isScarce ? 0 : limits.upstreamIdleTimeoutMs);
   }, limits.egressSweepIntervalMs);
   sweeper.unref();
 
   return {
     async openCell(spec) {
       const addresses = new AddressTable(deps.random, internals.ipv4Base);
-      const cell = new EgressCell(spec, addresses, { ...deps, dialer, upstreams, placeholders });
+      const cell = new EgressCell(spec, addresses, { ...deps, dialer, upstreams, placeholders, descriptors });
       cells.add(cell);
       try {
         cell.claimPlaceholders();

@@ -163,10 +163,9 @@ export class UpstreamPlaces {
     for (const held of this.#held.values()) if (held.borrower === borrower) held.connection.destroy();
   }
 
-  /** Ends connections that nothing has been on for too long. @param now monotonic milliseconds */
-  sweep(now: number): void {
-    const isStale = ({ lastActive }: UpstreamConnection): boolean =>
-      now - lastActive >= limits.upstreamIdleTimeoutMs;
+  /** Ends connections that nothing has been on for too long. @param now monotonic milliseconds @param idleMs what is too long */
+  sweep(now: number, idleMs: number): void {
+    const isStale = ({ lastActive }: UpstreamConnection): boolean => now - lastActive >= idleMs;
     for (const place of this.#places.values()) {
       while (place.idle[0] !== undefined && isStale(place.idle[0].connection)) this.#dropOldest(place);
       for (const connection of place.multiplexed) {

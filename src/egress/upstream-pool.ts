@@ -186,9 +186,9 @@ export class UpstreamPools {
     return new UpstreamPool(places, () => places.close());
   }
 
-  /** @param now monotonic milliseconds */
-  sweep(now: number): void {
-    for (const { places } of this.#shared.values()) places.sweep(now);
+  /** @param now monotonic milliseconds @param idleMs how long what nobody uses is kept */
+  sweep(now: number, idleMs: number = limits.upstreamIdleTimeoutMs): void {
+    for (const { places } of this.#shared.values()) places.sweep(now, idleMs);
   }
 
   #places(scope: string): UpstreamPlaces {

@@ -503,7 +503,14 @@ export const cellUpstreamsWaitingMax = 1_024;
 /** and for how long, in milliseconds. */
 export const cellUpstreamWaitMs = 15_000;
 /** Connections to one place that are made at a time for the cells of a workspace; requests that find none wait. */
-export const upstreamDialsMax = 32;
+export const upstreamDialsMax = 128;
+/** Of the descriptors that the process may have, the part that connections never take: for files, databases and new cells. */
+export const descriptorsSparedShare = 0.1;
+/** Of the others, the part that any cell may take; beyond it no cell gets more than its even part, or than that many. */
+export const descriptorsFreeShare = 0.75;
+export const cellDescriptorsMin = 16;
+/** How often it is told that no descriptors are left, in milliseconds. */
+export const descriptorsToldIntervalMs = 60_000;
 
 /**
  * What one HTTP/2 connection may send besides heads and bodies (pings, settings, window updates, padding) at once, in bytes,

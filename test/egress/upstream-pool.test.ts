@@ -181,6 +181,15 @@ describe('connections for one request at a time', () => {
     expect([pool.take(to, plain), pool.take(to, plain)]).toEqual([young, null]);
   });
 
+  it('are ended at once when nobody uses them and descriptors are scarce', async () => {
+    const [idle, lent] = [await pool.open(to, plain, never), await pool.open(to, plain, never)];
+    pool.give(idle, plain);
+    pools.sweep(clock.monotonic());
+    expect([idle, lent].map(isOpen)).toEqual([true, true]);
+    pools.sweep(clock.monotonic(), 0);
+    expect([idle, lent].map(isOpen)).toEqual([false, true]);
+  });
+
   it('are kept up to a number for one place, the longest unused ended first', async () => {
     const count = limits.upstreamIdleConnectionsMax + 1;
     const all = await Promise.all(Array.from({ length: count }, () => pool.open(to, plain, never)));

@@ -28,6 +28,7 @@ import type {
 import {
   AppError,
   type Clock,
+  type Log,
   newId,
   Secret,
   silentLog,
@@ -76,6 +77,8 @@ export interface WorldOptions {
   readonly tools?: CellEgressSpec['tools'];
   /** Credentials that the source forgets to name among the known ones. */
   readonly unknown?: readonly string[];
+  /** Default: nobody reads it. */
+  readonly log?: Log;
 }
 
 export interface Reply {
@@ -257,7 +260,7 @@ export class World {
         },
         clock: options.clock ?? systemClock,
         random: systemRandom,
-        log: silentLog,
+        log: options.log ?? silentLog,
         config: {
           resolve: Object.fromEntries(
             Object.entries(options.upstreams ?? {}).map(([place, { address }]) => [place, address]),

@@ -62,6 +62,7 @@ export class ProxyDoor {
   }
 
   accept(server: Server): void {
+    server.on('error', (error) => this.#deps.log.error('egress.accept_failed', { error: error.message }));
     server.on('connection', (socket) => this.#accepted(socket));
   }
 
