@@ -7,8 +7,9 @@ import { http1 } from './http1.ts';
 import { scrub } from './scrub.ts';
 import type { FuzzTarget } from './target.ts';
 import { websocket } from './websocket.ts';
+import { websocketRelay } from './websocket-relay.ts';
 
-const targets: readonly FuzzTarget[] = [http1, scrub, websocket];
+const targets: readonly FuzzTarget[] = [http1, scrub, websocket, websocketRelay];
 
 const write = (line: string): void => {
   process.stdout.write(`${line}\n`);

@@ -109,6 +109,11 @@ export class SentMessages implements FrameSink {
     this.bytes += data.length;
     this.#reader.read(data, 0, this);
     this.#output.flush();
+    if (!this.#isOpening) this.#judgeEnd();
+  }
+
+  /** Only once everything before has gone its way: the same bytes end the same way, however they are cut. */
+  #judgeEnd(): void {
     const { error, isClosed } = this.#reader;
     /* What stands behind a Close is nobody's. */
     if (error !== null && !isClosed)
@@ -264,6 +269,8 @@ export class SentMessages implements FrameSink {
     }
     this.#output.flush();
     if (this.#isOpening || this.#isStopped) return;
+    this.#judgeEnd();
+    if (this.#isStopped) return;
     if (this.#hasEnded) this.#carrier.onSentEnd();
     else if (!this.isFull) this.#carrier.onSentRoom();
   }
