@@ -52,8 +52,9 @@ export async function endJournal(
   records: number,
 ): Promise<void> {
   await store.sync();
-  // In this order: whatever is there after a crash in between says by itself what is left to do.
+  // In this order, on the disk too: whatever is there after a crash in between says by itself what is left to do.
   await store.putJournal(keys.signRow({ id: journal, records, closed: true }));
+  await store.sync();
   for (const segment of source.segments()) source.remove(segment);
   await store.forgetJournal(journal);
 }

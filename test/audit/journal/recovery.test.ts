@@ -460,6 +460,26 @@ describe('the end of a journal', () => {
     await world.recover();
     expect([world.chained(), told(), store.journalRows.size]).toEqual([[1], [], 0]);
   });
+
+  it('is on the disk before its files are gone: a loss of power in between is no missing journal', async () => {
+    const { store } = world;
+    const gateway = await world.gateway('jrn_1');
+    await gateway.audit.record(event(1));
+    let onDisk = new Map(store.journalRows);
+    const sync = store.sync.bind(store);
+    store.sync = async () => {
+      onDisk = new Map(store.journalRows);
+      await sync();
+    };
+    await gateway.audit.close();
+    await gateway.served;
+    expect(gateway.file.segments.size).toBe(0);
+    // What was not on the disk is gone with the power.
+    store.journalRows.clear();
+    for (const [id, row] of onDisk) store.journalRows.set(id, row);
+    await world.recover();
+    expect([world.chained(), told(), store.journalRows.size]).toEqual([[1], [], 0]);
+  });
 });
 
 const prepared = {
