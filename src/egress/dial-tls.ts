@@ -69,7 +69,13 @@ export class UpstreamTls {
     const { promise, resolve } = Promise.withResolvers<Result<TLSSocket, string>>();
     const key = `${scope} ${host}:${port} ${protocols.join()}`;
     const session = this.#resumable(key);
-    const authorities = this.#authorities();
+    let authorities: SecureContext;
+    try {
+      authorities = this.#authorities();
+    } catch {
+      socket.destroy();
+      return Promise.resolve(err('authorities_unreadable'));
+    }
     const tls = connect({
       socket,
       host,

@@ -7,7 +7,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type EgressConfig, parseRevocationLists } from '../egress/index.ts';
+import { certificateFingerprints, type EgressConfig, parseRevocationLists } from '../egress/index.ts';
 import type { Durability } from '../audit/index.ts';
 import { AppError, limits, Secret } from '../kernel/index.ts';
 import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
@@ -289,14 +289,20 @@ function secretFrom(env: Environment, name: string): Secret | null {
   });
 }
 
-/** @throws AppError also where the file holds no certificate: it would be ignored in silence */
+/** @throws AppError also where the file holds no certificate, or one that cannot be read: it would be ignored in silence */
 function readAuthorities(path: string): string {
   const pem = readNeeded(path, 'egress.extraCa');
-  if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem;
-  throw new AppError('config_invalid', `The file ${path} holds no certificate in PEM form.`, {
-    kind: 'invalid',
-    hint: 'It is named by egress.extraCa.',
-  });
+  try {
+    certificateFingerprints(pem);
+  } catch (error) {
+    const message = `The file ${path} holds no certificate in PEM form, or one that cannot be read.`;
+    throw new AppError('config_invalid', message, {
+      kind: 'invalid',
+      hint: 'It is named by egress.extraCa.',
+      cause: error,
+    });
+  }
+  return pem;
 }
 
 /** @throws AppError also where the file holds no list, or one that cannot be read */

@@ -76,6 +76,19 @@ async function greeting({ socket }: Dialled): Promise<string> {
   return bytes.toString();
 }
 
+it('leaves no connection open when the authorities cannot be read', async () => {
+  const server = createTlsServer(authority.issue(API));
+  const ended = Promise.withResolvers<void>();
+  const port = await listening(server, (socket) => socket.once('close', () => ended.resolve()));
+  const broken = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+  const from = dialer({ extraCa: [broken], crl: ['no list'] });
+  await expect(dial(from, { port })).rejects.toMatchObject({
+    code: 'egress_upstream_tls',
+    facts: { reason: 'authorities_unreadable' },
+  });
+  await ended.promise;
+});
+
 describe('what is spoken', () => {
   it.each<[readonly Protocol[], readonly string[], Protocol]>([
     [['h2', 'http/1.1'], ['h2', 'http/1.1'], 'h2'],

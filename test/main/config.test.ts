@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createTestAuthority } from '../egress/test-authority.ts';
 import { type Config, type Environment, homeOf, loadConfig, parseListen } from '../../src/main/config.ts';
 
-const PEM = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+const PEM = createTestAuthority(['test']).caPem;
 let home: string;
 
 beforeEach(() => {
@@ -179,10 +180,16 @@ describe('settings', () => {
     expect(() => load('egress: { extraCa: [ none.pem ] }')).toThrow(
       expect.objectContaining({ code: 'config_unreadable', hint: 'It is named by egress.extraCa.' }),
     );
-    writeFileSync(join(home, 'empty.pem'), 'not a certificate');
-    expect(() => load('egress: { extraCa: [ empty.pem ] }')).toThrow(
-      expect.objectContaining({ code: 'config_invalid', hint: 'It is named by egress.extraCa.' }),
-    );
+    const broken = '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n';
+    const cut = '-----BEGIN CERTIFICATE-----\nAA==\n';
+    for (const text of ['not a certificate', broken, PEM + broken, PEM + cut]) {
+      writeFileSync(join(home, 'empty.pem'), text);
+      expect(() => load('egress: { extraCa: [ empty.pem ] }')).toThrow(
+        expect.objectContaining({ code: 'config_invalid', hint: 'It is named by egress.extraCa.' }),
+      );
+    }
+    writeFileSync(join(home, 'two.pem'), `# two of them\n${PEM}${PEM.replaceAll('\n', '\r\n')}`);
+    expect(load('egress: { extraCa: [ two.pem ] }').egress.extraCa).toHaveLength(1);
   });
 
   it('cannot be read from a file that cannot be read', () => {

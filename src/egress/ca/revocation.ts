@@ -73,7 +73,7 @@ export class Revocations {
   constructor(lists: readonly string[], trusted: readonly string[], now: () => number) {
     this.#now = now;
     this.#revoked = new Set(lists.flatMap(parseRevocationLists));
-    this.#roots = new Set(trusted.flatMap(fingerprints));
+    this.#roots = new Set(trusted.flatMap(certificateFingerprints));
   }
 
   /** Why a chain that has been verified is not to be trusted all the same. @param certificate with its issuers */
@@ -112,7 +112,12 @@ const mayHaveIssued = (issuer: X509Certificate, issued: X509Certificate, now: nu
   issued.verify(issuer.publicKey);
 
 const CERTIFICATE_BLOCK = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+const CERTIFICATE_BEGIN = /-----BEGIN CERTIFICATE-----/g;
 
-function fingerprints(pem: string): readonly string[] {
-  return (pem.match(CERTIFICATE_BLOCK) ?? []).map((block) => new X509Certificate(block).fingerprint256);
+/** Of the certificates in a PEM text. @throws Error where it holds none, or one that cannot be read */
+export function certificateFingerprints(pem: string): readonly string[] {
+  const blocks = pem.match(CERTIFICATE_BLOCK) ?? [];
+  if (blocks.length === 0 || blocks.length !== pem.match(CERTIFICATE_BEGIN)?.length)
+    throw new Error('no certificates');
+  return blocks.map((block) => new X509Certificate(block).fingerprint256);
 }
