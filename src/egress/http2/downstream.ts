@@ -72,6 +72,8 @@ export class Http2Downstream {
     });
     this.#session.on('ping', () => this.#overhead.look());
     this.#session.on('remoteSettings', () => this.#overhead.look());
+    /* HTTP/2 has no half-closed connections: a program that has closed its side reads no answer. */
+    socket.once('end', () => socket.destroy());
     /* The session waits for the handshake, which is over: only a socket of `tls.Server` would know by itself. */
     socket.emit('secureConnect');
   }

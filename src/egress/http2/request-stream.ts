@@ -20,6 +20,7 @@ import {
   trailersToSend,
 } from './fields.ts';
 import type { ConnectionOverhead } from './overhead.ts';
+import { holdEnd } from './stream-end.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } = constants;
@@ -27,6 +28,7 @@ const NO_TRAILERS = new Fields();
 
 export class Http2Request implements ExchangeClient, InputReader {
   readonly #stream: ServerHttp2Stream;
+  readonly #completeAnswer: () => void;
   readonly #host: ExchangeHost;
   readonly #arrival: Arrival;
   readonly #overhead: ConnectionOverhead;
@@ -42,6 +44,7 @@ export class Http2Request implements ExchangeClient, InputReader {
 
   constructor(stream: ServerHttp2Stream, host: ExchangeHost, arrival: Arrival, overhead: ConnectionOverhead) {
     this.#stream = stream;
+    this.#completeAnswer = holdEnd(stream);
     this.#host = host;
     this.#arrival = arrival;
     this.#overhead = overhead;
@@ -91,12 +94,14 @@ export class Http2Request implements ExchangeClient, InputReader {
 
   whole(head: AnswerHead, body: Buffer): void {
     head.fields.add('content-length', String(body.length));
+    this.#completeAnswer();
     this.#respond(head, body.length === 0 ? 'none' : 'body');
     if (body.length > 0) this.#stream.end(body);
   }
 
   begin(head: AnswerHead, body: AnswerBody): void {
     if (body.kind === 'length') head.fields.add('content-length', String(body.bytes));
+    if (body.kind === 'none') this.#completeAnswer();
     this.#respond(head, body.kind === 'none' ? 'none' : 'trailers');
   }
 
@@ -108,6 +113,7 @@ export class Http2Request implements ExchangeClient, InputReader {
 
   end(trailers: Fields): void {
     if (this.#stream.destroyed) return;
+    this.#completeAnswer();
     endWith(this.#stream, trailers);
   }
 
@@ -126,14 +132,14 @@ export class Http2Request implements ExchangeClient, InputReader {
     fields.add('content-length', String(body.length));
     fields.add('cache-control', 'no-store');
     const isBodyless = method === 'HEAD';
+    this.#completeAnswer();
     this.#respond({ status: refusal.status, phrase: '', fields }, isBodyless ? 'none' : 'body');
     if (!isBodyless && !this.#stream.destroyed) this.#stream.end(body);
     this.answered();
   }
 
   cut(): void {
-    /* `close` would end the body first, as if it were complete; this resets with INTERNAL_ERROR. */
-    this.#stream.destroy(new Error('cut'));
+    this.#stream.destroy(new Error('cut')); // resets with INTERNAL_ERROR
   }
 
   resumeInput(): void {
@@ -171,7 +177,8 @@ export class Http2Request implements ExchangeClient, InputReader {
     return true;
   }
 
-  onInputEnd(): void {
+  onInputEnd(whole: boolean): void {
+    if (!whole) return; // what came is not all of it: `close` follows
     this.#hasEnded = true;
     this.#reportEnd();
   }

@@ -20,8 +20,12 @@ export interface InputReader {
    * @returns false when it is not wanted now: it is given again, and the rest held back, until `resume`
    */
   onInput(data: Buffer): boolean;
-  /** Everything was given. */
-  onInputEnd(): void;
+  /**
+   * Everything was given.
+   *
+   * @param whole the other side said so; otherwise it, or the connection, broke off, and `close` follows
+   */
+  onInputEnd(whole: boolean): void;
   /** There is no room for what waits; it is gone. */
   onInputOverflow(): void;
 }
@@ -44,6 +48,9 @@ export class StreamInput {
   #waitingBytes = 0;
   /** The end came behind what waits. */
   #endWaits = false;
+  /** It ended because the stream was closed. Node tells both in the same way, and a reset without an error in no other. */
+  #isCut = false;
+  #hasEnded = false;
 
   /**
    * @param stream of `node:http2`, that nobody reads
@@ -56,7 +63,7 @@ export class StreamInput {
     this.#push = stream.push.bind(stream);
     /* Node hands over each piece through this method; its answer says whether the stream's window may open again. */
     stream.push = (data: Buffer | null) => (data === null ? this.#ended() : this.#receive(data));
-    stream.on('end', () => reader.onInputEnd());
+    stream.on('end', () => reader.onInputEnd(!this.#isCut));
     stream.once('close', () => this.#drop());
     stream.resume();
   }
@@ -120,6 +127,8 @@ export class StreamInput {
   }
 
   #ended(): boolean {
+    if (!this.#hasEnded) this.#isCut = this.#stream.closed;
+    this.#hasEnded = true;
     if (this.#waitingBytes === 0) return this.#push(null);
     this.#endWaits = true;
     return false;

@@ -11,6 +11,7 @@ import type { AnswerListener, OutgoingRequest, RequestStream } from '../message.
 import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
+import { holdEnd } from './stream-end.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
@@ -83,8 +84,9 @@ export class Http2Upstream implements MultiplexedUpstream {
       this.#open -= 1;
       this.lastActive = this.#clock.monotonic();
     });
-    if (body.kind === 'whole') stream.end(body.bytes);
-    return new Http2Sent(stream, this.#clock, listener, method);
+    const sent = new Http2Sent(stream, this.#clock, listener, method);
+    if (body.kind === 'whole') sent.all(body.bytes);
+    return sent;
   }
 
   destroy(): void {
@@ -96,6 +98,7 @@ export class Http2Upstream implements MultiplexedUpstream {
 class Http2Sent implements RequestStream, InputReader {
   lastActive: number;
   readonly #stream: ClientHttp2Stream;
+  readonly #completeRequest: () => void;
   readonly #clock: Clock;
   readonly #method: string;
   readonly #input: StreamInput;
@@ -107,6 +110,7 @@ class Http2Sent implements RequestStream, InputReader {
 
   constructor(stream: ClientHttp2Stream, clock: Clock, listener: AnswerListener, method: string) {
     this.#stream = stream;
+    this.#completeRequest = holdEnd(stream);
     this.#clock = clock;
     this.#listener = listener;
     this.#method = method;
@@ -125,6 +129,12 @@ class Http2Sent implements RequestStream, InputReader {
     this.#input = new StreamInput(stream, this, { bytes: 0 });
   }
 
+  /** The whole body. */
+  all(body: Buffer): void {
+    this.#completeRequest();
+    this.#stream.end(body);
+  }
+
   write(data: Buffer): boolean {
     this.lastActive = this.#clock.monotonic();
     return this.#stream.destroyed || this.#stream.write(data);
@@ -133,6 +143,7 @@ class Http2Sent implements RequestStream, InputReader {
   end(trailers: Fields): void {
     this.lastActive = this.#clock.monotonic();
     if (this.#stream.destroyed) return;
+    this.#completeRequest();
     endWith(this.#stream, trailers);
   }
 
@@ -146,8 +157,7 @@ class Http2Sent implements RequestStream, InputReader {
 
   destroy(): void {
     this.#listener = null;
-    /* `close` would end the body first, as if it were complete. */
-    this.#stream.destroy(new Error('cut'));
+    this.#stream.destroy(new Error('cut')); // resets with INTERNAL_ERROR
   }
 
   #interim(raw: RawHeaders): void {
@@ -185,12 +195,10 @@ class Http2Sent implements RequestStream, InputReader {
     this.#malformed('window_exceeded');
   }
 
-  onInputEnd(): void {
-    if (!this.#hasHead) return; // cut before it answered: `close` tells
+  onInputEnd(whole: boolean): void {
+    if (!this.#hasHead || !whole) return; // cut before it answered, or in the middle: `close` tells
     const trailers = this.#trailers.length === 0 ? null : trailersOf(this.#trailers);
     if (trailers?.ok === false) return this.#malformed(trailers.error);
-    /* Reset in the middle of the answer: what is there is not all of it. */
-    if (this.#stream.rstCode !== 0) return;
     const listener = this.#listener;
     this.#listener = null;
     /* Answered before it had read the request: the rest is of no use to it. */
