@@ -31,7 +31,12 @@ export interface Frame {
   readonly payload: Buffer;
 }
 
-export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const bytes = Buffer.alloc(9 + payload.length);
   bytes.writeUIntBE(payload.length, 0, 3);
   bytes[3] = type;
@@ -153,10 +158,10 @@ export class FramePeer {
   /** The same, and waits until all of it has left, or nothing can any more. */
   async sent(...frames: readonly Buffer[]): Promise<void> {
     if (this.socket.destroyed) return;
-    await new Promise<void>((resolve) => {
-      this.socket.once('close', () => resolve());
+    const left = new Promise<void>((resolve) => {
       this.socket.write(Buffer.concat(frames), () => resolve());
     });
+    await Promise.race([left, this.closed]);
   }
 
   /** The first frame that fits, come or to come; undefined when the connection ends without one. */

@@ -1,26 +1,20 @@
 /** Why nghttp2 and Node give a connection up, in words that stay: for the audit log. */
 
-/** `unread` and `resets` come as `protocol` too, where nghttp2 says no more. */
+/** `protocol` is whatever nghttp2 says no more about: what breaks the protocol, and too many resets or frames of no use. */
 export type AbuseReason =
   | 'protocol'
   | 'flow_control'
-  | 'frame_size'
-  | 'compression'
   | 'stream_closed'
   | 'continuations'
   | 'invalid_frames'
   | 'streams_rejected'
   | 'unread'
-  | 'settings'
   | 'overhead';
 
 /** Error codes of nghttp2 (`nghttp2.h`), which are stable. */
 const BY_NUMBER: ReadonlyMap<number, AbuseReason> = new Map([
   [-510, 'stream_closed'],
-  [-522, 'frame_size'],
-  [-523, 'compression'],
   [-524, 'flow_control'],
-  [-537, 'settings'],
   [-902, 'streams_rejected'], // Node's own refusal, in the middle of reading a header list
   [-904, 'unread'],
   [-905, 'continuations'],
