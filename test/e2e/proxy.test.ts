@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ProxySettings } from '../../src/api/index.ts';
+import { limits } from '../../src/kernel/index.ts';
 import { createTestAuthority } from '../egress/test-authority.ts';
 import { type Home, makeHome, type Outcome, proberManifest, type Served, waitFor } from './harness.ts';
 
@@ -233,4 +234,22 @@ describe('what cuts a tunnel that is open, and the next one too', () => {
     expect(answer).not.toContain(next);
     secure.destroy();
   });
+});
+
+/* The last one: nobody new is let in from this address for a while. */
+it('whoever tries one token after the other is turned away, and who was let in before is not', async () => {
+  const token = await newToken();
+  const settings = await settingsOf(token);
+  const secure = await opened(token, settings);
+  const tries: string[] = [];
+  for (let count = 0; count < 2 * limits.tokenFailuresMax; count += 1) {
+    const { line, socket } = await connectVia('one', `${token.token.slice(0, -1)}${count % 10}`);
+    tries.push(line.split(' ')[1] ?? '');
+    socket.destroy();
+  }
+  expect(tries.indexOf('429')).toBeGreaterThanOrEqual(limits.tokenFailuresMax - 1);
+  expect(tries.at(-1)).toBe('429');
+  expect(await asked(secure, settings)).toContain('200 OK');
+  secure.destroy();
+  (await opened(token, settings)).destroy(); // a new tunnel of one that is known
 });
