@@ -1,7 +1,8 @@
 /**
- * TLS towards upstreams. Whoever answers has to prove the name by the system's authorities or the operator's, and
- * must not be on a revocation list of the operator's; nothing in the environment changes that. Sessions are resumed, for a
- * while, and only for the same name with the same settings in the same workspace.
+ * TLS towards upstreams. Whoever answers has to prove the name by Node's authorities, the system's or the operator's, and
+ * must not be on a revocation list of the operator's; nothing that is in the environment for Node changes that. (Where the
+ * system's are is for OpenSSL to know, which SSL_CERT_FILE and SSL_CERT_DIR tell.) Sessions are resumed, for a while, and
+ * only for the same name with the same settings in the same workspace.
  */
 import type { Socket } from 'node:net';
 import {
@@ -137,7 +138,8 @@ export class UpstreamTls {
   #authorities(): SecureContext {
     if (this.#context !== null) return this.#context;
     const { extraCa, crl } = this.#trust;
-    const ca = [...new Set([...getCACertificates('default'), ...getCACertificates('system'), ...extraCa])];
+    // Not `default`, which has those that NODE_EXTRA_CA_CERTS names.
+    const ca = [...new Set([...getCACertificates('bundled'), ...getCACertificates('system'), ...extraCa])];
     if (crl.length > 0) this.#revocations = new Revocations(crl, ca, () => this.#clock.now());
     this.#context = createSecureContext({ ca, minVersion: 'TLSv1.2' });
     return this.#context;

@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Destination, type DialConfig, Dialer, type Dialled } from '../../src/egress/dial.ts';
 import { isProxied, localNameReason, type ProxyConfig } from '../../src/egress/dial-proxy.ts';
@@ -87,6 +93,20 @@ it('leaves no connection open when the authorities cannot be read', async () => 
     facts: { reason: 'authorities_unreadable' },
   });
   await ended.promise;
+});
+
+it('trusts the operator and the system, and nobody whom an environment for Node names', async () => {
+  const { port } = await tlsUpstream();
+  const folder = mkdtempSync(join(tmpdir(), 'dial-test-'));
+  closers.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'ca.pem');
+  writeFileSync(file, authority.caPem);
+  const child = fileURLToPath(new URL('dial-child.ts', import.meta.url));
+  const inProcess = async (env: Record<string, string>, ...args: string[]): Promise<string> =>
+    (await promisify(execFile)(process.execPath, [child, String(port), ...args], { env })).stdout;
+  expect(await inProcess({}, file)).toBe('connected');
+  expect(await inProcess({ NODE_EXTRA_CA_CERTS: file })).toBe('egress_upstream_tls');
+  expect(await inProcess({ NODE_TLS_REJECT_UNAUTHORIZED: '0' })).toBe('egress_upstream_tls');
 });
 
 describe('what is spoken', () => {
