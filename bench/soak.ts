@@ -4,7 +4,7 @@
  *
  *     npm run bench -- soak [--minutes 10] [--cells 1000] [--connections 10000] [--seed N] [--settle SECONDS]
  *
- * `--settle` is when, after the last client has gone, nothing may be left of it at the upstream.
+ * The minutes begin when all connections are there. `--settle` is when, after the last client has gone, nothing may be left of it at the upstream.
  * Ends with 1 when something leaked, got stuck, or ended in another way than it should.
  */
 import { readFileSync } from 'node:fs';
@@ -23,9 +23,9 @@ import { requestOf } from './support/targets.ts';
 const HOST = 'api.bench.test';
 const KEY = 'ghp_9fR2kLmQ8sT4vW6xY0zA1bC3dE5gH7jK2mN4';
 const PER_SECOND = 120;
-/** The first storm, after which the state is what a leak is measured from: of the second one's length. */
+/** Of the first storm, after which the state is what a leak is measured from, once all connections are there. */
 const FIRST_SHARE = 0.25;
-const FIRST_MS_MIN = 45_000;
+const FIRST_MS_MIN = 30_000;
 const QUIET_MEASURE_MS = 10_000;
 const VICTIM_PAUSE_MS = 10;
 const REPORT_MS = 15_000;
@@ -51,6 +51,8 @@ const [stormMs, cellCount, connections] = [
   Number(flags.cells),
   Number(flags.connections),
 ];
+/** Until all connections are there. */
+const rampMs = (connections / PER_SECOND) * 1_000;
 const descriptorsMax = Number(
   /^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1],
 );
@@ -73,8 +75,8 @@ const helpers = [victimLoad, clients, egress, upstream];
 
 const tell = <Answer>(question: ClientsQuestion): Promise<Answer> => clients.ask<Answer>(question);
 const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
-const usageLine = ({ rss, heapUsed, external, descriptors }: Usage): string =>
-  `resident ${mb(rss)} MB, heap ${mb(heapUsed)}, external ${mb(external)}, ${descriptors} descriptors`;
+const usageLine = ({ rss, heapUsed, external, descriptors, lateMs }: Usage): string =>
+  `resident ${mb(rss)} MB, heap ${mb(heapUsed)}, external ${mb(external)}, ${descriptors} descriptors, event loop late by ${lateMs.toFixed(0)} ms at most`;
 
 /** A storm of that length; what came of it, when the last client has gone. */
 async function storm(job: SoakJob, ms: number): Promise<ClientsState> {
@@ -157,15 +159,15 @@ try {
   };
 
   print('first storm, to fill what may be kept');
-  await storm(job, Math.max(FIRST_MS_MIN, stormMs * FIRST_SHARE));
+  await storm(job, rampMs + Math.max(FIRST_MS_MIN, stormMs * FIRST_SHARE));
   const before = await settle();
   print(`  afterwards: ${usageLine(before.usage)}`);
   const calm = await generate(victimLoad, victimJob);
 
   print('second storm');
-  const measuring = generate(victimLoad, { ...victimJob, ms: stormMs });
+  const measuring = generate(victimLoad, { ...victimJob, ms: rampMs + stormMs });
   measuring.catch(() => undefined); // awaited below
-  const seen = await storm({ ...job, seed: job.seed + connections }, stormMs);
+  const seen = await storm({ ...job, seed: job.seed + connections }, rampMs + stormMs);
   const meanwhile = await measuring;
   const after = await settle();
   print(`  afterwards: ${usageLine(after.usage)}`);
@@ -178,7 +180,7 @@ try {
     const counts = Object.entries(seen.outcomes[name] ?? {});
     const ways = counts.map(([outcome, times]) => `${outcome} ${times}`).join(', ');
     const longest = ((seen.longest[name] ?? 0) / 1_000).toFixed(0);
-    print(`  ${name.padEnd(40)}${ways.padEnd(36)}${longest} s at most`);
+    print(`  ${name.padEnd(42)}${ways.padEnd(36)}${longest} s at most`);
     const odd = counts.filter(([outcome]) => !expected.some((each) => each === outcome));
     check(
       `a client that ${name}`,
@@ -186,7 +188,14 @@ try {
       odd.map(([outcome, times]) => `${outcome} ${times}`).join(', '),
     );
   }
-  print(`audit: ${JSON.stringify(settled.byType)}`);
+  const counted = (counts: Readonly<Record<string, number>>): string =>
+    Object.entries(counts)
+      .toSorted(([, a], [, b]) => b - a)
+      .map(([name, times]) => `${name} ${times}`)
+      .join(', ');
+  print(`audit: ${counted(settled.byType)}`);
+  print(`requests ended: ${counted(settled.endings)}`);
+  print(`refused: ${counted(settled.refusals)}`);
   print(
     `the cell that behaves: p99 ${calm.p99.toFixed(2)} ms before, ${meanwhile.p99.toFixed(2)} ms meanwhile (× ${(meanwhile.p99 / calm.p99).toFixed(1)}); p50 ${calm.p50.toFixed(2)} and ${meanwhile.p50.toFixed(2)} ms; ${meanwhile.requests} requests`,
   );

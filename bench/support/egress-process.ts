@@ -9,6 +9,7 @@ import { Session } from 'node:inspector/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createEgressWith } from '../../src/egress/egress.ts';
 import {
@@ -50,6 +51,8 @@ export interface Usage {
   readonly external: number;
   readonly arrayBuffers: number;
   readonly descriptors: number;
+  /** The longest that the event loop was late since the last question, in milliseconds. */
+  readonly lateMs: number;
   /** Handles and requests that keep the event loop busy, by kind. */
   readonly resources: Readonly<Record<string, number>>;
 }
@@ -62,6 +65,10 @@ export interface Settled {
   /** Ids with an intent and no outcome. */
   readonly open: readonly string[];
   readonly byType: Readonly<Record<string, number>>;
+  /** How requests ended: `whole`, or why otherwise. */
+  readonly endings: Readonly<Record<string, number>>;
+  /** What was refused, connections included, and why. */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 const PROFILE_INTERVAL_US = 250;
@@ -167,12 +174,18 @@ async function collected(): Promise<Usage> {
   return usage();
 }
 
+/** Only where somebody asks: it is a timer. */
+const lateness = monitorEventLoopDelay({ resolution: 10 });
+
 async function usage(): Promise<Usage> {
   const { rss, heapUsed, external, arrayBuffers } = process.memoryUsage();
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   const descriptors = readdirSync('/proc/self/fd').length;
-  return { rss, heapUsed, external, arrayBuffers, descriptors, resources };
+  lateness.enable();
+  const lateMs = lateness.max / 1e6;
+  lateness.reset();
+  return { rss, heapUsed, external, arrayBuffers, descriptors, lateMs, resources };
 }
 
 /** The id of the request that an event is about: the use of a credential says what it is for. */
@@ -180,6 +193,10 @@ function requestOf(data: JsonObject): string | null {
   const facts = isObject(data['for']) ? data['for'] : data;
   return typeof facts['request'] === 'string' ? facts['request'] : null;
 }
+
+/** The stable words of a refusal. */
+const refusalOf = ({ code, reason }: JsonObject): string =>
+  typeof reason === 'string' ? `${String(code)} (${reason})` : String(code);
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -189,12 +206,20 @@ async function settled(): Promise<Settled> {
   const seen = new Set<string>();
   let outcomes = 0;
   const byType: Record<string, number> = {};
+  const endings: Record<string, number> = {};
+  const refusals: Record<string, number> = {};
   for await (const { type, data } of audit.export(workspace)) {
     byType[type] = (byType[type] ?? 0) + 1;
+    if (type === 'egress.refused') {
+      const refusal = refusalOf(data);
+      refusals[refusal] = (refusals[refusal] ?? 0) + 1 + Number(data['suppressed'] ?? 0);
+    }
     const request = requestOf(data);
     if (request === null) continue;
     if (type === 'egress.finished') {
       outcomes += 1;
+      const ending = String(data['code'] ?? 'whole');
+      endings[ending] = (endings[ending] ?? 0) + 1;
       open.delete(request);
     } else if (INTENTS.includes(type) && !seen.has(request)) {
       seen.add(request);
@@ -206,6 +231,8 @@ async function settled(): Promise<Settled> {
     outcomes,
     open: [...open].slice(0, OPEN_NAMED_MAX),
     byType,
+    endings,
+    refusals,
   };
 }
 

@@ -1,43 +1,14 @@
 /** What clients of the soak do: most behave, the others are slow, dead, or wrong. */
-import type { Place } from './measured.ts';
-import type { Conversation, Outcome, Stage } from './soak-conversation.ts';
+import { type Behaviour, between, LIFE_MS, PAUSE_MS, type Situation } from './soak-behaviour.ts';
+import { http2Behaviours } from './soak-http2.ts';
+import { webSocketBehaviours } from './soak-websocket.ts';
 
-export interface SoakCell extends Place {
-  readonly token: string;
-}
-
-export interface Situation {
-  readonly cell: SoakCell;
-  /** Its only host. */
-  readonly host: string;
-  readonly stage: Stage;
-  /** In [0, 1), seeded. */
-  readonly random: () => number;
-  /** An answer came, of which there may be many on one connection. */
-  readonly onAnswer: () => void;
-}
-
-export interface Behaviour {
-  readonly name: string;
-  /** Of a hundred connections. */
-  readonly weight: number;
-  /** Anything else is a fault. `cut` by the end of the soak is always one. */
-  readonly expected: readonly Outcome[];
-  run(conversation: Conversation, situation: Situation): Promise<Outcome>;
-  /** Without TLS. */
-  readonly plain?: true;
-}
-
-const LIFE_MS = 100_000;
-const PAUSE_MS = 15_000;
 const SIP_MS = 500;
 const SIP_BYTES = 16 * 1_024;
 const BODY_BYTES = 150;
 const BODY_STEP_MS = 200;
 /** The beginning of a ClientHello that says that it is longer. */
 const HALF_HELLO = Buffer.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 1, 2, 3, 4).toString('latin1');
-
-const between = ({ random }: Situation, ms: number): number => ms * (0.5 + random());
 
 const head = (method: string, path: string, { cell, host }: Situation, more = ''): string =>
   `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${cell.token}\r\n${more}\r\n`;
@@ -60,10 +31,10 @@ const leaving =
     return conversation.leaveAfter(between(situation, LIFE_MS), situation.stage);
   };
 
-export const behaviours: readonly Behaviour[] = [
+const http1Behaviours: readonly Behaviour[] = [
   {
     name: 'keeps a connection and asks now and then',
-    weight: 45,
+    weight: 37,
     expected: ['answered'],
     async run(conversation, situation) {
       const { onAnswer, stage } = situation;
@@ -77,8 +48,8 @@ export const behaviours: readonly Behaviour[] = [
       }
     },
   },
-  { name: 'asks for what takes its time', weight: 4, expected: ['answered'], run: asking('/v1/slow') },
-  { name: 'listens to an event stream', weight: 6, expected: ['answered'], run: asking('/v1/events') },
+  { name: 'asks for what takes its time', weight: 3, expected: ['answered'], run: asking('/v1/slow') },
+  { name: 'listens to an event stream', weight: 5, expected: ['answered'], run: asking('/v1/events') },
   {
     name: 'sends a body byte by byte',
     weight: 3,
@@ -94,7 +65,7 @@ export const behaviours: readonly Behaviour[] = [
   },
   {
     name: 'reads slowly',
-    weight: 8,
+    weight: 6,
     expected: ['left', 'answered'],
     async run(conversation, situation) {
       const { socket } = conversation;
@@ -103,6 +74,8 @@ export const behaviours: readonly Behaviour[] = [
       const until = performance.now() + between(situation, LIFE_MS);
       while (performance.now() < until && (await situation.stage.wait(SIP_MS))) {
         const piece: unknown = socket.read(SIP_BYTES);
+        const { early } = conversation;
+        if (early !== null) return early;
         if (piece === null && socket.destroyed) return 'cut';
       }
       return 'left';
@@ -110,7 +83,7 @@ export const behaviours: readonly Behaviour[] = [
   },
   {
     name: 'stops reading',
-    weight: 8,
+    weight: 6,
     expected: ['left'],
     async run(conversation, situation) {
       conversation.send(get('/v1/large', situation));
@@ -128,7 +101,7 @@ export const behaviours: readonly Behaviour[] = [
       return conversation.leaveAfter(situation.random() * 100, situation.stage);
     },
   },
-  { name: 'meets an upstream that hangs', weight: 5, expected: ['left'], run: leaving('/v1/hang') },
+  { name: 'meets an upstream that hangs', weight: 4, expected: ['left'], run: leaving('/v1/hang') },
   { name: 'meets one that stops halfway', weight: 3, expected: ['left'], run: leaving('/v1/half') },
   { name: 'meets one that closes', weight: 3, expected: ['refused'], run: asking('/v1/cut') },
   { name: 'meets one that dies halfway', weight: 3, expected: ['cut'], run: asking('/v1/reset') },
@@ -145,7 +118,7 @@ export const behaviours: readonly Behaviour[] = [
     name: 'sends half a hello',
     weight: 2,
     expected: ['cut'],
-    plain: true,
+    over: 'tcp',
     async run(conversation) {
       conversation.send(HALF_HELLO);
       return conversation.answer();
@@ -163,9 +136,15 @@ export const behaviours: readonly Behaviour[] = [
   {
     name: 'says nothing',
     weight: 2,
-    expected: ['left'],
+    expected: ['left', 'cut'],
     run: (conversation, situation) => conversation.leaveAfter(between(situation, LIFE_MS), situation.stage),
   },
+];
+
+export const behaviours: readonly Behaviour[] = [
+  ...http1Behaviours,
+  ...http2Behaviours,
+  ...webSocketBehaviours,
 ];
 
 /** By weight. @param random in [0, 1) */

@@ -3,7 +3,8 @@
  * stop. Tells its parent what came of it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { behaviours, pick, type SoakCell } from './soak-behaviours.ts';
+import type { SoakCell } from './soak-behaviour.ts';
+import { behaviours, pick } from './soak-behaviours.ts';
 import { Conversation, type Outcome, Stage } from './soak-conversation.ts';
 
 export interface SoakJob {
@@ -63,7 +64,7 @@ async function live(cell: SoakCell, host: string, random: () => number): Promise
   };
   while (!stage.isOver) {
     const behaviour = pick(random());
-    const conversation = await Conversation.open(cell, behaviour.plain === true ? null : host);
+    const conversation = await Conversation.open(cell, host, behaviour.over ?? 'http/1.1');
     if (conversation === null) {
       count(behaviour.name, 'unreachable');
       await stage.wait(BACK_OFF_MS);

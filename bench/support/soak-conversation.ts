@@ -18,6 +18,11 @@ export type Outcome =
   /** No connection came about. */
   | 'unreachable';
 
+/** What is spoken. The bytes of HTTP/2 and of a WebSocket are read by whoever asked for it. */
+export type Over = 'tcp' | 'http/1.1' | 'h2' | 'websocket';
+
+const ALPN = { 'http/1.1': ['http/1.1'], h2: ['h2'], websocket: ['http/1.1'] };
+
 /** Far beyond every time-out that applies to what is waited for here. */
 export const STUCK_MS = 90_000;
 const OK = 200;
@@ -54,10 +59,9 @@ export class Conversation {
   #closed = false;
   /** Of the answer or the end that is waited for. */
   #settle: ((outcome: Outcome) => void) | null = null;
-  /** An answer that nobody has waited for yet. */
   #early: Outcome | null = null;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, reads: boolean) {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('error', () => socket.destroy());
@@ -65,18 +69,21 @@ export class Conversation {
       this.#closed = true;
       this.#settle?.('cut');
     });
-    socket.on('data', (piece: Buffer) => this.#read(piece));
+    if (reads) socket.on('data', (piece: Buffer) => this.#read(piece));
   }
 
   /** Null when there is no connection, or it was ended before the handshake was through. */
-  static async open({ host, port }: Place, servername: string | null): Promise<Conversation | null> {
+  static async open({ host, port }: Place, servername: string, over: Over): Promise<Conversation | null> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const ready = (): void => resolve(true);
     const socket =
-      servername === null
+      over === 'tcp'
         ? connectTcp({ host, port }, ready)
-        : connectTls({ host, port, servername, secureContext, rejectUnauthorized: false }, ready);
-    const conversation = new Conversation(socket);
+        : connectTls(
+            { host, port, servername, secureContext, rejectUnauthorized: false, ALPNProtocols: ALPN[over] },
+            ready,
+          );
+    const conversation = new Conversation(socket, over === 'tcp' || over === 'http/1.1');
     const onClose = (): void => resolve(false);
     socket.once('close', onClose);
     const timer = setTimeout(() => socket.destroy(), STUCK_MS);
@@ -84,6 +91,11 @@ export class Conversation {
     clearTimeout(timer);
     socket.off('close', onClose);
     return isReady ? conversation : null;
+  }
+
+  /** What came of an answer that nobody has waited for yet. */
+  get early(): Outcome | null {
+    return this.#early;
   }
 
   send(text: string): void {

@@ -8,6 +8,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Identity } from './identity.ts';
+import { webSocketServer } from './soak-websocket.ts';
 
 export interface UpstreamSetup {
   readonly identity: Identity;
@@ -81,6 +82,15 @@ const server = createServer({ ...identity, keepAliveTimeout: 60_000 }, (request,
   const behave = behaviours[request.url ?? ''];
   if (behave === undefined) response.writeHead(404).end();
   else Promise.resolve(behave(request, response)).catch(() => undefined); // whoever asked has gone
+});
+const upgrade = webSocketServer((more) => {
+  requests += more;
+});
+server.on('upgrade', (request, socket, head) => {
+  if (request.headers.authorization !== `Bearer ${key}`) {
+    unauthorized += 1;
+    socket.destroy();
+  } else upgrade(request, socket, head);
 });
 server.requestTimeout = 0;
 server.headersTimeout = 0;
