@@ -196,7 +196,7 @@ function requestOf(data: JsonObject): string | null {
 
 /** The stable words of a refusal. */
 const refusalOf = ({ code, reason }: JsonObject): string =>
-  typeof reason === 'string' ? `${String(code)} (${reason})` : String(code);
+  [code, reason].filter((word) => typeof word === 'string').join(': ');
 
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -218,7 +218,7 @@ async function settled(): Promise<Settled> {
     if (request === null) continue;
     if (type === 'egress.finished') {
       outcomes += 1;
-      const ending = String(data['code'] ?? 'whole');
+      const ending = typeof data['code'] === 'string' ? data['code'] : 'whole';
       endings[ending] = (endings[ending] ?? 0) + 1;
       open.delete(request);
     } else if (INTENTS.includes(type) && !seen.has(request)) {
