@@ -1,6 +1,6 @@
 /** Connections that are passed on unread: what goes through, what is recorded, and how they end. */
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { DATABASE, databaseRule, tcpUpstream } from './tcp-world.ts';
@@ -168,6 +168,39 @@ describe('a connection of the protocol tcp', () => {
         expect(outcome?.data).toMatchObject({ ...of, requestBytes: 27, responseBytes: 8 });
       },
       { calls: { callsIn: () => calls }, tools: { rules: [], readOnly: 'enforce' } },
+    );
+  });
+
+  it('is forgotten when it is over, and the cell never reads the rest', async () => {
+    const clock = fixedClock(1_000_000);
+    await withDatabase(
+      (socket) => socket.on('end', () => socket.end('the rest')).resume(),
+      async (world) => {
+        const [address] = await world.resolver.resolve4(DATABASE);
+        const server = createServer({ pauseOnConnect: true }).listen(0, address);
+        await once(server, 'listening');
+        let inside: Socket | null = null;
+        server.on('connection', (socket) => {
+          inside = socket;
+          socket._write = () => undefined; // as if the other side had no room, ever
+        });
+        world.cell.acceptTcp(5432, server);
+        const { port } = server.address() as AddressInfo;
+        const client = connect(port, address).on('error', () => undefined);
+        client.end('query');
+        const [outcome] = await world.eventsOf('egress.finished');
+        expect(outcome?.data).toMatchObject({ requestBytes: 5, responseBytes: 8 });
+        expect(outcome?.data).not.toHaveProperty('code');
+        const open: Socket | null = inside;
+        if (open === null) throw new Error('not there');
+        const closed = once(open, 'close');
+        expect((open as Socket).destroyed).toBe(false);
+        clock.advance(limits.tunnelIdleTimeoutMs);
+        await closed;
+        client.destroy();
+        server.close();
+      },
+      { clock },
     );
   });
 

@@ -67,8 +67,11 @@ export class TcpRelay implements Conversation {
     void this.#open();
   }
 
+  /** Once it is over the cell may still read what is left, for so long and no longer. */
   sweep(now: number): void {
-    if (now - this.#lastActive >= limits.tunnelIdleTimeoutMs) this.#end('egress_timeout');
+    if (now - this.#lastActive < limits.tunnelIdleTimeoutMs) return;
+    if (this.#over) this.#client.destroy();
+    else this.#end('egress_timeout');
   }
 
   close(): void {
