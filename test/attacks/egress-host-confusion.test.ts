@@ -86,6 +86,12 @@ describe('ATTACKS 10: host confusion', () => {
     ['a list in Host', `GET / HTTP/1.1\r\nHost: ${API}, ${OTHER}\r\n`, 'egress_request_malformed'],
     ['a path in Host', `GET / HTTP/1.1\r\nHost: ${API}/${OTHER}\r\n`, 'egress_request_malformed'],
     ['a homograph', 'GET / HTTP/1.1\r\nHost: \xd0\xb0pi.test\r\n', 'egress_name_mismatch'],
+    [
+      'a homograph in its other spelling',
+      'GET / HTTP/1.1\r\nHost: xn--pi-6kc.test\r\n',
+      'egress_name_mismatch',
+    ],
+    ['the name below another', `GET / HTTP/1.1\r\nHost: ${API}.evil.test\r\n`, 'egress_name_mismatch'],
     ['an address in Host', 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n', 'egress_name_mismatch'],
     ['a port that is none', `GET / HTTP/1.1\r\nHost: ${API}:0443\r\n`, 'egress_request_malformed'],
     ['CONNECT', `CONNECT ${OTHER}:443 HTTP/1.1\r\nHost: ${OTHER}:443\r\n`, 'egress_request_malformed'],
@@ -107,12 +113,17 @@ describe('ATTACKS 10: host confusion', () => {
       expect(text).toContain('200 OK');
       expect(text).toContain('egress_name_mismatch');
       expect(seen).toEqual([`${API} ${API} /1 `]);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_name_mismatch',
+        path: '/2',
+      });
     });
   });
 
   it.each([
     ['SNI of another listed host', OTHER, 'egress_name_mismatch'],
     ['SNI of an unlisted host', 'evil.test', 'egress_name_mismatch'],
+    ['SNI of a homograph', 'xn--pi-6kc.test', 'egress_name_mismatch'],
     ['no SNI', '', 'egress_name_mismatch'],
   ])('%s: an alert instead of a certificate', async (_name, servername, code) => {
     await inTwoHosts(async (world) => {

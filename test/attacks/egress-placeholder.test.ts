@@ -365,6 +365,7 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
         for await (const piece of socket) text += String(piece);
         expect(errorOf(text).code).toBe('egress_placeholder_misplaced');
         expect(api.seen.join('')).not.toContain(PLACEHOLDER);
+        expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({ credential: 'TOKEN' });
       });
     }
   });
@@ -385,6 +386,11 @@ describe('ATTACKS 9: a placeholder sent elsewhere', () => {
         `POST /v1 HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\nX-T: ${value}\r\n\r\n`,
       );
       expect(errorOf(text).code).toBe('egress_placeholder_misplaced');
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({
+        code: 'egress_placeholder_misplaced',
+        credential: 'TOKEN',
+        place: 'a trailer',
+      });
     });
   });
 

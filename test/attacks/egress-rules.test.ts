@@ -1,6 +1,7 @@
 /** ATTACKS 13 and 14: paths and wildcards that reach further than a rule. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { parseManifest } from '../../src/manifest/index.ts';
 import {
   API,
   apiRule,
@@ -13,6 +14,7 @@ import {
   TOKEN,
   type World,
 } from '../egress/world.ts';
+import { VERSION_2 } from '../manifest/documents.ts';
 
 async function withPaths(body: (world: World, seen: string[]) => Promise<void>): Promise<void> {
   const seen: string[] = [];
@@ -90,6 +92,10 @@ describe('ATTACKS 13: path tricks', () => {
         expect(['egress_method_denied', 'egress_request_malformed']).toContain(errorOf(text).code);
       }
       expect(seen).toEqual([]);
+      const refused = await world.eventsOf('egress.refused', 2);
+      expect(new Set(refused.map(({ data }) => data['code']))).toEqual(
+        new Set(['egress_method_denied', 'egress_request_malformed']),
+      );
     });
   });
 });
@@ -125,6 +131,7 @@ describe('ATTACKS 13: another method or target than the first line says', () => 
     await withPaths(async (world, seen) => {
       expect(errorOf(await send(world, path, field)).code).toBe(code);
       expect(seen).toEqual([]);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ code });
     });
   });
 });
@@ -232,6 +239,49 @@ describe('ATTACKS 14: wildcards that reach too far', () => {
     await inWorld({ rules }, async (world) => {
       await expect(world.resolver.resolve4(name)).rejects.toMatchObject({ code: 'ENOTFOUND' });
       expect((await world.eventsOf('dns.refused'))[0]?.data).toMatchObject({ name, reason: 'not_listed' });
+    });
+  });
+});
+
+describe('ATTACKS 14: a wildcard over what anybody can register below', () => {
+  const withHost = (host: string): string => VERSION_2.replaceAll('api.github.com', JSON.stringify(host));
+
+  it.each(['*.owner.github.io', '*.example.co.uk', '*.owner.s3.amazonaws.com'])(
+    'control: %s may stand in a manifest',
+    (host) => {
+      expect(parseManifest(withHost(host), { file: 'x' }).errors).toEqual([]);
+    },
+  );
+
+  it.each(['*.co.uk', '*.github.io', '*.s3.amazonaws.com', '*.vercel.app', '*.com'])('%s may not', (host) => {
+    const { manifest, errors } = parseManifest(withHost(host), { file: 'x' });
+    expect(manifest).toBeUndefined();
+    expect(new Set(errors.map(({ code }) => code))).toEqual(
+      new Set([host === '*.com' ? 'manifest_host_wildcard' : 'manifest_host_public_suffix']),
+    );
+  });
+
+  it('a name below an allowed suffix gets no key that is for another one below it', async () => {
+    const [own, other] = ['a.tenant.example.test', 'b.tenant.example.test'];
+    const seen: string[] = [];
+    const upstreamOf = (name: string): ReturnType<typeof httpsUpstream> =>
+      httpsUpstream((request, response) => {
+        seen.push(`${name} ${request.headers.authorization}`);
+        response.end('ok');
+      }, name);
+    const options = {
+      rules: [apiRule({ host: '*.tenant.example.test' })],
+      credentials: [bearer({ hosts: [own] })],
+      upstreams: { [`${own}:443`]: await upstreamOf(own), [`${other}:443`]: await upstreamOf(other) },
+    };
+    await inWorld(options, async (world) => {
+      const headers = { Authorization: `Bearer ${PLACEHOLDER}` };
+      expect((await world.request({ host: own, headers })).status).toBe(200); // control
+      const refused = await world.request({ host: other, headers });
+      expect([refused.status, errorOf(refused).code]).toEqual([403, 'egress_placeholder_misplaced']);
+      expect((await world.request({ host: other })).status).toBe(200); // control: it may be reached
+      expect(seen).toEqual([`${own} Bearer ${TOKEN}`, `${other} undefined`]);
+      expect((await world.eventsOf('credential.refused'))[0]?.data).toMatchObject({ host: other });
     });
   });
 });

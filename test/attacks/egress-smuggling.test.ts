@@ -30,6 +30,31 @@ describe('ATTACKS 11: smuggling', () => {
     });
   });
 
+  it('control: requests that come together are each one, in their order', async () => {
+    await withListener(async (world, received) => {
+      const text = await world.exchange(
+        `GET /1 HTTP/1.1\r\n${HOST}\r\nPOST /2 HTTP/1.1\r\n${HOST}Content-Length: 2\r\n\r\nhiGET /3 HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`,
+      );
+      expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+      expect(received().match(/^(?:hi)?(?:GET|POST) \/\d/gm)).toEqual(['GET /1', 'POST /2', 'hiGET /3']);
+    });
+  });
+
+  it('what comes behind a request that is refused is not read', async () => {
+    await withListener(async (world, received) => {
+      const text = await world.exchange(
+        `GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\n${HOST}X : y\r\n\r\n${SMUGGLED}`,
+      );
+      expect(text).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /);
+      expect(text.match(/HTTP\/1\.1 \d{3} /g)).toHaveLength(2);
+      expect(received()).toContain('GET /1 ');
+      expect(received()).not.toMatch(/\/2 |smuggled/);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_request_malformed',
+      });
+    });
+  });
+
   it.each([
     [
       'length and chunks',
@@ -73,6 +98,34 @@ describe('ATTACKS 11: smuggling', () => {
       'more data than the chunk',
       `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n${SMUGGLED}`,
     ],
+    ['an empty length', `POST / HTTP/1.1\r\n${HOST}Content-Length:\r\n\r\n${SMUGGLED}`],
+    ['a length of nothing with a sign', `POST / HTTP/1.1\r\n${HOST}Content-Length: +0\r\n\r\n${SMUGGLED}`],
+    ['a length of nothing in hex', `POST / HTTP/1.1\r\n${HOST}Content-Length: 0x0\r\n\r\n${SMUGGLED}`],
+    ['a length with a blank in it', `POST / HTTP/1.1\r\n${HOST}Content-Length: 0 0\r\n\r\n${SMUGGLED}`],
+    [
+      'a list of lengths',
+      `POST / HTTP/1.1\r\n${HOST}Content-Length: 0, ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'a chunk size of no digits',
+      `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'a chunk size of nothing in hex',
+      `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0x0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'chunked twice',
+      `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'chunked, as another word',
+      `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
+    [
+      'chunks in HTTP/1.0',
+      `POST / HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+    ],
     ['a negative length', `POST / HTTP/1.1\r\n${HOST}Content-Length: -1\r\n\r\n${SMUGGLED}`],
     [
       'a length in a trailer',
@@ -102,6 +155,9 @@ describe('ATTACKS 11: smuggling', () => {
       );
       expect(text).toContain('egress_websocket_malformed');
       expect(received()).not.toMatch(/upgrade/i);
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_websocket_malformed',
+      });
     });
   });
 });
@@ -115,6 +171,9 @@ describe('ATTACKS 7, as far as one connection goes', () => {
     await withListener(async (world) => {
       const text = await world.exchange(bytes);
       expect(errorOf(text).code).toBe('egress_request_malformed');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_request_malformed',
+      });
     });
   });
 });

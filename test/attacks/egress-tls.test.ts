@@ -1,5 +1,10 @@
 /** ATTACKS 16: upstreams that cannot prove who they are. The control is one that can. */
+import { spawn } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { createTestAuthority, type Identity } from '../egress/test-authority.ts';
@@ -11,6 +16,7 @@ import {
   rawUpstream,
   testAuthority,
   type Upstream,
+  type World,
 } from '../egress/world.ts';
 
 const DAY_MS = 86_400_000;
@@ -87,6 +93,9 @@ describe('ATTACKS 16: TLS of the upstream', () => {
     };
     await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
       expect(errorOf(await world.request(AUTH)).code).toBe('egress_upstream_tls');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_upstream_tls',
+      });
     });
   });
 
@@ -127,6 +136,69 @@ describe('ATTACKS 16: TLS of the upstream', () => {
     await inWorld({ upstreams: { 'api.test:443': upstream }, extraCa: [] }, async (world) => {
       expect(errorOf(await world.request(AUTH)).code).toBe('egress_upstream_tls');
       expect(heard()).toBe('');
+    });
+  });
+});
+
+const curl = '/usr/bin/curl';
+const hasCurl = existsSync(curl);
+
+describe(`ATTACKS 16: a program that pins${hasCurl ? '' : ` (waits for ${curl})`}`, () => {
+  /** Runs curl with these options; gives its exit code and what it printed. */
+  async function curled(
+    world: World,
+    caPem: string,
+    ...options: string[]
+  ): Promise<{ code: number; text: string }> {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-pins-'));
+    const ca = join(folder, 'ca.pem');
+    writeFileSync(ca, caPem);
+    const { host, port } = await world.placeOf(API, 443);
+    const place = ['--resolve', `${API}:${port}:${host}`, '--cacert', ca, '-H', `Host: ${API}`];
+    const said = ['-H', `Authorization: Bearer ${PLACEHOLDER}`, `https://${API}:${port}/`];
+    const child = spawn(curl, ['-sS', '--http1.1', ...place, ...options, ...said], { stdio: 'pipe' });
+    let text = '';
+    child.stdout.on('data', (piece: Buffer) => (text += piece.toString()));
+    const [code] = (await once(child, 'close')) as [number];
+    rmSync(folder, { recursive: true });
+    return { code, text };
+  }
+
+  const withUpstream = async (body: (world: World, heard: () => string) => Promise<void>): Promise<void> => {
+    const { upstream, heard } = await listener(testAuthority.issue(API));
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, (world) => body(world, heard));
+  };
+
+  it.runIf(hasCurl)('control: one that trusts the certificate of its cell gets its answer', async () => {
+    await withUpstream(async (world, heard) => {
+      expect(await curled(world, world.cell.caPem)).toEqual({ code: 0, text: 'ok' });
+      expect(heard()).toContain('Authorization: Bearer ');
+    });
+  });
+
+  it.runIf(hasCurl)(
+    "one that trusts the upstream's own authority alone gets nothing, and it is on record",
+    async () => {
+      await withUpstream(async (world, heard) => {
+        expect(await curled(world, testAuthority.caPem)).toEqual({ code: 60, text: '' });
+        expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+          code: 'egress_client_tls',
+          host: API,
+        });
+        expect([heard(), world.uses]).toEqual(['', []]);
+      });
+    },
+  );
+
+  it.runIf(hasCurl)("one that wants the upstream's own key hangs up, and nothing was sent", async () => {
+    const der = new X509Certificate(testAuthority.issue(API).cert).publicKey.export({
+      type: 'spki',
+      format: 'der',
+    });
+    const pin = `sha256//${createHash('sha256').update(der).digest('base64')}`;
+    await withUpstream(async (world, heard) => {
+      expect(await curled(world, world.cell.caPem, '--pinnedpubkey', pin)).toEqual({ code: 90, text: '' });
+      expect([heard(), world.uses]).toEqual(['', []]);
     });
   });
 });
