@@ -115,7 +115,7 @@ describe('ATTACKS 10: host confusion', () => {
       expect(seen).toEqual([`${API} ${API} /1 `]);
       expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
         code: 'egress_name_mismatch',
-        path: '/2',
+        saidHost: OTHER,
       });
     });
   });
