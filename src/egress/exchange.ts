@@ -12,7 +12,7 @@ import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import type { CellStreams } from './http2/overhead.ts';
 import { buildRequest } from './inject.ts';
-import type { AnswerHead, ExchangeClient, RequestStream } from './message.ts';
+import type { AnswerHead, ExchangeClient, Reach, RequestStream } from './message.ts';
 import type { CredentialBinding } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
@@ -241,12 +241,12 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
     else if (!this.#over) this.#relay?.upstreamDrained();
   }
 
-  onUpstreamFailure(refusal: Refusal, silent: boolean): void {
+  onUpstreamFailure(refusal: Refusal, reach: Reach): void {
     if (this.#relay !== null) {
       if (!this.#over) this.#relay.upstreamEnded();
       return;
     }
-    if (!silent || this.#over || !this.#leg.mayRetry) void this.#refuse(this.#located(refusal));
+    if (this.#over || !this.#leg.mayRetry(reach)) void this.#refuse(this.#located(refusal));
     else this.#leg.retry().catch((error: unknown) => this.#refuse(error));
   }
 

@@ -41,6 +41,12 @@ export interface AnswerHead {
   readonly fields: Fields;
 }
 
+/**
+ * How far a request got where no answer came: `unread` where the upstream says that it has not dealt with it (RFC 9113
+ * section 8.7), or it never left; `silent` where not one byte of an answer had come.
+ */
+export type Reach = 'unread' | 'silent' | 'answering';
+
 /** Who waits for an answer. Exactly one of `onAnswerEnd` and `onUpstreamFailure` ends it. */
 export interface AnswerListener extends BodySink {
   /** A 1xx. */
@@ -56,8 +62,7 @@ export interface AnswerListener extends BodySink {
    */
   onUpgraded?(head: ResponseHead): void;
   onAnswerEnd(trailers: Fields): void;
-  /** @param silent not one byte of an answer had come */
-  onUpstreamFailure(refusal: Refusal, silent: boolean): void;
+  onUpstreamFailure(refusal: Refusal, reach: Reach): void;
   /** There is room again for what is being sent. */
   onUpstreamDrain(): void;
 }
@@ -81,6 +86,8 @@ export interface RequestStream {
 export interface UpstreamConnection {
   /** Whether it has answered before: then it may have gone stale, and a failure may be worth another attempt. */
   readonly reused: boolean;
+  /** Whether it can say that it has not dealt with a request. */
+  readonly declines: boolean;
   /** Whether another request may be sent on it now. */
   readonly usable: boolean;
   /** Monotonic milliseconds of the last byte in or out. */

@@ -4,7 +4,7 @@
  * may have to be sent again, and no longer.
  */
 import type { Destination } from './dial.ts';
-import type { AnswerListener, OutgoingRequest, RequestStream, UpstreamConnection } from './message.ts';
+import type { AnswerListener, OutgoingRequest, Reach, RequestStream, UpstreamConnection } from './message.ts';
 import type { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 import { logsInConnection, type UpstreamPool, type UpstreamUse } from './upstream-pool.ts';
@@ -29,6 +29,8 @@ export class UpstreamLeg {
   /** What is sent, while it may have to be sent again. */
   #message: OutgoingRequest | null = null;
   #hasRetried = false;
+  /** The connection had carried others before. */
+  #mayBeStale = false;
   /** While a connection is being made for this. */
   #dialing: AbortController | null = null;
 
@@ -48,11 +50,18 @@ export class UpstreamLeg {
     await this.#sendOn(this.#pool.take(this.destination, this.#use()));
   }
 
-  /** Once, where doing it twice is the same, and only on a connection that may have been stale (RFC 9110 9.2.2). */
-  get mayRetry(): boolean {
-    const { bodyMode, methods } = this.#request;
-    const isReplayable = methods.every((method) => REPLAYABLE.has(method)) && bodyMode !== 'stream';
-    return isReplayable && this.#message !== null && this.#connection?.reused === true && !this.#hasRetried;
+  /**
+   * Once, where nothing was done with it, or where doing it twice is the same and the connection may have been stale
+   * (RFC 9110 section 9.2.2).
+   */
+  mayRetry(reach: Reach): boolean {
+    if (this.#message === null || this.#hasRetried || reach === 'answering') return false;
+    if (this.#request.bodyMode === 'stream') return false; // what was passed on is gone
+    return reach === 'unread' || (this.#mayBeStale && this.#isReplayable);
+  }
+
+  get #isReplayable(): boolean {
+    return this.#request.methods.every((method) => REPLAYABLE.has(method));
   }
 
   /** Sends it again, on a new connection. @throws as `send` */
@@ -89,7 +98,8 @@ export class UpstreamLeg {
       return;
     }
     this.#connection = connection;
-    if (!this.mayRetry) this.#message = null;
+    this.#mayBeStale = connection.reused;
+    if (!this.mayRetry(connection.declines ? 'unread' : 'silent')) this.#message = null;
     this.stream = connection.send(message, this.#carrier);
     this.#carrier.onSent(this.stream);
   }

@@ -19,7 +19,7 @@ export interface FrameUpstream extends Upstream {
 
 /** @param onPeer given each connection after the client's preface */
 export async function frameUpstream(
-  onPeer: (peer: FramePeer, index: number) => void,
+  onPeer: (peer: FramePeer, index: number) => unknown,
 ): Promise<FrameUpstream> {
   const peers: FramePeer[] = [];
   const identity = { ...testAuthority.issue(API), ALPNProtocols: ['h2'] };

@@ -38,6 +38,7 @@ function encodeHead(request: OutgoingRequest): string {
 /** Is also the stream of the one request that is on it. */
 export class Http1Upstream implements UpstreamConnection, RequestStream {
   reused = false;
+  readonly declines = false;
   lastActive: number;
   readonly #socket: Socket;
   readonly #clock: Clock;
@@ -201,9 +202,9 @@ export class Http1Upstream implements UpstreamConnection, RequestStream {
 
   #fail(refusal: Refusal): void {
     const listener = this.#listener;
-    const silent = this.#silent;
+    const reach = this.#silent ? 'silent' : 'answering';
     this.destroy();
-    listener?.onUpstreamFailure(refusal, silent);
+    listener?.onUpstreamFailure(refusal, reach);
   }
 
   #ended(): void {

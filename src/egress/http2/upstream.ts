@@ -7,14 +7,14 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../../kernel/index.ts';
 import { Fields } from '../../wire/index.ts';
-import type { AnswerListener, OutgoingRequest, RequestStream } from '../message.ts';
+import type { AnswerListener, OutgoingRequest, Reach, RequestStream } from '../message.ts';
 import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
 import { holdEnd } from './stream-end.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
 const NO_TRAILERS = new Fields();
 
 const SESSION_OPTIONS = {
@@ -35,17 +35,23 @@ const SESSION_OPTIONS = {
 
 export class Http2Upstream implements MultiplexedUpstream {
   reused = false;
+  readonly declines = true;
   lastActive: number;
+  /** Streams beyond this one the upstream has said it does not deal with. */
+  lastRead = Number.POSITIVE_INFINITY;
   readonly #session: ClientHttp2Session;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   #open = 0;
 
   /** @param socket after TLS, where `h2` was agreed on */
   constructor(socket: Socket, clock: Clock) {
-    this.#clock = clock;
+    this.clock = clock;
     this.lastActive = clock.monotonic();
     this.#session = connect('https://upstream', { ...SESSION_OPTIONS, createConnection: () => socket });
     this.#session.setLocalWindowSize(limits.http2WindowBytes * 4);
+    this.#session.on('goaway', (_code, lastStream) => {
+      this.lastRead = lastStream;
+    });
     this.#session.on('error', () => socket.destroy());
     this.#session.on('close', () => socket.destroy());
   }
@@ -57,7 +63,7 @@ export class Http2Upstream implements MultiplexedUpstream {
   get usable(): boolean {
     const session = this.#session;
     if (session.closed || session.destroyed) return false;
-    /* Until the upstream has said how many it takes, one is sure (RFC 9113 section 5.1.2 leaves it open). */
+    /* Before the upstream has said how many it takes, any number may be tried (RFC 9113 section 5.1.2): it can decline. */
     const theirs = session.remoteSettings.maxConcurrentStreams ?? limits.http2StreamsMax;
     return this.#open < Math.min(theirs, limits.http2StreamsMax);
   }
@@ -76,15 +82,15 @@ export class Http2Upstream implements MultiplexedUpstream {
       waitForTrailers: body.kind === 'unknown',
     });
     this.#open += 1;
-    this.lastActive = this.#clock.monotonic();
+    this.lastActive = this.clock.monotonic();
     stream.once('response', () => {
       this.reused = true;
     });
     stream.once('close', () => {
       this.#open -= 1;
-      this.lastActive = this.#clock.monotonic();
+      this.lastActive = this.clock.monotonic();
     });
-    const sent = new Http2Sent(stream, this.#clock, listener, method);
+    const sent = new Http2Sent(stream, this, listener, method);
     if (body.kind === 'whole') sent.all(body.bytes);
     return sent;
   }
@@ -99,6 +105,7 @@ class Http2Sent implements RequestStream, InputReader {
   lastActive: number;
   readonly #stream: ClientHttp2Stream;
   readonly #completeRequest: () => void;
+  readonly #connection: Http2Upstream;
   readonly #clock: Clock;
   readonly #method: string;
   readonly #input: StreamInput;
@@ -108,13 +115,19 @@ class Http2Sent implements RequestStream, InputReader {
   #interims = 0;
   #trailers: RawHeaders = [];
 
-  constructor(stream: ClientHttp2Stream, clock: Clock, listener: AnswerListener, method: string) {
+  constructor(
+    stream: ClientHttp2Stream,
+    connection: Http2Upstream,
+    listener: AnswerListener,
+    method: string,
+  ) {
     this.#stream = stream;
     this.#completeRequest = holdEnd(stream);
-    this.#clock = clock;
+    this.#connection = connection;
+    this.#clock = connection.clock;
     this.#listener = listener;
     this.#method = method;
-    this.lastActive = clock.monotonic();
+    this.lastActive = connection.clock.monotonic();
     stream.on('headers', (_headers, _flags, raw: RawHeaders) => this.#interim(raw));
     stream.on('response', (_headers, flags, raw: RawHeaders) => this.#head(raw, flags));
     stream.on('trailers', (_trailers, _flags, raw: RawHeaders) => {
@@ -213,8 +226,16 @@ class Http2Sent implements RequestStream, InputReader {
   #fail(refusal: Refusal): void {
     const listener = this.#listener;
     if (listener === null) return;
+    const reach = this.#reach();
     this.destroy();
-    listener.onUpstreamFailure(refusal, this.#silent);
+    listener.onUpstreamFailure(refusal, reach);
+  }
+
+  #reach(): Reach {
+    if (!this.#silent) return 'answering';
+    const { id, rstCode } = this.#stream;
+    const isUnread = rstCode === NGHTTP2_REFUSED_STREAM || id === undefined || id > this.#connection.lastRead;
+    return isUnread ? 'unread' : 'silent';
   }
 
   #moved(): void {
