@@ -331,6 +331,39 @@ describe('several credentials', () => {
       expect(world.uses).toHaveLength(2);
     });
   });
+
+  it('go into one URL, into both halves of Basic, into one JSON and one form', async () => {
+    const credentials = [
+      bearer({
+        inject: [{ path: '/bot{token}' }, { query: 'a' }, { basic: 'user' }, { json: '/a' }, { form: 'a' }],
+      }),
+      second({ inject: [{ query: 'b' }, { basic: 'password' }, { json: '/b/0' }, { form: 'b' }] }),
+    ];
+    await inPlaces(credentials, async (world, seen) => {
+      const Authorization = `Basic ${btoa(`${PLACEHOLDER}:${SECOND}`)}`;
+      await world.request({
+        path: `/bot${PLACEHOLDER}/x?b=${SECOND}&c=1&a=${PLACEHOLDER}`,
+        headers: { Authorization },
+      });
+      await world.request(
+        post({ 'Content-Type': 'application/json' }, JSON.stringify({ b: [SECOND], a: PLACEHOLDER, c: 'é' })),
+      );
+      await world.request(post(FORM, `b=${SECOND}&a=${PLACEHOLDER}`));
+      expect(seen.map(({ url, headers, body }) => [url, headers.authorization, body.toString()])).toEqual([
+        [`/bot${TOKEN}/x?b=second%2Fvalue&c=1&a=${TOKEN}`, `Basic ${btoa(`${TOKEN}:second/value`)}`, ''],
+        ['/', undefined, `{"b":["second/value"],"a":"${TOKEN}","c":"é"}`],
+        ['/', undefined, `b=second%2Fvalue&a=${TOKEN}`],
+      ]);
+      expect(world.uses.map(({ credential }) => credential).toSorted()).toEqual([
+        'SECOND',
+        'SECOND',
+        'SECOND',
+        'TOKEN',
+        'TOKEN',
+        'TOKEN',
+      ]);
+    });
+  });
 });
 
 describe('over HTTP/2 on both sides', () => {
