@@ -83,6 +83,7 @@ export function buildRequest(
     authority: draft.authority,
     target: draft.target,
     fields: outgoing,
+    sensitive: injections.flatMap(({ place }) => (isInField(place) ? [fields.keys[place.index] ?? ''] : [])),
     acceptsTrailers: fields.list('te').includes('trailers'),
     body: outgoingBody(request, whole),
   };
@@ -109,7 +110,7 @@ function fillFields(
 ): readonly string[] {
   const values = [...received];
   for (const { binding, place } of injections) {
-    if (place.kind !== 'header' && place.kind !== 'basic' && place.kind !== 'cookie') continue;
+    if (!isInField(place)) continue;
     const named = valueOf(opened, binding.name);
     values[place.index] = fieldValue(place, named, values[place.index] ?? '');
   }
@@ -117,6 +118,9 @@ function fillFields(
 }
 
 type FieldPlace = Extract<Place, { readonly index: number; kind: 'header' | 'basic' | 'cookie' }>;
+
+const isInField = (place: Place): place is FieldPlace =>
+  place.kind === 'header' || place.kind === 'basic' || place.kind === 'cookie';
 
 /** @param filled the field's value, with what was put into it before */
 function fieldValue(place: FieldPlace, named: NamedValue, filled: string): string {

@@ -26,6 +26,8 @@ export interface OutgoingRequest {
   readonly target: string;
   /** Without Host, framing, and whatever concerns one connection only. Values are Latin-1. */
   readonly fields: Fields;
+  /** Keys of those that a credential was put into: no table of header compression may hold them (RFC 7541 7.1.3). */
+  readonly sensitive: readonly string[];
   /** The client reads trailers and said so: gRPC servers insist. */
   readonly acceptsTrailers: boolean;
   readonly body: OutgoingBody;

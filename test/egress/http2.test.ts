@@ -1,11 +1,12 @@
 /** HTTP/2 in all combinations with HTTP/1.1: the same way, the same rules, the same keys. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import { type IncomingHttpHeaders, sensitiveHeaders, type ServerHttp2Stream } from 'node:http2';
 import { describe, expect, it } from 'vitest';
 import { ask, connectHttp2, http2Upstream, replyOf } from './http2-world.ts';
 import {
   API,
   apiRule,
+  bearer,
   errorOf,
   httpsUpstream,
   inWorld,
@@ -158,6 +159,25 @@ describe('an HTTP/1.1 client and an upstream that speaks h2', () => {
         te: 'trailers',
         ':authority': API,
       });
+    });
+  });
+});
+
+describe('a field with a key in it', () => {
+  it('is kept in no table of header compression (RFC 7541 section 7.1.3)', async () => {
+    const kept: unknown[] = [];
+    const upstream = await http2Upstream((stream, headers) => {
+      kept.push(Reflect.get(headers, sensitiveHeaders), headers['x-api-key'], headers.cookie);
+      stream.respond({ ':status': 204 }, { endStream: true });
+    });
+    const inject = [{ header: 'X-Api-Key', format: '{token}' }, { cookie: 'session' }];
+    const options = { upstreams: { [`${API}:443`]: upstream }, credentials: [bearer({ inject })] };
+    await inWorld(options, async (world) => {
+      const session = await connectHttp2(world);
+      const cookie = `a=b; session=${PLACEHOLDER}; long=${'c'.repeat(40)}`;
+      await ask(session, { 'x-api-key': PLACEHOLDER, 'x-other': 'y', cookie });
+      expect(kept).toEqual([['x-api-key', 'cookie'], TOKEN, cookie.replace(PLACEHOLDER, TOKEN)]);
+      session.destroy();
     });
   });
 });

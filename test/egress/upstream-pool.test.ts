@@ -31,6 +31,7 @@ const workspaceId = (): WorkspaceId => newId<'workspace'>('wsp', systemRandom);
 
 /** A connection that nothing is sent on. */
 class Played implements MultiplexedUpstream {
+  readonly declines = false;
   reused = false;
   inUse = 0;
   room = 1;

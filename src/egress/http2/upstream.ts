@@ -3,7 +3,13 @@
  * set of TLS settings like any other: streams for another name are never put on it, whatever its certificate says
  * (ATTACKS 10). Pushed streams are refused.
  */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  sensitiveHeaders,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../../kernel/index.ts';
 import { Fields } from '../../wire/index.ts';
@@ -69,7 +75,7 @@ export class Http2Upstream implements MultiplexedUpstream {
   }
 
   send(request: OutgoingRequest, listener: AnswerListener): RequestStream {
-    const { method, scheme, authority, target, fields, acceptsTrailers, body } = request;
+    const { method, scheme, authority, target, fields, sensitive, acceptsTrailers, body } = request;
     const raw = rawHeadersOf(
       [':method', method, ':scheme', scheme, ':authority', authority, ':path', target],
       fields,
@@ -77,7 +83,8 @@ export class Http2Upstream implements MultiplexedUpstream {
     if (acceptsTrailers) raw.push('te', 'trailers');
     if (body.kind === 'length') raw.push('content-length', String(body.bytes));
     if (body.kind === 'whole') raw.push('content-length', String(body.bytes.length));
-    const stream = this.#session.request(raw, {
+    const lines = sensitive.length === 0 ? raw : Object.assign(raw, { [sensitiveHeaders]: sensitive });
+    const stream = this.#session.request(lines, {
       endStream: body.kind === 'none',
       waitForTrailers: body.kind === 'unknown',
     });

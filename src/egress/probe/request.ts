@@ -33,6 +33,7 @@ export function probeRequest({ rule, to, method, target }: Ask, canary: string):
     authority: to.port === DEFAULT_PORT[to.scheme] ? to.host : `${to.host}:${to.port}`,
     target: targetWith(rule, target, canary),
     fields,
+    sensitive: [],
     acceptsTrailers: true,
     body,
   };

@@ -73,6 +73,7 @@ function through({ packets, closes = false }: Wire): Promise<Seen> {
       authority: 'api.test',
       target: '/',
       fields: new Fields(),
+      sensitive: [],
       acceptsTrailers: true,
       body: { kind: 'none' },
     },
