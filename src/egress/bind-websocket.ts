@@ -3,7 +3,8 @@
  * as JSON with a placeholder at a pointer. Anywhere else, and in binary messages, a placeholder ends the connection.
  * Messages are judged whole, after fragments were put together and extensions undone.
  */
-import { scanBody } from './body-scan.ts';
+import { limits } from '../kernel/index.ts';
+import { BodyScan, scanBody } from './body-scan.ts';
 import { JsonBinder, type JsonScope } from './bind-json.ts';
 import { type Binder, claim, misplaced } from './claim.ts';
 import { type NamedValue, unusable, wholeText } from './inject-value.ts';
@@ -28,39 +29,54 @@ const MESSAGE: JsonScope = {
 };
 
 /**
+ * Stops after each slice of a long message, so that others can have their turn.
+ *
  * @param text of one message
  * @param request that the connection was opened with
  * @returns where credentials go, mostly nowhere; or why the message may not be sent
  */
-export function bindWebSocketText(
+export function* bindWebSocketText(
   text: string,
   request: EgressRequest,
   binder: Binder,
-): readonly MessageInjection[] | Refusal {
+): Generator<void, readonly MessageInjection[] | Refusal, void> {
   const hit = binder.placeholders.find(text);
-  if (hit === null && !text.includes('\\')) return bindNothing(text, request, binder);
+  const bytes = Buffer.from(text, 'utf8');
+  if (hit === null && !text.includes('\\')) return (yield* scanSlices(bytes, request, binder)) ?? [];
   const whole = hit === null ? undefined : claim(hit, MESSAGE.what, request, binder);
   if (whole instanceof Refusal) return whole;
   const message = whole?.messages.find(({ filled }) => filled === text);
   if (whole !== undefined && message !== undefined)
     return [{ binding: whole.binding, place: { kind: 'whole', format: message.format } }];
-  const bytes = Buffer.from(text, 'utf8');
   const json = new JsonBinder(bytes, MESSAGE, request, binder);
-  json.read(bytes.length);
+  while (!json.read(limits.bodySliceBytes)) yield;
   const places = json.places();
   if (places instanceof Refusal) return places;
-  if (places === null)
-    return whole === undefined ? bindNothing(text, request, binder) : misplaced(whole, MESSAGE.what, request);
+  if (places === null && whole !== undefined) return misplaced(whole, MESSAGE.what, request);
   const rest = join(
     bytes,
-    places.map((place) => ({ ...place, json: '""' })),
+    (places ?? []).map((place) => ({ ...place, json: '""' })),
   );
-  const elsewhere = bindWebSocketBinary(rest, request, binder);
+  const elsewhere = yield* scanSlices(rest, request, binder);
   if (elsewhere !== null) return elsewhere;
-  return places.map(({ bound, start, end }) => ({
+  return (places ?? []).map(({ bound, start, end }) => ({
     binding: bound.binding,
     place: { kind: 'json', start, end },
   }));
+}
+
+function* scanSlices(
+  bytes: Buffer,
+  request: EgressRequest,
+  binder: Binder,
+): Generator<void, Refusal | null, void> {
+  const scan = new BodyScan(request, binder, MESSAGE.what);
+  for (let at = 0; at < bytes.length; at += limits.bodySliceBytes) {
+    if (at > 0) yield;
+    const refused = scan.push(bytes.subarray(at, at + limits.bodySliceBytes));
+    if (refused !== null) return refused;
+  }
+  return scan.end();
 }
 
 /** A message with other JSON in some places, which are in their order. */
@@ -75,10 +91,6 @@ function join(
     at = end;
   }
   return Buffer.concat([...pieces, message.subarray(at)]);
-}
-
-function bindNothing(text: string, request: EgressRequest, binder: Binder): readonly [] | Refusal {
-  return bindWebSocketBinary(Buffer.from(text, 'utf8'), request, binder) ?? [];
 }
 
 /** @returns why a binary message may not be sent */

@@ -6,7 +6,7 @@ import {
 } from '../../src/egress/bind-websocket.ts';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { Refusal } from '../../src/egress/refusals.ts';
-import { Secret } from '../../src/kernel/index.ts';
+import { limits, Secret } from '../../src/kernel/index.ts';
 import { FOREIGN, given } from './bound-request.ts';
 import { bearer, PLACEHOLDER, TOKEN } from './world.ts';
 
@@ -17,6 +17,14 @@ const json = [
   bearer({ name: 'SECOND', placeholder: SECOND, inject: [{ websocket: '/d/0/k~1' }] }),
 ];
 
+/** All slices one after the other. */
+function boundAtOnce(...given: Parameters<typeof bindWebSocketText>) {
+  const binding = bindWebSocketText(...given);
+  let next = binding.next();
+  while (next.done !== true) next = binding.next();
+  return next.value;
+}
+
 /** The message that leaves, or the code of its refusal. */
 function send(
   credentials: readonly CredentialBinding[],
@@ -24,7 +32,7 @@ function send(
   values: Record<string, string> = {},
 ): string {
   const { binder, request } = given(credentials);
-  const bound = bindWebSocketText(message, request, binder);
+  const bound = boundAtOnce(message, request, binder);
   if (bound instanceof Refusal) return bound.code;
   const opened = new Map(
     bound.map(({ binding: { name } }) => [name, Secret.fromString(values[name] ?? TOKEN)]),
@@ -36,6 +44,34 @@ function send(
     throw error;
   }
 }
+
+describe('a long text message', () => {
+  const filler = 'x'.repeat(limits.bodySliceBytes - 20);
+
+  it.each([
+    ['without a key', `{"a":"${filler.repeat(4)}"}`, 4],
+    ['without a key, with escapes', `{"a":"\\n${filler.repeat(4)}"}`, 7],
+    ['with one', `{"a":"${filler.repeat(4)}","d":{"token":"${PLACEHOLDER}"}}`, 4],
+    ['control: a short one', `{"d":{"token":"${PLACEHOLDER}"}}`, 1],
+  ])('is searched in turns: %s', (_name, message, turns) => {
+    const { binder, request } = given(json);
+    const slices = [...bindWebSocketText(message, request, binder)];
+    expect(slices.length + 1).toBeGreaterThanOrEqual(turns);
+    if (turns === 1) expect(slices).toEqual([]);
+    expect(send(json, message)).toBe(message.replace(PLACEHOLDER, TOKEN));
+  });
+
+  it.each([
+    ['at its end', `{"a":"${filler.repeat(4)}${PLACEHOLDER}"}`],
+    ['across two slices', `${'x'.repeat(limits.bodySliceBytes - 10)}${PLACEHOLDER}${filler}`],
+    [
+      'in base64 across two slices',
+      `${'x'.repeat(limits.bodySliceBytes - 10)} ${btoa(PLACEHOLDER)} ${filler}`,
+    ],
+  ])('is refused with a placeholder %s', (_name, message) => {
+    expect(send(json, message)).toBe('egress_placeholder_misplaced');
+  });
+});
 
 describe('a text message', () => {
   it('becomes one with the key in its format', () => {
@@ -91,7 +127,7 @@ describe('a text message', () => {
       expect(send(text, `AUTH ${PLACEHOLDER}`, { TOKEN })).toBe('egress_credential_unusable');
     const { binder, request } = given(json);
     const message = `{"d":{"token":"${PLACEHOLDER}"}}`;
-    const bound = bindWebSocketText(message, request, binder);
+    const bound = boundAtOnce(message, request, binder);
     if (bound instanceof Refusal) throw bound;
     const opened = new Map([['TOKEN', Secret.fromBytes(Buffer.from([0xff, 0x41]))]]);
     expect(() => injectWebSocketText(message, bound, opened)).toThrow('egress_credential_unusable');

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Correlation } from '../../src/egress/correlation.ts';
 import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
+import type { CredentialBinding } from '../../src/egress/index.ts';
 import { createScrubSet, type ScrubHit, type ScrubSet } from '../../src/egress/scrub/index.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
 import { fixedClock, limits, Secret, systemRandom } from '../../src/kernel/index.ts';
@@ -71,8 +72,15 @@ class End {
   }
 }
 
-function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () => SET) {
-  const { binder, request } = given([bearer()]);
+function relay(
+  placeholders?: PlaceholderIndex,
+  scrubSet: () => ScrubSet = () => SET,
+  credentials: readonly CredentialBinding[] = [bearer()],
+) {
+  const { binder, request } = given(credentials);
+  const bodies = { bytes: 0 };
+  /** Whether the upstream has room. */
+  const room = { isThere: true };
   const [client, upstream] = [new End('server'), new End('client')];
   const broken: unknown[] = [];
   const hits: ScrubHit[] = [];
@@ -83,7 +91,7 @@ function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () =>
       client: { data: (data) => client.write(data), resumeInput: nothing },
       upstream: {
         lastActive: 0,
-        write: (data) => upstream.write(data),
+        write: (data) => upstream.write(data) && room.isThere,
         end: nothing,
         pause: nothing,
         resume: nothing,
@@ -96,7 +104,7 @@ function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () =>
       ...(placeholders === undefined ? {} : { placeholders }),
       clock,
       random: systemRandom,
-      bodies: { bytes: 0 },
+      bodies,
       isSet: () => true,
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
     },
@@ -110,7 +118,7 @@ function relay(placeholders?: PlaceholderIndex, scrubSet: () => ScrubSet = () =>
       onRelayEnd: nothing,
     },
   );
-  return { client, upstream, broken, hits, relayed };
+  return { bodies, client, room, upstream, broken, hits, relayed };
 }
 
 setFlagsFromString('--expose-gc');
@@ -209,6 +217,26 @@ describe('the relay', () => {
       relayed.sink?.onBody(up.subarray(-1));
       relayed.received(down.subarray(-1));
       expect([client.messages, upstream.messages]).toEqual([plain([whole]), plain([whole])]);
+    }
+  });
+
+  it('counts a text in which a place is declared until the upstream has taken it', async () => {
+    const declared = [bearer({ inject: [{ websocket: '/k' }] })];
+    for (const length of [100, 3 * limits.bodySliceBytes]) {
+      const { bodies, room, upstream, relayed } = relay(undefined, undefined, declared);
+      const each: Message = { kind: 'text', data: Buffer.alloc(length, 'x'), cuts: [] };
+      relayed.sink?.onBody(frames(each, MASK));
+      while (relayed.sink === null) await new Promise((resolve) => setImmediate(resolve));
+      expect([upstream.messages.length, bodies.bytes]).toEqual([1, 0]); // control
+      room.isThere = false;
+      relayed.sink.onBody(frames(each, MASK));
+      while (upstream.messages.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      expect([relayed.sink, bodies.bytes]).toEqual([null, length]);
+      relayed.upstreamDrained();
+      expect([relayed.sink === null, bodies.bytes]).toEqual([false, 0]);
+      relayed.sink?.onBody(frames(each, MASK));
+      relayed.stop();
+      expect(bodies.bytes).toBe(0);
     }
   });
 

@@ -8,6 +8,7 @@ import { type Clock, limits, type Secret } from '../../kernel/index.ts';
 import { type FrameHead, FrameReader, type FrameSink, OPCODE, type Opcode } from '../../wire/index.ts';
 import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
 import { BodyScan, scanBody } from '../body-scan.ts';
+import { turn } from '../body-slices.ts';
 import { boundCredentials } from '../bound-credentials.ts';
 import { type Binder, covers } from '../claim.ts';
 import { type CorrelationHost, judgeMore, judgeUses } from '../correlate.ts';
@@ -72,10 +73,12 @@ export class SentMessages implements FrameSink {
   #isWithinMessage = false;
   /** The text that is held. */
   #text: CollectedBody | null = null;
+  /** Texts that take memory until the upstream has taken them. */
+  #unsent: CollectedBody[] = [];
   /** The search through a message that passes as it comes. */
   #scan: BodyScan | null = null;
-  /** While credentials for a text are opened; what came behind it waits. */
-  #isOpening = false;
+  /** While a text is searched, or credentials for it are opened; what came behind it waits. */
+  #isBusy = false;
   #waiting: Piece[] = [];
   #hasEnded = false;
   #isStopped = false;
@@ -101,15 +104,15 @@ export class SentMessages implements FrameSink {
 
   /** Nothing more can be taken for now. */
   get isFull(): boolean {
-    return this.#isOpening || this.#output.isFull;
+    return this.#isBusy || this.#output.isFull;
   }
 
   read(data: Buffer): void {
     if (this.#isStopped || this.#reader.isClosed) return;
     this.bytes += data.length;
     this.#reader.read(data, 0, this);
-    this.#output.flush();
-    if (!this.#isOpening) this.#judgeEnd();
+    this.#flush();
+    if (!this.#isBusy) this.#judgeEnd();
   }
 
   /** Only once everything before has gone its way: the same bytes end the same way, however they are cut. */
@@ -128,14 +131,14 @@ export class SentMessages implements FrameSink {
     const head = this.#frame;
     if (head === null || this.#isStopped) return;
     const piece = { head, data, isLast };
-    if (this.#isOpening) this.#waiting.push(piece);
+    if (this.#isBusy) this.#waiting.push(piece);
     else this.#pass(piece);
   }
 
   /** The program's side of the connection has ended. */
   end(): void {
     this.#hasEnded = true;
-    if (!this.#isOpening && !this.#isStopped) this.#carrier.onSentEnd();
+    if (!this.#isBusy && !this.#isStopped) this.#carrier.onSentEnd();
   }
 
   /** The upstream was given room to ask: its payload may come back. */
@@ -147,6 +150,7 @@ export class SentMessages implements FrameSink {
   /** The upstream has taken what it got. */
   drained(): void {
     this.#output.isFull = false;
+    this.#releaseSent();
     if (!this.isFull && !this.#isStopped) this.#carrier.onSentRoom();
   }
 
@@ -156,6 +160,17 @@ export class SentMessages implements FrameSink {
     this.#waiting = [];
     this.#text?.release();
     this.#text = null;
+    for (const text of this.#unsent.splice(0)) text.release();
+  }
+
+  #flush(): void {
+    this.#output.flush();
+    this.#releaseSent();
+  }
+
+  #releaseSent(): void {
+    if (this.isFull) return;
+    for (const text of this.#unsent.splice(0)) text.release();
   }
 
   #broken(reason: unknown): void {
@@ -217,26 +232,48 @@ export class SentMessages implements FrameSink {
       return;
     }
     if (!isEnd) return;
-    const bytes = held.take();
-    held.release();
     this.#text = null;
+    this.#unsent.push(held);
+    const bytes = held.take();
     const text = bytes.toString('utf8');
-    const places = bindWebSocketText(text, this.#request, this.#host);
-    if (places instanceof Refusal) this.#broken(places);
-    else if (places.length === 0) this.#output.piece('text', bytes, 'message');
-    else this.#inject(text, places);
+    const binding = bindWebSocketText(text, this.#request, this.#host);
+    const first = binding.next();
+    if (first.done !== true) this.#wait(() => this.#prepare(bytes, text, binding));
+    else if (first.value instanceof Refusal) this.#broken(first.value);
+    else if (first.value.length === 0) this.#output.piece('text', bytes, 'message');
+    else {
+      const places = first.value;
+      this.#wait(() => this.#fill(text, places));
+    }
   }
 
-  #inject(text: string, places: readonly MessageInjection[]): void {
-    this.#isOpening = true;
-    this.#fill(text, places)
-      .then((filled) => {
-        this.#isOpening = false;
+  /** What comes behind the text waits until it is ready. */
+  #wait(prepare: () => Promise<Buffer>): void {
+    this.#isBusy = true;
+    prepare()
+      .then((ready) => {
+        this.#isBusy = false;
         if (this.#isStopped || !this.#mayGoOn()) return;
-        this.#output.piece('text', filled, 'message');
+        this.#output.piece('text', ready, 'message');
         this.#passWaiting();
       })
       .catch((error: unknown) => this.#broken(error));
+  }
+
+  /** A long text is searched in turns with everybody else. */
+  async #prepare(
+    bytes: Buffer,
+    text: string,
+    binding: ReturnType<typeof bindWebSocketText>,
+  ): Promise<Buffer> {
+    let next = binding.next();
+    while (next.done !== true && !this.#isStopped) {
+      await turn();
+      next = binding.next();
+    }
+    if (next.done !== true) return bytes; // nobody waits for it any more
+    if (next.value instanceof Refusal) throw next.value;
+    return next.value.length === 0 ? bytes : this.#fill(text, next.value);
   }
 
   /** Every credential once, however many places of the message it goes to. */
@@ -255,20 +292,20 @@ export class SentMessages implements FrameSink {
     }
   }
 
-  /** What waited for the credentials, as far as the next text that needs some. */
+  /** What waited for a text, as far as the next one that takes time. */
   #passWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const [index, piece] of waiting.entries()) {
       if (this.#isStopped) return;
-      if (this.#isOpening) {
+      if (this.#isBusy) {
         this.#waiting = waiting.slice(index);
         break;
       }
       this.#pass(piece);
     }
-    this.#output.flush();
-    if (this.#isOpening || this.#isStopped) return;
+    this.#flush();
+    if (this.#isBusy || this.#isStopped) return;
     this.#judgeEnd();
     if (this.#isStopped) return;
     if (this.#hasEnded) this.#carrier.onSentEnd();
