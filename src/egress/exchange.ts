@@ -354,11 +354,17 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
     this.#ended = wire;
     await this.#record.refused(reason);
     const begun = this.#begunStatus;
-    this.#relay?.refuse(reason);
-    this.#finished(begun ?? wire.status, wire.code);
-    if (this.#relay !== null) this.#endRelay(this.#relay);
-    else if (begun !== null) this.#client.cut();
-    else this.#client.refuse(wire, this.#request.head.method);
+    try {
+      this.#relay?.refuse(reason);
+      this.#finished(begun ?? wire.status, wire.code);
+      if (this.#relay !== null) this.#endRelay(this.#relay);
+      else if (begun !== null) this.#client.cut();
+      else this.#client.refuse(wire, this.#request.head.method);
+    } catch (error) {
+      /* Nobody waits for this: what is wrong with one client must not be everybody's. */
+      this.#host.trail.failed(error, this.#request.id);
+      this.#client.cut();
+    }
   }
 
   /** Status of the answer that the client has begun to read; null when there is none. */

@@ -84,11 +84,11 @@ export class Http2Request implements ExchangeClient, InputReader {
   }
 
   continue(): void {
-    if (!this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': 100 });
+    if (!this.#isGone && !this.#stream.headersSent) this.#stream.additionalHeaders({ ':status': 100 });
   }
 
   interim(head: AnswerHead): void {
-    if (this.#stream.headersSent || this.#stream.destroyed) return;
+    if (this.#stream.headersSent || this.#isGone) return;
     this.#stream.additionalHeaders({ ...trailersToSend(head.fields), ':status': head.status });
   }
 
@@ -147,9 +147,14 @@ export class Http2Request implements ExchangeClient, InputReader {
     if (this.#hasEnded) this.#reportEnd();
   }
 
+  /** One that the client has reset is closed, and may not be destroyed as long as something of it is unread. */
+  get #isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
   #respond({ status, fields }: AnswerHead, body: 'none' | 'body' | 'trailers'): void {
     this.#lastActive = this.#host.clock.monotonic();
-    if (this.#stream.destroyed || this.#stream.headersSent) return;
+    if (this.#isGone || this.#stream.headersSent) return;
     this.#overhead.body(2 * limits.http2FieldBytes);
     this.#stream.respond(rawHeadersOf([':status', String(status)], fields), {
       endStream: body === 'none',
