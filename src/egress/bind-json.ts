@@ -140,7 +140,7 @@ async function hasPlaceholder(body: Buffer, { placeholders }: Binder): Promise<b
 }
 
 /** @param places in their order */
-export function cutOut(text: Buffer, places: readonly JsonPlace[]): BodyPieces {
+function cutOut(text: Buffer, places: readonly JsonPlace[]): BodyPieces {
   const pieces: (Buffer | Gap)[] = [];
   let at = 0;
   for (const { bound, start, end } of places) {
