@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
+import { answerData, answerHead, begin, frameUpstream, requestOn } from '../egress/http2-frame-upstream.ts';
 import {
   connectFrames,
   errorCodeOf,
@@ -26,6 +27,7 @@ import {
 } from '../egress/http2-frames.ts';
 import {
   API,
+  apiRule,
   httpsUpstream,
   inWorld,
   rawUpstream,
@@ -567,6 +569,72 @@ describe('an answer that is read a byte at a time', () => {
           errorCodeOf(await peer.first(({ type, stream }) => type === FRAME.reset && stream === id)),
         ).toBe(2);
       peer.close();
+    });
+  });
+});
+
+/** `nghttp2` itself ends a connection on which answers of its own pile up, or that holds more than its window. */
+const BY_NGHTTP2 = { code: 'egress_upstream_closed' };
+const BY_US = { code: 'egress_response_malformed', reason: 'http2_overhead' };
+
+/** What an upstream sends beside its answer, or as one. */
+const UPSTREAM_FLOODS: readonly (readonly [name: string, one: Buffer, refusals: readonly object[]])[] = [
+  ['pings', ping, [BY_US, BY_NGHTTP2]],
+  ['settings', settingsOf(), [BY_NGHTTP2, BY_US]],
+  ['window updates of the connection', window(0, 1), [BY_US]],
+  ['window updates of the stream', window(1, 1), [BY_US]],
+  [
+    'frames of DATA that hold padding alone',
+    frame(FRAME.data, FLAG.padded, 1, Buffer.of(0)),
+    [BY_NGHTTP2, BY_US],
+  ],
+  ['frames of DATA that hold one byte', frame(FRAME.data, 0, 1, Buffer.of(65)), [BY_US]],
+];
+
+describe('an upstream that floods', () => {
+  it.each(UPSTREAM_FLOODS)(
+    'with %s: cut, told, and nobody else is concerned',
+    async (_name, one, refusals) => {
+      const record = repeat(one, Math.floor(RECORD_BYTES / one.length));
+      const hostile = await frameUpstream(async (peer) => {
+        begin(peer);
+        await requestOn(peer, 1);
+        peer.send(answerHead(1));
+        for (let bytes = 0; !peer.socket.destroyed && bytes < FLOOD_BYTES_MAX; bytes += record.length) {
+          await peer.sent(record);
+          peer.frames.length = 0;
+        }
+      });
+      const other = await httpsUpstream((_request, response) => response.end('ok'), 'other.test');
+      const upstreams = { [`${API}:443`]: hostile, 'other.test:443': other };
+      const rules = [apiRule(), apiRule({ host: 'other.test' })];
+      await inWorld({ upstreams, rules, credentials: [] }, async (world) => {
+        const before = held();
+        const flooded = world.exchange(`GET / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\n\r\n`);
+        let isOver = false;
+        void flooded.then(() => (isOver = true));
+        while (!isOver) expect((await world.request({ host: 'other.test' })).status).toBe(200);
+        const [refused] = await world.eventsOf('egress.refused');
+        expect(refused?.data).toMatchObject({ host: API, port: 443 });
+        expect(refusals).toContainEqual(
+          Object.fromEntries(
+            Object.entries(refused?.data ?? {}).filter(([name]) => name === 'code' || name === 'reason'),
+          ),
+        );
+        expect(held() - before).toBeLessThan(GROWTH_BYTES_MAX);
+      });
+    },
+  );
+
+  it.each(UPSTREAM_FLOODS)('control, with %s: as many as a busy upstream sends', async (_name, one) => {
+    const upstream = await frameUpstream(async (peer) => {
+      begin(peer);
+      await requestOn(peer, 1);
+      peer.send(answerHead(1), repeat(one, USUAL), answerData(1, 'rest'));
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream }, credentials: [] }, async (world) => {
+      const { status, body } = await world.request();
+      expect([status, body.toString().endsWith('rest')]).toEqual([200, true]);
     });
   });
 });

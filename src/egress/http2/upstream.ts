@@ -18,9 +18,11 @@ import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
 import { holdEnd } from './stream-end.ts';
+import { CellStreams, ConnectionOverhead } from './overhead.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
+const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } =
+  constants;
 const NO_TRAILERS = new Fields();
 
 const SESSION_OPTIONS = {
@@ -47,6 +49,10 @@ export class Http2Upstream implements MultiplexedUpstream {
   lastRead = Number.POSITIVE_INFINITY;
   readonly #session: ClientHttp2Session;
   readonly clock: Clock;
+  /** What upstreams send besides heads and bodies is bounded too; each has its own. */
+  readonly overhead: ConnectionOverhead;
+  /** It was cut for more of that than there may be. */
+  isAbusive = false;
   #open = 0;
 
   /** @param socket after TLS, where `h2` was agreed on */
@@ -59,7 +65,19 @@ export class Http2Upstream implements MultiplexedUpstream {
       this.lastRead = lastStream;
     });
     this.#session.on('error', () => socket.destroy());
-    this.#session.on('close', () => socket.destroy());
+    this.overhead = new ConnectionOverhead(
+      new CellStreams(clock),
+      () => socket.bytesRead,
+      () => this.#giveUp(),
+    );
+    this.#session.on('ping', () => this.overhead.look());
+    this.#session.on('remoteSettings', () => this.overhead.look());
+    const sweeper = setInterval(() => this.overhead.judge(), limits.egressSweepIntervalMs);
+    sweeper.unref();
+    this.#session.on('close', () => {
+      clearInterval(sweeper);
+      socket.destroy();
+    });
   }
 
   get inUse(): number {
@@ -105,6 +123,13 @@ export class Http2Upstream implements MultiplexedUpstream {
   destroy(): void {
     this.#session.destroy();
   }
+
+  #giveUp(): void {
+    if (this.#session.destroyed) return;
+    this.isAbusive = true;
+    this.#session.goaway(NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#session.destroy();
+  }
 }
 
 /** One request on the connection. */
@@ -135,9 +160,17 @@ class Http2Sent implements RequestStream, InputReader {
     this.#listener = listener;
     this.#method = method;
     this.lastActive = connection.clock.monotonic();
-    stream.on('headers', (_headers, _flags, raw: RawHeaders) => this.#interim(raw));
-    stream.on('response', (_headers, flags, raw: RawHeaders) => this.#head(raw, flags));
+    const { overhead } = connection;
+    stream.on('headers', (_headers, _flags, raw: RawHeaders) => {
+      overhead.head(raw);
+      this.#interim(raw);
+    });
+    stream.on('response', (_headers, flags, raw: RawHeaders) => {
+      overhead.head(raw);
+      this.#head(raw, flags);
+    });
     stream.on('trailers', (_trailers, _flags, raw: RawHeaders) => {
+      overhead.head(raw);
       this.#trailers = raw;
     });
     stream.on('drain', () => {
@@ -145,18 +178,26 @@ class Http2Sent implements RequestStream, InputReader {
       this.#listener?.onUpstreamDrain();
     });
     stream.on('error', () => undefined); // `close` follows, and says all that is needed
-    stream.on('close', () => this.#fail(Refusal.of('egress_upstream_closed')));
+    stream.on('close', () =>
+      this.#fail(
+        connection.isAbusive
+          ? Refusal.of('egress_response_malformed', { reason: 'http2_overhead' })
+          : Refusal.of('egress_upstream_closed'),
+      ),
+    );
     this.#input = new StreamInput(stream, this, { bytes: 0 });
   }
 
   /** The whole body. */
   all(body: Buffer): void {
     this.#completeRequest();
+    this.#connection.overhead.body(body.length);
     this.#stream.end(body);
   }
 
   write(data: Buffer): boolean {
     this.lastActive = this.#clock.monotonic();
+    this.#connection.overhead.body(data.length);
     return this.#stream.destroyed || this.#stream.write(data);
   }
 
@@ -201,7 +242,8 @@ class Http2Sent implements RequestStream, InputReader {
     this.#listener?.onAnswerHead(head.value, framing.value, false);
   }
 
-  onArrival(): void {
+  onArrival(bytes: number): void {
+    this.#connection.overhead.body(bytes);
     this.#moved();
   }
 
