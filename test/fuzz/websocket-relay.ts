@@ -17,7 +17,7 @@ import type { FuzzTarget } from './target.ts';
 import { frameBytes } from './websocket.ts';
 import { readWhole } from './websocket-oracle.ts';
 
-type Side = 'client' | 'server';
+export type Side = 'client' | 'server';
 
 /** What a frame may have at most: more than the grammar gives. */
 const PAYLOAD_BYTES_MAX = 100 * 1024 * 1024;
@@ -89,9 +89,14 @@ function message(below: Below, from: Side): Buffer {
   return Buffer.concat(pieces);
 }
 
-function bytesOf(below: Below, from: Side): Buffer {
-  const pieces: Buffer[] = [];
-  for (let count = 1 + below(6); count > 0; count -= 1) pieces.push(message(below, from));
+/** Messages and control frames as they should be, with keys and placeholders where they may and may not stand. */
+export function messagesOf(below: Below, from: Side): Buffer {
+  return Buffer.concat(Array.from({ length: 1 + below(6) }, () => message(below, from)));
+}
+
+/** The same, or with something wrong in it, or cut off. */
+export function bytesOf(below: Below, from: Side): Buffer {
+  const pieces = [messagesOf(below, from)];
   if (below(4) === 0) pieces.push(close(below, from));
   if (below(3) === 0) {
     const other = frameBytes(below); // valid or not, and perhaps of the wrong side
@@ -117,7 +122,7 @@ const frameOf = (line: string): Frame => {
 };
 
 /** Frames as they matter to whoever reads them: messages whole, and control frames; in their order. */
-interface Received {
+export interface Received {
   /** `kind payload` or `opcode payload`, as Latin-1. */
   readonly items: readonly string[];
   /** Of a message that has not ended, as Latin-1. */
@@ -141,9 +146,11 @@ function receivedOf(frames: readonly Frame[]): Received {
   return { items, begun };
 }
 
-interface Expected extends Received {
-  /** Codes, or reasons of those that have one, with which the connection may be ended; empty: it is not. */
+export interface Expected extends Received {
+  /** Codes, or reasons of those that have one, with which the connection may be ended. */
   readonly ends: readonly string[];
+  /** Whether it has to be. */
+  readonly isEnded: boolean;
 }
 
 /** Of messages of one kind, one behind the other, where each key ends is where it is masked. */
@@ -167,7 +174,7 @@ function maskedTexts(texts: readonly string[]): string[] {
   return shown.map((characters) => characters.join(''));
 }
 
-function expectedDown(bytes: Buffer): Expected {
+export function expectedDown(bytes: Buffer): Expected {
   const { frames, error, isClosed } = readWhole('server', bytes, PAYLOAD_BYTES_MAX);
   const { items, begun } = receivedOf(frames.map(frameOf));
   const shown = new Map<string, string[]>();
@@ -186,11 +193,8 @@ function expectedDown(bytes: Buffer): Expected {
     return Number(word) === OPCODE.close ? [item.slice(0, word.length + 3)] : [];
   });
   const text = shown.get(begun.kind)?.shift() ?? '';
-  return {
-    items: passed,
-    begun: { kind: begun.kind, text },
-    ends: error === null || isClosed ? [] : [error],
-  };
+  const ends = error === null || isClosed ? [] : [error];
+  return { items: passed, begun: { kind: begun.kind, text }, ends, isEnded: ends.length > 0 };
 }
 
 const placeholderIn = (text: string): string | null =>
@@ -206,11 +210,16 @@ function filled(text: string): string | null {
   return placeholderIn(text) === null ? text : null;
 }
 
-function expectedUp(bytes: Buffer): Expected {
+export function expectedUp(bytes: Buffer): Expected {
   const { frames, error, isClosed } = readWhole('client', bytes, PAYLOAD_BYTES_MAX);
   const items: string[] = [];
   let begun = { kind: '', text: '' };
-  const refused = (text: string): Expected => ({ items, begun, ends: [placeholderIn(text) ?? 'none'] });
+  const refused = (text: string): Expected => ({
+    items,
+    begun,
+    ends: [placeholderIn(text) ?? 'none'],
+    isEnded: true,
+  });
   for (const { opcode, fin, kind, payload } of frames.map(frameOf)) {
     const text = payload.toString('latin1');
     if (opcode >= OPCODE.close) {
@@ -233,13 +242,28 @@ function expectedUp(bytes: Buffer): Expected {
   /* A frame that is not whole is not in the transcript, and may hold a placeholder all the same. */
   const late = ['egress_placeholder_misplaced', 'egress_placeholder_foreign'];
   const ends = error === null || isClosed ? [] : [error];
-  return { items, begun, ends: begun.kind === 'text' || isClosed ? ends : [...ends, ...late] };
+  const mayHold = begun.kind !== 'text' && !isClosed;
+  return { items, begun, ends: mayHold ? [...ends, ...late] : ends, isEnded: ends.length > 0 };
 }
 
 /* ---- what comes out ---- */
 
-const LOGINS = [bearer({ inject: [{ websocket: 'text', format: 'AUTH {token}' }, { websocket: '/k' }] })];
+/** Declares the places that the model knows. */
+export const LOGINS = [
+  bearer({ inject: [{ websocket: 'text', format: 'AUTH {token}' }, { websocket: '/k' }] }),
+];
 const SET = createScrubSet([{ name: 'TOKEN', mask: PLACEHOLDER, value: Secret.fromString(TOKEN) }]);
+
+/** Whole frames in what came out. */
+function framesIn(from: Side, pieces: readonly Buffer[]): Frame[] {
+  const read = transcribeFrames(from, pieces, PAYLOAD_BYTES_MAX);
+  if (read.error !== null) throw new Error(`what came out is no WebSocket: ${read.error}`);
+  return read.frames.map(frameOf);
+}
+
+/** What came out, as the model says it. */
+export const itemsIn = (from: Side, pieces: readonly Buffer[]): readonly string[] =>
+  receivedOf(framesIn(from, pieces)).items;
 
 interface Seen extends Received {
   readonly end: string | null;
@@ -293,9 +317,7 @@ async function relayed(from: Side, packets: readonly Buffer[]): Promise<Seen> {
   if (ended.length > 1) throw new Error(`it ended ${ended.length} times`);
   const [reason] = ended;
   if (reason !== undefined && !(reason instanceof Refusal)) throw reason;
-  const read = transcribeFrames(from, out[from], PAYLOAD_BYTES_MAX);
-  if (read.error !== null) throw new Error(`what came out is no WebSocket: ${read.error}`);
-  const frames = read.frames.map(frameOf);
+  const frames = framesIn(from, out[from]);
   /* What it says itself when it ends something is looked at here, and no message of the sender. */
   if (reason !== undefined && frames.pop()?.opcode !== OPCODE.close)
     throw new Error('it ended without a Close');
@@ -308,9 +330,7 @@ async function relayed(from: Side, packets: readonly Buffer[]): Promise<Seen> {
 /** @returns what is wrong, null when nothing is */
 function difference(seen: Seen, expected: Expected): string | null {
   const shown = (value: unknown): string => JSON.stringify(value).slice(0, 2_000);
-  if (
-    seen.end === null ? expected.ends.length > 0 && !isOptional(expected) : !expected.ends.includes(seen.end)
-  )
+  if (seen.end === null ? expected.isEnded : !expected.ends.includes(seen.end))
     return `it ended with ${seen.end}, and not with ${shown(expected.ends)}`;
   if (shown(seen.items) !== shown(expected.items))
     return `what came out: ${shown(seen.items)}\nwhat should have: ${shown(expected.items)}`;
@@ -319,10 +339,6 @@ function difference(seen: Seen, expected: Expected): string | null {
     ? null
     : `what was begun: ${shown(text)}\nwhat should have been: ${shown(model)}`;
 }
-
-/** Only a placeholder in a frame that is not whole could end it. */
-const isOptional = ({ ends }: Expected): boolean =>
-  ends.every((end) => end.startsWith('egress_placeholder_'));
 
 export interface RelayTally {
   /** Messages and control frames that came out. */
