@@ -75,6 +75,11 @@ describe('ATTACKS 10: host confusion', () => {
       'egress_name_mismatch',
     ],
     [
+      'absolute form with another port',
+      `GET https://${API}:8443/ HTTP/1.1\r\nHost: ${API}\r\n`,
+      'egress_name_mismatch',
+    ],
+    [
       'userinfo in the absolute form',
       `GET https://${API}@${OTHER}/ HTTP/1.1\r\nHost: ${API}\r\n`,
       'egress_request_malformed',
