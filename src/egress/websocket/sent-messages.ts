@@ -5,13 +5,13 @@
  * else passes as it comes. No key goes into a message before its use is on record.
  */
 import { type Clock, limits, type Secret } from '../../kernel/index.ts';
-import { type FrameHead, FrameReader, type FrameSink, OPCODE, type Opcode } from '../../wire/index.ts';
+import { type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
 import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
-import { BodyScan, scanBody } from '../body-scan.ts';
+import { BodyScan } from '../body-scan.ts';
 import { turn } from '../body-slices.ts';
 import { boundCredentials } from '../bound-credentials.ts';
 import { type Binder, covers } from '../claim.ts';
-import { type CorrelationHost, judgeMore, judgeUses } from '../correlate.ts';
+import { type CorrelationHost, judgeUses } from '../correlate.ts';
 import type { Injection } from '../injection.ts';
 import type { CredentialBinding } from '../ports.ts';
 import { Refusal } from '../refusals.ts';
@@ -19,6 +19,7 @@ import type { EgressRequest } from '../request.ts';
 import { type BodyMemory, bodyTooLarge, CollectedBody } from '../request-body.ts';
 import { ControlGate } from './control-gate.ts';
 import type { FrameOutput } from './frame-output.ts';
+import { SentControls } from './sent-controls.ts';
 
 export interface SentMessagesHost extends Binder, CorrelationHost {
   readonly clock: Clock;
@@ -47,9 +48,7 @@ interface Piece {
   readonly isLast: boolean;
 }
 
-const CLOSE_CODE_BYTES = 2;
 const MESSAGE = 'a WebSocket message';
-const CONTROL = 'a WebSocket ping, pong or close frame';
 
 export class SentMessages implements FrameSink {
   /** Bytes that came, frame heads included. */
@@ -62,13 +61,12 @@ export class SentMessages implements FrameSink {
   readonly #carrier: SentMessagesCarrier;
   readonly #output: FrameOutput;
   readonly #gate: ControlGate;
+  readonly #controls: SentControls;
   readonly #reader = new FrameReader({ from: 'client', payloadBytesMax: limits.webSocketFrameBytesMax });
   /** Whether a text may have a credential in it. */
   readonly #isDeclared: boolean;
   /** What the connection was opened with, and what went into messages since: whoever sends more makes use of it. */
   readonly #uses: Pick<Injection, 'binding'>[];
-  /** Payloads of pings that wait for their answer, which says nothing but what the upstream had said. */
-  readonly #pings: Buffer[] = [];
   #frame: FrameHead | null = null;
   #isWithinMessage = false;
   /** The text that is held. */
@@ -95,6 +93,7 @@ export class SentMessages implements FrameSink {
     this.#output = output;
     this.#carrier = carrier;
     this.#gate = new ControlGate(host.clock);
+    this.#controls = new SentControls(request, host, this.#gate);
     this.#uses = [...request.injections];
     this.#isDeclared = [...boundCredentials(host.spec).byName.values()].some(
       ({ binding, messages, messagePointers }) =>
@@ -143,8 +142,7 @@ export class SentMessages implements FrameSink {
 
   /** The upstream was given room to ask: its payload may come back. */
   pinged(payload: Buffer): void {
-    this.#pings.push(payload);
-    if (this.#pings.length > limits.webSocketPingsKept) this.#pings.shift();
+    this.#controls.pinged(payload);
   }
 
   /** The upstream has taken what it got. */
@@ -313,41 +311,12 @@ export class SentMessages implements FrameSink {
   }
 
   #passControl({ opcode }: FrameHead, payload: Buffer): void {
-    if (!this.#gate.pass()) {
-      this.#broken(Refusal.of('egress_websocket_flood'));
+    const said = this.#controls.judge(opcode, payload);
+    if (said instanceof Refusal) {
+      this.#broken(said);
       return;
     }
-    const isShort = payload.length < this.#host.placeholders.shortest;
-    const refused = isShort ? null : scanBody(payload, this.#request, this.#host, CONTROL);
-    if (refused !== null) {
-      this.#broken(refused);
-      return;
-    }
-    if (opcode === OPCODE.close) this.#passClose(payload);
-    else if (this.#isAnswer(opcode, payload) || this.#mayCarry(payload))
-      this.#output.control(opcode, payload);
-  }
-
-  /** That it ends may always be said; why is for a reader, as a message is. */
-  #passClose(payload: Buffer): void {
-    const isHeld = judgeMore(this.#request, this.#host, []) !== null;
-    const said = isHeld ? payload.subarray(0, CLOSE_CODE_BYTES) : payload;
-    this.#output.control(OPCODE.close, said);
-    this.#carrier.onSentClose(said);
-  }
-
-  /** The answer to a ping, and with it to those before (RFC 6455 section 5.5.3). */
-  #isAnswer(opcode: Opcode, payload: Buffer): boolean {
-    if (opcode !== OPCODE.pong) return false;
-    const at = this.#pings.findIndex((ping) => ping.equals(payload));
-    this.#pings.splice(0, at + 1);
-    return at >= 0;
-  }
-
-  /** What keeps a connection alive says nothing, and is for any time; with something in it, it is held to what tools may send. */
-  #mayCarry(payload: Buffer): boolean {
-    const refused = payload.length === 0 ? null : judgeMore(this.#request, this.#host, []);
-    if (refused !== null) this.#broken(refused);
-    return refused === null;
+    this.#output.control(opcode, said);
+    if (opcode === OPCODE.close) this.#carrier.onSentClose(said);
   }
 }
