@@ -26,6 +26,8 @@ const PER_SECOND = 120;
 /** Of the first storm, after which the state is what a leak is measured from, once all connections are there. */
 const FIRST_SHARE = 0.25;
 const FIRST_MS_MIN = 30_000;
+/** A cell makes what it searches bodies with when the first one comes: that is no leak, but as large as one. */
+const FIRST = 'sends a body byte by byte';
 const QUIET_MEASURE_MS = 10_000;
 const VICTIM_PAUSE_MS = 10;
 const REPORT_MS = 15_000;
@@ -159,7 +161,7 @@ try {
   };
 
   print('first storm, to fill what may be kept');
-  await storm(job, rampMs + Math.max(FIRST_MS_MIN, stormMs * FIRST_SHARE));
+  await storm({ ...job, first: FIRST }, rampMs + Math.max(FIRST_MS_MIN, stormMs * FIRST_SHARE));
   const before = await settle();
   print(`  afterwards: ${usageLine(before.usage)}`);
   const calm = await generate(victimLoad, victimJob);

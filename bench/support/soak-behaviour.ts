@@ -29,7 +29,7 @@ export interface Behaviour {
 }
 
 export const LIFE_MS = 100_000;
-export const PAUSE_MS = 15_000;
+export const PAUSE_MS = 30_000;
 
 /** About so long. */
 export const between = ({ random }: Situation, ms: number): number => ms * (0.5 + random());

@@ -3,7 +3,7 @@
  * stop. Tells its parent what came of it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SoakCell } from './soak-behaviour.ts';
+import type { Behaviour, SoakCell } from './soak-behaviour.ts';
 import { behaviours, pick } from './soak-behaviours.ts';
 import { Conversation, type Outcome, Stage } from './soak-conversation.ts';
 
@@ -14,6 +14,8 @@ export interface SoakJob {
   /** New ones per second, until all are there. */
   readonly perSecond: number;
   readonly seed: number;
+  /** What the first connection of each cell begins with, by name. */
+  readonly first?: string;
 }
 
 export type ClientsQuestion = { readonly start: SoakJob } | { readonly question: 'state' | 'stop' };
@@ -58,12 +60,19 @@ function count(name: string, outcome: Outcome): void {
   outcomes[name] = counts;
 }
 
-async function live(cell: SoakCell, host: string, random: () => number): Promise<void> {
+async function live(
+  cell: SoakCell,
+  host: string,
+  random: () => number,
+  first: Behaviour | undefined,
+): Promise<void> {
   const onAnswer = (): void => {
     answers += 1;
   };
+  let next = first;
   while (!stage.isOver) {
-    const behaviour = pick(random());
+    const behaviour = next ?? pick(random());
+    next = undefined;
     const conversation = await Conversation.open(cell, host, behaviour.over ?? 'http/1.1');
     if (conversation === null) {
       count(behaviour.name, 'unreachable');
@@ -81,11 +90,14 @@ async function live(cell: SoakCell, host: string, random: () => number): Promise
   }
 }
 
-async function start({ cells, connections, host, perSecond, seed }: SoakJob): Promise<void> {
+async function start(job: SoakJob): Promise<void> {
+  const { cells, connections, host, perSecond, seed } = job;
   const own = stage;
+  const first = behaviours.find(({ name }) => name === job.first);
   for (let slot = 0; slot < connections && !own.isOver; slot += 1) {
     const cell = cells[slot % cells.length];
-    if (cell !== undefined) slots.push(live(cell, host, randomFrom(seed + slot)));
+    if (cell !== undefined)
+      slots.push(live(cell, host, randomFrom(seed + slot), slot < cells.length ? first : undefined));
     if (slot % Math.ceil((perSecond * RAMP_STEP_MS) / 1_000) === 0) await sleep(RAMP_STEP_MS);
   }
 }
