@@ -1,9 +1,11 @@
 /** What a cell may make the gateway hold: bounded, whatever it sends and however little it reads. */
 import { once } from 'node:events';
+import type { ClientHttp2Session } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
+import { connectHttp2 } from './http2-world.ts';
 import {
   API,
   call,
@@ -177,6 +179,29 @@ describe('connections to upstreams', () => {
         socket.resetAndDestroy();
       }
       await expect.poll(() => silent.connections.filter((socket) => !socket.destroyed).length).toBe(0);
+    });
+  });
+
+  it('are waited for by so many requests of a cell; the next is refused, and that is on record', async () => {
+    const silent = await silentUpstream();
+    await inWorld({ upstreams: { 'api.test:443': silent } }, async (world) => {
+      const total = limits.cellUpstreamsMax + limits.cellUpstreamsWaitingMax + 1;
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const ask = (session: ClientHttp2Session): void => {
+        const stream = session.request({ ':path': '/' }).setEncoding('utf8');
+        stream.on('error', () => undefined);
+        let status = 0;
+        stream.on('response', (headers) => (status = headers[':status'] ?? 0));
+        stream.on('data', (body: string) => resolve(`${status} ${body}`));
+      };
+      for (let asked = 0; asked < total; asked += limits.http2StreamsMax) {
+        const session = await connectHttp2(world);
+        for (let count = 0; count < Math.min(limits.http2StreamsMax, total - asked); count += 1) ask(session);
+      }
+      expect(await promise).toMatch(/^429 .*"egress_upstreams_limit".*The limit is 512\./);
+      expect(silent.connections.length).toBeLessThanOrEqual(limits.upstreamDialsMax);
+      const [refused] = await world.eventsOf('egress.refused');
+      expect(refused?.data).toMatchObject({ code: 'egress_upstreams_limit', reason: 'too_many_wait' });
     });
   });
 
