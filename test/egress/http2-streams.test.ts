@@ -1,6 +1,8 @@
 /** HTTP/2 streams that go both ways at a time, stop in the middle, or are slower on one side than on the other. */
+import { once } from 'node:events';
+import type { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { connectHttp2, http2Upstream, type Http2Reply, replyOf } from './http2-world.ts';
+import { ask, connectHttp2, http2Upstream, type Http2Reply, replyOf } from './http2-world.ts';
 import { API, httpsUpstream, inWorld, PLACEHOLDER, TOKEN, type World } from './world.ts';
 
 const PLACE = `${API}:443`;
@@ -75,6 +77,118 @@ describe.each(['h1', 'h2'] as const)('messages both ways, through an upstream th
       );
       expect(reply.trailers).toMatchObject({ 'grpc-status': '0', 'x-key': PLACEHOLDER });
       expect(reply.reset).toBe(0);
+    });
+  });
+});
+
+/** Waits until a number has stayed the same while other requests went by. */
+async function stalled(world: World, count: () => number): Promise<number> {
+  const session = await connectHttp2(world);
+  let last = -1;
+  for (let same = 0; same < 10; same = count() === last ? same + 1 : 0) {
+    last = count();
+    for (let asked = 0; asked < 5; asked += 1) expect((await ask(session, {})).status).toBe(204);
+  }
+  session.destroy();
+  return last;
+}
+
+const SIZE = 128 * 1024 * 1024;
+/** What the buffers of the systems and of the gateway may hold together. */
+const HELD_MAX = 32 * 1024 * 1024;
+const PIECE = Buffer.alloc(65_536, 'harmless ');
+
+/** Writes a body of `SIZE` bytes as fast as it is taken. */
+function pump(stream: Writable, onWritten: (bytes: number) => void): void {
+  let left = SIZE / PIECE.length;
+  const next = (): void => {
+    while (left > 0) {
+      left -= 1;
+      onWritten(PIECE.length);
+      if (!stream.write(PIECE)) {
+        stream.once('drain', next);
+        return;
+      }
+    }
+    stream.end();
+  };
+  next();
+}
+
+const WAYS = [
+  ['h1', 'h1 upstream'],
+  ['h2', 'h2 upstream'],
+] as const;
+
+describe.each(WAYS)('a side that is slow, with an %s upstream', (version) => {
+  it('slows the other down and nobody else: an answer', async () => {
+    let sent = 0;
+    const count = (bytes: number): void => {
+      sent += bytes;
+    };
+    const upstream =
+      version === 'h2'
+        ? await http2Upstream((stream, headers) => {
+            if (headers[':path'] === '/') stream.respond({ ':status': 204 }, { endStream: true });
+            else {
+              stream.respond({ ':status': 200 });
+              pump(stream, count);
+            }
+          })
+        : await httpsUpstream((request, response) => {
+            if (request.url === '/') response.writeHead(204).end();
+            else pump(response, count);
+          });
+    await inWorld({ upstreams: { [PLACE]: upstream } }, async (world) => {
+      const session = await connectHttp2(world);
+      const stream = session.request({ ':path': '/big' });
+      expect(await stalled(world, () => sent)).toBeLessThan(HELD_MAX);
+      let received = 0;
+      stream.on('data', (data: Buffer) => {
+        received += data.length;
+      });
+      await once(stream, 'close');
+      expect([received, sent]).toEqual([SIZE, SIZE]);
+      session.destroy();
+    });
+  });
+
+  it('slows the other down and nobody else: a request', async () => {
+    let [sent, received] = [0, 0];
+    let waiting: Readable | null = null;
+    const take = (request: Readable, path: string | undefined, answer: (status: number) => void): void => {
+      if (path === '/') answer(204);
+      else {
+        waiting = request.pause();
+        request.on('data', (data: Buffer) => {
+          received += data.length;
+        });
+        request.pause();
+        request.on('end', () => answer(201));
+      }
+    };
+    const upstream =
+      version === 'h2'
+        ? await http2Upstream((stream, headers) =>
+            take(stream, headers[':path'], (status) =>
+              stream.respond({ ':status': status }, { endStream: true }),
+            ),
+          )
+        : await httpsUpstream((request, response) =>
+            take(request, request.url, (status) => response.writeHead(status).end()),
+          );
+    await inWorld({ upstreams: { [PLACE]: upstream } }, async (world) => {
+      const session = await connectHttp2(world);
+      const stream = session.request({ ':path': '/big', ':method': 'POST' }, { endStream: false });
+      const reply = replyOf(stream);
+      pump(stream, (bytes) => {
+        sent += bytes;
+      });
+      expect(await stalled(world, () => sent)).toBeLessThan(HELD_MAX);
+      (waiting as Readable | null)?.resume();
+      expect((await reply).status).toBe(201);
+      expect(received).toBe(SIZE);
+      session.destroy();
     });
   });
 });

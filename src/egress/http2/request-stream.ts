@@ -183,7 +183,9 @@ export class Http2Request implements ExchangeClient, InputReader {
   }
 
   onInputEnd(whole: boolean): void {
-    if (!whole) return; // what came is not all of it: `close` follows
+    const framing = this.#exchange?.framing;
+    const isShort = framing?.kind === 'length' && (this.#input?.bytes ?? 0) < framing.bytes;
+    if (!whole || isShort) return; // what came is not all of it: `close` follows
     this.#hasEnded = true;
     this.#reportEnd();
   }

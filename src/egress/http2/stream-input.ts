@@ -30,14 +30,19 @@ export interface InputReader {
   onInputOverflow(): void;
 }
 
+/** What is needed of a stream of `node:http2`. */
+type InputStream = Duplex & { readonly rstCode?: number | undefined };
+
 const NOTHING = Buffer.alloc(0);
 
 export class StreamInput {
-  readonly #stream: Duplex;
+  readonly #stream: InputStream;
   readonly #reader: InputReader;
   readonly #memory: InputMemory;
   /** Of Node, for its own bookkeeping: no data goes there. */
   readonly #push: (data: Buffer | null) => boolean;
+  /** How many bytes have come. */
+  bytes = 0;
   #isHeld = false;
   /** What comes is put together until the turn is over. */
   #isGathering = false;
@@ -48,7 +53,7 @@ export class StreamInput {
   #waitingBytes = 0;
   /** The end came behind what waits. */
   #endWaits = false;
-  /** It ended because the stream was closed. Node tells both in the same way, and a reset without an error in no other. */
+  /** It ended because it was reset. */
   #isCut = false;
   #hasEnded = false;
 
@@ -56,7 +61,7 @@ export class StreamInput {
    * @param stream of `node:http2`, that nobody reads
    * @param memory what waits may be as much as `cellBodyBytesMax` together with everything else that is counted there
    */
-  constructor(stream: Duplex, reader: InputReader, memory: InputMemory) {
+  constructor(stream: InputStream, reader: InputReader, memory: InputMemory) {
     this.#stream = stream;
     this.#reader = reader;
     this.#memory = memory;
@@ -83,6 +88,7 @@ export class StreamInput {
   }
 
   #receive(data: Buffer): boolean {
+    this.bytes += data.length;
     this.#reader.onArrival(data.length);
     const isLarge = data.length >= limits.collectedBlockBytes;
     if (isLarge || this.#waitingBytes >= limits.http2GatheredBytesMax) this.#give();
@@ -127,7 +133,12 @@ export class StreamInput {
   }
 
   #ended(): boolean {
-    if (!this.#hasEnded) this.#isCut = this.#stream.closed;
+    /*
+     * Node tells a reset without an error as an end, and only by closing the stream before. While the stream is held
+     * back it can do the same with a real end: then whoever knows how long the body should be has to look.
+     */
+    const isReset = this.#stream.closed && !(this.#isHeld && this.#stream.rstCode === 0);
+    if (!this.#hasEnded) this.#isCut = isReset;
     this.#hasEnded = true;
     if (this.#waitingBytes === 0) return this.#push(null);
     this.#endWaits = true;

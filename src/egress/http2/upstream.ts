@@ -143,6 +143,8 @@ class Http2Sent implements RequestStream, InputReader {
   readonly #input: StreamInput;
   #listener: AnswerListener | null;
   #hasHead = false;
+  /** Of the body, where it was said. */
+  #length = 0;
   #silent = true;
   #interims = 0;
   #trailers: RawHeaders = [];
@@ -239,6 +241,7 @@ class Http2Sent implements RequestStream, InputReader {
     const framing = framingOf(fields, (flags & NGHTTP2_FLAG_END_STREAM) !== 0, isBodyless);
     if (!framing.ok) return this.#malformed(framing.error);
     this.#hasHead = true;
+    if (framing.value.kind === 'length') this.#length = framing.value.bytes;
     this.#listener?.onAnswerHead(head.value, framing.value, false);
   }
 
@@ -253,12 +256,16 @@ class Http2Sent implements RequestStream, InputReader {
     return true;
   }
 
+  get #isShort(): boolean {
+    return this.#input.bytes < this.#length;
+  }
+
   onInputOverflow(): void {
     this.#malformed('window_exceeded');
   }
 
   onInputEnd(whole: boolean): void {
-    if (!this.#hasHead || !whole) return; // cut before it answered, or in the middle: `close` tells
+    if (!this.#hasHead || !whole || this.#isShort) return; // cut before it answered, or in the middle: `close` tells
     const trailers = this.#trailers.length === 0 ? null : trailersOf(this.#trailers);
     if (trailers?.ok === false) return this.#malformed(trailers.error);
     const listener = this.#listener;
