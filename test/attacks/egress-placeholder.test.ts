@@ -185,6 +185,7 @@ const inOtherPlaces: typeof inTwoHosts = async (body) => {
           inject: [
             { cookie: 'sid' },
             { path: '/v1/bot{token}' },
+            { query: 'api' },
             { form: 'key' },
             { multipart: 'key' },
             { json: '/k' },
@@ -200,6 +201,7 @@ const inOtherPlaces: typeof inTwoHosts = async (body) => {
 const otherPlaces: readonly [name: string, request: RequestOptions][] = [
   ['the cookie', cookie(`a=b; sid=${PLACEHOLDER}`)],
   ['the segment', { path: `/v1/bot${PLACEHOLDER}/send` }],
+  ['the parameter', { path: `/v1?a=b&api=${PLACEHOLDER}` }],
   ['the field', form(`a=b&key=${PLACEHOLDER}`)],
   ['the part', multipart(part('name="a"', 'b'), part('name="key"', PLACEHOLDER))],
   ['the pointer', json(`{"k":"${PLACEHOLDER}"}`)],
@@ -223,6 +225,12 @@ const besideOtherPlaces: readonly [name: string, request: RequestOptions][] = [
   ['the segment behind an encoded slash', { path: `/v1%2Fbot${PLACEHOLDER}` }],
   ['the segment, and the query too', { path: `/v1/bot${PLACEHOLDER}?q=${PLACEHOLDER}` }],
   ['the segment, and once more behind it', { path: `/v1/bot${PLACEHOLDER}/${PLACEHOLDER}` }],
+  ['the parameter, of another path', { path: `/v2?api=${PLACEHOLDER}` }],
+  ['the parameter, twice', { path: `/v1?api=${PLACEHOLDER}&api=1` }],
+  ['the parameter, twice in two spellings', { path: `/v1?a%70i=1&api=${PLACEHOLDER}` }],
+  ['the parameter, in a longer value', { path: `/v1?api=x${PLACEHOLDER}` }],
+  ['the parameter behind a semicolon', { path: `/v1?a=1;api=${PLACEHOLDER}` }],
+  ['the parameter, in a form', form(`api=${PLACEHOLDER}`)],
   ['another field', form(`a=${PLACEHOLDER}`)],
   ['the field, twice', form(`key=${PLACEHOLDER}&key=${PLACEHOLDER}`)],
   ['the field behind a semicolon', form(`a=b;key=${PLACEHOLDER}`)],
