@@ -28,6 +28,7 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
       methods: request.methods,
       path: request.target.path,
       isOpaque: request.webSocket !== null,
+      isUnread: request.scheme === 'tcp',
     },
     calls.running,
     () => correlation.recentTools(calls),

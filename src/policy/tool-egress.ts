@@ -46,6 +46,8 @@ export interface ToolRequest {
   readonly path: string;
   /** Whether it may change something whatever its method says: nothing is known of what goes over a WebSocket. */
   readonly isOpaque?: boolean;
+  /** Whether it is a connection that nobody reads: it has no method that a rule could name, only a host. */
+  readonly isUnread?: boolean;
 }
 
 export type ToolRefusalCode = 'egress_tool_denied' | 'egress_read_only';
@@ -107,8 +109,11 @@ function verdictOn({ rules, readOnly }: ToolEgress, request: ToolRequest, use: T
   const misses = (enforce: boolean): boolean =>
     named.some((rule) => rule.enforce === enforce) && !covering.some((rule) => rule.enforce === enforce);
   if (misses(true)) return { weight: 2, code: 'egress_tool_denied' };
-  /* Whoever writes down a tool's methods knows more of it than its hint says. */
-  const writes = use.readOnly && !isSafe(request) && !covering.some((rule) => rule.methods !== undefined);
+  /* Whoever writes down a tool's methods, or where it may send what nobody reads, knows more of it than its hint says. */
+  const isMeant = covering.some(
+    (rule) => (request.isUnread === true ? rule.hosts : rule.methods) !== undefined,
+  );
+  const writes = use.readOnly && !isSafe(request) && !isMeant;
   if (writes && readOnly === 'enforce') return { weight: 2, code: 'egress_read_only' };
   if (misses(false)) return { weight: 1, code: 'egress_tool_denied' };
   return writes && readOnly === 'report' ? { weight: 1, code: 'egress_read_only' } : FITS;

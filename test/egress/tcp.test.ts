@@ -171,6 +171,24 @@ describe('a connection of the protocol tcp', () => {
     );
   });
 
+  it('is for a tool that reads where a rule names its host', async () => {
+    await withDatabase(
+      (socket) => endWithClient(socket).on('data', () => socket.write('pong')),
+      async (world) => {
+        const client = await world.connectTcp(DATABASE, 5432);
+        client.write('ping');
+        expect(String((await once(client, 'data'))[0])).toBe('pong');
+        client.destroy();
+        const [outcome] = await world.eventsOf('egress.finished');
+        expect(outcome?.data).not.toHaveProperty('unexpected');
+      },
+      {
+        calls: [call({ tool: 'get', readOnly: true })],
+        tools: { rules: [{ tools: ['get'], hosts: [DATABASE], enforce: true }], readOnly: 'enforce' },
+      },
+    );
+  });
+
   it('is forgotten when it is over, and the cell never reads the rest', async () => {
     const clock = fixedClock(1_000_000);
     await withDatabase(

@@ -116,6 +116,20 @@ describe('a tool that says that it only reads', () => {
     expect(decide({ readOnly: 'enforce', rules: [named] }, socket, [reader])).toBe('expected');
   });
 
+  it('does not use what nobody reads, unless a rule names its host', () => {
+    const tunnel = { methods: ['CONNECT'], isUnread: true };
+    const rules = (over: Partial<ToolEgressRule>): readonly ToolEgressRule[] => [
+      { tools: ['get_*'], enforce: true, ...over },
+    ];
+    const enforced = (over: Partial<ToolEgressRule>): unknown =>
+      decide({ readOnly: 'enforce', rules: rules(over) }, tunnel, [reader]);
+    expect(decide({ readOnly: 'enforce' }, tunnel, [reader])).toBe('egress_read_only');
+    expect(enforced({ hosts: ['api.example.com'] })).toBe('expected');
+    expect(enforced({ hosts: ['other.example.com'] })).toBe('egress_tool_denied');
+    expect(enforced({})).toBe('egress_read_only');
+    expect(enforced({ hosts: ['api.example.com'], methods: ['GET'] })).toBe('egress_tool_denied');
+  });
+
   it('may send what a rule with methods says, and nothing more for a rule without', () => {
     const graphql = { tools: ['get_*'], methods: ['POST'], paths: ['/search'], enforce: true };
     const anything = { tools: ['get_*'], hosts: ['api.example.com'], enforce: true };
