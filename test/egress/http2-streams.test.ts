@@ -155,11 +155,11 @@ describe.each(WAYS)('a side that is slow, with an %s upstream', (version) => {
 
   it('slows the other down and nobody else: a request', async () => {
     let [sent, received] = [0, 0];
-    let waiting: Readable | null = null;
+    const waiting: Readable[] = [];
     const take = (request: Readable, path: string | undefined, answer: (status: number) => void): void => {
       if (path === '/') answer(204);
       else {
-        waiting = request.pause();
+        waiting.push(request);
         request.on('data', (data: Buffer) => {
           received += data.length;
         });
@@ -185,7 +185,7 @@ describe.each(WAYS)('a side that is slow, with an %s upstream', (version) => {
         sent += bytes;
       });
       expect(await stalled(world, () => sent)).toBeLessThan(HELD_MAX);
-      (waiting as Readable | null)?.resume();
+      waiting[0]?.resume();
       expect((await reply).status).toBe(201);
       expect(received).toBe(SIZE);
       session.destroy();
