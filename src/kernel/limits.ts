@@ -507,7 +507,7 @@ export const upstreamDialsMax = 128;
 /** Of the descriptors that the process may have, the part that connections never take: for files, databases and new cells. */
 export const descriptorsSparedShare = 0.1;
 /** Of the others, the part that any cell may take; beyond it no cell gets more than its even part, or than that many. */
-export const descriptorsFreeShare = 0.75;
+export const descriptorsFreeShare = 0.85;
 export const cellDescriptorsMin = 16;
 /** How often it is told that no descriptors are left, in milliseconds. */
 export const descriptorsToldIntervalMs = 60_000;
@@ -519,8 +519,8 @@ export const descriptorsToldIntervalMs = 60_000;
 export const http2OverheadBytes = 8 * KIB;
 export const http2OverheadBytesPerSecond = 4 * KIB;
 export const http2OverheadCreditBytesMax = 64 * KIB;
-/** The same for all HTTP/2 connections of a cell, beyond what each has. */
-export const cellHttp2OverheadBytes = 1 * MIB;
-export const cellHttp2OverheadBytesPerSecond = 256 * KIB;
+/** The same for all connections of a cell, beyond what each has, and around chunks of HTTP/1.1 that are smaller than that. */
+export const cellOverheadBytes = 1 * MIB;
+export const cellOverheadBytesPerSecond = 256 * KIB;
 /** What a header field, a frame, or a window update takes besides what is in it, about, in bytes. */
 export const http2FieldBytes = 16;
