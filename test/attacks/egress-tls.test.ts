@@ -84,6 +84,17 @@ describe('ATTACKS 16: TLS of the upstream', () => {
     await once(server, 'listening');
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : 0;
+    const old = {
+      host: '127.0.0.1',
+      port,
+      servername: API,
+      ca: testAuthority.caPem,
+      minVersion: 'TLSv1',
+    } as const;
+    const control = connect({ ...old, ciphers: 'DEFAULT@SECLEVEL=0' });
+    await once(control, 'secureConnect');
+    expect(control.getProtocol()).toBe('TLSv1.1'); // whoever accepts it gets through
+    control.destroy();
     const upstream: Upstream = {
       address: `127.0.0.1:${port}`,
       connections: [],
