@@ -7,10 +7,10 @@ import { limits, type Random, type Secret } from '../kernel/index.ts';
 import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
 import { type Binder, bindTrailers } from './bind.ts';
+import type { CellOverhead } from './cell-overhead.ts';
 import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
 import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
-import type { CellStreams } from './http2/overhead.ts';
 import { buildRequest } from './inject.ts';
 import type { AnswerHead, ExchangeClient, Reach, RequestStream } from './message.ts';
 import type { CredentialBinding } from './ports.ts';
@@ -29,8 +29,9 @@ export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
   readonly random: Random;
-  /** What all HTTP/2 connections of the cell have together. */
-  readonly streams: CellStreams;
+  /** Streams that are open on all HTTP/2 connections of the cell. */
+  readonly streams: { open: number };
+  readonly overhead: CellOverhead;
   /** Whether the credential had a value when that was loaded last. */
   isSet(credential: string): boolean;
   nextRequestId(): string;

@@ -1,11 +1,12 @@
 /** What is neither head nor body of HTTP/2: a little of it is free, the rest is measured by what is. */
 import { describe, expect, it } from 'vitest';
+import { CellOverhead } from '../../src/egress/cell-overhead.ts';
 import { abuseOf } from '../../src/egress/http2/abuse.ts';
-import { CellStreams, ConnectionOverhead } from '../../src/egress/http2/overhead.ts';
+import { ConnectionOverhead } from '../../src/egress/http2/overhead.ts';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 
 const FREE = limits.http2OverheadBytes;
-const SHARED = limits.cellHttp2OverheadBytes;
+const SHARED = limits.cellOverheadBytes;
 
 interface Connection {
   readonly overhead: ConnectionOverhead;
@@ -18,7 +19,7 @@ interface Connection {
   readonly ended: () => number;
 }
 
-function connect(cell: CellStreams): Connection {
+function connect(cell: CellOverhead): Connection {
   let read = 0;
   let ended = 0;
   const overhead = new ConnectionOverhead(
@@ -46,7 +47,7 @@ function connect(cell: CellStreams): Connection {
   };
 }
 
-const cellOf = (clock = fixedClock(0)): CellStreams => new CellStreams(clock);
+const cellOf = (clock = fixedClock(0)): CellOverhead => new CellOverhead(clock);
 
 describe('what a connection sends besides heads and bodies', () => {
   it('is free up to its own share and that of the cell; one byte more ends it', () => {
@@ -79,7 +80,7 @@ describe('what a connection sends besides heads and bodies', () => {
     const connection = connect(cell);
     connection.junk(FREE + SHARED);
     clock.advance(1_000);
-    connection.junk(limits.http2OverheadBytesPerSecond + limits.cellHttp2OverheadBytesPerSecond);
+    connection.junk(limits.http2OverheadBytesPerSecond + limits.cellOverheadBytesPerSecond);
     expect(connection.ended()).toBe(0);
     connection.junk(1);
     expect(connection.ended()).toBe(1);

@@ -62,6 +62,8 @@ export class Http1Downstream implements ExchangeClient {
   #isClosing = false;
   #hasEnded = false;
   #drainedBytes = 0;
+  /** It sends so many chunks of next to nothing that the cell has none left. */
+  #isDribbling = false;
   /** Monotonic milliseconds of the last byte in or out. */
   #lastActive: number;
   /** Monotonic milliseconds of the first byte of the head that is being read; null between requests. */
@@ -257,11 +259,16 @@ export class Http1Downstream implements ExchangeClient {
     this.#bodyAdvanced(exchange);
   }
 
+  readonly #overhead = (bytes: number): void => {
+    this.#isDribbling ||= !this.#host.overhead.draw(bytes);
+  };
+
   #readBody(bytes: Buffer, at: number, exchange: Exchange): number {
     const sink = exchange.bodySink;
     if (this.#body === null || sink === null) return at;
-    const next = readBody(this.#body, bytes, at, sink);
+    const next = readBody(this.#body, bytes, at, sink, this.#overhead);
     this.#bodyAdvanced(exchange);
+    if (this.#isDribbling) exchange.bodyMalformed('chunks_too_small');
     return next;
   }
 

@@ -6,6 +6,8 @@ import { limits } from '../../kernel/index.ts';
 import type { BodyReader, BodySink } from '../../wire/index.ts';
 
 class SmallChunks implements BodySink {
+  /** Of the body. */
+  bytes = 0;
   readonly #sink: BodySink;
   #pieces: Buffer[] = [];
 
@@ -14,6 +16,7 @@ class SmallChunks implements BodySink {
   }
 
   onBody(data: Buffer): void {
+    this.bytes += data.length;
     if (data.length < limits.collectedBlockBytes) {
       this.#pieces.push(data);
       return;
@@ -31,10 +34,23 @@ class SmallChunks implements BodySink {
   }
 }
 
-/** As `BodyReader.read`. @returns position after the last byte taken */
-export function readBody(body: BodyReader, bytes: Buffer, at: number, sink: BodySink): number {
+/**
+ * As `BodyReader.read`.
+ *
+ * @param onOverhead told when more bytes stood around chunks than twice those in them, by how many
+ * @returns position after the last byte taken
+ */
+export function readBody(
+  body: BodyReader,
+  bytes: Buffer,
+  at: number,
+  sink: BodySink,
+  onOverhead?: (bytes: number) => void,
+): number {
   const chunks = new SmallChunks(sink);
   const next = body.read(bytes, at, chunks);
   chunks.flush();
+  const overhead = next - at - 3 * chunks.bytes;
+  if (overhead > 0) onOverhead?.(overhead);
   return next;
 }

@@ -54,7 +54,7 @@ export class Http2Downstream {
     this.#host = host;
     this.#arrival = arrival;
     this.#overhead = new ConnectionOverhead(
-      host.streams,
+      host.overhead,
       () => socket.bytesRead,
       () => this.#giveUp('overhead'),
     );

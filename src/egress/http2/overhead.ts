@@ -4,42 +4,13 @@
  * loop that other cells wait for (ATTACKS 12). Each connection may send a little of it, and as much again as it sends
  * and is sent of what it is there for; all connections of a cell have some more between them.
  */
-import { type Clock, limits } from '../../kernel/index.ts';
+import { limits } from '../../kernel/index.ts';
+import type { CellOverhead } from '../cell-overhead.ts';
 
 const MS_PER_SECOND = 1_000;
 
-/** What the HTTP/2 connections of one cell have together. */
-export class CellStreams {
-  /** Streams that are open. */
-  open = 0;
-  readonly clock: Clock;
-  #left: number = limits.cellHttp2OverheadBytes;
-  #reckonedAt: number;
-
-  constructor(clock: Clock) {
-    this.clock = clock;
-    this.#reckonedAt = clock.monotonic();
-  }
-
-  /** @returns false when that is more than there is */
-  draw(bytes: number): boolean {
-    const now = this.clock.monotonic();
-    const regained = ((now - this.#reckonedAt) / MS_PER_SECOND) * limits.cellHttp2OverheadBytesPerSecond;
-    this.#reckonedAt = now;
-    this.#left = Math.min(limits.cellHttp2OverheadBytes, this.#left + regained);
-    if (this.#left < bytes) return false;
-    this.#left -= bytes;
-    return true;
-  }
-
-  /** It turned out to be part of a head or body after all. */
-  giveBack(bytes: number): void {
-    this.#left += bytes;
-  }
-}
-
 export class ConnectionOverhead {
-  readonly #cell: CellStreams;
+  readonly #cell: CellOverhead;
   readonly #bytesRead: () => number;
   readonly #onTooMuch: () => void;
   /** Of the bytes that were read, those that are accounted for. */
@@ -51,7 +22,7 @@ export class ConnectionOverhead {
   #isScheduled = false;
 
   /** @param bytesRead of the connection, all of them, without those of TLS */
-  constructor(cell: CellStreams, bytesRead: () => number, onTooMuch: () => void) {
+  constructor(cell: CellOverhead, bytesRead: () => number, onTooMuch: () => void) {
     this.#cell = cell;
     this.#bytesRead = bytesRead;
     this.#onTooMuch = onTooMuch;

@@ -13,12 +13,13 @@ import {
 import type { Socket } from 'node:net';
 import { type Clock, limits } from '../../kernel/index.ts';
 import { Fields } from '../../wire/index.ts';
+import { CellOverhead } from '../cell-overhead.ts';
 import type { AnswerListener, OutgoingRequest, Reach, RequestStream } from '../message.ts';
 import { Refusal } from '../refusals.ts';
 import type { MultiplexedUpstream } from '../upstream-places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
 import { holdEnd } from './stream-end.ts';
-import { CellStreams, ConnectionOverhead } from './overhead.ts';
+import { ConnectionOverhead } from './overhead.ts';
 import { type InputReader, StreamInput } from './stream-input.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } =
@@ -66,7 +67,7 @@ export class Http2Upstream implements MultiplexedUpstream {
     });
     this.#session.on('error', () => socket.destroy());
     this.overhead = new ConnectionOverhead(
-      new CellStreams(clock),
+      new CellOverhead(clock),
       () => socket.bytesRead,
       () => this.#giveUp(),
     );

@@ -1,8 +1,9 @@
 /** A body in chunks of one byte takes its way in pieces of the size of a read, in either direction. */
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { readBody } from '../../../src/egress/http1/small-chunks.ts';
 import { BodyReader } from '../../../src/wire/index.ts';
-import { API, inWorld, rawUpstream, TOKEN } from '../world.ts';
+import { API, errorOf, httpsUpstream, inWorld, rawUpstream, readAll, TOKEN } from '../world.ts';
 
 const CHUNKS = 5_000;
 const text = Array.from({ length: CHUNKS }, (_, index) => 'abcdefg'.charAt(index % 7)).join('');
@@ -60,6 +61,27 @@ describe('chunks of one byte', () => {
       expect(received.text.startsWith(text) && received.text.endsWith(text)).toBe(true);
       expect(received.text).not.toContain(TOKEN);
       expect(received.chunks).toBeLessThan(CHUNKS / 50);
+    });
+  });
+
+  it('without end: refused in words, and a neighbour that sends larger ones is not concerned', async () => {
+    const upstream = await httpsUpstream((request, response) => {
+      request.on('error', () => undefined).resume();
+      request.on('end', () => response.end('ok'));
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const socket = await world.connectTls();
+      const answered = readAll(socket);
+      socket.write(`POST / HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      const piece = '1\r\na\r\n'.repeat(10_000);
+      for (let sent = 0; !socket.destroyed && sent < 64 * 1024 * 1024; sent += piece.length)
+        if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), answered]);
+      expect(errorOf(await answered).code).toBe('egress_request_malformed');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ reason: 'chunks_too_small' });
+      const large = `${(60_000).toString(16)}\r\n${'x'.repeat(60_000)}\r\n`.repeat(50);
+      const usual = '5\r\nabcde\r\n'.repeat(10_000);
+      const head = `POST / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
+      expect(await world.exchange(`${head}${large}${usual}0\r\n\r\n`)).toContain('200 OK');
     });
   });
 });
