@@ -132,6 +132,23 @@ describe('ATTACKS 17: a reflected key, seen from inside the cell', () => {
     expect(got.toString('latin1')).toMatch(/^HTTP\/1\.1 (200|502) /);
   });
 
+  it('in no character set in which it would be other bytes', async () => {
+    const utf7 = KEY.replaceAll('_', '+AF8-');
+    for (const [charset, expected] of [
+      ['utf-7', /^HTTP\/1\.1 502 [^]*egress_content_charset/],
+      ['utf-8', /^HTTP\/1\.1 200 [^]*AF8-/], // the control: the same bytes, which are no key then
+    ] as const) {
+      world.answer = (_seen, socket) =>
+        void socket.end(sized(utf7, `Content-Type: text/plain; charset=${charset}\r\n`));
+      const got = await ask('GET', 'Accept-Charset: utf-7\r\nAccept: text/plain;charset=utf-7\r\n');
+      expect(got.toString('latin1')).toMatch(expected);
+      const { head = '' } = world.arrived.at(-1) ?? {};
+      expect(head).toContain(`Bearer ${KEY}`);
+      expect(head).not.toMatch(/charset/i);
+    }
+    await world.event(({ data }) => data['code'] === 'egress_content_charset');
+  });
+
   it('asks for no part of an answer, whatever the request for it is called', async () => {
     world.answer = (_seen, socket) => void socket.end(sized('ok'));
     const fields = ['Range', 'Request-Range', 'If-Range', 'x-ms-range', 'A-IM'];

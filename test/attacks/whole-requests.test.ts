@@ -54,6 +54,7 @@ const get = (fields = '', target = '/v1/x', host = API): string =>
   `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${fields}Connection: close\r\n\r\n`;
 const send = (type: string, body: string, fields = ''): string =>
   `POST /v1/x HTTP/1.1\r\nHost: ${API}\r\nContent-Type: ${type}\r\n${fields}Content-Length: {L}\r\nConnection: close\r\n\r\n${body}`;
+const FORM = 'application/x-www-form-urlencoded';
 const AUTH = 'Authorization: Bearer {K}\r\n';
 
 /** A name's address in the cell. Runs there. */
@@ -105,6 +106,7 @@ describe('ATTACKS 9, 10, 13: requests of a hostile server', () => {
       'an upper-case Host with a port and a dot',
       { to: API, bytes: get(AUTH, '/v1/x', 'Api.Test.Example.:443') },
     ],
+    ['a request that names its own method', { to: API, bytes: send(FORM, '_method=post', AUTH) }],
     ['an absolute target', { to: API, bytes: get(AUTH, `https://${API}/v1/x`) }],
   ] satisfies [string, Wanted][])('control: as declared in %s, the key arrives', async (_name, wanted) => {
     const before = arrivedWithKey();
@@ -168,6 +170,8 @@ describe('ATTACKS 9, 10, 13: requests of a hostile server', () => {
     ],
     ['another method in a header', { to: API, bytes: get(`${AUTH}X-HTTP-Method-Override: delete\r\n`) }, 403],
     ['another method in an older header', { to: API, bytes: get(`${AUTH}X-HTTP-Method: DELETE\r\n`) }, 403],
+    ['another method in a form', { to: API, bytes: send(FORM, '_method=DELETE', AUTH) }, 403],
+    ['another method in JSON', { to: API, bytes: send('application/json', '{"_method":"PUT"}', AUTH) }, 403],
     ['another path in a header', { to: API, bytes: get(`${AUTH}X-Original-URL: /v2/x\r\n`) }, 400],
     ['a Host of its own', { to: API, bytes: get(AUTH, '/v1/x', HOSTILE) }, 403],
     ['two Hosts', { to: API, bytes: get(`Host: ${HOSTILE}\r\n${AUTH}`) }, 400],
