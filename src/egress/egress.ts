@@ -94,13 +94,15 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
     const settled = cell.trail.settled().finally(() => settling.delete(settled));
     settling.add(settled);
   };
-  const sweeper = setInterval(() => {
+  const sweep = (): void => {
     const now = deps.clock.monotonic();
     for (const cell of cells) cell.sweep(now);
     for (const door of doors) door.sweep(now);
     descriptors.sweep();
     upstreams.sweep(now, descriptors.isScarce ? 0 : limits.upstreamIdleTimeoutMs);
-  }, limits.egressSweepIntervalMs);
+  };
+  /* After a while in which nothing could be read, what has come meanwhile is read before anybody is late. */
+  const sweeper = setInterval(() => setImmediate(sweep), limits.egressSweepIntervalMs);
   sweeper.unref();
 
   return {

@@ -4,7 +4,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import { limits } from '../../src/kernel/index.ts';
+import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { connectHttp2 } from './http2-world.ts';
 import {
   API,
@@ -80,6 +80,23 @@ describe('a client that sends requests and reads no answers', () => {
       expect(server.writableLength).toBeLessThan(MIB);
       await readUntilCount(client, status, count);
       client.destroy();
+    });
+  });
+});
+
+describe('a gateway that was kept from reading for a while', () => {
+  it('reads what has come meanwhile before it looks who is late', async () => {
+    const clock = fixedClock(0);
+    const upstream = await httpUpstream((_request, response) => response.end('ok'));
+    await inWorld({ rules: PLAIN, clock, upstreams: { 'api.test:80': upstream } }, async (world) => {
+      const { client, server } = await bothEnds(world, (listener) => world.cell.acceptTcp(80, listener));
+      client.write('GET / HTTP/1.1\r\nHost');
+      await once(server, 'data');
+      client.end(`: ${API}\r\n\r\n`);
+      clock.advance(limits.egressHeadTimeoutMs);
+      const until = performance.now() + limits.egressSweepIntervalMs;
+      while (performance.now() < until); // so that the next look is due before anything is read
+      expect(await readAll(client)).toContain('HTTP/1.1 200 OK');
     });
   });
 });
