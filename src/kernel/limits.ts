@@ -524,3 +524,5 @@ export const cellOverheadBytes = 1 * MIB;
 export const cellOverheadBytesPerSecond = 256 * KIB;
 /** What a header field, a frame, or a window update takes besides what is in it, about, in bytes. */
 export const http2FieldBytes = 16;
+/** Lines of the operational log that could not be written yet, in bytes; what is more is lost. */
+export const logUnwrittenBytesMax = 1 * MIB;
