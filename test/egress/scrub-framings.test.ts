@@ -6,7 +6,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { constants, createBrotliCompress, createDeflate, createGzip, createZstdCompress } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type BodyCase, bodyCase, CODINGS, faultsOf } from './scrub/cases.ts';
 import { renditions } from './scrub/renditions.ts';
@@ -64,9 +66,10 @@ function serve(socket: TLSSocket): void {
   socket.on('data', (piece: string) => {
     text += piece;
     if (!text.endsWith('\r\n\r\n')) return;
-    const plan = plans[Number(/^GET \/(\d+) /.exec(text)?.[1])];
+    const [, index, coding] = /^GET \/(?:(\d+)|events\/(\w+)) /.exec(text) ?? [];
+    const plan = plans[Number(index)];
     text = '';
-    if (plan === undefined) void sendEvents(socket);
+    if (plan === undefined) void sendEvents(socket, coding ?? 'identity');
     else void answer(socket, plan);
   });
 }
@@ -84,19 +87,36 @@ async function answer(socket: TLSSocket, plan: Plan): Promise<void> {
 let onEventRead = (): void => {};
 
 /** An event stream that holds the key in every encoding; each event waits until the one before it was read. */
-async function sendEvents(socket: TLSSocket): Promise<void> {
-  socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n');
+async function sendEvents(socket: TLSSocket, coding: string): Promise<void> {
+  socket.write(
+    `HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: ${coding}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  const chunk = (bytes: Buffer): void => {
+    socket.write(`${bytes.length.toString(16)}\r\n`);
+    socket.write(bytes);
+    socket.write('\r\n');
+  };
+  const coder = FLUSHING[coding]?.();
+  coder?.on('data', chunk);
   for (const event of EVENTS) {
     const read = new Promise<void>((resolve) => {
       onEventRead = resolve;
     });
-    socket.write(`${event.length.toString(16)}\r\n`);
-    socket.write(event);
-    socket.write('\r\n');
+    if (coder === undefined) chunk(event);
+    else coder.write(event);
     await read;
   }
+  if (coder !== undefined) await once(coder.end(), 'end');
   socket.write('0\r\n\r\n');
 }
+
+/** Coders that give each event as soon as they get it. */
+const FLUSHING: Readonly<Record<string, () => Duplex>> = {
+  gzip: () => createGzip({ flush: constants.Z_SYNC_FLUSH }),
+  deflate: () => createDeflate({ flush: constants.Z_SYNC_FLUSH }),
+  br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+  zstd: () => createZstdCompress({ flush: constants.ZSTD_e_flush }),
+};
 
 const EVENTS = renditions(TOKEN).map(({ bytes }) =>
   Buffer.concat([Buffer.from('data: '), bytes, Buffer.from('\n\n')]),
@@ -163,21 +183,24 @@ describe.each(FRAMINGS)('framed by %s', (framing) => {
   });
 });
 
-it('an event stream comes event by event, each before the next is sent, without the key in any encoding', async () => {
-  const response = await request('/events');
-  const read: Buffer[] = [];
-  let event = Buffer.alloc(0);
-  for await (const piece of response) {
-    event = Buffer.concat([event, piece as Buffer]);
-    if (event.toString('latin1').endsWith('\n\n')) {
-      read.push(event);
-      event = Buffer.alloc(0);
-      onEventRead();
+it.each(['identity', ...Object.keys(FLUSHING)])(
+  'an event stream in %s comes event by event, each before the next is sent, without the key in any encoding',
+  async (coding) => {
+    const response = await request(`/events/${coding}`);
+    const read: Buffer[] = [];
+    let event = Buffer.alloc(0);
+    for await (const piece of response) {
+      event = Buffer.concat([event, piece as Buffer]);
+      if (event.toString('latin1').endsWith('\n\n')) {
+        read.push(event);
+        event = Buffer.alloc(0);
+        onEventRead();
+      }
     }
-  }
-  expect(read).toHaveLength(EVENTS.length);
-  for (const [index, { bytes, label }] of renditions(TOKEN).entries()) {
-    expect(read[index]?.toString('latin1'), label).toMatch(/^data: [^]+\n\n$/);
-    expect(read[index]?.includes(bytes), label).toBe(false);
-  }
-});
+    expect(read).toHaveLength(EVENTS.length);
+    for (const [index, { bytes, label }] of renditions(TOKEN).entries()) {
+      expect(read[index]?.toString('latin1'), label).toMatch(/^data: [^]+\n\n$/);
+      expect(read[index]?.includes(bytes), label).toBe(false);
+    }
+  },
+);
