@@ -69,6 +69,7 @@ describe('ATTACKS 13: path tricks', () => {
     '/v1/public/%00',
     '/v1/public/%c0%ae%c0%ae/admin',
     '/v1/public#/../admin',
+    '/v1/public#admin',
     '/admin?/v1/public',
     '/',
   ])('%s', async (path) => {
