@@ -3,8 +3,8 @@ import { destination, pino } from 'pino';
 import { limits, type Log, type LogFields } from '../kernel/index.ts';
 
 /**
- * A log that cannot be written, on a full disk for one, is no reason to end. Lines are written when they can be; of those
- * that wait for it, what is too much is lost.
+ * A log that cannot be written, on a full disk for one, is no reason to end, and a reader that does not read none to wait.
+ * Lines are written when they can be; of those that wait for it, what is too much is lost.
  */
 function stderrDestination(): ReturnType<typeof destination> {
   const stderr = destination({

@@ -1,7 +1,9 @@
 /** The operational log where nobody can take it: a full disk, a reader that has gone or does not read. The gateway goes on. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
@@ -44,4 +46,19 @@ it('is lost when its reader has gone, and nothing else is', async () => {
   const child = logging('pipe', 50);
   child.stderr?.destroy();
   expect(await outcome(child)).toEqual(['still there', 0]);
+});
+
+it('is lost when its reader does not read, and holds nobody up', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'log-test-'));
+  const pipe = join(folder, 'stderr');
+  execFileSync('mkfifo', [pipe]);
+  const unread = openSync(pipe, 'r+');
+  const child = logging(unread, 3_000);
+  try {
+    expect(await outcome(child)).toEqual(['still there', 0]);
+  } finally {
+    child.kill('SIGKILL');
+    closeSync(unread);
+    rmSync(folder, { recursive: true });
+  }
 });
