@@ -192,3 +192,25 @@ describe.each(WAYS)('a side that is slow, with an %s upstream', (version) => {
     });
   });
 });
+
+it('trailers arrive behind a body whose length was declared', async () => {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  const upstream = await http2Upstream((stream) => {
+    stream.on('trailers', ({ 'x-sum': sum }) => resolve(sum));
+    stream.resume();
+    stream.on('end', () => stream.respond({ ':status': 204 }, { endStream: true }));
+  });
+  await inWorld({ upstreams: { [PLACE]: upstream } }, async (world) => {
+    const session = await connectHttp2(world);
+    const stream = session.request(
+      { ':path': '/', ':method': 'POST', 'content-length': 100_000 },
+      { endStream: false, waitForTrailers: true },
+    );
+    const reply = replyOf(stream);
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1' }));
+    stream.end(Buffer.alloc(100_000));
+    expect((await reply).status).toBe(204);
+    expect(await promise).toBe('1');
+    session.destroy();
+  });
+});

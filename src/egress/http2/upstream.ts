@@ -105,20 +105,19 @@ export class Http2Upstream implements MultiplexedUpstream {
     const lines = sensitive.length === 0 ? raw : Object.assign(raw, { [sensitiveHeaders]: sensitive });
     const stream = this.#session.request(lines, {
       endStream: body.kind === 'none',
-      waitForTrailers: body.kind === 'unknown',
+      waitForTrailers: body.kind === 'unknown' || body.kind === 'length',
     });
     this.#open += 1;
     this.lastActive = this.clock.monotonic();
-    stream.once('response', () => {
-      this.reused = true;
-    });
-    stream.once('close', () => {
-      this.#open -= 1;
-      this.lastActive = this.clock.monotonic();
-    });
     const sent = new Http2Sent(stream, this, listener, method);
     if (body.kind === 'whole') sent.all(body.bytes);
     return sent;
+  }
+
+  /** A stream has ended, one way or another. */
+  ended(): void {
+    this.#open -= 1;
+    this.lastActive = this.clock.monotonic();
   }
 
   destroy(): void {
@@ -169,6 +168,7 @@ class Http2Sent implements RequestStream, InputReader {
       this.#interim(raw);
     });
     stream.on('response', (_headers, flags, raw: RawHeaders) => {
+      connection.reused = true;
       overhead.head(raw);
       this.#head(raw, flags);
     });
@@ -181,13 +181,12 @@ class Http2Sent implements RequestStream, InputReader {
       this.#listener?.onUpstreamDrain();
     });
     stream.on('error', () => undefined); // `close` follows, and says all that is needed
-    stream.on('close', () =>
-      this.#fail(
-        connection.isAbusive
-          ? Refusal.of('egress_response_malformed', { reason: 'http2_overhead' })
-          : Refusal.of('egress_upstream_closed'),
-      ),
-    );
+    stream.on('close', () => {
+      connection.ended();
+      if (this.#listener === null) return;
+      if (connection.isAbusive) this.#malformed('http2_overhead');
+      else this.#fail(Refusal.of('egress_upstream_closed'));
+    });
     this.#input = new StreamInput(stream, this, { bytes: 0 });
   }
 
