@@ -4,12 +4,13 @@
  */
 import { parseArgs } from 'node:util';
 import { http1 } from './http1.ts';
+import { json } from './json.ts';
 import { scrub } from './scrub.ts';
 import type { FuzzTarget } from './target.ts';
 import { websocket } from './websocket.ts';
 import { websocketRelay } from './websocket-relay.ts';
 
-const targets: readonly FuzzTarget[] = [http1, scrub, websocket, websocketRelay];
+const targets: readonly FuzzTarget[] = [http1, json, scrub, websocket, websocketRelay];
 
 const write = (line: string): void => {
   process.stdout.write(`${line}\n`);

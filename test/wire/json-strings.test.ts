@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkJson, JsonStrings } from '../../src/wire/index.ts';
+import { json } from '../fuzz/json.ts';
 
 interface Read {
   readonly malformed: string | null;
@@ -173,5 +174,11 @@ describe('the strings of a JSON text', () => {
       ),
       { numRuns: 10_000 },
     );
+  });
+
+  it('are those of both other parsers, in twenty thousand texts', async () => {
+    const report: string[] = [];
+    await json.run(1, 20_000, (line) => report.push(line));
+    expect(report.join()).toMatch(/^20000 texts, \d{4,} of them JSON/);
   });
 });
