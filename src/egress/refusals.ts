@@ -225,7 +225,8 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
   },
   egress_websocket_flood: {
     status: 429,
-    message: () => 'Too many WebSocket frames without a message came: pings, pongs or empty fragments.',
+    message: () =>
+      'Too many WebSocket frames with next to nothing in them came: pings, pongs, or messages of a byte or none.',
     hint: () => 'Send such frames less often.',
   },
   egress_credential_unusable: {

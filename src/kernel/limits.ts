@@ -456,6 +456,8 @@ export const webSocketCloseTimeoutMs = 10_000;
 /** Pings, pongs and empty fragments that one side of a WebSocket may send at once, and per second after that. */
 export const webSocketControlBurst = 200;
 export const webSocketControlPerSecond = 50;
+/** What a WebSocket frame counts for, in bytes, where less than a third of that is in it. */
+export const webSocketFrameOverheadBytes = 8;
 /** Pings of an upstream that wait for their answer and are remembered. */
 export const webSocketPingsKept = 16;
 /** How often it is told that keys were found in an answer that has not ended, in milliseconds. */

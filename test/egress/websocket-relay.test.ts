@@ -6,10 +6,12 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CellOverhead } from '../../src/egress/cell-overhead.ts';
 import { Correlation } from '../../src/egress/correlation.ts';
 import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { createScrubSet, type ScrubHit, type ScrubSet } from '../../src/egress/scrub/index.ts';
+import { refusalCode } from '../../src/egress/refusals.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
 import { fixedClock, limits, Secret, systemRandom } from '../../src/kernel/index.ts';
 import { encodeFrameHead, type FrameHead, FrameReader, masked, OPCODE } from '../../src/wire/index.ts';
@@ -106,6 +108,7 @@ function relay(
       random: systemRandom,
       bodies,
       isSet: () => true,
+      overhead: new CellOverhead(clock),
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
     },
     {
@@ -238,6 +241,37 @@ describe('the relay', () => {
       relayed.stop();
       expect(bodies.bytes).toBe(0);
     }
+  });
+
+  it.each([
+    ['empty messages', 0, 8],
+    ['messages of one byte', 1, 5],
+    ['messages of two bytes', 2, 2],
+  ])('ends at too many %s, from either side', (_name, length, each) => {
+    const many = (count: number, mask: Buffer | null): Buffer => {
+      const one = frames({ kind: 'binary', data: Buffer.alloc(length), cuts: [] }, mask);
+      return Buffer.alloc(count * one.length, one);
+    };
+    const allowed = Math.floor(limits.cellOverheadBytes / each);
+    for (const [mask, code] of [
+      [MASK, 'egress_websocket_flood'],
+      [null, 'egress_upstream_websocket'],
+    ] as const) {
+      const { client, upstream, broken, relayed } = relay();
+      const take = (bytes: Buffer): void =>
+        mask === null ? relayed.received(bytes) : relayed.sink?.onBody(bytes);
+      take(many(allowed, mask));
+      expect([broken, (mask === null ? client : upstream).messages.length]).toEqual([[], allowed]);
+      take(many(1, mask));
+      expect(broken.map((reason) => refusalCode(reason))).toEqual([code]);
+    }
+  });
+
+  it('control: any number of messages with something in them', () => {
+    const { broken, upstream, relayed } = relay();
+    const one = frames({ kind: 'binary', data: Buffer.from('abc'), cuts: [] }, MASK);
+    for (let left = 20; left > 0; left -= 1) relayed.sink?.onBody(Buffer.alloc(10_000 * one.length, one));
+    expect([broken, upstream.messages.length]).toEqual([[], 200_000]);
   });
 
   it('ends where something of ours goes wrong, and takes nothing else along', () => {

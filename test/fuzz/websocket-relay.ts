@@ -3,6 +3,7 @@
  * into packets anywhere: what comes out on the other side is what a plain model says, whole messages with keys masked
  * or filled in and nothing else; and a connection ends once, for the reason that the model gives.
  */
+import { CellOverhead } from '../../src/egress/cell-overhead.ts';
 import { Correlation } from '../../src/egress/correlation.ts';
 import { Refusal, refusalCode } from '../../src/egress/refusals.ts';
 import { createScrubSet } from '../../src/egress/scrub/index.ts';
@@ -294,6 +295,7 @@ async function relayed(from: Side, packets: readonly Buffer[]): Promise<Seen> {
       random: systemRandom,
       bodies: { bytes: 0 },
       isSet: () => true,
+      overhead: new CellOverhead(clock),
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
     },
     {

@@ -14,6 +14,7 @@ const OF_REASON: ReadonlyMap<string, number> = new Map([
   ['frame_too_large', TOO_BIG],
   ['control_frames_too_many', POLICY],
   ['empty_fragments_too_many', POLICY],
+  ['small_frames_too_many', POLICY],
 ]);
 
 const OF_CODE: ReadonlyMap<string, number> = new Map([

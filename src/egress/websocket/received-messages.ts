@@ -6,10 +6,17 @@
  */
 import { type Clock, limits } from '../../kernel/index.ts';
 import { type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
+import type { CellOverhead } from '../cell-overhead.ts';
 import { Refusal } from '../refusals.ts';
 import { ControlGate } from './control-gate.ts';
 import type { FrameOutput } from './frame-output.ts';
 import { MessageScrubber, type ScrubSource } from './message-scrubber.ts';
+import { SmallFrames } from './small-frames.ts';
+
+interface ReceivedMessagesHost {
+  readonly clock: Clock;
+  readonly overhead: Pick<CellOverhead, 'draw'>;
+}
 
 /** Who carries the messages. */
 export interface ReceivedMessagesCarrier extends ScrubSource {
@@ -29,6 +36,7 @@ export class ReceivedMessages implements FrameSink {
   readonly #carrier: ReceivedMessagesCarrier;
   readonly #output: FrameOutput;
   readonly #gate: ControlGate;
+  readonly #smallFrames: SmallFrames;
   readonly #reader = new FrameReader({ from: 'server', payloadBytesMax: limits.webSocketFrameBytesMax });
   #frame: FrameHead | null = null;
   #scrubber: MessageScrubber | null = null;
@@ -36,8 +44,13 @@ export class ReceivedMessages implements FrameSink {
   readonly #rests = { text: EMPTY, binary: EMPTY };
   #isStopped = false;
 
-  constructor(clock: Clock, output: FrameOutput, carrier: ReceivedMessagesCarrier) {
+  constructor(
+    { clock, overhead }: ReceivedMessagesHost,
+    output: FrameOutput,
+    carrier: ReceivedMessagesCarrier,
+  ) {
     this.#gate = new ControlGate(clock);
+    this.#smallFrames = new SmallFrames(overhead);
     this.#output = output;
     this.#carrier = carrier;
   }
@@ -46,12 +59,17 @@ export class ReceivedMessages implements FrameSink {
     if (this.#isStopped || this.#reader.isClosed) return;
     this.#reader.read(data, 0, this);
     this.#output.flush();
+    if (!this.#smallFrames.mayGoOn()) {
+      this.#broken(Refusal.of('egress_upstream_websocket', { reason: 'small_frames_too_many' }));
+      return;
+    }
     const { error, isClosed } = this.#reader;
     if (error !== null && !isClosed) this.#broken(Refusal.of('egress_upstream_websocket', { reason: error }));
   }
 
   onFrame(head: FrameHead): void {
     this.#frame = head;
+    this.#smallFrames.count(head);
   }
 
   onPayload(data: Buffer, isLast: boolean): void {

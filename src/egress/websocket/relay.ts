@@ -56,7 +56,6 @@ export class WebSocketRelay implements BodySink {
     this.#carrier = carrier;
     this.#toClient = new FrameOutput((data) => client.data(data), null);
     this.#toUpstream = new FrameOutput((data) => upstream.write(data), new MaskingKeys(host.random));
-    const { clock } = host;
     this.#sent = new SentMessages(request, host, this.#toUpstream, {
       open: (binding) => carrier.open(binding),
       onSentRoom: () => {
@@ -70,7 +69,7 @@ export class WebSocketRelay implements BodySink {
       },
       onBroken: (reason) => carrier.onBroken(reason),
     });
-    this.#received = new ReceivedMessages(clock, this.#toClient, {
+    this.#received = new ReceivedMessages(host, this.#toClient, {
       get scrubSet() {
         return carrier.scrubSet;
       },

@@ -10,6 +10,7 @@ import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '.
 import { BodyScan } from '../body-scan.ts';
 import { turn } from '../body-slices.ts';
 import { boundCredentials } from '../bound-credentials.ts';
+import type { CellOverhead } from '../cell-overhead.ts';
 import { type Binder, covers } from '../claim.ts';
 import { type CorrelationHost, judgeUses } from '../correlate.ts';
 import type { Injection } from '../injection.ts';
@@ -20,10 +21,12 @@ import { type BodyMemory, bodyTooLarge, CollectedBody } from '../request-body.ts
 import { ControlGate } from './control-gate.ts';
 import type { FrameOutput } from './frame-output.ts';
 import { SentControls } from './sent-controls.ts';
+import { SmallFrames } from './small-frames.ts';
 
 export interface SentMessagesHost extends Binder, CorrelationHost {
   readonly clock: Clock;
   readonly bodies: BodyMemory;
+  readonly overhead: Pick<CellOverhead, 'draw'>;
   /** Whether the credential still has a value. */
   isSet(credential: string): boolean;
 }
@@ -62,6 +65,7 @@ export class SentMessages implements FrameSink {
   readonly #output: FrameOutput;
   readonly #gate: ControlGate;
   readonly #controls: SentControls;
+  readonly #smallFrames: SmallFrames;
   readonly #reader = new FrameReader({ from: 'client', payloadBytesMax: limits.webSocketFrameBytesMax });
   /** Whether a text may have a credential in it. */
   readonly #isDeclared: boolean;
@@ -94,6 +98,7 @@ export class SentMessages implements FrameSink {
     this.#carrier = carrier;
     this.#gate = new ControlGate(host.clock);
     this.#controls = new SentControls(request, host, this.#gate);
+    this.#smallFrames = new SmallFrames(host.overhead);
     this.#uses = [...request.injections];
     this.#isDeclared = [...boundCredentials(host.spec).byName.values()].some(
       ({ binding, messages, messagePointers }) =>
@@ -111,7 +116,8 @@ export class SentMessages implements FrameSink {
     this.bytes += data.length;
     this.#reader.read(data, 0, this);
     this.#flush();
-    if (!this.#isBusy) this.#judgeEnd();
+    if (!this.#smallFrames.mayGoOn()) this.#broken(Refusal.of('egress_websocket_flood'));
+    else if (!this.#isBusy) this.#judgeEnd();
   }
 
   /** Only once everything before has gone its way: the same bytes end the same way, however they are cut. */
@@ -124,6 +130,7 @@ export class SentMessages implements FrameSink {
 
   onFrame(head: FrameHead): void {
     this.#frame = head;
+    this.#smallFrames.count(head);
   }
 
   onPayload(data: Buffer, isLast: boolean): void {
