@@ -2,8 +2,24 @@
 import { limits } from '../kernel/index.ts';
 import type { Refusal } from './refusals.ts';
 
-/** Everybody else's turn. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Who waits to go on, of all bodies of all cells. */
+const waiting: (() => void)[] = [];
+let isServing = false;
+
+function serve(): void {
+  waiting.shift()?.();
+  isServing = waiting.length > 0;
+  if (isServing) setImmediate(serve);
+}
+
+/** Everybody else's turn. Of those who wait for it, one goes on after each turn of the event loop, however many there are. */
+export const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    waiting.push(resolve);
+    if (isServing) return;
+    isServing = true;
+    setImmediate(serve);
+  });
 
 /**
  * Hands out a body slice by slice, others having their turn in between; a short one at once.

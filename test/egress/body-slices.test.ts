@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eachSlice } from '../../src/egress/body-slices.ts';
 import { judgeBody } from '../../src/egress/request-body.ts';
 import { limits } from '../../src/kernel/index.ts';
 import { given } from './bound-request.ts';
@@ -46,5 +47,29 @@ describe('a long body', () => {
 
   it('control: a short one is judged at once', async () => {
     expect((await turnsOf('application/json', `{"key":"${PLACEHOLDER}"}`)).turns).toBeLessThanOrEqual(1);
+  });
+
+  it('takes no more turns with others like it: one slice of one of them at a time', async () => {
+    const body = Buffer.alloc(10 * limits.bodySliceBytes);
+    let since = 0;
+    let most = 0;
+    let isOver = false;
+    const look = (): void => {
+      most = Math.max(most, since);
+      since = 0;
+      if (!isOver) setImmediate(look);
+    };
+    const ends: number[] = [];
+    const judge = (index: number): Promise<void> =>
+      eachSlice(body, (_slice, at) => {
+        if (at > 0) since += 1; // the first is judged at once, as a short body is
+        if (at + limits.bodySliceBytes >= body.length) ends.push(index);
+        return null;
+      });
+    setImmediate(look);
+    await Promise.all([0, 1, 2, 3].map(judge));
+    isOver = true;
+    expect(most).toBe(1);
+    expect(ends).toEqual([0, 1, 2, 3]);
   });
 });
