@@ -277,6 +277,27 @@ describe('refusals by what the upstream does', () => {
     });
   });
 
+  it('egress_content_charset', async () => {
+    const upstream = await answering((socket) =>
+      socket.write(
+        'HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=ibm037\r\nContent-Length: 2\r\n\r\n\x96\x92',
+        'latin1',
+      ),
+    );
+    await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
+      const reply = await world.request();
+      expect([reply.status, errorOf(reply)]).toEqual([
+        502,
+        {
+          code: 'egress_content_charset',
+          message: 'api.test:443 answered in a character set that cannot be searched for keys.',
+          hint: 'Ask for UTF-8. Keys are looked for where ASCII is ASCII, and in UTF-16.',
+        },
+      ]);
+      expect(refusedEvent(world)).toMatchObject({ type: 'egress.refused', code: 'egress_content_charset' });
+    });
+  });
+
   it('egress_upstream_closed', async () => {
     const upstream = await answering((socket) => socket.destroy());
     await inWorld({ upstreams: { 'api.test:443': upstream } }, async (world) => {
