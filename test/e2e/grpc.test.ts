@@ -370,7 +370,8 @@ describe('gRPC out of a cell', () => {
   it('a placeholder in a message, or in metadata that it is not meant for: nothing arrives', async () => {
     calls = [];
     const inMessage = await ask({ kind: 'gather', messages: ['to: me', 'text: @'] });
-    expect(inMessage.code).not.toBe(status.OK);
+    expect(inMessage.code).toBe(status.PERMISSION_DENIED);
+    expect(inMessage.details).toMatch(/^egress_placeholder_misplaced: .*API_KEY/);
     const inMetadata = await ask({ kind: 'unary', messages: ['x'], metadata: { 'x-other': '@' } });
     expect(inMetadata.code).toBe(status.PERMISSION_DENIED);
     const elsewhere = await ask({ kind: 'unary', host: HOSTILE, messages: ['x'] });
@@ -391,6 +392,7 @@ describe('gRPC out of a cell', () => {
     expect(said.messages[0]).toContain('z'.repeat(10_000));
     const refused = await ask({ kind: 'unary', host: HOSTILE, messages: ['x'], metadata: {} });
     expect(refused.code).toBe(status.UNAVAILABLE);
+    expect(refused.details).toMatch(/^egress_content_coding: /);
     expect(refused.messages).toEqual([]);
     await world.event(
       ({ data }) => data['code'] === 'egress_content_coding' && data['reason'] === 'grpc-encoding',

@@ -10,6 +10,7 @@ import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival, Incoming } from '../request.ts';
+import { callRefusal, isCall } from './call-refusal.ts';
 import {
   endWith,
   framingOf,
@@ -40,6 +41,8 @@ export class Http2Request implements ExchangeClient, InputReader {
   #hasReported = false;
   #drainedBytes = 0;
   #isAnswered = false;
+  /** A call of gRPC. */
+  #isCall = false;
   #lastActive: number;
 
   constructor(stream: ServerHttp2Stream, host: ExchangeHost, arrival: Arrival, overhead: ConnectionOverhead) {
@@ -59,6 +62,7 @@ export class Http2Request implements ExchangeClient, InputReader {
       this.#refuseHead(head.error);
       return;
     }
+    this.#isCall = isCall(head.value.fields);
     const hasEnded = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
     const incoming: Incoming = { head: head.value, framing: framingOf(head.value.fields, hasEnded) };
     const exchange = new Exchange(this.#host, this, this.#arrival, incoming);
@@ -126,16 +130,21 @@ export class Http2Request implements ExchangeClient, InputReader {
   }
 
   refuse(refusal: WireRefusal, method: string): void {
+    this.#completeAnswer();
+    if (this.#isCall) this.#respond({ status: 200, phrase: '', fields: callRefusal(refusal) }, 'none');
+    else this.#refuseRequest(refusal, method);
+    this.answered();
+  }
+
+  #refuseRequest(refusal: WireRefusal, method: string): void {
     const body = refusalBody(refusal);
     const fields = new Fields();
     fields.add('content-type', 'application/json');
     fields.add('content-length', String(body.length));
     fields.add('cache-control', 'no-store');
     const isBodyless = method === 'HEAD';
-    this.#completeAnswer();
     this.#respond({ status: refusal.status, phrase: '', fields }, isBodyless ? 'none' : 'body');
     if (!isBodyless && !this.#stream.destroyed) this.#stream.end(body);
-    this.answered();
   }
 
   cut(): void {
