@@ -11,12 +11,13 @@ import {
 } from './http2-frame-upstream.ts';
 import { FLAG, FRAME, type FramePeer, frame, headerBlock, number32, settingsOf } from './http2-frames.ts';
 import { ask, connectHttp2 } from './http2-world.ts';
-import { API, errorOf, inWorld, PLACEHOLDER, type World } from './world.ts';
+import { API, bearer, errorOf, inWorld, PLACEHOLDER, type World } from './world.ts';
 
 const PLACE = `${API}:443`;
 const AUTH = { Authorization: `Bearer ${PLACEHOLDER}` };
 const REFUSED_STREAM = 7;
 const INTERNAL_ERROR = 2;
+const CANCEL = 8;
 
 const reset = (stream: number, code: number): Buffer => frame(FRAME.reset, 0, stream, number32(code));
 
@@ -120,6 +121,25 @@ describe('what an upstream says it has not dealt with is sent again, whatever it
       expect(upstream.peers.length).toBeGreaterThan(1);
       session.destroy();
     });
+  });
+});
+
+it('a body that an upstream does not want to read holds no stream after the answer', async () => {
+  const upstream = await frameUpstream(async (peer) => {
+    begin(peer);
+    await requestOn(peer, 1);
+    await peer.first(({ type }) => type === FRAME.data);
+    peer.send(...answer(1, 'enough'));
+  });
+  const inject = [{ json: '/key' }];
+  const options = { upstreams: { [PLACE]: upstream }, credentials: [bearer({ inject })] };
+  await inWorld(options, async (world) => {
+    const body = JSON.stringify({ key: PLACEHOLDER, text: 'x'.repeat(1_000_000) });
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+    const reply = await world.request({ method: 'POST', headers, body });
+    expect(reply.body.toString()).toBe('enough');
+    const reset = await upstream.peers[0]?.first(({ type }) => type === FRAME.reset);
+    expect(reset?.payload.readUInt32BE(0)).toBe(CANCEL);
   });
 });
 

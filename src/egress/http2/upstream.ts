@@ -271,7 +271,7 @@ class Http2Sent implements RequestStream, InputReader {
     const listener = this.#listener;
     this.#listener = null;
     /* Answered before it had read the request: the rest is of no use to it. */
-    if (!this.#stream.writableEnded) this.#stream.close(NGHTTP2_CANCEL);
+    if (!this.#stream.writableFinished) this.#stream.close(NGHTTP2_CANCEL);
     listener?.onAnswerEnd(trailers?.value ?? NO_TRAILERS);
   }
 
