@@ -413,6 +413,8 @@ export const auditJournalBodyBytesMax = 2 * MIB;
 export const auditJournalSegmentBytes = 8 * MIB;
 /** What is looked through behind a journal's last whole record, in bytes: no file of it is larger. */
 export const auditJournalRestBytesMax = auditJournalSegmentBytes + 2 * auditJournalBodyBytesMax;
+/** How many places in that are looked at that could be the beginning of a record. */
+export const auditJournalRestLooksMax = 64;
 /** How far the chain may be behind the audit journal, in events and in bytes, before those who record are slowed down to it. */
 export const auditJournalHoldEventsMax = 20_000;
 export const auditJournalHoldBytesMax = 16 * MIB;

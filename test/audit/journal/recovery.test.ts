@@ -252,6 +252,17 @@ describe('a journal that is not what was written', () => {
     await expectForged({ journal: 'jrn_1', fault: 'forged', record: 1 }, [1]);
   });
 
+  it('is told of, and soon, when what looks torn was filled with what could begin records', async () => {
+    const { file } = await died('jrn_1', [1]);
+    // As a crash leaves it, as far as is looked at one time; and then there is no end of what would have to be looked at.
+    const zeros = Buffer.alloc(2 * limits.auditJournalBodyBytesMax);
+    const begins = Buffer.from('SJ1\n\0\x1f\xff\xff', 'latin1');
+    const filled = Buffer.alloc(limits.auditJournalSegmentBytes - zeros.length, begins);
+    file.segments.set(1, Buffer.concat([file.now(), zeros, filled]));
+    await world.recover();
+    await expectForged({ journal: 'jrn_1', fault: 'forged', record: 1 }, [1]);
+  });
+
   it('is told of when a record was cut out', async () => {
     const { file } = await died('jrn_1', [1, 2, 3]);
     const bytes = file.now();
