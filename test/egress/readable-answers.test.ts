@@ -75,7 +75,7 @@ describe('text in a character set in which a key is other bytes', () => {
     const upstream = await httpsUpstream((request, response) => {
       response
         .writeHead(200, { 'Content-Type': 'text/plain; charset=utf-7' })
-        .end(`${request.headers['accept-charset']}`);
+        .end(String(request.headers['accept-charset']));
     });
     const none = { credentials: [], secrets: {} };
     await inWorld({ upstreams: { [`${API}:443`]: upstream }, ...none }, async (world) => {
