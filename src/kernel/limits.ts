@@ -343,6 +343,10 @@ export const http2WindowBytes = 262_144;
 export const http2HeaderTableBytes = 4_096;
 /** Memory that one HTTP/2 connection may take in nghttp2. */
 export const http2SessionMemoryMiB = 10;
+/** The same towards an upstream, where requests wait to be read: beyond it, no answer is taken on the connection. */
+export const http2UpstreamMemoryMiB = 32;
+/** Of a body that is all there, what is handed to an HTTP/2 stream at a time, in bytes. */
+export const http2PieceBytes = 65_536;
 /** Entries in one HTTP/2 SETTINGS frame. */
 export const http2SettingsMax = 32;
 /** HTTP/2 pings of ours that may wait for an answer. */

@@ -143,6 +143,30 @@ it('a body that an upstream does not want to read holds no stream after the answ
   });
 });
 
+it('bodies that an upstream does not read take nothing away from the answers beside them', async () => {
+  const first = Promise.withResolvers<FramePeer>();
+  const upstream = await frameUpstream(async (peer) => {
+    begin(peer, settingsOf([4, 0]));
+    first.resolve(peer);
+    await serve(peer, 13);
+  });
+  const options = { upstreams: { [PLACE]: upstream }, credentials: [bearer({ inject: [{ json: '/key' }] })] };
+  await inWorld(options, async (world) => {
+    const body = JSON.stringify({ key: PLACEHOLDER, text: 'x'.repeat(7_000_000) });
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': String(body.length) };
+    const unread: Promise<unknown>[] = [];
+    for (let stream = 1; stream < 13; stream += 2) {
+      unread.push(world.request({ method: 'POST', headers, body }).catch(() => undefined));
+      await requestOn(await first.promise, stream);
+    }
+    const reply = await world.request();
+    expect([reply.status, reply.body.toString()]).toEqual([200, 'served']);
+    expect(upstream.peers.length).toBe(1);
+    world.cell.close();
+    await Promise.all(unread);
+  });
+});
+
 describe('what is no answer', () => {
   const status = (...lines: readonly (readonly [string, string])[]): Buffer =>
     frame(FRAME.headers, FLAG.endHeaders, 1, headerBlock(lines));

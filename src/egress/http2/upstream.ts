@@ -29,7 +29,7 @@ const NO_TRAILERS = new Fields();
 const SESSION_OPTIONS = {
   maxDeflateDynamicTableSize: limits.http2HeaderTableBytes,
   maxSettings: limits.http2SettingsMax,
-  maxSessionMemory: limits.http2SessionMemoryMiB,
+  maxSessionMemory: limits.http2UpstreamMemoryMiB,
   maxHeaderListPairs: limits.headFieldsMax + 8,
   maxOutstandingPings: limits.http2PingsMax,
   maxReservedRemoteStreams: 0,
@@ -147,6 +147,8 @@ class Http2Sent implements RequestStream, InputReader {
   #length = 0;
   #silent = true;
   #interims = 0;
+  /** What has to be sent yet of a body that is all there. */
+  #rest: Buffer | null = null;
   #trailers: RawHeaders = [];
 
   constructor(
@@ -178,7 +180,8 @@ class Http2Sent implements RequestStream, InputReader {
     });
     stream.on('drain', () => {
       this.lastActive = this.#clock.monotonic();
-      this.#listener?.onUpstreamDrain();
+      if (this.#rest !== null && this.#listener !== null) this.#sendRest(this.#rest);
+      else this.#listener?.onUpstreamDrain();
     });
     stream.on('error', () => undefined); // `close` follows, and says all that is needed
     stream.on('close', () => {
@@ -190,11 +193,23 @@ class Http2Sent implements RequestStream, InputReader {
     this.#input = new StreamInput(stream, this, { bytes: 0 });
   }
 
-  /** The whole body. */
+  /** The whole body. All at once it would take the memory of the connection, and with it the answers to everybody else. */
   all(body: Buffer): void {
-    this.#completeRequest();
     this.#connection.overhead.body(body.length);
-    this.#stream.end(body);
+    this.#sendRest(body);
+  }
+
+  #sendRest(body: Buffer): void {
+    let rest = body;
+    while (rest.length > limits.http2PieceBytes) {
+      const hasRoom = this.#stream.write(rest.subarray(0, limits.http2PieceBytes));
+      rest = rest.subarray(limits.http2PieceBytes);
+      this.#rest = rest;
+      if (!hasRoom) return;
+    }
+    this.#rest = null;
+    this.#completeRequest();
+    this.#stream.end(rest);
   }
 
   write(data: Buffer): boolean {
