@@ -4,7 +4,7 @@ import { errorCodeOf, FLAG, FRAME, openFrames } from './http2-frames.ts';
 import { API, httpsUpstream, World } from './world.ts';
 
 /** `goaway` or `reset` with its code (RFC 9113 section 7), the code of a refusal, the body of an answer, or `over`. */
-export type Outcome = string;
+type Outcome = string;
 
 export interface Conformance {
   /** What the upstream got: method, target and fields of each request, and its body once that was complete. */
