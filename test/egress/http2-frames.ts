@@ -106,7 +106,7 @@ export const headersOf = (
 ): Buffer => frame(FRAME.headers, flags, stream, headerBlock(lines));
 
 /** Frames out of bytes that come in pieces of any size. */
-export class FrameReader {
+class FrameReader {
   #held = Buffer.alloc(0);
 
   read(bytes: Buffer): readonly Frame[] {
