@@ -44,7 +44,9 @@ export class DialLine<Borrower extends object, Connection extends object> {
       reject(reason);
     };
     const onAbort = (): void => giveUp(signal.reason);
-    const timer = setTimeout(() => giveUp(late()), limits.upstreamConnectTimeoutMs);
+    /* After a while in which nothing could be read, what has come back meanwhile is looked at first. */
+    const expire = (): void => void setImmediate(() => giveUp(late()));
+    const timer = setTimeout(expire, limits.upstreamConnectTimeoutMs);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       return await promise;

@@ -510,8 +510,8 @@ export const cellUpstreamsMax = 512;
 export const cellUpstreamsWaitingMax = 1_024;
 /** and for how long, in milliseconds. */
 export const cellUpstreamWaitMs = 15_000;
-/** Connections to one place that are made at a time for the cells of a workspace; requests that find none wait. */
-export const upstreamDialsMax = 128;
+/** Connections to one place that are made at a time for the cells of a workspace, as many as may be kept; requests that find none wait. */
+export const upstreamDialsMax = 256;
 /** Of the descriptors that the process may have, the part that connections never take: for files, databases and new cells. */
 export const descriptorsSparedShare = 0.1;
 /** Of the others, the part that any cell may take; beyond it no cell gets more than its even part, or than that many. */

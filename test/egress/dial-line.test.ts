@@ -82,8 +82,16 @@ describe('whoever wants a connection to a place', () => {
     enter(A, 'patient');
     await vi.advanceTimersByTimeAsync(limits.upstreamConnectTimeoutMs - 1);
     expect(got).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(2);
     expect(got).toEqual(['patient:Error: late']);
     expect(line.offer({ name: 'returned' })).toBe(null);
+  });
+
+  it('gets what has come back in time where nobody could look until it was late', async () => {
+    enter(A, 'patient');
+    vi.advanceTimersByTime(limits.upstreamConnectTimeoutMs);
+    expect(line.offer({ name: 'returned' })).toBe(A);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(got).toEqual(['patient:returned']);
   });
 });
