@@ -87,7 +87,7 @@ export interface World {
   readonly client: ApiClient;
   /** What `sallyport audit export` prints. Throws where `sallyport audit verify` finds anything wrong. */
   exported(): Promise<string>;
-  /** Waits until one of the last 200 events is like this. */
+  /** Waits until one of the last 1,000 events is like this. */
   event(test: (line: AuditLine) => boolean): Promise<AuditLine>;
   /** Adds a server and gives it the key, where it has a place for one. */
   addServer(manifest: Record<string, unknown>): Promise<void>;
@@ -199,7 +199,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     },
     event: (test) =>
       waitFor(async () => {
-        for await (const one of client.audit({ last: 200 })) {
+        for await (const one of client.audit({ last: 1_000 })) {
           const line = one as unknown as AuditLine; // as the API describes it
           if (test(line)) return line;
         }
