@@ -42,7 +42,7 @@ export function isReadableType(contentType: string): boolean {
 export function withoutUnreadableCharsets(accept: string): string {
   if (!/charset/i.test(accept)) return accept;
   return accept.replace(
-    /[ \t]*;[ \t]*(charset\*?[ \t]*=[ \t]*(?:"[^"]*"?|'[^']*'?|[^\s;,]*))/gi,
+    /(?:(?<![ \t])[ \t]+)?;[ \t]*(charset\*?[ \t]*=[ \t]*(?:"[^"]*"?|'[^']*'?|[^\s;,]*))/gi,
     (all, one: string) => (isReadableType(one) ? all : ''),
   );
 }

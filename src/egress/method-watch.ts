@@ -47,7 +47,7 @@ const FORM: Kind = {
 };
 const MULTIPART: Kind = {
   edge: '',
-  name: /name\*?[ \t]*=[ \t]*(?:[\w-]*'[\w-]*')?["']?\s*[_.[ ](?:http)?method(?![\w-])/i,
+  name: /name\*?[ \t]*=(?:[ \t]*(?:[\w-]*'[\w-]*'["']?|["']))?\s*[_.[ ](?:http)?method(?![\w-])/i,
   value: /^[^]*?\r?\n\r?\n([^\r\n]*)\r?\n--/,
 };
 const JSON_TEXT: Kind = {

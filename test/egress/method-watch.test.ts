@@ -95,4 +95,14 @@ describe('another method', () => {
     expect(watch?.end()?.code).toBe('egress_request_malformed');
     expect(asked).toBe(1);
   });
+
+  it.each([
+    [FORM, '&'],
+    [MULTIPART, 'name='],
+    [MULTIPART, "name='"],
+    [MULTIPART, "name=x''"],
+    ['application/json', '"_method"'],
+  ])('%s: is not looked for in the blanks behind %j again and again', (type, beginning) => {
+    expect(found(type, [`${beginning}${' '.repeat(600_000)}x`])).toEqual([]);
+  });
 });
