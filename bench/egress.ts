@@ -6,6 +6,7 @@
  *     npm run bench -- egress [--quick] [--only 1kb-32,h2-1kb-32] [--without mitmproxy,relay] [--rounds N] [--seconds S]
  */
 import { parseArgs } from 'node:util';
+import { serveFlags } from '../bin/flags.mjs';
 import { type Case, casesFor } from './support/cases.ts';
 import { hasH2load, runH2load } from './support/h2load.ts';
 import { generate, type LoadJob, together } from './support/load.ts';
@@ -191,7 +192,7 @@ const loads = Array.from({ length: LOADS_FRESH }, () => new Helper('load.mjs'));
 const without = flags.without.split(',');
 const bench = await openBench({
   rivals: RIVALS.filter((rival) => !without.includes(rival)),
-  egressArguments: [],
+  egressArguments: serveFlags,
 });
 const began = performance.now();
 try {

@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { serveFlags } from '../bin/flags.mjs';
 import type { Usage } from './support/egress-process.ts';
 import { generate, type LoadJob } from './support/load.ts';
 import { median, print, slope, tableLine } from './support/measured.ts';
@@ -44,7 +45,7 @@ const jobFor = (doors: readonly Door[], path: string, connections: number, fresh
   pauseMs: 0,
 });
 
-const bench = await openBench({ rivals: [], egressArguments: ['--expose-gc'] });
+const bench = await openBench({ rivals: [], egressArguments: [...serveFlags, '--expose-gc'] });
 const loads = [new Helper('load.mjs'), new Helper('load.mjs')] as const;
 try {
   const doors = bench.targets.at(-1)?.http1 ?? [];

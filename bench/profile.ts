@@ -7,6 +7,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { serveFlags } from '../bin/flags.mjs';
 import { casesFor } from './support/cases.ts';
 import { breakdownOf, type Costs, type CpuProfile } from './support/cpu-profile.ts';
 import { runH2load } from './support/h2load.ts';
@@ -35,7 +36,7 @@ if (job === undefined) {
 }
 const { connections, fresh, path, streams, title } = job;
 
-const bench = await openBench({ rivals: [], egressArguments: [] });
+const bench = await openBench({ rivals: [], egressArguments: serveFlags });
 const helper = new Helper('load.mjs');
 const target = bench.targets.at(-1);
 

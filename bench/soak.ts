@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { serveFlags } from '../bin/flags.mjs';
 import type { EgressListener, EgressSetup, Settled, Usage } from './support/egress-process.ts';
 import { identitiesFor } from './support/identity.ts';
 import { generate, type LoadJob } from './support/load.ts';
@@ -70,7 +71,7 @@ if (descriptorsNeeded > descriptorsMax) {
 
 const { ca, identities } = identitiesFor([HOST]);
 const upstream = new Helper('soak-upstream.ts');
-const egress = new Helper('egress-process.ts', ['--expose-gc']);
+const egress = new Helper('egress-process.ts', [...serveFlags, '--expose-gc']);
 const clients = new Helper('soak-clients.ts');
 const victimLoad = new Helper('load.mjs');
 const helpers = [victimLoad, clients, egress, upstream];

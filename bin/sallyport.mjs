@@ -5,14 +5,25 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { serveFlags } from './flags.mjs';
 
 const entry = new URL('../dist/main/bin.js', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
+const flags = process.argv[2] === 'serve' ? serveFlags : [];
+const missing = flags.filter((flag) => !process.execArgv.includes(flag));
+const program = [fileURLToPath(entry), ...process.argv.slice(2)];
 
 if (!existsSync(entry)) {
   console.error('sallyport: this checkout is not built yet. Run scripts/setup first.');
   process.exit(1);
 } else if (major > 24 || (major === 24 && minor >= 7)) {
+  // The same process goes on, with the flags: whoever started it keeps its id and its pipes.
+  if (missing.length > 0)
+    process.execve(
+      process.execPath,
+      [process.execPath, ...missing, ...process.execArgv, ...program],
+      process.env,
+    );
   await import(entry.href);
 } else {
   const own = fileURLToPath(new URL('../.toolchain/bin/node', import.meta.url));
@@ -23,7 +34,7 @@ if (!existsSync(entry)) {
     );
     process.exit(1);
   }
-  const child = spawn(own, [fileURLToPath(entry), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(own, [...flags, ...program], { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`sallyport: ${own} does not run: ${error.message}. Run scripts/setup again.`);

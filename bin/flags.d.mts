@@ -1,0 +1,1 @@
+export const serveFlags: readonly string[];
