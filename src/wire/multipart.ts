@@ -202,9 +202,9 @@ function saidLength(head: string): number | null | 'unclear' {
   return said.length === 1 && digits !== undefined ? Number(digits) : 'unclear';
 }
 
-const HEADER = new RegExp(`^(${TOKEN}):[ \\t]*([\\t\\x20-\\x7e\\x80-\\xff]*)$`);
+const HEADER = new RegExp(`^(${TOKEN}):[ \\t]*((?:[\\x21-\\x7e\\x80-\\xff][\\t\\x20-\\x7e\\x80-\\xff]*)?)$`);
 const DISPOSITION = new RegExp(`^form-data;[ \\t]*name=(?:"([^"\\\\]*)"|(${TOKEN}))[ \\t]*$`);
-const PLAIN_TYPE = /^text\/plain[ \t]*(?:;[ \t]*charset=(?:"?utf-8"?|"?us-ascii"?))?[ \t]*$/i;
+const PLAIN_TYPE = /^text\/plain(?:[ \t]*;[ \t]*charset=(?:"?utf-8"?|"?us-ascii"?))?[ \t]*$/i;
 
 /** The name of a part that is a plain field and nothing else: no file, no transfer coding, no header twice. */
 function plainFieldName(head: string): string | null {

@@ -221,6 +221,18 @@ describe('a multipart form', () => {
       { numRuns: 2_000, seed: 5 },
     );
   });
+
+  it.each([
+    ['a header', 'a:', '\x01'],
+    ['a type', 'Content-Type: text/plain', 'x'],
+  ])('looks once at blanks in %s', (_what, beginning, end) => {
+    const blanks = ' '.repeat(limits.multipartHeadBytesMax - 40);
+    const part = Buffer.from(`--XX\r\n${beginning}${blanks}${end}\r\n\r\n\r\n`, 'latin1');
+    const reader = new MultipartReader('XX', new Set(['key']));
+    for (let parts = 0; parts < 12_000; parts += 1)
+      expect(reader.push(part).every((piece) => Buffer.isBuffer(piece))).toBe(true);
+    expect(reader.malformed).toBe(null);
+  });
 });
 
 describe('the boundary of a multipart form', () => {
