@@ -5,7 +5,7 @@
 import { limits } from '../kernel/index.ts';
 import { type JsonString, JsonStrings } from '../wire/index.ts';
 import { BodyScan } from './body-scan.ts';
-import { eachSlice, turn } from './body-slices.ts';
+import { eachSlice, type SlicedWork, turnOf } from './body-slices.ts';
 import { type BoundCredential, boundCredentials } from './bound-credentials.ts';
 import { type Binder, claim, misplaced, undeclared } from './claim.ts';
 import type { BodyPieces, Gap } from './injection.ts';
@@ -109,7 +109,8 @@ export async function bindJsonBody(
   /* What is bound is cut out: whatever else looks like a placeholder, in base64 for example, stands elsewhere. */
   const pieces = cutOut(body, places);
   const scan = new BodyScan(request, binder);
-  for (const piece of pieces) if (Buffer.isBuffer(piece)) await eachSlice(piece, (slice) => scan.push(slice));
+  for (const piece of pieces)
+    if (Buffer.isBuffer(piece)) await eachSlice(piece, request, (slice) => scan.push(slice));
   const refused = scan.end();
   if (refused !== null) throw refused;
   return pieces;
@@ -121,17 +122,17 @@ async function findPlaces(
   binder: Binder,
 ): Promise<readonly JsonPlace[]> {
   /* Strings say what they look like where there are no escapes: then there is nothing to find in them either. */
-  if (!body.includes(BACKSLASH) && !(await hasPlaceholder(body, binder))) return [];
+  if (!body.includes(BACKSLASH) && !(await hasPlaceholder(body, request, binder))) return [];
   const json = new JsonBinder(body, BODY, request, binder);
-  while (!json.read(limits.bodySliceBytes)) await turn();
+  while (!json.read(limits.bodySliceBytes)) await turnOf(request);
   const places = json.places() ?? []; // what is not JSON after all has no declared place
   if (places instanceof Refusal) throw places;
   return places;
 }
 
-async function hasPlaceholder(body: Buffer, { placeholders }: Binder): Promise<boolean> {
+async function hasPlaceholder(body: Buffer, work: SlicedWork, { placeholders }: Binder): Promise<boolean> {
   let found = false;
-  await eachSlice(body, (slice, at) => {
+  await eachSlice(body, work, (slice, at) => {
     const overlap = body.subarray(Math.max(0, at - placeholders.longest + 1), at + slice.length);
     found ||= placeholders.findInBytes(overlap) !== null;
     return null;

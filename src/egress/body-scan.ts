@@ -106,7 +106,8 @@ export class CodedScan {
     this.#methods = request.methodWatch;
     this.#decoder = createContentScrubber(NOTHING, coding, () => {});
     this.#decoder.on('data', (plain: Buffer) => {
-      this.#refused ??= this.#scan.push(plain) ?? this.#methods?.push(plain) ?? null;
+      if (request.isOver) this.drop();
+      else this.#refused ??= this.#scan.push(plain) ?? this.#methods?.push(plain) ?? null;
     });
     this.#decoder.on('drain', onDrain);
     this.#decoder.on('error', (error) => {

@@ -21,18 +21,31 @@ export const turn = (): Promise<void> =>
     setImmediate(serve);
   });
 
+/** What a body belongs to. */
+export interface SlicedWork {
+  /** Nobody waits for it any more. */
+  readonly isOver: boolean;
+}
+
+/** The same, unless nobody waits for what is found: others would wait for it in vain. @throws Error then */
+export async function turnOf(work: SlicedWork): Promise<void> {
+  await turn();
+  if (work.isOver) throw new Error('nobody waits for this body any more');
+}
+
 /**
  * Hands out a body slice by slice, others having their turn in between; a short one at once.
  *
  * @param act is given each slice and where it begins
- * @throws Refusal the first that `act` gives
+ * @throws Refusal the first that `act` gives; Error when the work is over meanwhile
  */
 export async function eachSlice(
   body: Buffer,
+  work: SlicedWork,
   act: (slice: Buffer, at: number) => Refusal | null,
 ): Promise<void> {
   for (let at = 0; at < body.length; at += limits.bodySliceBytes) {
-    if (at > 0) await turn();
+    if (at > 0) await turnOf(work);
     const refused = act(body.subarray(at, at + limits.bodySliceBytes), at);
     if (refused !== null) throw refused;
   }

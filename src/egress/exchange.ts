@@ -381,6 +381,7 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
 
   #close(): void {
     this.#over = true;
+    this.#request.isOver = true;
     this.#relay?.stop();
     if (this.#body instanceof CollectedBody) this.#body.release();
     else this.#body?.stop();

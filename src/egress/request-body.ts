@@ -122,9 +122,10 @@ export async function judgeBody(
 }
 
 /** @throws Refusal for the methods that a body names */
-async function watchMethod(body: Buffer, { methodWatch }: EgressRequest): Promise<void> {
+async function watchMethod(body: Buffer, request: EgressRequest): Promise<void> {
+  const { methodWatch } = request;
   if (methodWatch === null) return;
-  await eachSlice(body, (slice) => methodWatch.push(slice));
+  await eachSlice(body, request, (slice) => methodWatch.push(slice));
   const refused = methodWatch.end();
   if (refused !== null) throw refused;
 }
@@ -135,14 +136,14 @@ async function bindBody(body: Buffer, request: EgressRequest, binder: Binder): P
   if (reading.kind === 'coded') return scanCoded(body, reading.coding, request, binder);
   if (reading.kind === 'opaque') {
     const scan = new BodyScan(request, binder);
-    await eachSlice(body, (slice) => scan.push(slice));
+    await eachSlice(body, request, (slice) => scan.push(slice));
     const refused = scan.end();
     if (refused !== null) throw refused;
     return [body];
   }
   const form = new FormBinder(reading, request, binder);
   const pieces: (Buffer | Gap)[] = [];
-  await eachSlice(body, (slice) => {
+  await eachSlice(body, request, (slice) => {
     pieces.push(...form.push(slice));
     return null;
   });

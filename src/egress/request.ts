@@ -62,6 +62,8 @@ export class EgressRequest {
   readonly signatures: SigningClaim[] = [];
   /** Looks for another method in the body; null where there is none to be found. */
   methodWatch: MethodWatch | null = null;
+  /** Nobody waits for an answer any more: its body is searched no further. */
+  isOver = false;
   #methods: readonly string[] | null = null;
 
   /** @param scheme where that is not the one of its arrival */

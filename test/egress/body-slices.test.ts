@@ -61,7 +61,7 @@ describe('a long body', () => {
     };
     const ends: number[] = [];
     const judge = (index: number): Promise<void> =>
-      eachSlice(body, (_slice, at) => {
+      eachSlice(body, { isOver: false }, (_slice, at) => {
         if (at > 0) since += 1; // the first is judged at once, as a short body is
         if (at + limits.bodySliceBytes >= body.length) ends.push(index);
         return null;

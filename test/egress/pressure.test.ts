@@ -1,9 +1,11 @@
 /** What a cell may make the gateway hold: bounded, whatever it sends and however little it reads. */
 import { once } from 'node:events';
-import type { ClientHttp2Session } from 'node:http2';
+import { type ClientHttp2Session, constants } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { BodyScan } from '../../src/egress/body-scan.ts';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { connectHttp2 } from './http2-world.ts';
 import {
@@ -27,6 +29,31 @@ const QUESTION = Buffer.from('001a0001010000010000000000000361706904746573740000
 const PLAIN = [apiRule({ port: 80, protocol: 'http', methods: ['GET'] })];
 
 /** A connection into the cell's listener, from both ends. */
+describe('a body that is being searched when its client leaves', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const long = `"\\n${'x'.repeat(limits.requestBodyBufferBytesMax - 1_024)}"`;
+  it.each([
+    ['JSON', {}, Buffer.from(long)],
+    ['coded', { 'content-encoding': 'gzip' }, gzipSync(long)],
+  ])('is searched no further: %s', async (_what, coding, body) => {
+    const credentials = [bearer({ inject: [{ json: '/key' }] })];
+    await inWorld({ credentials, upstreams: {} }, async (world) => {
+      const session = await connectHttp2(world);
+      const search = vi.spyOn(BodyScan.prototype, 'push');
+      const begun = new Promise<void>((resolve) => search.mockImplementationOnce(() => (resolve(), null)));
+      const headers = { 'content-type': 'application/json', 'content-length': body.length, ...coding };
+      const stream = session.request({ ':method': 'POST', ...headers });
+      stream.on('error', () => undefined).end(body);
+      await begun;
+      stream.close(constants.NGHTTP2_CANCEL);
+      const searched = await settled(() => search.mock.calls.reduce((sum, [piece]) => sum + piece.length, 0));
+      expect(searched).toBeLessThan(long.length / 2);
+      session.destroy();
+    });
+  });
+});
+
 async function bothEnds(
   world: World,
   accept: (server: Server) => void,
