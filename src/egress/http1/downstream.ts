@@ -200,7 +200,7 @@ export class Http1Downstream implements ExchangeClient {
   /** Whether the client wants to send another request, and it is certain where that begins. */
   #mayPersist(): boolean {
     const head = this.#head;
-    if (this.#only || head?.minor !== 1) return false;
+    if (this.#only || this.#isDribbling || head?.minor !== 1) return false;
     return this.#body?.done === true && !head.fields.list('connection').includes('close');
   }
 
@@ -267,8 +267,9 @@ export class Http1Downstream implements ExchangeClient {
     const sink = exchange.bodySink;
     if (this.#body === null || sink === null) return at;
     const next = readBody(this.#body, bytes, at, sink, this.#overhead);
-    this.#bodyAdvanced(exchange);
+    /* Before its end is passed on: the upstream would have all of a request that is refused. */
     if (this.#isDribbling) exchange.bodyMalformed('chunks_too_small');
+    else this.#bodyAdvanced(exchange);
     return next;
   }
 

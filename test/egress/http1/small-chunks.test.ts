@@ -1,6 +1,7 @@
 /** A body in chunks of one byte takes its way in pieces of the size of a read, in either direction. */
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { CellOverhead } from '../../../src/egress/cell-overhead.ts';
 import { readBody } from '../../../src/egress/http1/small-chunks.ts';
 import { BodyReader } from '../../../src/wire/index.ts';
 import { API, errorOf, httpsUpstream, inWorld, rawUpstream, readAll, TOKEN } from '../world.ts';
@@ -83,5 +84,31 @@ describe('chunks of one byte', () => {
       const head = `POST / HTTP/1.1\r\nHost: ${API}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n`;
       expect(await world.exchange(`${head}${large}${usual}0\r\n\r\n`)).toContain('200 OK');
     });
+  });
+
+  it('that are too many with the last one: the upstream never has all of it, and the connection ends', async () => {
+    let seen = '';
+    let begun = (): void => undefined;
+    const hasBegun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const upstream = await rawUpstream((socket) => {
+      socket.on('data', (bytes: Buffer) => {
+        seen += bytes.toString('latin1');
+        begun();
+      });
+    });
+    const draw = vi.spyOn(CellOverhead.prototype, 'draw').mockReturnValue(false);
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const socket = await world.connectTls();
+      const answered = readAll(socket);
+      socket.write(`POST / HTTP/1.1\r\nHost: ${API}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      await hasBegun;
+      socket.write(`${'1\r\na\r\n'.repeat(10)}0\r\n\r\n`);
+      expect(errorOf(await answered).code).toBe('egress_request_malformed');
+    });
+    draw.mockRestore();
+    expect(seen).toContain('POST / HTTP/1.1\r\n');
+    expect(seen).not.toContain('\r\n0\r\n\r\n');
   });
 });
