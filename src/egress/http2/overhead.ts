@@ -36,7 +36,12 @@ export class ConnectionOverhead {
     this.body(bytes);
   }
 
-  /** Bytes of a body came, or went: it takes window updates to have them sent. */
+  /** Bytes of a body came: so much more may have been around them, in frames that are small. */
+  arrived(bytes: number): void {
+    this.body(2 * bytes);
+  }
+
+  /** Bytes of a body went: it takes window updates to have them sent. */
   body(bytes: number): void {
     this.#accounted += bytes;
     this.look();

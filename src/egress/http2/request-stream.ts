@@ -172,7 +172,7 @@ export class Http2Request implements ExchangeClient, InputReader {
   }
 
   onArrival(bytes: number): void {
-    this.#overhead.body(bytes);
+    this.#overhead.arrived(bytes);
   }
 
   onInput(data: Buffer): boolean {

@@ -261,7 +261,7 @@ class Http2Sent implements RequestStream, InputReader {
   }
 
   onArrival(bytes: number): void {
-    this.#connection.overhead.body(bytes);
+    this.#connection.overhead.arrived(bytes);
     this.#moved();
   }
 
