@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import type { Measured, Place } from './measured.ts';
 
+/** It waits for what is under way when its time is over; with some proxies for ever. */
+const LEAVE_MS = 10_000;
+
 export interface Http2Job {
   readonly place: Place;
   readonly servername: string;
@@ -56,13 +59,15 @@ export async function runH2load(job: Http2Job): Promise<Measured> {
         ...Object.entries(fields).map(([name, value]) => `--header=${name}: ${value}`),
         `https://${servername}${path}`,
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { stdio: ['ignore', 'pipe', 'inherit'], timeout: ms + LEAVE_MS, killSignal: 'SIGKILL' },
     );
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (piece: string) => {
       output += piece;
     });
     await once(child, 'close');
+    if (child.killed)
+      throw new Error(`h2load did not end: answers did not come within ${LEAVE_MS / 1_000} s`);
     return { ...readOutput(output), ...readLog(readFileSync(log, 'latin1')) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
