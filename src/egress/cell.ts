@@ -13,15 +13,15 @@ import { CellAuthority } from './ca/cell-authority.ts';
 import type { ConnectionHost, Conversation } from './connection.ts';
 import { Correlation, NO_CALLS } from './correlation.ts';
 import type { Descriptors } from './descriptors.ts';
-import type { Dialer } from './dial.ts';
+import type { Dialer } from './upstream/dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import { HandshakeGate } from './handshake-gate.ts';
-import type { PlaceholderIndex } from './placeholder-index.ts';
+import type { PlaceholderIndex } from './inject/placeholder-index.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { converse } from './protocol.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
 import { sourceOf, Trail } from './trail.ts';
-import type { UpstreamPool, UpstreamPools } from './upstream-pool.ts';
+import type { UpstreamPool, UpstreamPools } from './upstream/pool.ts';
 
 export interface CellDeps {
   readonly credentials: CredentialSource;

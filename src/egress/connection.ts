@@ -1,6 +1,6 @@
 /** A connection that was accepted: where it wanted to go, as the kernel or the proxy knows it, and whoever handles it. */
 import type { SecureContext } from 'node:tls';
-import type { Dialer } from './dial.ts';
+import type { Dialer } from './upstream/dial.ts';
 import type { ExchangeHost } from './exchange.ts';
 import type { HandshakeGate } from './handshake-gate.ts';
 

@@ -4,7 +4,7 @@
  */
 import { decideToolEgress, decideUse, type ToolEgress } from '../policy/index.ts';
 import type { Correlation } from './correlation.ts';
-import type { Injection } from './injection.ts';
+import type { Injection } from './inject/injection.ts';
 import type { CellEgressSpec } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';

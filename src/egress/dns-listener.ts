@@ -20,7 +20,7 @@ import {
   readDnsTcpFrame,
 } from '../wire/index.ts';
 import type { AddressTable } from './address-table.ts';
-import type { Dialer } from './dial.ts';
+import type { Dialer } from './upstream/dial.ts';
 import type { CellEgressSpec } from './ports.ts';
 import type { Trail } from './trail.ts';
 

@@ -9,8 +9,8 @@ import { AppError, type Clock, limits, type Log, type Random } from '../kernel/i
 import { AddressTable } from './address-table.ts';
 import { EgressCell } from './cell.ts';
 import { Descriptors, systemDescriptors } from './descriptors.ts';
-import { type DialConfig, Dialer, ownAddresses } from './dial.ts';
-import { PlaceholderIndex } from './placeholder-index.ts';
+import { type DialConfig, Dialer, ownAddresses } from './upstream/dial.ts';
+import { PlaceholderIndex } from './inject/placeholder-index.ts';
 import type {
   CallCorrelation,
   CellEgress,
@@ -21,8 +21,8 @@ import type {
 } from './ports.ts';
 import { ProxyDoor } from './proxy/door.ts';
 import { type ProbeResult, type ProbeSpec, probe } from './probe/index.ts';
-import { createSystemResolver } from './resolver.ts';
-import { UpstreamPools } from './upstream-pool.ts';
+import { createSystemResolver } from './upstream/resolver.ts';
+import { UpstreamPools } from './upstream/pool.ts';
 
 export type EgressConfig = DialConfig;
 

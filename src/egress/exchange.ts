@@ -6,21 +6,27 @@
 import { limits, type Random, type Secret } from '../kernel/index.ts';
 import type { BodyFraming, BodySink, Fields, ResponseHead } from '../wire/index.ts';
 import { Answer, type AnswerCarrier } from './answer.ts';
-import { type Binder, bindTrailers } from './bind.ts';
+import { type Binder, bindTrailers } from './inject/bind.ts';
 import type { CellOverhead } from './cell-overhead.ts';
 import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
 import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
-import { buildRequest } from './inject.ts';
+import { buildRequest } from './inject/inject.ts';
 import type { AnswerHead, ExchangeClient, Reach, RequestStream } from './message.ts';
 import type { CredentialBinding } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
-import { type BodyMemory, bodyTooLarge, CollectedBody, judgeBody, StreamedBody } from './request-body.ts';
+import {
+  type BodyMemory,
+  bodyTooLarge,
+  CollectedBody,
+  judgeBody,
+  StreamedBody,
+} from './inject/request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
-import { type LegCarrier, UpstreamLeg } from './upstream-leg.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
+import { type LegCarrier, UpstreamLeg } from './upstream/leg.ts';
+import type { UpstreamPool } from './upstream/pool.ts';
 import { Opening } from './websocket/opening.ts';
 import { type RelayCarrier, WebSocketRelay } from './websocket/relay.ts';
 

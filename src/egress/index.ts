@@ -1,7 +1,7 @@
 /** Egress: the data plane. What it needs from outside is in `ports.ts`; what it offers is here. */
 export { type KeyPair, leafCertificate, rootCertificate, toPem } from './ca/certificate.ts';
 export { certificateFingerprints, parseRevocationLists } from './ca/revocation.ts';
-export type { ProxyConfig } from './dial-proxy.ts';
+export type { ProxyConfig } from './upstream/dial-proxy.ts';
 export { createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
 export type * from './ports.ts';
 export type { Echo, ProbedCredential, ProbeOptions, ProbeResult, ProbeSpec } from './probe/index.ts';

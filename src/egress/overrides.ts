@@ -3,7 +3,7 @@
  * that know them would do what no rule was asked about (ATTACKS 13).
  */
 import type { Fields, RequestHead } from '../wire/index.ts';
-import { decodePercent } from './percent.ts';
+import { decodePercent } from './inject/percent.ts';
 
 const METHOD_FIELDS: ReadonlySet<string> = new Set([
   'x-http-method-override',

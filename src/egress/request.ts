@@ -4,11 +4,11 @@ import type { ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target, WebSocketRequest } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
 import { methodsOf } from './overrides.ts';
-import { type BodyReading, OPAQUE } from './body-reading.ts';
-import type { Injection } from './injection.ts';
-import type { MethodWatch } from './method-watch.ts';
+import { type BodyReading, OPAQUE } from './inject/body-reading.ts';
+import type { Injection } from './inject/injection.ts';
+import type { MethodWatch } from './inject/method-watch.ts';
 import type { RequestFacts } from './ports.ts';
-import type { SigningClaim } from './signer.ts';
+import type { SigningClaim } from './inject/signer.ts';
 
 /** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
 export interface Arrival {

@@ -6,12 +6,12 @@
 import { limits, ok } from '../kernel/index.ts';
 import { matchEgress } from '../policy/index.ts';
 import { asksForWebSocket, normalizeTarget, parseAuthority, readWebSocketRequest } from '../wire/index.ts';
-import { type Binder, bindHead } from './bind.ts';
-import { planBody } from './body-plan.ts';
+import { type Binder, bindHead } from './inject/bind.ts';
+import { planBody } from './inject/body-plan.ts';
 import { type CorrelationHost, judgeTools } from './correlate.ts';
-import { covers } from './claim.ts';
+import { covers } from './inject/claim.ts';
 import { reservedInConnection } from './forwarded-fields.ts';
-import { watchMethods } from './method-watch.ts';
+import { watchMethods } from './inject/method-watch.ts';
 import { targetOverride } from './overrides.ts';
 import { Refusal } from './refusals.ts';
 import type { Arrival, EgressRequest } from './request.ts';

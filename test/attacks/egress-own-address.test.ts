@@ -4,8 +4,8 @@
  */
 import { networkInterfaces } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { Dialer, ownAddresses } from '../../src/egress/dial.ts';
-import { CachingResolver } from '../../src/egress/resolver.ts';
+import { Dialer, ownAddresses } from '../../src/egress/upstream/dial.ts';
+import { CachingResolver } from '../../src/egress/upstream/resolver.ts';
 import { fixedClock } from '../../src/kernel/index.ts';
 
 const OWN = ['203.0.114.7', '2001:4860:4860::1'];

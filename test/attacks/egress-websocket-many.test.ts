@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { expect, it } from 'vitest';
 import { newId, systemRandom } from '../../src/kernel/index.ts';
 import { encodeClose, OPCODE } from '../../src/wire/index.ts';
-import { FOREIGN } from '../egress/bound-request.ts';
+import { FOREIGN } from '../egress/inject/bound-request.ts';
 import {
   bytesOf,
   type Expected,

@@ -5,7 +5,7 @@ import { ExchangeRecord } from '../../src/egress/exchange-record.ts';
 import { createScrubSet } from '../../src/egress/scrub/index.ts';
 import { sourceOf, Trail } from '../../src/egress/trail.ts';
 import { fixedClock, limits, silentLog } from '../../src/kernel/index.ts';
-import { given } from './bound-request.ts';
+import { given } from './inject/bound-request.ts';
 import { bearer, cellCalls } from './world.ts';
 
 function recording() {

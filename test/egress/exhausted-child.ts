@@ -7,8 +7,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { HostsFile } from '../../src/egress/resolver-hosts.ts';
-import { CachingResolver } from '../../src/egress/resolver.ts';
+import { HostsFile } from '../../src/egress/upstream/resolver-hosts.ts';
+import { CachingResolver } from '../../src/egress/upstream/resolver.ts';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { API, httpsUpstream, inWorld, PLACEHOLDER } from './world.ts';
 

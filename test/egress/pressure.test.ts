@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { connect as connectTls } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { BodyScan } from '../../src/egress/body-scan.ts';
+import { BodyScan } from '../../src/egress/inject/body-scan.ts';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { connectHttp2 } from './http2-world.ts';
 import {

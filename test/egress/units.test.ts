@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { AddressTable } from '../../src/egress/address-table.ts';
 import { FloodGate } from '../../src/egress/flood-gate.ts';
 import { readableCodings } from '../../src/egress/forwarded-fields.ts';
-import { formatBasic, parseBasic } from '../../src/egress/injection.ts';
-import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
+import { formatBasic, parseBasic } from '../../src/egress/inject/injection.ts';
+import { PlaceholderIndex } from '../../src/egress/inject/placeholder-index.ts';
 import { type CellId, fixedClock, limits, systemRandom } from '../../src/kernel/index.ts';
 import { canonicalAddress, inNetworks } from '../../src/wire/index.ts';
 

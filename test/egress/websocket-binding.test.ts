@@ -3,11 +3,11 @@ import {
   bindWebSocketBinary,
   bindWebSocketText,
   injectWebSocketText,
-} from '../../src/egress/bind-websocket.ts';
+} from '../../src/egress/inject/bind-websocket.ts';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { Refusal } from '../../src/egress/refusals.ts';
 import { limits, Secret } from '../../src/kernel/index.ts';
-import { FOREIGN, given } from './bound-request.ts';
+import { FOREIGN, given } from './inject/bound-request.ts';
 import { bearer, PLACEHOLDER, TOKEN } from './world.ts';
 
 const SECOND = 'PLACEHOLDERb6Kq9XyZ24';

@@ -8,14 +8,14 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CellOverhead } from '../../src/egress/cell-overhead.ts';
 import { Correlation } from '../../src/egress/correlation.ts';
-import { PlaceholderIndex } from '../../src/egress/placeholder-index.ts';
+import { PlaceholderIndex } from '../../src/egress/inject/placeholder-index.ts';
 import type { CredentialBinding } from '../../src/egress/index.ts';
 import { createScrubSet, type ScrubHit, type ScrubSet } from '../../src/egress/scrub/index.ts';
 import { refusalCode } from '../../src/egress/refusals.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
 import { fixedClock, limits, Secret, systemRandom } from '../../src/kernel/index.ts';
 import { encodeFrameHead, type FrameHead, FrameReader, masked, OPCODE } from '../../src/wire/index.ts';
-import { given } from './bound-request.ts';
+import { given } from './inject/bound-request.ts';
 import { bearer, cellCalls, PLACEHOLDER, TOKEN } from './world.ts';
 
 interface Message {

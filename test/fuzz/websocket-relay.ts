@@ -10,7 +10,7 @@ import { createScrubSet } from '../../src/egress/scrub/index.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
 import { fixedClock, Secret, systemRandom } from '../../src/kernel/index.ts';
 import { encodeFrameHead, masked, OPCODE, type Opcode } from '../../src/wire/websocket/index.ts';
-import { FOREIGN, given } from '../egress/bound-request.ts';
+import { FOREIGN, given } from '../egress/inject/bound-request.ts';
 import { bearer, cellCalls, PLACEHOLDER, TOKEN } from '../egress/world.ts';
 import { transcribeFrames } from '../wire/websocket-transcript.ts';
 import { type Below, pick, seeded, split } from './random.ts';

@@ -16,7 +16,7 @@ import { Fields } from '../../wire/index.ts';
 import { CellOverhead } from '../cell-overhead.ts';
 import type { AnswerListener, OutgoingRequest, Reach, RequestStream } from '../message.ts';
 import { Refusal } from '../refusals.ts';
-import type { MultiplexedUpstream } from '../upstream-places.ts';
+import type { MultiplexedUpstream } from '../upstream/places.ts';
 import { answerHeadOf, endWith, framingOf, type RawHeaders, rawHeadersOf, trailersOf } from './fields.ts';
 import { holdEnd } from './stream-end.ts';
 import { ConnectionOverhead } from './overhead.ts';

@@ -1,6 +1,6 @@
 /** The places that a rule may put its value in, as a probe sees them. Pure. */
 import type { Target } from '../../wire/index.ts';
-import { fillFormat } from '../injection.ts';
+import { fillFormat } from '../inject/injection.ts';
 import type { InjectRule } from '../ports.ts';
 
 /** Where a rule puts its value, in two words. */

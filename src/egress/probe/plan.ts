@@ -5,7 +5,7 @@
 import { limits } from '../../kernel/index.ts';
 import { matchBinding, matchEgress } from '../../policy/index.ts';
 import { matchHost, type Target } from '../../wire/index.ts';
-import type { Destination } from '../dial.ts';
+import type { Destination } from '../upstream/dial.ts';
 import type { CredentialBinding, EgressRule, InjectRule } from '../ports.ts';
 import { carrierOf, pathTarget, placeText } from './place.ts';
 

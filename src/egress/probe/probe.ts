@@ -16,7 +16,7 @@ import {
   type WorkspaceId,
 } from '../../kernel/index.ts';
 import { matchHost, normalizeTarget, parseHostname } from '../../wire/index.ts';
-import type { Destination } from '../dial.ts';
+import type { Destination } from '../upstream/dial.ts';
 import type { UpstreamConnection } from '../message.ts';
 import type { EgressRule } from '../ports.ts';
 import { refusalCode, toWireRefusal } from '../refusals.ts';

@@ -3,7 +3,7 @@
  * more. Pure. There is no real value here, and no way to one.
  */
 import { Fields, type Target } from '../../wire/index.ts';
-import { fillFormat, formatBasic } from '../injection.ts';
+import { fillFormat, formatBasic } from '../inject/injection.ts';
 import type { OutgoingBody, OutgoingRequest } from '../message.ts';
 import type { InjectRule } from '../ports.ts';
 import { ANYTHING, pathTarget } from './place.ts';

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { limits, ok } from '../../kernel/index.ts';
 import { matchEgress } from '../../policy/index.ts';
 import { Fields, matchHost } from '../../wire/index.ts';
-import { BodyScan } from '../body-scan.ts';
+import { BodyScan } from '../inject/body-scan.ts';
 import type { ConnectionHost, Conversation, Place } from '../connection.ts';
 import { judgeMore, judgeTools } from '../correlate.ts';
 import { ExchangeRecord } from '../exchange-record.ts';

@@ -4,8 +4,8 @@
  */
 import { limits } from '../../kernel/index.ts';
 import { OPCODE, type Opcode } from '../../wire/index.ts';
-import { scanBody } from '../body-scan.ts';
-import type { Binder } from '../claim.ts';
+import { scanBody } from '../inject/body-scan.ts';
+import type { Binder } from '../inject/claim.ts';
 import { type CorrelationHost, judgeMore } from '../correlate.ts';
 import { Refusal } from '../refusals.ts';
 import type { EgressRequest } from '../request.ts';

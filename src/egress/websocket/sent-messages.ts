@@ -6,18 +6,18 @@
  */
 import { type Clock, limits, type Secret } from '../../kernel/index.ts';
 import { type FrameHead, FrameReader, type FrameSink, OPCODE } from '../../wire/index.ts';
-import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../bind-websocket.ts';
-import { BodyScan } from '../body-scan.ts';
-import { turn } from '../body-slices.ts';
-import { boundCredentials } from '../bound-credentials.ts';
+import { bindWebSocketText, injectWebSocketText, type MessageInjection } from '../inject/bind-websocket.ts';
+import { BodyScan } from '../inject/body-scan.ts';
+import { turn } from '../inject/body-slices.ts';
+import { boundCredentials } from '../inject/bound-credentials.ts';
 import type { CellOverhead } from '../cell-overhead.ts';
-import { type Binder, covers } from '../claim.ts';
+import { type Binder, covers } from '../inject/claim.ts';
 import { type CorrelationHost, judgeUses } from '../correlate.ts';
-import type { Injection } from '../injection.ts';
+import type { Injection } from '../inject/injection.ts';
 import type { CredentialBinding } from '../ports.ts';
 import { Refusal } from '../refusals.ts';
 import type { EgressRequest } from '../request.ts';
-import { type BodyMemory, bodyTooLarge, CollectedBody } from '../request-body.ts';
+import { type BodyMemory, bodyTooLarge, CollectedBody } from '../inject/request-body.ts';
 import { ControlGate } from './control-gate.ts';
 import type { FrameOutput } from './frame-output.ts';
 import { SentControls } from './sent-controls.ts';
