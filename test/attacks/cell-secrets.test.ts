@@ -1,8 +1,10 @@
 /** ATTACKS 1: read the key, wherever it may lie. */
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { makeStage, modes, outcomes, runCell, runOutside } from './cell-harness.ts';
 
 const stage = makeStage();
@@ -30,16 +32,30 @@ async function withDescriptor<T>(file: string, action: (descriptor: number) => P
   }
 }
 
+/** Runs an action while a process has this on its command line. */
+async function withNeighbour<T>(argument: string, action: () => Promise<T>): Promise<T> {
+  const neighbour = spawn('/bin/sh', ['-c', 'read line', argument], { stdio: 'pipe' });
+  const ended = once(neighbour, 'close');
+  try {
+    // Until it was executed, its command line is the one of this process.
+    await vi.waitFor(() =>
+      expect(readFileSync(`/proc/${neighbour.pid}/cmdline`, 'latin1')).toContain(argument),
+    );
+    return await action();
+  } finally {
+    neighbour.kill();
+    await ended;
+  }
+}
+
 describe('a secret of the gateway', () => {
   it('control: the probe finds it outside, in the environment, a command line, a descriptor and a file', async () => {
     const { secret, backwards, file } = plant();
     const probe = [process.execPath, `${stage.probes}/search.mjs`, 'no-memory', backwards, stage.folder];
-    const [stdout] = await withDescriptor(file, (descriptor) =>
-      Promise.all([
+    const stdout = await withNeighbour(secret, () =>
+      withDescriptor(file, (descriptor) =>
         runOutside(probe, { env: { SECRET: secret }, extra: [descriptor] }),
-        // A neighbour whose command line holds it, for as long as the probe needs.
-        runOutside(['/bin/sh', '-c', 'sleep 4; :', secret]),
-      ]),
+      ),
     );
     const found = outcomes(stdout);
     expect(found).toMatchObject({
