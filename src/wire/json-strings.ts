@@ -5,6 +5,16 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../kernel/index.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.ts';
 import type { JsonError } from './strict-json.ts';
 
 /** A string in its text, or a key. */
@@ -35,14 +45,6 @@ interface Container {
 
 type State = 'value' | 'key' | 'colon' | 'after' | 'end';
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const LOWER_U = 0x75;
 const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$/;
 /** What may stand behind a backslash. */

@@ -4,6 +4,16 @@
  * them. `__proto__` is an ordinary key: values come from `JSON.parse`, which defines own properties.
  */
 import { err, type Json, limits, ok, type Result } from '../kernel/index.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.ts';
 
 export type JsonError =
   | 'json_empty'
@@ -49,14 +59,6 @@ function decodeUtf8(bytes: Uint8Array): string | null {
   }
 }
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const COLON = 0x3a;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const ESCAPE = /\\(?:["\\/bfnrt]|u([0-9a-fA-F]{4}))/y;
 /** Above this many keys a set is cheaper than a list. */
