@@ -4,39 +4,18 @@
  */
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
-import { connect as connectTcp, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
-import type { CellEgress } from '../../src/egress/index.ts';
-import { fixedClock, limits, newId, systemRandom } from '../../src/kernel/index.ts';
+import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { connectHttp2 as openHttp2, ask as askHttp2 } from '../egress/http2-world.ts';
-import { API, bearer, httpsUpstream, inWorld, type World } from '../egress/world.ts';
+import { API, httpsUpstream, inWorld, type World } from '../egress/world.ts';
+import { connectIn, neighbourCell } from './neighbour-cell.ts';
 
 interface Place {
   readonly host: string;
   readonly port: number;
-}
-
-interface Neighbour {
-  readonly cell: CellEgress;
-  readonly place: Place;
-  readonly server: Server;
-}
-
-/** Another cell of the same gateway. */
-async function neighbourOf(world: World): Promise<Neighbour> {
-  const cell = await world.egress.openCell({
-    ...world.spec,
-    identity: { ...world.spec.identity, cell: newId('cel', systemRandom) },
-    credentials: [bearer({ placeholder: 'ghp_NEIGHBOURxJ7kQ2mV9pR4sT6wY8zB1cD3fG5' })],
-  });
-  const [host = ''] = await world.resolver.resolve4(API);
-  const server = createServer({ pauseOnConnect: true });
-  cell.acceptTcp(443, server);
-  server.listen(0, host);
-  await once(server, 'listening');
-  return { cell, server, place: { host, port: (server.address() as { port: number }).port } };
 }
 
 /** What a client says first for a name, once and for all. */
@@ -81,13 +60,6 @@ async function ready({ host, port }: Place, hello: Buffer, flood: Flood): Promis
 const handshake = (place: Place, hello: Buffer, flood: Flood): unknown =>
   ready(place, hello, flood).then((begin) => begin());
 
-async function connected({ cell, place }: Neighbour): Promise<TLSSocket> {
-  const socket = connectTls({ ...place, servername: API, ca: cell.caPem });
-  socket.on('error', () => undefined);
-  await once(socket, 'secureConnect');
-  return socket;
-}
-
 /** A request on a connection that is kept; the head of its answer. */
 async function requestOn(socket: TLSSocket): Promise<string> {
   socket.write(`GET / HTTP/1.1\r\nHost: ${API}\r\n\r\n`);
@@ -100,8 +72,8 @@ describe('a cell that opens thousands of handshakes', () => {
     const upstream = await httpsUpstream((_request, response) => response.end('ok'));
     await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
       const hello = await clientHello(API);
-      const neighbour = await neighbourOf(world);
-      const kept = await connected(neighbour);
+      const neighbour = await neighbourCell(world);
+      const kept = await connectIn(neighbour);
       expect(await requestOn(kept)).toContain('200 OK'); // its certificate and its upstream are there
       const place = await world.placeOf(API, 443);
       const flood = { begun: 0, cut: 0 };
@@ -110,7 +82,7 @@ describe('a cell that opens thousands of handshakes', () => {
       for (const begin of begins) begin();
       expect(await requestOn(kept)).toContain('200 OK');
       expect(flood.begun).toBeLessThan(limits.cellHandshakesBurst);
-      expect(await requestOn(await connected(neighbour))).toContain('200 OK');
+      expect(await requestOn(await connectIn(neighbour))).toContain('200 OK');
       while (flood.begun + flood.cut < connections) await new Promise((resolve) => setTimeout(resolve, 20));
       /* It got its share, and what was too much was cut. */
       expect(flood.begun).toBeGreaterThan(0);
@@ -180,7 +152,7 @@ describe('TLS sessions of a cell', () => {
       expect(await isReused(await world.placeOf('other.test', 443), caPem, 'other.test', session)).toBe(
         false,
       );
-      const neighbour = await neighbourOf(world);
+      const neighbour = await neighbourCell(world);
       expect(await isReused(neighbour.place, neighbour.cell.caPem, API, session)).toBe(false);
       neighbour.server.close();
     });
@@ -219,8 +191,8 @@ describe('a cell that opens all the HTTP/2 streams that it can', () => {
         host: API,
         port: 443,
       });
-      const neighbour = await neighbourOf(world);
-      expect(await requestOn(await connected(neighbour))).toContain('200 OK');
+      const neighbour = await neighbourCell(world);
+      expect(await requestOn(await connectIn(neighbour))).toContain('200 OK');
       /* One that ends makes room. */
       const [first, ...rest] = streams;
       first?.close(constants.NGHTTP2_CANCEL);
