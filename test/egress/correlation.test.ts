@@ -26,6 +26,22 @@ const told = {
   agent: 'cursor',
 };
 
+/** Reads each body to its end before it answers; those that were cut before do not arrive. */
+async function reader() {
+  const arrived: string[] = [];
+  const upstream = await httpsUpstream(async (request, response) => {
+    let text = '';
+    try {
+      for await (const piece of request) text += String(piece);
+    } catch {
+      return;
+    }
+    arrived.push(text);
+    response.end('ok');
+  });
+  return { arrived, upstream };
+}
+
 describe('what the log is told of the calls of a request', () => {
   const clock = fixedClock(50_000);
   let calls: CellCalls = cellCalls([]);
@@ -262,17 +278,7 @@ describe('a request', () => {
     const writes = cellCalls([call()]);
     const reads = cellCalls([call({ id: 'call_2', tool: 'get', readOnly: true })]);
     let calls = writes;
-    const arrived: string[] = [];
-    const upstream = await httpsUpstream(async (request, response) => {
-      let text = '';
-      try {
-        for await (const piece of request) text += String(piece);
-      } catch {
-        return; // cut before its end
-      }
-      arrived.push(text);
-      response.end('ok');
-    });
+    const { arrived, upstream } = await reader();
     const options = {
       calls: { callsIn: () => calls },
       tools: { rules: [], readOnly: 'enforce' as const },
@@ -305,17 +311,7 @@ describe('a request', () => {
     const clock = fixedClock(60_000);
     const during = cellCalls([call()]);
     let calls = during;
-    const arrived: string[] = [];
-    const upstream = await httpsUpstream(async (request, response) => {
-      let text = '';
-      try {
-        for await (const piece of request) text += String(piece);
-      } catch {
-        return; // cut before its end
-      }
-      arrived.push(text);
-      response.end('ok');
-    });
+    const { arrived, upstream } = await reader();
     const options = {
       calls: { callsIn: () => calls },
       clock: { ...systemClock, monotonic: () => clock.monotonic() },
