@@ -109,6 +109,8 @@ describe('ATTACKS 11: an answer, and the next request', () => {
       'another protocol that nobody asked for',
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n${WRONG}`,
     ],
+    ['an interim answer with a body', `HTTP/1.1 103 Early Hints\r\nContent-Length: 43\r\n\r\n${WRONG}`],
+    ['an interim answer in chunks', `HTTP/1.1 103 Early Hints\r\n${te}\r\n${WRONG}`],
     ['interim answers without end', 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(200)],
     ['no status', `HTTP/1.1 OK\r\n\r\n${WRONG}`],
     ['another version', `HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n${WRONG}`],

@@ -36,6 +36,10 @@ function declared(fields: Fields, minor: 0 | 1): Result<BodyFraming | null, Http
   return ok({ kind: 'length', bytes: Number(length) });
 }
 
+/** `Content-Length: 0` declares none, and every reader takes it so: it is harmless where it should not be. */
+const declaresBody = (framing: BodyFraming | null): boolean =>
+  framing !== null && !(framing.kind === 'length' && framing.bytes === 0);
+
 /** @returns the framing; also refuses a request without exactly one Host (RFC 9112 section 3.2) */
 export function requestFraming(head: RequestHead): Result<BodyFraming, Http1Reason> {
   const hosts = head.fields.count('host');
@@ -44,14 +48,20 @@ export function requestFraming(head: RequestHead): Result<BodyFraming, Http1Reas
   if (!framing.ok) return framing;
   if (framing.value === null) return NONE;
   /* A tunnel begins behind the head: one of two readers would take its first bytes for a body (RFC 9110 section 9.3.6). */
-  const isEmpty = framing.value.kind === 'length' && framing.value.bytes === 0;
-  return head.method === 'CONNECT' && !isEmpty ? err('connect_with_body') : ok(framing.value);
+  return head.method === 'CONNECT' && declaresBody(framing.value)
+    ? err('connect_with_body')
+    : ok(framing.value);
 }
 
-/** @param method of the request that this answers: an answer to HEAD has no body whatever it declares */
+/**
+ * @param method of the request that this answers: an answer to HEAD has no body whatever it declares
+ * @returns the framing; also refuses an interim answer, or a switch to another protocol, that declares a body (RFC 9110
+ * section 8.6, RFC 9112 section 6.1): one of two readers would take the next answer, or the first frames, for it
+ */
 export function responseFraming(head: ResponseHead, method: string): Result<BodyFraming, Http1Reason> {
   const framing = declared(head.fields, head.minor);
   if (!framing.ok) return framing;
-  if (method === 'HEAD' || head.status < 200 || head.status === 204 || head.status === 304) return NONE;
+  if (head.status < 200) return declaresBody(framing.value) ? err('interim_with_body') : NONE;
+  if (method === 'HEAD' || head.status === 204 || head.status === 304) return NONE;
   return framing.value === null ? CLOSE : ok(framing.value);
 }

@@ -32,6 +32,7 @@ export type Http1Reason =
   | 'transfer_encoding_unsupported' /** anything but exactly `chunked` */
   | 'transfer_encoding_in_http10'
   | 'connect_with_body'
+  | 'interim_with_body' /** any 1xx, also 101 */
   /* chunked bodies */
   | 'chunk_size_invalid'
   | 'chunk_size_overflow'
