@@ -45,6 +45,8 @@ const CODED_FIELDS: ReadonlySet<string> = new Set([
   'repr-digest',
   'digest',
 ]);
+/** Of answers in which no server may declare one, and some declare zero (RFC 9110 section 8.6). */
+const withoutLength = (key: string): boolean => key !== 'content-length';
 const EMPTY = Buffer.alloc(0);
 
 export class Answer {
@@ -76,12 +78,12 @@ export class Answer {
 
   /** Relays an interim (1xx) answer. */
   interim(head: AnswerHead): void {
-    this.#client.interim(this.#scrubHead(head, () => true));
+    this.#client.interim(this.#scrubHead(head, withoutLength));
   }
 
   /** The head of an answer that ends HTTP on the connection, as the client may see it. */
   upgraded(head: AnswerHead): AnswerHead {
-    return this.#scrubHead(head, () => true);
+    return this.#scrubHead(head, withoutLength);
   }
 
   /**

@@ -193,6 +193,7 @@ describe('ATTACKS 11: an upstream that says 101', () => {
       'protocol_not_offered',
     ],
     ['with a body', [...UPGRADE, ACCEPT, 'Content-Length: 5'], 'body_declared'],
+    ['with a coded body', [...UPGRADE, ACCEPT, 'Transfer-Encoding: chunked'], 'body_declared'],
   ])('%s: 502, and nothing comes through', async (_name, lines, reason) => {
     const upstream = await rawUpstream((socket) =>
       socket.on('data', (data) => {

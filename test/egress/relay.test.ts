@@ -209,6 +209,11 @@ describe('messages', () => {
       const text = await world.exchange(`${GET}Connection: close\r\n\r\n`);
       expect(text.startsWith(`${hints}HTTP/1.1 200 OK\r\n`)).toBe(true);
     });
+    const declaring = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 0\r\n\r\n';
+    await withRaw(`${declaring}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`, async (world) => {
+      const text = await world.exchange(`${GET}Connection: close\r\n\r\n`);
+      expect(text.startsWith(`${hints}HTTP/1.1 200 OK\r\n`)).toBe(true);
+    });
     await withRaw(hints.repeat(17), async (world) => {
       const text = await world.exchange(`${GET}\r\n`);
       expect(errorOf(text.slice(text.indexOf('HTTP/1.1 502'))).code).toBe('egress_response_malformed');

@@ -6,7 +6,7 @@ import { connect as connectTls } from 'node:tls';
 import { WebSocket as WsClient } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
-import { OPCODE } from '../../src/wire/index.ts';
+import { encodeFrame, OPCODE } from '../../src/wire/index.ts';
 import {
   echo,
   fromProgram,
@@ -53,6 +53,24 @@ describe('the handshake', () => {
       });
       expect(finished?.data['code']).toBe(undefined);
       expect(world.events.map(({ type }) => type)).toEqual(['credential.used', 'egress.finished']);
+    });
+  });
+
+  it('may declare a length of zero on the upstream side, which is not passed on', async () => {
+    const upstream = await handshakingUpstream(
+      (socket) => socket.write(encodeFrame(OPCODE.text, Buffer.from('hello'), null)),
+      'Content-Length: 0\r\nX-Server: a\r\n',
+    );
+    await inWorld({ upstreams: { [PLACE]: upstream } }, async (world) => {
+      const client = await wsClient(world);
+      const received: unknown[] = [];
+      client.on('upgrade', (answer) => received.push(answer.headers));
+      const program = new Program(client);
+      await program.received(1);
+      expect(program.messages).toEqual([{ data: Buffer.from('hello'), isBinary: false }]);
+      expect(received).toMatchObject([{ 'x-server': 'a' }]);
+      expect(received).not.toMatchObject([{ 'content-length': '0' }]);
+      program.socket.terminate();
     });
   });
 

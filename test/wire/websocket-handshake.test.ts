@@ -122,12 +122,24 @@ describe('the answer to it', () => {
     });
   });
 
+  it('may declare a length of zero, as some servers do', () => {
+    expect(readWebSocketAnswer(answer({ 'Content-Length': '0' }), offer)).toMatchObject({ ok: true });
+  });
+
   it.each<[reason: string, name: string, head: ResponseHead]>([
     ['status_not_101', '200', answer({}, 'HTTP/1.1 200 OK')],
     ['http_version_too_old', 'HTTP/1.0', answer({}, 'HTTP/1.0 101 Go')],
     ['upgrade_not_websocket', 'another protocol', answer({ Upgrade: 'h2c' })],
     ['connection_not_upgrade', 'no Connection', answer({ Connection: null })],
-    ['body_declared', 'a length', answer({ 'Content-Length': '0' })],
+    ['body_declared', 'a length', answer({ 'Content-Length': '5' })],
+    ['body_declared', 'a length of zero, twice', answer({ 'Content-Length': '0|0' })],
+    ['body_declared', 'a length of zero with a sign', answer({ 'Content-Length': '+0' })],
+    ['body_declared', 'a coding', answer({ 'Transfer-Encoding': 'chunked' })],
+    [
+      'body_declared',
+      'a length of zero and a coding',
+      answer({ 'Content-Length': '0', 'Transfer-Encoding': 'chunked' }),
+    ],
     ['accept_mismatch', 'none', answer({ 'Sec-WebSocket-Accept': null })],
     ['accept_mismatch', 'of another key', answer({ 'Sec-WebSocket-Accept': 'AAAAAAAAAAAAAAAAAAAAAAAAAAA=' })],
     ['accept_mismatch', 'two', answer({ 'Sec-WebSocket-Accept': `${ACCEPT}|${ACCEPT}` })],

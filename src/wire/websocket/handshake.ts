@@ -3,7 +3,7 @@
  * leads to. No extension is ever offered to an upstream, so that frames can be read.
  */
 import { err, ok, type Result } from '../../kernel/index.ts';
-import type { Fields, RequestHead, ResponseHead } from '../http1/index.ts';
+import { type Fields, type RequestHead, type ResponseHead, responseFraming } from '../http1/index.ts';
 import { type Extension, parseExtensions, parseProtocols } from './extensions.ts';
 import type { HandshakeReason } from './reasons.ts';
 
@@ -39,6 +39,7 @@ export function readWebSocketRequest(head: RequestHead): Result<WebSocketRequest
   if (head.minor !== 1) return err('http_version_too_old');
   const wrong = upgradeReason(fields);
   if (wrong !== null) return err(wrong);
+  if (fields.count('content-length') + fields.count('transfer-encoding') > 0) return err('body_declared');
   const key = only(fields, 'sec-websocket-key');
   if (key === null || !KEY.test(key)) return err('key_invalid');
   if (only(fields, 'sec-websocket-version') !== VERSION) return err('version_unsupported');
@@ -49,7 +50,7 @@ export function readWebSocketRequest(head: RequestHead): Result<WebSocketRequest
   return ok({ key, protocols: protocols.value, extensions: extensions.value });
 }
 
-/** @returns the subprotocol that the server chose, null when none */
+/** @returns the subprotocol that the server chose, null when none. */
 export function readWebSocketAnswer(
   head: ResponseHead,
   offer: WebSocketOffer,
@@ -59,6 +60,7 @@ export function readWebSocketAnswer(
   if (head.minor !== 1) return err('http_version_too_old');
   const wrong = upgradeReason(fields);
   if (wrong !== null) return err(wrong);
+  if (!responseFraming(head, 'GET').ok) return err('body_declared');
   if (only(fields, 'sec-websocket-accept') !== offer.accept) return err('accept_mismatch');
   if (fields.count('sec-websocket-extensions') > 0) return err('extension_not_offered');
   if (fields.count('sec-websocket-protocol') === 0) return ok({ protocol: null });
@@ -68,13 +70,11 @@ export function readWebSocketAnswer(
     : err('protocol_not_offered');
 }
 
-/** What must hold of both heads. A body in front of the frames would be read as frames by one of two readers. */
+/** What must hold of both heads. */
 function upgradeReason(fields: Fields): HandshakeReason | null {
   const upgrades = fields.list('upgrade');
   if (upgrades.length !== 1 || upgrades[0] !== 'websocket') return 'upgrade_not_websocket';
-  if (!fields.list('connection').includes('upgrade')) return 'connection_not_upgrade';
-  const bodies = fields.count('content-length') + fields.count('transfer-encoding');
-  return bodies > 0 ? 'body_declared' : null;
+  return fields.list('connection').includes('upgrade') ? null : 'connection_not_upgrade';
 }
 
 /** The value of a field that occurs exactly once. */

@@ -23,7 +23,7 @@ export type HandshakeReason =
   | 'http_version_too_old'
   | 'upgrade_not_websocket'
   | 'connection_not_upgrade'
-  | 'body_declared'
+  | 'body_declared' /** one of two readers would take frames for it; `Content-Length: 0` in an answer declares none */
   | 'key_invalid' /** not base64 of 16 bytes, none, or several */
   | 'version_unsupported' /** not 13, none, or several */
   | 'protocol_invalid'
