@@ -12,17 +12,11 @@ import { judgeAgain, judgeMore, judgeUses } from './correlate.ts';
 import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject/inject.ts';
-import type { AnswerHead, ExchangeClient, Reach, RequestStream } from './message.ts';
+import type { AnswerHead, BodyMemory, ExchangeClient, Reach, RequestStream } from './message.ts';
 import type { CredentialBinding } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
-import {
-  type BodyMemory,
-  bodyTooLarge,
-  CollectedBody,
-  judgeBody,
-  StreamedBody,
-} from './inject/request-body.ts';
+import { bodyTooLarge, CollectedBody, judgeBody, StreamedBody } from './inject/request-body.ts';
 import type { ScrubHit, ScrubSet } from './scrub/index.ts';
 import { judgeHead } from './steps.ts';
 import { type LegCarrier, UpstreamLeg } from './upstream/leg.ts';
@@ -74,6 +68,11 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
 
   get scrubSet(): ScrubSet {
     return this.#host.scrubSet;
+  }
+
+  /** The cell's: it is the cell that does not read. */
+  get bodies(): BodyMemory {
+    return this.#host.bodies;
   }
 
   get scrubs(): boolean {

@@ -49,8 +49,15 @@ export interface AnswerHead {
  */
 export type Reach = 'unread' | 'silent' | 'answering';
 
+/** What the bodies of one cell that are collected, or that nobody reads, take together. */
+export interface BodyMemory {
+  bytes: number;
+}
+
 /** Who waits for an answer. Exactly one of `onAnswerEnd` and `onUpstreamFailure` ends it. */
 export interface AnswerListener extends BodySink {
+  /** Where what came of the answer before it is read is counted. */
+  readonly bodies: BodyMemory;
   /** A 1xx. */
   onInterim(head: AnswerHead): void;
   /**

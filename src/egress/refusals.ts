@@ -41,6 +41,7 @@ type OwnCode =
   | 'egress_upstream_websocket'
   | 'egress_content_coding'
   | 'egress_content_charset'
+  | 'egress_unread_limit'
   | 'egress_timeout';
 
 export type RefusalCode = PolicyCode | OwnCode;
@@ -297,6 +298,11 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
     status: 502,
     message: (facts) => `${place(facts)} answered in a character set that cannot be searched for keys.`,
     hint: () => 'Ask for UTF-8. Keys are looked for where ASCII is ASCII, and in UTF-16.',
+  },
+  egress_unread_limit: {
+    status: 429,
+    message: () => 'The server leaves too much of too many answers unread.',
+    hint: () => 'Read the answers that are open, or give them up, and try again.',
   },
   egress_timeout: {
     status: 504,

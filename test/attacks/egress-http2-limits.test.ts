@@ -2,6 +2,7 @@
  * ATTACKS 12: one header list, one connection's streams, one body or answer that takes more than its share. Each is refused,
  * reset, held back or ended at its limit, and on record; the controls are just below.
  */
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import {
@@ -18,6 +19,7 @@ import {
   requestLines,
   settingsOf,
 } from '../egress/http2-frames.ts';
+import { http2Upstream } from '../egress/http2-world.ts';
 import { API, inWorld, rawUpstream, silentUpstream } from '../egress/world.ts';
 import {
   abuses,
@@ -271,6 +273,35 @@ describe('an answer that is read a byte at a time', () => {
           errorCodeOf(await peer.first(({ type, stream }) => type === FRAME.reset && stream === id)),
         ).toBe(2);
       peer.close();
+    });
+  });
+
+  it('over HTTP/2 on both sides, in very many: so much waits for the whole cell, then answers are cut, and it is told', async () => {
+    const piece = Buffer.alloc(RECORD_BYTES, 'x');
+    const upstream = await http2Upstream((stream) => {
+      stream.respond({ ':status': 200 });
+      Readable.from(Array.from({ length: 32 }, () => piece)).pipe(stream);
+    });
+    await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const ids = Array.from({ length: 90 }, (_, index) => 2 * index + 1);
+      const peers: FramePeer[] = [];
+      const open = async (): Promise<void> => {
+        const peer = await openFrames(world, API, settingsOf([4, 1]));
+        peers.push(peer);
+        peer.send(...ids.map(get));
+        for (const id of ids) await peer.first(({ type, stream }) => type === FRAME.data && stream === id);
+      };
+      const cut = (): number =>
+        peers.flatMap(({ frames }) => frames.filter(({ type }) => type === FRAME.reset)).length;
+      const fitting = Math.floor(limits.cellBodyBytesMax / (ids.length * limits.http2WindowBytes));
+      for (let count = 0; count < fitting; count += 1) await open();
+      await settled(peers[0] ?? expect.fail('no connection fits'));
+      expect(cut()).toBe(0);
+      for (let count = 0; count < fitting + 1; count += 1) await open();
+      const [outcome] = await world.eventsOf('egress.refused');
+      expect(outcome?.data).toMatchObject({ code: 'egress_unread_limit', host: API });
+      expect(cut()).toBeGreaterThan(0);
+      for (const peer of peers) peer.close();
     });
   });
 });

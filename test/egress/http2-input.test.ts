@@ -2,7 +2,8 @@
 import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type InputMemory, type InputReader, StreamInput } from '../../src/egress/http2/stream-input.ts';
+import type { BodyMemory } from '../../src/egress/message.ts';
+import { type InputReader, StreamInput } from '../../src/egress/http2/stream-input.ts';
 import { limits } from '../../src/kernel/index.ts';
 
 /** Takes what it is given, as often as it is told; the rest it refuses. */
@@ -41,11 +42,11 @@ class Reader implements InputReader {
 interface Bench {
   readonly stream: Duplex;
   readonly reader: Reader;
-  readonly memory: InputMemory;
+  readonly memory: BodyMemory;
   readonly input: StreamInput;
 }
 
-function bench(memory: InputMemory = { bytes: 0 }): Bench {
+function bench(memory: BodyMemory = { bytes: 0 }): Bench {
   const stream = new Duplex({ read: () => undefined, write: (_data, _encoding, done) => done() });
   const reader = new Reader();
   return { stream, reader, memory, input: new StreamInput(stream, reader, memory) };

@@ -6,11 +6,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { limits } from '../../kernel/index.ts';
-
-/** What waits on all streams that share it, in bytes. */
-export interface InputMemory {
-  bytes: number;
-}
+import type { BodyMemory } from '../message.ts';
 
 export interface InputReader {
   /** Something came, whether it is wanted now or not. */
@@ -38,7 +34,7 @@ const NOTHING = Buffer.alloc(0);
 export class StreamInput {
   readonly #stream: InputStream;
   readonly #reader: InputReader;
-  readonly #memory: InputMemory;
+  readonly #memory: BodyMemory;
   /** Of Node, for its own bookkeeping: no data goes there. */
   readonly #push: (data: Buffer | null) => boolean;
   /** How many bytes have come. */
@@ -61,7 +57,7 @@ export class StreamInput {
    * @param stream of `node:http2`, that nobody reads
    * @param memory what waits may be as much as `cellBodyBytesMax` together with everything else that is counted there
    */
-  constructor(stream: InputStream, reader: InputReader, memory: InputMemory) {
+  constructor(stream: InputStream, reader: InputReader, memory: BodyMemory) {
     this.#stream = stream;
     this.#reader = reader;
     this.#memory = memory;

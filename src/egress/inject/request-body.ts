@@ -11,7 +11,7 @@ import { eachSlice } from './body-slices.ts';
 import type { Binder } from './claim.ts';
 import { fillGap } from './inject.ts';
 import type { BodyPieces, Gap } from './injection.ts';
-import type { RequestStream } from '../message.ts';
+import type { BodyMemory, RequestStream } from '../message.ts';
 import type { MethodWatch } from './method-watch.ts';
 import type { CredentialBinding } from '../ports.ts';
 import { Refusal } from '../refusals.ts';
@@ -22,11 +22,6 @@ export const bodyTooLarge = (): Refusal =>
   Refusal.of('egress_body_too_large', {
     allowed: `${limits.requestBodyBufferBytesMax} bytes, and ${limits.cellBodyBytesMax} for all such requests at a time`,
   });
-
-/** What the bodies that one cell's requests are collecting take together. */
-export interface BodyMemory {
-  bytes: number;
-}
 
 /** Collects a body up to the limits: its own, and the one for all of the cell. */
 export class CollectedBody implements BodySink {

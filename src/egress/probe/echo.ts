@@ -47,6 +47,7 @@ function shownName(key: string): string {
 }
 
 export class EchoSearch implements AnswerListener {
+  readonly bodies = { bytes: 0 };
   readonly #set: ScrubSet;
   readonly #found = new Map<string, Echo>();
   readonly #ended = Promise.withResolvers<Searched>();
