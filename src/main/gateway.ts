@@ -9,8 +9,8 @@ import { createEgress } from '../egress/index.ts';
 import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '../kernel/index.ts';
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
-import { createPackageStore, createSandbox } from '../sandbox/index.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
+import { openSandboxParts } from './cells/sandbox-parts.ts';
 import { type Config, homeFiles } from './config.ts';
 import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
@@ -78,15 +78,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   let url: string | null = null;
   let proxyAddress: string | null = null;
 
-  const sandbox = await createSandbox({ stateDir: files.run, log, clock, random });
-  await sandbox.sweep();
-  const packages = createPackageStore({
-    dir: files.packages,
-    node: process.execPath,
-    log,
-    environment: config.environment,
-  });
-  packages.sweep();
+  const { sandbox, packages } = await openSandboxParts(config, { log, clock, random });
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, {
       serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
