@@ -7,6 +7,7 @@ export type {
   Kill,
   KillScope,
   Kills,
+  PackagePart,
   PackageRecord,
   Packages,
   Prober,

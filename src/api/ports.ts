@@ -5,9 +5,20 @@
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
 import type { ProbeBody, ProbeEntry } from './schemas.ts';
 
+/** One package of an installed tree. */
+export interface PackagePart {
+  readonly name: string;
+  readonly version: string;
+  /** Of the archive that it came in. */
+  readonly integrity: string;
+  /** Whether it wants to run programs when it is installed. */
+  readonly scripts: boolean;
+}
+
 /** A package in the store of installed packages, as kept with its server. */
 export interface PackageRecord {
-  /** `npm:NAME@VERSION`, always exact. */
+  readonly kind: 'npm' | 'pypi';
+  /** `npm:NAME@VERSION` or `pypi:NAME==VERSION`, always exact. */
   readonly spec: string;
   readonly name: string;
   readonly version: string;
@@ -15,8 +26,16 @@ export interface PackageRecord {
   readonly integrity: string;
   /** Program name to path within the package. */
   readonly bins: Readonly<Record<string, string>>;
-  /** Packages whose install scripts were not run. */
+  /** Everything in the tree, sorted by name, then version. */
+  readonly parts: readonly PackagePart[];
+  /** `NAME@VERSION` of each part whose install scripts were not run. */
   readonly scriptsSkipped: readonly string[];
+  /** The same of those whose scripts were run, because the operator allowed it. */
+  readonly scriptsRun: readonly string[];
+  /** The installer's own lockfile: the same tree can be made from it. Never shown, never in the audit log. */
+  readonly lockfile: string;
+  /** `3.11`: the interpreter that a package of Python's was installed for. */
+  readonly python?: string;
 }
 
 export interface ServerRow {

@@ -27,8 +27,14 @@ function readManifest(row: ServerRow): Manifest | AppError {
   return parsed.manifest;
 }
 
-export const packageOf = (row: ServerRow): PackageRecord | null =>
-  row.package as unknown as PackageRecord | null;
+/** What rows that were stored by earlier versions do not have. */
+const ONCE_UNRECORDED = { kind: 'npm', parts: [], scriptsRun: [], lockfile: '' } as const;
+
+/** The package that a server is pinned to. */
+export function packageOf(row: ServerRow): PackageRecord | null {
+  const kept = row.package as unknown as PackageRecord | null; // written by `addServer` or `upgradeServer`
+  return kept === null ? null : { ...ONCE_UNRECORDED, ...kept };
+}
 
 const NOTHING_KNOWN = {
   kind: 'sandboxed',

@@ -7,11 +7,22 @@
 export type { Cell, CellExit, CellListeners, CellSpec } from './cell-spec.ts';
 export { cellPaths } from './cell-layout.ts';
 export type { HostCheck, HostReport } from './host-check.ts';
+export type {
+  InstallCell,
+  InstallEnd,
+  InstallJob,
+  InstallNetwork,
+  InstallTool,
+  LocalAnswer,
+  RegistryHost,
+} from './packages/install-cell.ts';
+export type { FinishedTree, Installer, PackagePart, TreeFacts, Wanted } from './packages/installer.ts';
 export {
   createPackageStore,
   type InstalledPackage,
+  type OpenedPackage,
   type PackageLock,
   type PackageStore,
   type PackageStoreDependencies,
-} from './package-store.ts';
+} from './packages/store.ts';
 export { createSandbox, type Sandbox, type SandboxDependencies } from './sandbox.ts';

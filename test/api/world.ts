@@ -67,12 +67,16 @@ export const manifest = (over: Readonly<Record<string, unknown>> = {}): string =
   });
 
 export const installed = (over: Partial<PackageRecord> = {}): PackageRecord => ({
+  kind: 'npm',
   spec: 'npm:tool@1.2.3',
   name: 'tool',
   version: '1.2.3',
   integrity: `sha256-${'a'.repeat(64)}`,
   bins: { tool: 'node_modules/tool/cli.js' },
+  parts: [],
   scriptsSkipped: [],
+  scriptsRun: [],
+  lockfile: '{}',
   ...over,
 });
 

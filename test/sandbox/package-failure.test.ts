@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { npmFailure } from '../../src/sandbox/package-failure.ts';
+import { npmFailure } from '../../src/sandbox/packages/failure.ts';
 
 const failure = (...lines: string[]) => npmFailure({ spec: 'npm:x@1.0.0', lines, timedOut: false });
 

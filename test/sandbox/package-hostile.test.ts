@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/kernel/index.ts';
 import { createPackageStore, type PackageStore } from '../../src/sandbox/index.ts';
-import { npmFailure } from '../../src/sandbox/package-failure.ts';
-import { WITHOUT_PROGRAMS } from '../../src/sandbox/package-npm.ts';
-import { checkSources, isRegistrySpec } from '../../src/sandbox/package-sources.ts';
+import { npmFailure } from '../../src/sandbox/packages/failure.ts';
+import { WITHOUT_PROGRAMS } from '../../src/sandbox/packages/npm.ts';
+import { checkSources, isRegistrySpec } from '../../src/sandbox/packages/sources.ts';
 import { type LocalRegistry, startRegistry } from './local-registry.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/kernel/index.ts';
 import { createPackageStore, type InstalledPackage, type PackageStore } from '../../src/sandbox/index.ts';
-import { findNpm, npmEnvironment } from '../../src/sandbox/package-npm.ts';
+import { findNpm, npmEnvironment } from '../../src/sandbox/packages/npm.ts';
 import { type LocalRegistry, startRegistry } from './local-registry.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-packages-'));
@@ -82,7 +82,20 @@ describe('installing', () => {
       dir: join(dir, installed.integrity),
       integrity: expect.stringMatching(/^sha256-[0-9a-f]{64}$/),
       bins: { 'acme-server': 'node_modules/.bin/acme-server' },
+      kind: 'npm',
+      parts: [
+        {
+          name: '@acme/server',
+          version: '1.0.0',
+          integrity: expect.stringMatching(/^sha512-/),
+          scripts: false,
+        },
+        { name: 'helper', version: '1.2.0', integrity: expect.stringMatching(/^sha512-/), scripts: false },
+        { name: 'scripted', version: '3.0.0', integrity: expect.stringMatching(/^sha512-/), scripts: true },
+      ],
       scriptsSkipped: ['scripted@3.0.0'],
+      scriptsRun: [],
+      lockfile: readFileSync(join(installed.dir, 'package-lock.json'), 'utf8'),
     });
     expect(existsSync(join(root, 'script-ran'))).toBe(false);
     expect(JSON.parse(readFileSync(join(installed.dir, 'package.json'), 'utf8'))).toMatchObject({
@@ -180,8 +193,8 @@ describe('opening', () => {
 
   it('gives the same package again, also to a new store', async () => {
     const store = storeAt(dir);
-    expect(await store.open(installed)).toEqual(installed);
-    expect(await store.open(installed)).toEqual(installed);
+    expect(await store.open(installed)).toEqual({ dir: installed.dir });
+    expect(await store.open(installed)).toEqual({ dir: installed.dir });
   });
 
   /** What somebody may do to an installed tree, and how it is undone. */
@@ -240,7 +253,7 @@ describe('opening', () => {
     await expect(seen.open(installed)).rejects.toMatchObject(tampered);
     await expect(storeAt(dir).open(installed)).rejects.toMatchObject(tampered);
     undo();
-    expect(await seen.open(installed)).toEqual(installed);
+    expect(await seen.open(installed)).toEqual({ dir: installed.dir });
   });
 
   it('refuses a link that leads out of the package', async () => {

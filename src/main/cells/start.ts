@@ -16,7 +16,7 @@ import {
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
-import type { InstalledPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
+import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import type { ServerLog } from './server-log.ts';
@@ -92,7 +92,7 @@ export async function startCell(
     data: {
       profile,
       manifest: row.manifestHash,
-      package: installed?.integrity ?? null,
+      package: packageOf(row)?.integrity ?? null,
       credentials: [...present.keys()],
     },
   });
@@ -175,7 +175,7 @@ async function presentCredentials(
   return set;
 }
 
-async function openPackage(deps: StartDeps, row: ServerRow): Promise<InstalledPackage | null> {
+async function openPackage(deps: StartDeps, row: ServerRow): Promise<OpenedPackage | null> {
   const pinned = packageOf(row);
   return pinned === null ? null : deps.packages.open(pinned);
 }
@@ -215,7 +215,7 @@ interface Prepared {
   readonly profile: string | null;
   readonly manifest: SandboxedServerSpec;
   readonly env: Readonly<Record<string, string>>;
-  readonly installed: InstalledPackage | null;
+  readonly installed: OpenedPackage | null;
   readonly egress: CellEgress;
   readonly present: CredentialVersions;
   readonly entrusted: boolean;

@@ -1,6 +1,6 @@
 /** What npm's complaints mean for the user. Pure. */
-import { AppError, limits } from '../kernel/index.ts';
-import { foreignSource } from './package-sources.ts';
+import { AppError, limits } from '../../kernel/index.ts';
+import { foreignSource } from './sources.ts';
 
 /** Code of the error that npm meets when it wants to start a program. */
 export const PROGRAM_REFUSED = 'ESALLYPORTPROGRAM';

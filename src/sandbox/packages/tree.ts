@@ -8,7 +8,7 @@
 import { createHash, hash } from 'node:crypto';
 import { chmod, lstat, readdir, readFile, readlink } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { AppError, limits } from '../kernel/index.ts';
+import { AppError, limits } from '../../kernel/index.ts';
 
 type EntryKind = 'd' | 'f' | 'x' | 'l';
 

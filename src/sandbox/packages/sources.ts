@@ -3,7 +3,7 @@
  * address or by path; npm would then run git as the part itself configures it, fetch whatever the gateway can reach, or copy
  * what lies on this machine. Pure.
  */
-import { AppError, type JsonObject } from '../kernel/index.ts';
+import { AppError, type JsonObject } from '../../kernel/index.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 

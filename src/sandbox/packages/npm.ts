@@ -7,9 +7,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { delimiter, dirname, join } from 'node:path';
-import { AppError, limits } from '../kernel/index.ts';
-import { npmFailure, PROGRAM_REFUSED } from './package-failure.ts';
-import { findTools } from './tools.ts';
+import { AppError, limits } from '../../kernel/index.ts';
+import { npmFailure, PROGRAM_REFUSED } from './failure.ts';
+import { findTools } from '../tools.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -8,12 +8,13 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, type Log } from '../kernel/index.ts';
-import { type PackageSpec, parsePackageSpec } from '../manifest/index.ts';
-import { npmPackageFacts, type PackageFacts } from './package-facts.ts';
-import { type Environment, runNpm } from './package-npm.ts';
-import { hashTree, settleModes, stampTree } from './package-tree.ts';
-import { identify, isAlive } from './process-identity.ts';
+import { AppError, type Log } from '../../kernel/index.ts';
+import { type PackageSpec, parsePackageSpec } from '../../manifest/index.ts';
+import { npmPackageFacts } from './facts.ts';
+import type { TreeFacts } from './installer.ts';
+import { type Environment, runNpm } from './npm.ts';
+import { hashTree, settleModes, stampTree } from './tree.ts';
+import { identify, isAlive } from '../process-identity.ts';
 
 export interface PackageStoreDependencies {
   /** Absolute; made if missing, for the owner only. */
@@ -36,15 +37,18 @@ export interface PackageLock {
   readonly integrity: string;
 }
 
-export interface InstalledPackage extends PackageLock {
-  /** `npm:NAME@VERSION`, always exact. */
-  readonly spec: string;
+/** A package that was just installed: what pins it, and all that is worth keeping of it. */
+export interface InstalledPackage extends PackageLock, TreeFacts {
+  readonly kind: 'npm' | 'pypi';
+  readonly lockfile: string;
   /** Host folder, to be mounted read-only. */
   readonly dir: string;
-  /** Program name to path within `dir`. */
-  readonly bins: Readonly<Record<string, string>>;
-  /** Packages in the tree that have install scripts, which were not run. */
-  readonly scriptsSkipped: readonly string[];
+}
+
+/** A package that is as it was when it was installed. */
+export interface OpenedPackage {
+  /** Host folder, to be mounted read-only. */
+  readonly dir: string;
 }
 
 export interface PackageStore {
@@ -63,7 +67,7 @@ export interface PackageStore {
    *
    * @throws AppError `package_missing`, `package_tampered`
    */
-  open(lock: PackageLock): Promise<InstalledPackage>;
+  open(lock: PackageLock): Promise<OpenedPackage>;
   /** Removes unfinished installations of processes that are gone. @returns how many */
   sweep(): number;
 }
@@ -103,15 +107,18 @@ export function createPackageStore({
         },
       });
       onProgress(`checking ${wanted}`);
-      const facts = await npmPackageFacts(staging, name, version);
-      return await open({ name, version: facts.version, integrity: await adopt(staging, facts) });
+      const want = { name, ...(version === undefined ? {} : { version }), allowScripts: false };
+      const { facts, lockfile } = await npmPackageFacts(staging, want);
+      const integrity = await adopt(staging, facts);
+      const { dir: folder } = await open({ name, version: facts.version, integrity });
+      return { kind: 'npm' as const, ...facts, lockfile, integrity, dir: folder };
     } finally {
       await rm(staging, { recursive: true, force: true });
     }
   }
 
   /** Gives a finished tree its final name. @returns its hash */
-  async function adopt(staging: string, facts: PackageFacts): Promise<string> {
+  async function adopt(staging: string, facts: TreeFacts): Promise<string> {
     await writeFile(join(staging, FACTS_FILE), `${JSON.stringify(facts, null, 2)}\n`);
     await settleModes(staging);
     const integrity = await hashTree(staging);
@@ -130,7 +137,7 @@ export function createPackageStore({
     return integrity;
   }
 
-  async function open({ name, version, integrity }: PackageLock): Promise<InstalledPackage> {
+  async function open({ name, version, integrity }: PackageLock): Promise<OpenedPackage> {
     const folder = join(dir, integrity);
     const missing = (cause?: unknown): AppError =>
       new AppError('package_missing', `The package ${name}@${version} is not installed any more.`, {
@@ -157,9 +164,9 @@ export function createPackageStore({
       }
       verified.set(integrity, stamps);
     }
-    const facts = JSON.parse(await readFile(join(folder, FACTS_FILE), 'utf8')) as PackageFacts; // written by us, covered by the hash
+    const facts = JSON.parse(await readFile(join(folder, FACTS_FILE), 'utf8')) as TreeFacts; // written by us, covered by the hash
     if (facts.name !== name || facts.version !== version) throw missing();
-    return { ...facts, integrity, dir: folder };
+    return { dir: folder };
   }
 
   return {

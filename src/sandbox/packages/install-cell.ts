@@ -1,0 +1,73 @@
+/**
+ * Port: a cell that an installer (npm, pip) runs in. Types only.
+ *
+ * What runs inside is trusted with nothing: it has one folder to write to, reads only the tools that it is made of, holds
+ * no credential, and reaches the registry's hosts, or none at all. `main/` supplies it, from the sandbox and a way out of
+ * its own that shares nothing with the one that carries credentials.
+ */
+
+/** Where packages come from. */
+export interface RegistryHost {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'https' | 'http';
+}
+
+/** What an installer that may not go out is answered instead, on port 80 of any name. */
+export interface LocalAnswer {
+  readonly status: number;
+  /** Media type. */
+  readonly type: string;
+  readonly body: Buffer;
+}
+
+export type InstallNetwork =
+  | { readonly kind: 'registry'; readonly hosts: readonly RegistryHost[] }
+  /** The gateway answers by itself. @returns null for "not found" */
+  | { readonly kind: 'answers'; readonly answer: (path: string) => LocalAnswer | null }
+  | { readonly kind: 'none' };
+
+/** A file or folder of the host, to be read at another place in the cell. */
+export interface InstallTool {
+  readonly host: string;
+  /** Below `/sallyport/tools`, where nothing else lies; absolute. */
+  readonly cell: string;
+}
+
+export interface InstallJob {
+  /** What is installed, for logs: `npm:NAME@VERSION`. */
+  readonly label: string;
+  /** Program and arguments, as in a cell of a server: `node` is the gateway's own. */
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Host folder that is `/package` in the cell, writable, and the working folder. */
+  readonly staging: string;
+  readonly tools: readonly InstallTool[];
+  readonly network: InstallNetwork;
+  /** Of everything below `staging`; more ends the cell. */
+  readonly bytesMax: number;
+  /** Memory of the cell, MiB. */
+  readonly memoryMiB: number;
+  /** Each line of stdout and stderr. */
+  readonly onLine: (line: string) => void;
+  /** Ends the cell. */
+  readonly signal: AbortSignal;
+}
+
+export interface InstallEnd {
+  /** Exit code; null when the installer was killed or never ran. */
+  readonly code: number | null;
+  /** Why it was ended before it was done; null when it ended by itself. */
+  readonly stopped: 'timeout' | 'too-large' | 'cancelled' | null;
+  /** One sentence that may be shown to the user. */
+  readonly reason: string;
+}
+
+export interface InstallCell {
+  /**
+   * Resolves when nothing of the cell is left, and `staging` belongs to the gateway again.
+   *
+   * @throws AppError `sandbox_*` when no cell can be had
+   */
+  run(job: InstallJob): Promise<InstallEnd>;
+}
