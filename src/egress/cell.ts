@@ -59,7 +59,8 @@ export class EgressCell implements ConnectionHost {
   readonly correlation: Correlation;
   readonly trail: Trail;
   readonly pool: UpstreamPool;
-  readonly bodies = { bytes: 0 };
+  readonly bodies = { bytes: 0, bytesMax: limits.cellBodyBytesMax };
+  readonly answers = { bytes: 0, bytesMax: limits.cellAnswerBytesMax };
   readonly streams = { open: 0 };
   readonly overhead: CellOverhead;
   readonly handshakes: HandshakeGate;

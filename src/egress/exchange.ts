@@ -28,6 +28,8 @@ import { type RelayCarrier, WebSocketRelay } from './websocket/relay.ts';
 export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   readonly pool: UpstreamPool;
   readonly bodies: BodyMemory;
+  /** Answers that the cell has not read. */
+  readonly answers: BodyMemory;
   readonly random: Random;
   /** Streams that are open on all HTTP/2 connections of the cell. */
   readonly streams: { open: number };
@@ -70,9 +72,8 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
     return this.#host.scrubSet;
   }
 
-  /** The cell's: it is the cell that does not read. */
-  get bodies(): BodyMemory {
-    return this.#host.bodies;
+  get unread(): BodyMemory {
+    return this.#host.answers;
   }
 
   get scrubs(): boolean {

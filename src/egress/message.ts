@@ -49,15 +49,16 @@ export interface AnswerHead {
  */
 export type Reach = 'unread' | 'silent' | 'answering';
 
-/** What the bodies of one cell that are collected, or that nobody reads, take together. */
+/** What the bodies of one cell that are collected, or that nobody reads, take together, in bytes. */
 export interface BodyMemory {
   bytes: number;
+  readonly bytesMax: number;
 }
 
 /** Who waits for an answer. Exactly one of `onAnswerEnd` and `onUpstreamFailure` ends it. */
 export interface AnswerListener extends BodySink {
   /** Where what came of the answer before it is read is counted. */
-  readonly bodies: BodyMemory;
+  readonly unread: BodyMemory;
   /** A 1xx. */
   onInterim(head: AnswerHead): void;
   /**

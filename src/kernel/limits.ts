@@ -192,6 +192,8 @@ export const upstreamAddressesMax = 8;
 export const requestBodyBufferBytesMax = 8 * MIB;
 /** All such bodies of one cell together. */
 export const cellBodyBytesMax = 64 * MIB;
+/** Answers over HTTP/2 of one cell that it has not read, together: as much as 512 streams may send at once. */
+export const cellAnswerBytesMax = 128 * MIB;
 /** Interim (1xx) answers before one final answer. */
 export const interimResponsesMax = 16;
 /** What may still arrive of a request that was answered early, before the connection is cut. */

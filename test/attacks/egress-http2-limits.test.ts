@@ -293,11 +293,11 @@ describe('an answer that is read a byte at a time', () => {
       };
       const cut = (): number =>
         peers.flatMap(({ frames }) => frames.filter(({ type }) => type === FRAME.reset)).length;
-      const fitting = Math.floor(limits.cellBodyBytesMax / (ids.length * limits.http2WindowBytes));
+      const fitting = Math.floor(limits.cellAnswerBytesMax / (ids.length * limits.http2WindowBytes));
       for (let count = 0; count < fitting; count += 1) await open();
       await settled(peers[0] ?? expect.fail('no connection fits'));
       expect(cut()).toBe(0);
-      for (let count = 0; count < fitting + 1; count += 1) await open();
+      for (let count = 0; count < fitting; count += 1) await open();
       const [outcome] = await world.eventsOf('egress.refused');
       expect(outcome?.data).toMatchObject({ code: 'egress_unread_limit', host: API });
       expect(cut()).toBeGreaterThan(0);

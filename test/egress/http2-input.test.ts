@@ -46,7 +46,7 @@ interface Bench {
   readonly input: StreamInput;
 }
 
-function bench(memory: BodyMemory = { bytes: 0 }): Bench {
+function bench(memory: BodyMemory = { bytes: 0, bytesMax: limits.cellBodyBytesMax }): Bench {
   const stream = new Duplex({ read: () => undefined, write: (_data, _encoding, done) => done() });
   const reader = new Reader();
   return { stream, reader, memory, input: new StreamInput(stream, reader, memory) };
@@ -167,7 +167,7 @@ describe('what comes in on a stream', () => {
   });
 
   it('is counted while it waits, given up where there is too much of it on all streams, and not counted any more', () => {
-    const memory = { bytes: limits.cellBodyBytesMax - 10 };
+    const memory = { bytes: limits.cellBodyBytesMax - 10, bytesMax: limits.cellBodyBytesMax };
     const { stream, reader, input } = bench(memory);
     input.pause();
     stream.push(Buffer.alloc(10));

@@ -80,7 +80,7 @@ function relay(
   credentials: readonly CredentialBinding[] = [bearer()],
 ) {
   const { binder, request } = given(credentials);
-  const bodies = { bytes: 0 };
+  const bodies = { bytes: 0, bytesMax: limits.cellBodyBytesMax };
   /** Whether the upstream has room. */
   const room = { isThere: true };
   const [client, upstream] = [new End('server'), new End('client')];

@@ -55,7 +55,7 @@ export class StreamInput {
 
   /**
    * @param stream of `node:http2`, that nobody reads
-   * @param memory what waits may be as much as `cellBodyBytesMax` together with everything else that is counted there
+   * @param memory where what waits is counted with everything else of its kind
    */
   constructor(stream: InputStream, reader: InputReader, memory: BodyMemory) {
     this.#stream = stream;
@@ -144,7 +144,7 @@ export class StreamInput {
   #keep(data: Buffer): void {
     if (this.#stream.destroyed) return;
     this.#count(data.length);
-    if (this.#memory.bytes > limits.cellBodyBytesMax) {
+    if (this.#memory.bytes > this.#memory.bytesMax) {
       this.#drop();
       this.#reader.onInputOverflow();
       return;

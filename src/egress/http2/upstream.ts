@@ -190,7 +190,7 @@ class Http2Sent implements RequestStream, InputReader {
       if (connection.isAbusive) this.#malformed('http2_overhead');
       else this.#fail(Refusal.of('egress_upstream_closed'));
     });
-    this.#input = new StreamInput(stream, this, listener.bodies);
+    this.#input = new StreamInput(stream, this, listener.unread);
   }
 
   /** The whole body. All at once it would take the memory of the connection, and with it the answers to everybody else. */

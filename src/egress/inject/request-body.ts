@@ -47,7 +47,7 @@ export class CollectedBody implements BodySink {
     this.#taken += data.length;
     this.#memory.bytes += data.length;
     this.tooLarge ||=
-      this.bytes > limits.requestBodyBufferBytesMax || this.#memory.bytes > limits.cellBodyBytesMax;
+      this.bytes > limits.requestBodyBufferBytesMax || this.#memory.bytes > this.#memory.bytesMax;
     if (this.tooLarge) {
       this.release();
       return;

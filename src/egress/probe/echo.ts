@@ -47,7 +47,7 @@ function shownName(key: string): string {
 }
 
 export class EchoSearch implements AnswerListener {
-  readonly bodies = { bytes: 0 };
+  readonly unread = { bytes: 0, bytesMax: limits.cellAnswerBytesMax };
   readonly #set: ScrubSet;
   readonly #found = new Map<string, Echo>();
   readonly #ended = Promise.withResolvers<Searched>();

@@ -7,7 +7,7 @@ describe('a body that is collected', () => {
     const whole = Buffer.from(Array.from({ length: 20_000 }, (_, at) => at % 251));
     const { collectedBlockBytes: block } = limits;
     for (const sizes of [[1], [whole.length], [block, 1], [1, block - 1, block + 1, 7], [3, 2 * block, 5]]) {
-      const body = new CollectedBody({ bytes: 0 });
+      const body = new CollectedBody({ bytes: 0, bytesMax: limits.cellBodyBytesMax });
       for (let [at, turn] = [0, 0]; at < whole.length; turn += 1) {
         const piece = whole.subarray(at, at + (sizes[turn % sizes.length] ?? 1));
         body.onBody(piece);
@@ -18,7 +18,7 @@ describe('a body that is collected', () => {
   });
 
   it('does not hold on to what small pieces were read with', () => {
-    const body = new CollectedBody({ bytes: 0 });
+    const body = new CollectedBody({ bytes: 0, bytesMax: limits.cellBodyBytesMax });
     const read = Buffer.from('abc');
     for (let at = 0; at < read.length; at += 1) body.onBody(read.subarray(at, at + 1));
     read.fill('x');
@@ -26,7 +26,7 @@ describe('a body that is collected', () => {
   });
 
   it('gives back what it took, whole or not', () => {
-    const memory = { bytes: 0 };
+    const memory = { bytes: 0, bytesMax: limits.cellBodyBytesMax };
     const body = new CollectedBody(memory);
     for (const piece of ['a', 'b', 'c']) body.onBody(Buffer.from(piece));
     expect(memory.bytes).toBe(3);

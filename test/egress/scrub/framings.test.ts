@@ -78,7 +78,7 @@ function through({ packets, closes = false }: Wire): Promise<Seen> {
       body: { kind: 'none' },
     },
     {
-      bodies: { bytes: 0 },
+      unread: { bytes: 0, bytesMax: 1 },
       onInterim: nothing,
       onAnswerHead: (given, framing, whole) => answer.head(given, framing, whole),
       onBody: (data) => answer.body(data),
