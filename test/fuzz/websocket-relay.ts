@@ -8,7 +8,7 @@ import { Correlation } from '../../src/egress/correlation.ts';
 import { Refusal, refusalCode } from '../../src/egress/refusals.ts';
 import { createScrubSet } from '../../src/egress/scrub/index.ts';
 import { WebSocketRelay } from '../../src/egress/websocket/relay.ts';
-import { fixedClock, Secret, systemRandom } from '../../src/kernel/index.ts';
+import { limits, fixedClock, Secret, systemRandom } from '../../src/kernel/index.ts';
 import { encodeFrameHead, masked, OPCODE, type Opcode } from '../../src/wire/websocket/index.ts';
 import { FOREIGN, given } from '../egress/inject/bound-request.ts';
 import { bearer, cellCalls, PLACEHOLDER, TOKEN } from '../egress/world.ts';
@@ -293,7 +293,7 @@ async function relayed(from: Side, packets: readonly Buffer[]): Promise<Seen> {
       ...binder,
       clock,
       random: systemRandom,
-      bodies: { bytes: 0 },
+      bodies: { bytes: 0, bytesMax: limits.cellBodyBytesMax },
       isSet: () => true,
       overhead: new CellOverhead(clock),
       correlation: new Correlation({ callsIn: () => cellCalls([]) }, binder.spec.identity.cell, clock),
