@@ -17,6 +17,7 @@ import type { Dialer } from './upstream/dial.ts';
 import { DnsListener } from './dns-listener.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import type { PlaceholderIndex } from './inject/placeholder-index.ts';
+import { listenedPorts } from './listened-ports.ts';
 import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
 import { converse } from './protocol.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
@@ -35,10 +36,6 @@ export interface CellDeps {
   readonly placeholders: PlaceholderIndex;
   readonly descriptors: Descriptors;
 }
-
-/** Always listened on, so that a refusal can be read there. */
-const USUAL_PORTS = [443, 80];
-const DNS_PORT = 53;
 
 function destroyAll(secrets: readonly KnownSecret[]): void {
   for (const { value } of secrets) value.destroy();
@@ -103,9 +100,7 @@ export class EgressCell implements ConnectionHost {
     const hosts = spec.rules.map((rule) => rule.host);
     this.#authority = new CellAuthority(spec.identity.server, hosts, { clock, random });
     this.caPem = this.#authority.caPem;
-    this.ports = [...new Set([...USUAL_PORTS, ...spec.rules.map((rule) => rule.port)])].filter(
-      (port) => port !== DNS_PORT,
-    );
+    this.ports = listenedPorts(spec.rules);
     this.#requestPrefix = `${newId('req', random)}-`;
     this.#dns = new DnsListener(this);
     if (spec.addresses === 'synthetic')

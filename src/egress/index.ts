@@ -3,5 +3,6 @@ export { type KeyPair, leafCertificate, rootCertificate, toPem } from './ca/cert
 export { certificateFingerprints, parseRevocationLists } from './ca/revocation.ts';
 export type { ProxyConfig } from './upstream/dial-proxy.ts';
 export { createEgress, type Egress, type EgressConfig, type EgressDeps } from './egress.ts';
+export { listenedPorts } from './listened-ports.ts';
 export type * from './ports.ts';
 export type { Echo, ProbedCredential, ProbeOptions, ProbeResult, ProbeSpec } from './probe/index.ts';
