@@ -30,20 +30,22 @@ export interface CellRecords {
 /** @param folder made if it is missing, for the owner only */
 export function openCellRecords(folder: string, log: Log): CellRecords {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const boot = bootId();
-  const gateway = identify(process.pid);
-  if (gateway === null) throw new Error('/proc does not show this process');
+  let known: Pick<CellRecord, 'boot' | 'gateway'> | null = null;
+  /** Only once there is a cell, or the record of one: where there can be none, /proc need not be there either. */
+  const writer = (): Pick<CellRecord, 'boot' | 'gateway'> => (known ??= readWriter());
   const pathOf = (cell: string): string => join(folder, `${cell}.json`);
 
-  const momentary = (cell: string, name: string): string =>
-    join(folder, `${cell}.${name}.${gateway.pid}.${gateway.startTime}`);
+  const momentary = (cell: string, name: string): string => {
+    const { pid, startTime } = writer().gateway;
+    return join(folder, `${cell}.${name}.${pid}.${startTime}`);
+  };
 
   async function sweepOne(name: string): Promise<boolean> {
     const path = join(folder, name);
     const record = name.endsWith('.json') ? readRecord(path) : null;
     // A name that ends otherwise is a file whose writer was killed before the rename, or is just about to do it.
     if (record === null && isAlive(writerOf(name))) return false;
-    if (record !== null && record.boot === boot) {
+    if (record !== null && record.boot === writer().boot) {
       if (isAlive(record.gateway)) return false;
       await killGroup(record);
       log.warn('cell.swept', { cell: name.replace(/\.json$/, '') });
@@ -56,7 +58,7 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
     put(cell, launcherPid, first) {
       const launcher = identify(launcherPid);
       if (launcher === null) return;
-      const record: CellRecord = { boot, gateway, launcher, first };
+      const record: CellRecord = { ...writer(), launcher, first };
       const unfinished = momentary(cell, 'json');
       writeFileSync(unfinished, JSON.stringify(record), { mode: 0o600 });
       renameSync(unfinished, pathOf(cell));
@@ -70,6 +72,12 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
       return swept.filter(Boolean).length;
     },
   };
+}
+
+function readWriter(): Pick<CellRecord, 'boot' | 'gateway'> {
+  const gateway = identify(process.pid);
+  if (gateway === null) throw new Error('/proc does not show this process');
+  return { boot: bootId(), gateway };
 }
 
 /** Process that made a file named `<cell>.<name>.<pid>.<start time>`. */

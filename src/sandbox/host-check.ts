@@ -5,7 +5,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { isAppError, limits } from '../kernel/index.ts';
-import { atLeast, bubblewrapFacts, bubblewrapVersion, hostArchitecture } from './host.ts';
+import { checkSystem, type HostSystem } from './host-system.ts';
+import { atLeast, bubblewrapFacts, bubblewrapVersion } from './host.ts';
 import { findTools, type ToolName } from './tools.ts';
 
 export interface HostCheck {
@@ -40,16 +41,12 @@ const BUBBLEWRAP_MIN = [0, 6] as const;
 /**
  * @param trial builds a cell that runs a program which ends at once; resolves to the milliseconds it took
  */
-export async function checkHost(trial: () => Promise<number>): Promise<HostReport> {
-  const architecture = hostArchitecture();
-  if (process.platform !== 'linux' || architecture === null) {
-    const fix =
-      'Run Sallyport on Linux (x86-64 or arm64): in a virtual machine, or in a container that allows user namespaces.';
-    return [{ name: 'system', ok: false, found: `${process.platform} on ${process.arch}`, fix }];
-  }
+export async function checkHost(trial: () => Promise<number>, system: HostSystem): Promise<HostReport> {
+  const checked = checkSystem(system);
+  if (!checked.ok) return [{ name: 'system', ok: false, found: checked.found, fix: checked.alternatives }];
   const tools = checkTools();
   const checks = [
-    { name: 'system', ok: true, found: `linux on ${process.arch}` },
+    { name: 'system', ok: true, found: `linux on ${checked.architecture}` },
     tools,
     ...(tools.ok ? [checkBubblewrap(), await checkNamespaces()] : []),
     checkSeccomp(),

@@ -9,7 +9,8 @@ import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { type CellUsers, openCellUsers } from './cell-users.ts';
 import { checkGrants } from './file-grants.ts';
 import { checkHost, type HostReport } from './host-check.ts';
-import { type HostFacts, hostArchitecture, readHostFacts } from './host.ts';
+import { checkSystem, type HostSystem } from './host-system.ts';
+import { type HostFacts, readHostFacts } from './host.ts';
 import { launch } from './launch.ts';
 import { planCell } from './plan.ts';
 import { reachableByAnyone } from './reach.ts';
@@ -23,6 +24,8 @@ export interface SandboxDependencies {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  /** What kind of machine this is; this process's own where absent. */
+  readonly system?: HostSystem;
 }
 
 export interface Sandbox {
@@ -40,13 +43,19 @@ export interface Sandbox {
   check(): Promise<HostReport>;
 }
 
-export async function createSandbox({ stateDir, log, clock, random }: SandboxDependencies): Promise<Sandbox> {
+export async function createSandbox({
+  stateDir,
+  log,
+  clock,
+  random,
+  system = process,
+}: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
   const closed = [realpathSync(dirname(stateDir))];
   let prepared: Prepared | null = null;
 
   async function launchCell(spec: CellSpec, listeners: CellListeners): Promise<Cell> {
-    prepared ??= prepare(random);
+    prepared ??= prepare(random, system);
     const { facts, users, setup } = prepared;
     checkSpec(spec);
     const startedMs = clock.monotonic();
@@ -120,7 +129,7 @@ export async function createSandbox({ stateDir, log, clock, random }: SandboxDep
   return {
     launch: launchCell,
     sweep: () => records.sweep(),
-    check: () => checkHost(trial),
+    check: () => checkHost(trial, system),
   };
 }
 
@@ -132,11 +141,15 @@ interface Prepared {
   readonly setup: string;
 }
 
-function prepare(random: Random): Prepared {
-  const architecture = hostArchitecture();
-  if (process.platform !== 'linux' || architecture === null) {
-    throw unavailable(`Cells need Linux on x86-64 or arm64; this is ${process.platform} on ${process.arch}.`);
+function prepare(random: Random, system: HostSystem): Prepared {
+  const checked = checkSystem(system);
+  if (!checked.ok) {
+    throw unavailable(
+      `Cells need Linux on x86-64 or arm64; this is ${checked.found}.`,
+      `${checked.alternatives} docs/cells.md says how.`,
+    );
   }
+  const { architecture } = checked;
   const search = findTools();
   const tools = completeTools(search);
   if (tools === null)
@@ -157,8 +170,10 @@ function readSetup(): string {
   return isSource ? stripTypeScriptTypes(text) : text;
 }
 
-function unavailable(message: string): AppError {
-  const hint = 'Run "sallyport doctor": it says what is missing and how to get it.';
+function unavailable(
+  message: string,
+  hint = 'Run "sallyport doctor": it says what is missing and how to get it.',
+): AppError {
   return new AppError('sandbox_unavailable', message, { kind: 'failed', hint });
 }
 
