@@ -60,9 +60,8 @@ export const allowed: readonly string[] = [
   `),
   // Memory.
   ...words(`
-    brk cachestat madvise map_shadow_stack membarrier memfd_create memfd_secret mincore mlock mlock2 mlockall
-    mmap mprotect mremap mseal msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect
-    process_mrelease remap_file_pages
+    brk cachestat madvise map_shadow_stack membarrier mincore mlock mlock2 mlockall mmap mprotect mremap mseal
+    msync munlock munlockall munmap pkey_alloc pkey_free pkey_mprotect process_mrelease remap_file_pages
   `),
   // Processes and threads. `clone` is below.
   ...words(`
@@ -83,12 +82,21 @@ export const allowed: readonly string[] = [
     rt_sigtimedwait rt_tgsigqueueinfo setitimer sigaltstack sysinfo time timer_create timer_delete
     timer_getoverrun timer_gettime timer_settime times uname
   `),
-  // System V and POSIX communication: the cell has an ipc namespace of its own.
+  // POSIX message queues: the cell has an ipc namespace of its own, and RLIMIT_MSGQUEUE bounds what they hold.
   ...words(`
-    mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink msgctl msgget msgrcv msgsnd semctl
-    semget semop semtimedop shmat shmctl shmdt shmget
+    mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
   `),
 ];
+
+/**
+ * Memory of the kernel's that no limit of a process counts and that outlives its mapping: files that are only memory,
+ * and what System V keeps until somebody removes it. Each answers as on a kernel built without it, which programs are
+ * prepared for: they use `/dev/shm` or do without.
+ */
+const uncounted: readonly string[] = words(`
+  memfd_create memfd_secret msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget
+`);
+const absent: ConditionalRule = { cases: [], otherwise: 'ENOSYS' };
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. NEWTIME cannot be given to `clone`. */
 const CLONE_NEW_ANY = 0x7e02_0000;
@@ -104,7 +112,8 @@ export const conditional: Readonly<Record<string, ConditionalRule>> = {
     otherwise: 'EPERM',
   },
   // Its flags lie behind a pointer, which a filter cannot read. C libraries fall back to `clone` on ENOSYS.
-  clone3: { cases: [], otherwise: 'ENOSYS' },
+  clone3: absent,
+  ...Object.fromEntries(uncounted.map((name) => [name, absent])),
   socket: {
     cases: [
       { when: [{ argument: 0, oneOf: [family.unix] }], verdict: 'allow' },
