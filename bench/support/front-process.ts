@@ -41,7 +41,7 @@ const principal: Principal = {
 };
 const profile = {
   name: 'default',
-  servers: [{ slug: 'echo', title: null, tools: null, defaultTools: ['echo'] }],
+  servers: [{ slug: 'echo', title: null, tools: null, defaultTools: ['echo'], callSeconds: null }],
 };
 const front = createFront({
   upstreams: { profile: async () => profile, open: async () => transport },

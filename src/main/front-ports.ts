@@ -31,9 +31,15 @@ export function upstreams({ store }: Pick<Services, 'store'>, pool: Pick<CellPoo
     const servers = entries.flatMap((entry): ProfileServer[] => {
       const row = enabled.find((candidate) => candidate.slug === entry.server);
       if (row === undefined) return [];
-      const { title, tools } = presentation(row);
+      const { title, tools, server } = presentation(row);
       return [
-        { slug: row.slug, title: title ?? null, tools: entry.tools, defaultTools: tools?.default ?? null },
+        {
+          slug: row.slug,
+          title: title ?? null,
+          tools: entry.tools,
+          defaultTools: tools?.default ?? null,
+          callSeconds: server?.kind === 'sandboxed' ? (server.limits.callSeconds ?? null) : null,
+        },
       ];
     });
     return { name, servers };
@@ -59,7 +65,7 @@ export function upstreams({ store }: Pick<Services, 'store'>, pool: Pick<CellPoo
  * A server whose stored manifest is no longer valid stays in its profile, so that its own error is what its clients are
  * told (it cannot start), and the profile's other servers go on.
  */
-function presentation(row: ServerRow): Pick<Manifest, 'title' | 'tools'> {
+function presentation(row: ServerRow): Partial<Pick<Manifest, 'title' | 'tools' | 'server'>> {
   try {
     return manifestOf(row);
   } catch {

@@ -11,6 +11,7 @@ import {
   readFlag,
   readInteger,
   readList,
+  readTenths,
   readText,
   refuse,
 } from './fields.ts';
@@ -212,8 +213,10 @@ function readAbsolutePath(cursor: Cursor | undefined, owned: RegExp, report: Rep
 const LIMIT_BOUNDS = {
   memoryMiB: { min: 16, max: 1_048_576 },
   processes: { min: 1, max: 65_536 },
+  cpus: { min: 0.1, max: 256 },
   openFiles: { min: 16, max: 1_048_576 },
   diskMiB: { min: 1, max: 1_048_576 },
+  callSeconds: { min: 1, max: 86_400 },
 } as const;
 
 function readLimits(cursor: Cursor | undefined, report: Report): CellLimits | undefined {
@@ -222,12 +225,16 @@ function readLimits(cursor: Cursor | undefined, report: Report): CellLimits | un
   if (fields === undefined) return undefined;
   const memoryMiB = readInteger(fields.get('memoryMiB'), LIMIT_BOUNDS.memoryMiB, report);
   const processes = readInteger(fields.get('processes'), LIMIT_BOUNDS.processes, report);
+  const cpus = readTenths(fields.get('cpus'), LIMIT_BOUNDS.cpus, report);
   const openFiles = readInteger(fields.get('openFiles'), LIMIT_BOUNDS.openFiles, report);
   const diskMiB = readInteger(fields.get('diskMiB'), LIMIT_BOUNDS.diskMiB, report);
+  const callSeconds = readInteger(fields.get('callSeconds'), LIMIT_BOUNDS.callSeconds, report);
   return {
     ...(memoryMiB === undefined ? {} : { memoryMiB }),
     ...(processes === undefined ? {} : { processes }),
+    ...(cpus === undefined ? {} : { cpus }),
     ...(openFiles === undefined ? {} : { openFiles }),
     ...(diskMiB === undefined ? {} : { diskMiB }),
+    ...(callSeconds === undefined ? {} : { callSeconds }),
   };
 }

@@ -114,6 +114,25 @@ export function readInteger(
   );
 }
 
+/** A number with at most one decimal. */
+export function readTenths(
+  cursor: Cursor | undefined,
+  bounds: { min: number; max: number },
+  report: Report,
+): number | undefined {
+  if (cursor === undefined) return undefined;
+  const expected = `a number from ${bounds.min} to ${bounds.max} with at most one decimal`;
+  const { node } = cursor;
+  if (node.kind !== 'scalar' || typeof node.value !== 'number') return wrongType(cursor, expected, report);
+  const { value } = node;
+  if (value >= bounds.min && value <= bounds.max && Math.round(value * 10) / 10 === value) return value;
+  return refuse(
+    cursor,
+    { code: 'manifest_number_out_of_range', message: `${value} is not possible here`, expected },
+    report,
+  );
+}
+
 export function readFlag(cursor: Cursor | undefined, report: Report): boolean | undefined {
   if (cursor === undefined) return undefined;
   const { node } = cursor;

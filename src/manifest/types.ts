@@ -47,11 +47,17 @@ export interface FileGrant {
 }
 
 export interface CellLimits {
+  /** Of the whole cell. */
   readonly memoryMiB?: number;
   readonly processes?: number;
+  /** Processors that it may keep busy, in tenths; absent: all. */
+  readonly cpus?: number;
+  /** Of each process. */
   readonly openFiles?: number;
   /** Size of `/tmp` and of `HOME`, each. */
   readonly diskMiB?: number;
+  /** Longest time of one tool call; absent: as long as the server shows progress. */
+  readonly callSeconds?: number;
 }
 
 export interface RemoteServerSpec {

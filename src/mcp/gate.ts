@@ -134,7 +134,7 @@ export class Gate {
       const call = callRef(facts, readOnly);
       return this.#recorded(facts, () => {
         this.#calls.enter(cell, call, upstream.connection.exited);
-        return this.#send(upstream, request);
+        return this.#timed(server, request, () => this.#send(upstream, request));
       });
     });
   }
@@ -171,6 +171,18 @@ export class Gate {
     } finally {
       this.#calls.leave(facts.cell, facts.id);
       this.#finished(facts, { ...outcome, durationMs: this.#deps.clock.monotonic() - startedMs });
+    }
+  }
+
+  /** Ends a call that takes longer than its server's manifest allows, whatever progress it shows: the server is told, and its client. */
+  async #timed<T>(server: ProfileServer, { control }: Forwarded, work: () => Promise<T>): Promise<T> {
+    if (server.callSeconds === null) return work();
+    const error = callTimeLimit(server.slug, server.callSeconds);
+    const timer = setTimeout(() => control.cancel(error), server.callSeconds * 1_000);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -253,6 +265,12 @@ const choiceOf = (server: ProfileServer) => ({
   choice: server.tools,
   defaultTools: server.defaultTools ?? undefined,
 });
+
+const callTimeLimit = (slug: string, seconds: number): AppError =>
+  new AppError('call_time_limit', `The call to "${slug}" was stopped: call limit ${seconds} s.`, {
+    kind: 'unavailable',
+    hint: `The limit is \`limits.callSeconds\` of its manifest. See what it is doing: sallyport server logs ${slug}`,
+  });
 
 type Outcome = Omit<CallOutcome, 'durationMs'>;
 

@@ -24,6 +24,8 @@ export interface ProfileServer {
   readonly tools: readonly string[] | '*' | null;
   /** The manifest's `tools.default`; null where it has none, which leaves the tools that declare `readOnlyHint`. */
   readonly defaultTools: readonly string[] | null;
+  /** The manifest's `limits.callSeconds`: the longest that one call may take; null: no such limit. */
+  readonly callSeconds: number | null;
 }
 
 export interface ProfileView {

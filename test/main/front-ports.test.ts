@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { upstreams } from '../../src/main/front-ports.ts';
 import type { Services } from '../../src/main/services.ts';
-import { row } from './cell-world.ts';
+import { manifest, row } from './cell-world.ts';
 import { type TemporaryHome, temporaryHome } from './temporary-home.ts';
 
 let home: TemporaryHome;
@@ -50,6 +50,19 @@ describe('the view of a profile', () => {
     await insert('broken', { manifest: { schemaVersion: 2 } });
     await insert('fine');
     expect((await slugs(null))?.toSorted()).toEqual(['broken', 'fine']);
+  });
+
+  it('says how long a call may take, where a manifest does', async () => {
+    await insert('timed', { manifest: manifest([], { limits: { callSeconds: 7 } }) });
+    await insert('untimed');
+    const view = await ports().profile(services.workspace, null);
+    const times = new Map(view?.servers.map(({ slug, callSeconds }) => [slug, callSeconds]));
+    expect(times).toEqual(
+      new Map([
+        ['timed', 7],
+        ['untimed', null],
+      ]),
+    );
   });
 
   it('is read anew after the store changed, by whichever process', async () => {

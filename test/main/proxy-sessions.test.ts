@@ -56,7 +56,13 @@ class World {
         if (slugs === undefined) return null;
         return {
           name,
-          servers: slugs.map((slug) => ({ slug, title: null, tools: '*' as const, defaultTools: null })),
+          servers: slugs.map((slug) => ({
+            slug,
+            title: null,
+            tools: '*' as const,
+            defaultTools: null,
+            callSeconds: null,
+          })),
         };
       },
       tokens: {

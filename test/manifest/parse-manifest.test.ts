@@ -53,7 +53,7 @@ server:
   args: ["--port", "8080"]
   env: { LOG_LEVEL: "on", y: n }
   files: [{ host: /srv/notes, cell: /notes, write: true }]
-  limits: { memoryMiB: 512, processes: 32, openFiles: 256, diskMiB: 64 }
+  limits: { memoryMiB: 512, processes: 32, cpus: 1.5, openFiles: 256, diskMiB: 64, callSeconds: 90 }
   idleSeconds: 300
   addresses: real
 egress:
@@ -299,7 +299,26 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
     'command: [a]\n  limits: { processes: 1.5 }',
     'manifest_number_out_of_range',
   ],
-  ['command: [mcp-server-github]', 'command: [a]\n  limits: { cpus: 1 }', 'manifest_unknown_key'],
+  ['command: [mcp-server-github]', 'command: [a]\n  limits: { cpu: 1 }', 'manifest_unknown_key'],
+  ...['0', '0.25', '256.1', '.nan', '.inf'].map(
+    (cpus) =>
+      [
+        'command: [mcp-server-github]',
+        `command: [a]\n  limits: { cpus: ${cpus} }`,
+        'manifest_number_out_of_range',
+      ] as const,
+  ),
+  ['command: [mcp-server-github]', 'command: [a]\n  limits: { cpus: one }', 'manifest_wrong_type'],
+  [
+    'command: [mcp-server-github]',
+    'command: [a]\n  limits: { callSeconds: 0 }',
+    'manifest_number_out_of_range',
+  ],
+  [
+    'command: [mcp-server-github]',
+    'command: [a]\n  limits: { callSeconds: 1.5 }',
+    'manifest_number_out_of_range',
+  ],
   ['command: [mcp-server-github]', 'command: [a]\n  idleSeconds: -1', 'manifest_number_out_of_range'],
   ['command: [mcp-server-github]', 'command: [a]\n  addresses: fake', 'manifest_unknown_choice'],
   ['- { host: api.github.com, port: 443', '- { port: 443', 'manifest_missing_key'],

@@ -88,7 +88,7 @@ tools:
             args,
             env,
             files: [{ host: '/a', cell: '/b', write: true }],
-            limits: { memoryMiB: 64 },
+            limits: { memoryMiB: 64, cpus: 0.3, callSeconds: 5 },
             ...(idle === undefined ? {} : { idleSeconds: idle }),
             addresses: 'real',
           },

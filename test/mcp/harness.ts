@@ -44,6 +44,7 @@ export interface TestServer {
   readonly command: readonly string[];
   readonly tools?: ProfileServer['tools'];
   readonly defaultTools?: ProfileServer['defaultTools'];
+  readonly callSeconds?: number;
 }
 
 class ChildTransport implements UpstreamTransport {
@@ -126,6 +127,7 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
             title: null,
             tools: name === null ? '*' : (server.tools ?? null),
             defaultTools: server.defaultTools ?? null,
+            callSeconds: server.callSeconds ?? null,
           })),
         };
       },
