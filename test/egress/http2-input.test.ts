@@ -87,6 +87,39 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 );
 
 describe('what comes in on a stream', () => {
+  it.each([['with its end', true], ['without']])(
+    'is given though it was there before anybody could know of the stream, %s',
+    async (_name, ends = false) => {
+      for (const takes of [0, 1, 9]) {
+        const stream = new Duplex({ read: () => undefined, write: (_data, _encoding, done) => done() });
+        stream.push(Buffer.from('early'));
+        if (ends) stream.push(null);
+        const reader = new Reader();
+        reader.takes = takes;
+        const memory = { bytes: 0, bytesMax: 5 };
+        const input = new StreamInput(stream, reader, memory);
+        await turns();
+        expect([reader.bytes.toString(), reader.hasEnded]).toEqual(
+          takes === 0 ? ['', false] : ['early', ends],
+        );
+        reader.takes = 9;
+        input.resume();
+        if (!ends) {
+          stream.push(Buffer.from(', late'));
+          stream.push(null);
+        }
+        await turns();
+        expect(reader.bytes.toString()).toBe(ends ? 'early' : 'early, late');
+        expect([reader.hasEnded, reader.arrivedBytes, memory.bytes, reader.overflows]).toEqual([
+          true,
+          reader.bytes.length,
+          0,
+          0,
+        ]);
+      }
+    },
+  );
+
   it('comes out whole and in order, and then the end, however it is held back', async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (plan) => {

@@ -49,6 +49,8 @@ export class StreamInput {
   #waitingBytes = 0;
   /** The end came behind what waits. */
   #endWaits = false;
+  /** The same where Node knew of it before this did. */
+  #wasEnded = false;
   /** It ended because it was reset. */
   #isCut = false;
   #hasEnded = false;
@@ -64,9 +66,30 @@ export class StreamInput {
     this.#push = stream.push.bind(stream);
     /* Node hands over each piece through this method; its answer says whether the stream's window may open again. */
     stream.push = (data: Buffer | null) => (data === null ? this.#ended() : this.#receive(data));
-    stream.on('end', () => reader.onInputEnd(!this.#isCut));
+    stream.on('end', () => this.#told());
     stream.once('close', () => this.#drop());
+    this.#takeEarly();
     stream.resume();
+  }
+
+  /**
+   * Node tells of a stream in a next tick. Where it read in the middle of a write, as it does when the write before has
+   * just ended, what came behind the head is here first.
+   */
+  #takeEarly(): void {
+    for (let data: unknown = this.#stream.read(); Buffer.isBuffer(data); data = this.#stream.read()) {
+      this.bytes += data.length;
+      this.#reader.onArrival(data.length);
+      this.#keep(data);
+    }
+    if (this.#waitingBytes === 0) return;
+    this.#isGathering = true;
+    setImmediate(this.#turnEnded);
+  }
+
+  #told(): void {
+    if (this.#waitingBytes > 0) this.#wasEnded = true;
+    else this.#reader.onInputEnd(!this.#isCut);
   }
 
   /** Holds back what comes; the stream's window is not opened again. */
@@ -122,9 +145,13 @@ export class StreamInput {
       }
       this.#count(-Math.min(data.length, this.#waitingBytes));
     }
-    if (this.#waitingBytes === 0 && this.#endWaits) {
+    if (this.#waitingBytes > 0) return;
+    if (this.#endWaits) {
       this.#endWaits = false;
       this.#push(null);
+    } else if (this.#wasEnded) {
+      this.#wasEnded = false;
+      this.#reader.onInputEnd(!this.#isCut);
     }
   }
 

@@ -143,6 +143,7 @@ class Http2Sent implements RequestStream, InputReader {
   readonly #input: StreamInput;
   #listener: AnswerListener | null;
   #hasHead = false;
+  #isPaused = false;
   /** Of the body, where it was said. */
   #length = 0;
   #silent = true;
@@ -226,11 +227,13 @@ class Http2Sent implements RequestStream, InputReader {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#input.pause();
   }
 
   resume(): void {
-    this.#input.resume();
+    this.#isPaused = false;
+    if (this.#hasHead) this.#input.resume();
   }
 
   destroy(): void {
@@ -258,6 +261,7 @@ class Http2Sent implements RequestStream, InputReader {
     this.#hasHead = true;
     if (framing.value.kind === 'length') this.#length = framing.value.bytes;
     this.#listener?.onAnswerHead(head.value, framing.value, false);
+    if (!this.#isPaused) this.#input.resume();
   }
 
   onArrival(bytes: number): void {
@@ -266,8 +270,9 @@ class Http2Sent implements RequestStream, InputReader {
   }
 
   onInput(data: Buffer): boolean {
-    if (!this.#hasHead) this.#malformed('data_before_head');
-    else this.#listener?.onBody(data);
+    /* The protocol has no data before a head, but Node may tell of the head later (`StreamInput`). */
+    if (!this.#hasHead) return false;
+    this.#listener?.onBody(data);
     return true;
   }
 
