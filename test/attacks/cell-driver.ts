@@ -82,5 +82,5 @@ if (input.hold === true) process.stdout.write('HOLDING\n');
 await started.at(-1)?.report;
 await Promise.all(started.slice(0, -1).map(({ cell }) => cell.kill()));
 const report: DriverReport = { cells: await Promise.all(started.map((one) => one.report)) };
-process.stdout.write(`${JSON.stringify(report)}\n`);
-process.exit(0);
+// A pipe takes what fits; the end must not come before the rest.
+process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));

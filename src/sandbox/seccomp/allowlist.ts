@@ -49,9 +49,9 @@ export const allowed: readonly string[] = [
   // Reading, writing, waiting.
   ...words(`
     epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_pwait epoll_pwait2 epoll_wait epoll_wait_old
-    eventfd eventfd2 io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit pipe pipe2 poll ppoll
-    pread64 preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readv select sendfile signalfd signalfd4
-    splice tee timerfd_create timerfd_gettime timerfd_settime vmsplice write writev
+    eventfd eventfd2 pipe pipe2 poll ppoll pread64 preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readv
+    select sendfile signalfd signalfd4 splice tee timerfd_create timerfd_gettime timerfd_settime vmsplice write
+    writev
   `),
   // Sockets once made; `socket` and `socketpair` themselves are below.
   ...words(`
@@ -82,19 +82,21 @@ export const allowed: readonly string[] = [
     rt_sigtimedwait rt_tgsigqueueinfo setitimer sigaltstack sysinfo time timer_create timer_delete
     timer_getoverrun timer_gettime timer_settime times uname
   `),
-  // POSIX message queues: the cell has an ipc namespace of its own, and RLIMIT_MSGQUEUE bounds what they hold.
-  ...words(`
-    mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
-  `),
 ];
 
 /**
- * Memory of the kernel's that no limit of a process counts and that outlives its mapping: files that are only memory,
- * and what System V keeps until somebody removes it. Each answers as on a kernel built without it, which programs are
- * prepared for: they use `/dev/shm` or do without.
+ * What one cell could use up for others. Each answers as on a kernel built without it, which programs are prepared for:
+ * they use `/dev/shm` and threads, or do without.
+ *
+ * Memory that no limit of a process counts and that outlives its mapping: files that are only memory, and what System V keeps
+ * until somebody removes it. Linux's own asynchronous I/O, of which the whole machine has a fixed number of requests
+ * (`fs.aio-max-nr`). POSIX message queues, whose bytes are counted for a user of the machine, and so for all cells of a
+ * gateway that is not root.
  */
 const uncounted: readonly string[] = words(`
   memfd_create memfd_secret msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget
+  io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit
+  mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
 `);
 const absent: ConditionalRule = { cases: [], otherwise: 'ENOSYS' };
 
