@@ -11,6 +11,7 @@ import type {
   KeyRotation,
   KeyStatus,
   KillView,
+  LaunchPlan,
   NewToken,
   ProbeBody,
   ProbeView,
@@ -106,6 +107,7 @@ export function createClient(transport: Transport) {
     status: () => json<StatusView>('GET', '/status'),
     servers: () => json<ServerView[]>('GET', '/servers'),
     server: (slug: string) => json<ServerView>('GET', at(slug)),
+    planServer: (slug: string) => json<LaunchPlan>('GET', `${at(slug)}/plan`),
     addServer: (body: AddServer, tell: (message: string) => void) => work<ServerView>('/servers', body, tell),
     upgradeServer: (slug: string, to: string | undefined, tell: (message: string) => void) =>
       work<ServerView>(`${at(slug)}/upgrade`, to === undefined ? {} : { to }, tell),

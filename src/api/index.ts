@@ -27,6 +27,7 @@ export type {
   InjectBody,
   KeyStatus,
   KillView,
+  LaunchPlan,
   NewToken,
   ProbeBody,
   ProbeView,

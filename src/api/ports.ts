@@ -3,7 +3,7 @@
  * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
  */
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
-import type { ProbeBody, ProbeEntry } from './schemas.ts';
+import type { LaunchPlan, ProbeBody, ProbeEntry } from './schemas.ts';
 
 /** One package of an installed tree. */
 export interface PackagePart {
@@ -161,6 +161,8 @@ export interface Runtime {
   /** Calls back for each further line until the returned function is called. */
   followLogs(server: string, onLine: (line: string) => void): () => void;
   cells(): readonly CellView[];
+  /** What starting the server would do; nothing is started or opened. @throws AppError as its start would */
+  plan(server: ServerRow): Promise<LaunchPlan>;
   /** Ends the server's cells; the next call starts new ones. */
   restart(server: string, reason: string): Promise<void>;
   /** A credential changed: what leaves from now on carries the new value. */

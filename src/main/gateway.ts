@@ -9,6 +9,7 @@ import { createEgress } from '../egress/index.ts';
 import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '../kernel/index.ts';
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
+import { planServer } from './cells/plan-server.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
 import { openSandboxParts } from './cells/sandbox-parts.ts';
 import { type Config, homeFiles } from './config.ts';
@@ -169,6 +170,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       followLogs: (server, onLine) => pool.followLogs(server, onLine),
       cells: () => pool.list(),
       async restart(server, reason) {
+      plan: (row) => planServer({ workspace, vault, packages, sandbox, random }, row),
         await Promise.all([pool.restart(server, reason), proxy.settle()]);
       },
       async credentialsChanged(server) {

@@ -13,6 +13,7 @@ import { checkSystem, type HostSystem } from './host-system.ts';
 import { type HostFacts, readHostFacts } from './host.ts';
 import { launch } from './launch.ts';
 import { planCell } from './plan.ts';
+import { type PlanView, viewPlan } from './plan-view.ts';
 import { reachableByAnyone } from './reach.ts';
 import { runningCell } from './running-cell.ts';
 import { makeStdioPipes } from './stdio-pipes.ts';
@@ -37,6 +38,8 @@ export interface Sandbox {
    *   `sandbox_launch_timeout`, `sandbox_file_*`
    */
   launch(spec: CellSpec, listeners: CellListeners): Promise<Cell>;
+  /** What `launch` would do with the same spec. Nothing is started. @throws AppError as `launch` does before it starts anything */
+  plan(spec: CellSpec): Promise<PlanView>;
   /** Removes what gateways that are gone left behind. @returns number of cells found */
   sweep(): Promise<number>;
   /** What this machine has of what a cell needs. */
@@ -126,8 +129,36 @@ export async function createSandbox({
     return clock.monotonic() - startedMs;
   }
 
+  async function viewLaunch(spec: CellSpec): Promise<PlanView> {
+    prepared ??= prepare(random, system);
+    const { facts, users, setup } = prepared;
+    checkSpec(spec);
+    const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
+    const { files, release } = await checkGrants(spec.files, { closed, foreignUser: users !== null });
+    const uid = users?.take() ?? null;
+    try {
+      const sources = [
+        facts.node,
+        ...(packageDir === null ? [] : [packageDir]),
+        ...files.map(({ host }) => host),
+      ];
+      const unreachable =
+        uid === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
+      return viewPlan({
+        plan: planCell({ spec, facts, uid, setup, packageDir, files, unreachable }),
+        architecture: facts.architecture,
+        ports: spec.tcpPorts,
+        ownUser: uid !== null,
+      });
+    } finally {
+      release();
+      if (uid !== null) users?.release(uid);
+    }
+  }
+
   return {
     launch: launchCell,
+    plan: viewLaunch,
     sweep: () => records.sweep(),
     check: () => checkHost(trial, system),
   };

@@ -386,6 +386,7 @@ describe('the OpenAPI document', () => {
         'get /api/v1/servers',
         'get /api/v1/servers/{slug}',
         'get /api/v1/servers/{slug}/logs',
+        'get /api/v1/servers/{slug}/plan',
         'get /api/v1/servers/{slug}/secrets',
         'get /api/v1/servers/{slug}/tools',
         'get /api/v1/status',

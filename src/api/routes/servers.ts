@@ -13,7 +13,16 @@ import {
 } from '../http.ts';
 import { Mailbox } from '../mailbox.ts';
 import { probeServer } from '../probes.ts';
-import { AddServer, ErrorBody, InjectBody, ProbeBody, ProbeView, ServerView, Slug } from '../schemas.ts';
+import {
+  AddServer,
+  ErrorBody,
+  InjectBody,
+  LaunchPlan,
+  ProbeBody,
+  ProbeView,
+  ServerView,
+  Slug,
+} from '../schemas.ts';
 import { viewServer } from '../server-views.ts';
 import { addServer, findServer, injectSecret, removeServer, setEnabled, upgradeServer } from '../servers.ts';
 
@@ -65,6 +74,17 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       responses: answers('Server', ServerView),
     }),
     async (c) => c.json(await viewServer(deps, await findServer(deps, c.req.valid('param').slug)), 200),
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/servers/{slug}/plan',
+      summary: 'What starting a server would do',
+      request: { params },
+      responses: answers('Plan', LaunchPlan),
+    }),
+    async (c) => c.json(await deps.runtime.plan(await findServer(deps, c.req.valid('param').slug)), 200),
   );
 
   app.openapi(

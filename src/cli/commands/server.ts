@@ -5,6 +5,7 @@ import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { type Output, printable, table, when } from '../output.ts';
+import { planText } from './plan.ts';
 import { lastProbeText, probeCommand, probeTable } from './probe.ts';
 
 /** A file's name; never `npm:…` or an address, whatever they end with. */
@@ -74,8 +75,19 @@ export function serverCommands(host: CliHost, program: Command): void {
 
   connected(
     host,
-    server.command('show').description('show one server').argument('<server>'),
-    async ({ client, out }, [slug = '']) => {
+    server
+      .command('show')
+      .description('show one server')
+      .argument('<server>')
+      .option(
+        '--plan',
+        'what starting it would do: mounts, environment, limits, command lines; nothing is started',
+      ),
+    async ({ client, out }, [slug = ''], options) => {
+      if (options['plan'] === true) {
+        const plan = await client.planServer(slug);
+        return out.show(plan, () => planText(plan));
+      }
       const one = await client.server(slug);
       out.show(one, () => serverText(one));
     },

@@ -19,6 +19,7 @@ import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
+import { serverSpec } from './server-spec.ts';
 import type { ServerLog } from './server-log.ts';
 
 export interface StartDeps {
@@ -227,17 +228,14 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   const cell = await deps.sandbox.launch(
     {
       id,
-      label: row.slug,
-      command: manifest.command,
-      args: manifest.args,
-      env: { ...manifest.env, ...prepared.env },
-      tcpPorts: egress.ports,
+      row,
+      manifest,
+      credentials: prepared.env,
+      installed: prepared.installed,
+      ports: egress.ports,
       caPem: egress.caPem,
-      files: manifest.files,
-      limits: manifest.limits,
-      ...(prepared.installed === null ? {} : { packageDir: prepared.installed.dir }),
-    },
-    {
+    }),
+    serverSpec({
       onTcp: (port, server) => egress.acceptTcp(port, server),
       onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
       onDnsTcp: (server) => egress.acceptDnsTcp(server),
