@@ -169,8 +169,8 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       logs: (server) => pool.logs(server),
       followLogs: (server, onLine) => pool.followLogs(server, onLine),
       cells: () => pool.list(),
-      async restart(server, reason) {
       plan: (row) => planServer({ workspace, vault, packages, sandbox, random }, row),
+      async restart(server, reason) {
         await Promise.all([pool.restart(server, reason), proxy.settle()]);
       },
       async credentialsChanged(server) {

@@ -226,7 +226,7 @@ interface Prepared {
 async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
   const { id, profile, manifest, egress } = prepared;
   const cell = await deps.sandbox.launch(
-    {
+    serverSpec({
       id,
       row,
       manifest,
@@ -235,7 +235,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
       ports: egress.ports,
       caPem: egress.caPem,
     }),
-    serverSpec({
+    {
       onTcp: (port, server) => egress.acceptTcp(port, server),
       onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
       onDnsTcp: (server) => egress.acceptDnsTcp(server),
