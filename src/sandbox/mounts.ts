@@ -39,6 +39,8 @@ export function cellMounts({ facts, reach, packageDir, files, applied }: MountIn
     { kind: 'link', target: '../usr/share/zoneinfo/UTC', path: '/etc/localtime' },
     ...caBundleLinks.map((path): Mount => ({ kind: 'link', target: cellPaths.caBundle, path })),
     { kind: 'proc', path: '/proc' },
+    // The namespaces' own settings among them belong to the user that the cell runs as.
+    { kind: 'bind', source: '/proc/sys', path: '/proc/sys', write: false },
     ...facts.maskedFiles.map((path): Mount => ({ kind: 'mask', path })),
     ...facts.maskedFolders.flatMap((path): Mount[] => [
       { kind: 'memory', path, bytes: 4096, mode: '0555' },
