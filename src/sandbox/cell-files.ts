@@ -24,11 +24,17 @@ export const caBundleLinks: readonly string[] = [
   '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
 ];
 
-/** @param caPem the cell's certificate authority: the only one in there */
-export function madeFiles(caPem: string): readonly MadeFile[] {
+/**
+ * The last one is the script: without it nothing is executed in a cell, so it is the last that is delivered.
+ *
+ * @param caPem the cell's certificate authority: the only one in there
+ * @param start text of the script that ends in the cell's program
+ */
+export function madeFiles(caPem: string, start: string): readonly MadeFile[] {
   return [
     ...Object.entries(texts).map(([path, text]) => ({ path, content: Buffer.from(text) })),
     { path: cellPaths.caBundle, content: Buffer.from(caPem) },
     { path: cellPaths.javaTruststore, content: javaTruststore(caPem) },
+    { path: cellPaths.start, content: Buffer.from(start) },
   ];
 }

@@ -2,6 +2,8 @@
 export const cellPaths = {
   /** Holds the gateway's Node as `node`; first on `PATH`. */
   bin: '/sallyport/bin',
+  /** The script that ends in the cell's program. */
+  start: '/sallyport/start',
   /** The package's folder. */
   package: '/package',
   home: '/home/cell',

@@ -1,5 +1,6 @@
 /** Turns what is known about a cell's end into a code, a signal, and a sentence. Pure. */
 import { constants } from 'node:os';
+import { cellPaths } from './cell-layout.ts';
 import type { CellExit } from './cell-spec.ts';
 import { GRANT_CHANGED } from './launch-scripts.ts';
 
@@ -31,6 +32,10 @@ export function explainExit({ code, signal, killed, stderr, program }: EndFacts)
   if ((code === 126 || code === 127) && lastLine.startsWith('prlimit: failed to execute')) {
     const why = code === 127 ? 'was not found in the cell' : 'may not be executed';
     return { code, signal: null, started: false, reason: `the program "${program}" ${why}` };
+  }
+  if ((code === 126 || code === 127) && lastLine.startsWith(`${cellPaths.start}: `)) {
+    const reason = `the program could not be executed: ${lastLine.slice(cellPaths.start.length + 2)}`;
+    return { code, signal: null, started: false, reason };
   }
   // Bubblewrap reports a death by signal the way a shell does.
   const died = code === null || code <= 128 ? undefined : signalName(code - 128);

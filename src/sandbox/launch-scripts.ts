@@ -64,30 +64,11 @@ shift
 exec "$@"
 `;
 
-/** What the script below says before it ends with this code; `exit-reason.ts` looks for it. */
+/** What a cell whose granted path was replaced says before it ends with this code; `exit-reason.ts` looks for it. */
 export const GRANT_CHANGED = {
   code: 125,
   line: 'sallyport: a granted path was replaced while the cell was built',
 };
-
-/**
- * Runs in the finished cell, where it has files of the host: compares each with what was checked. What is mounted by then
- * stays; a name on the host may lead elsewhere since.
- *
- * Arguments: stat, pairs of a path and its device and inode, \`--\`, the rest of the launch.
- */
-export const grantScript = `stat=$1
-shift
-while [ "$1" != -- ]; do
-  if [ "$("$stat" -c %d:%i -- "$1")" != "$2" ]; then
-    echo '${GRANT_CHANGED.line}' >&2
-    exit ${GRANT_CHANGED.code}
-  fi
-  shift 2
-done
-shift
-exec "$@"
-`;
 
 /**
  * Every line is one \`ip\` command. A local route to everywhere (AnyIP) makes each address in the world one of this

@@ -3,6 +3,7 @@ import type { FileGrant } from '../manifest/index.ts';
 import { caBundleLinks } from './cell-files.ts';
 import type { AppliedLimits } from './cell-limits.ts';
 import { cellPaths } from './cell-layout.ts';
+import type { CellBind } from './cell-spec.ts';
 import type { HostFacts } from './host.ts';
 import { limits } from '../kernel/index.ts';
 
@@ -17,17 +18,21 @@ export type Mount =
   /** Takes away the right to write from what was mounted there before, but not from mounts below it. */
   | { readonly kind: 'seal'; readonly path: string };
 
+export type MemoryMount = Extract<Mount, { readonly kind: 'memory' }>;
+
 export interface MountInput {
   readonly facts: HostFacts;
   /** Host paths as the launcher reaches them. */
   readonly reach: (hostPath: string) => string;
   readonly packageDir: string | null;
+  readonly binds: readonly CellBind[];
   readonly files: readonly FileGrant[];
   readonly applied: AppliedLimits;
 }
 
 /** In the order in which they are made; later ones lie over earlier ones. */
-export function cellMounts({ facts, reach, packageDir, files, applied }: MountInput): readonly Mount[] {
+export function cellMounts(input: MountInput): readonly Mount[] {
+  const { facts, reach, packageDir, applied } = input;
   const shared = (path: string): Mount => ({ kind: 'bind', source: path, path, write: false });
   return [
     shared('/usr'),
@@ -54,7 +59,7 @@ export function cellMounts({ facts, reach, packageDir, files, applied }: MountIn
     ...(packageDir === null
       ? []
       : [{ kind: 'bind', source: reach(packageDir), path: cellPaths.package, write: false } as const]),
-    ...files.map(
+    ...[...input.binds, ...input.files].map(
       ({ host, cell, write }): Mount => ({ kind: 'bind', source: reach(host), path: cell, write }),
     ),
     // Both are memory file systems of bubblewrap's without a size limit.

@@ -9,6 +9,7 @@ import { cellPaths, cellUserId } from './cell-layout.ts';
 import type { AppliedLimits } from './cell-limits.ts';
 import type { Mount } from './mounts.ts';
 import type { CellPlan } from './plan.ts';
+import type { ShellPlan } from './plan-shell.ts';
 import { compileFilter, type Architecture, table } from './seccomp/filter.ts';
 import { conditional } from './seccomp/allowlist.ts';
 
@@ -51,10 +52,8 @@ export interface LimitView {
 }
 
 export interface PlanViewInput {
-  readonly plan: Pick<
-    CellPlan,
-    'launcher' | 'options' | 'command' | 'environment' | 'mounts' | 'files' | 'limits'
-  >;
+  readonly plan: Pick<CellPlan, 'options' | 'command' | 'environment' | 'mounts' | 'files' | 'limits'> &
+    Pick<ShellPlan, 'launcher'>;
   readonly architecture: Architecture;
   readonly ports: readonly number[];
   readonly ownUser: boolean;

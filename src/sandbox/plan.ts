@@ -1,6 +1,7 @@
 /**
- * What a launch will do, decided before anything is done: the launcher's command line, bubblewrap's options, mounts,
- * environment, system call filter and limits. Pure; `launch.ts` executes it.
+ * What a cell will be, decided before anything is done: bubblewrap's options, mounts, environment, system call filter,
+ * limits, and the program. All of it goes to a waiting bubblewrap through descriptors; how that came to wait is
+ * `plan-shell.ts`. Pure; `launch.ts` executes it.
  */
 import { cellEnvironment } from './cell-environment.ts';
 import { madeFiles, type MadeFile } from './cell-files.ts';
@@ -9,38 +10,26 @@ import { type AppliedLimits, appliedLimits, limitOptions } from './cell-limits.t
 import type { CellSpec } from './cell-spec.ts';
 import type { CheckedGrant } from './file-grants.ts';
 import type { HostFacts } from './host.ts';
-import { cellScript, grantScript, memoryScript, routeCommands, stageScript } from './launch-scripts.ts';
-import { cellMounts, type Mount, mountOptions } from './mounts.ts';
+import { cellMounts, type MemoryMount, type Mount, mountOptions } from './mounts.ts';
+import { descriptors, madeMemory, reachStaged, strayDescriptors } from './plan-shell.ts';
 import { compileFilter, encodeFilter, type Instruction } from './seccomp/filter.ts';
-
-/** Where the launcher shows what the cell's user could not reach otherwise. Never granted to a cell. */
-const STAGE = '/dev/shm';
-
-/** Where the launcher makes memory file systems that bubblewrap cannot make. Never granted to a cell, nor used by the set-up. */
-const MEMORY = '/sys';
-
-/** Descriptors of the launcher besides 0-2. */
-export const descriptors = { ipc: 3, options: 4, filter: 5, firstFile: 6 } as const;
+import { startScript } from './start-script.ts';
 
 export interface PlanInput {
   readonly spec: CellSpec;
   readonly facts: HostFacts;
-  /** The cell's own user id on the host; null when the gateway is not root. */
-  readonly uid: number | null;
-  /** Text of the set-up program. */
-  readonly setup: string;
   /** The package's folder, links resolved. */
   readonly packageDir: string | null;
   readonly files: readonly CheckedGrant[];
-  /** Host paths that `uid` cannot reach by itself. */
-  readonly unreachable: readonly string[];
+  /** Host paths that are shown to the launcher, since the cell's user cannot reach them by itself. */
+  readonly staged: readonly string[];
 }
 
 export interface CellPlan {
-  /** Program, then its arguments. Run with an empty environment. */
-  readonly launcher: readonly string[];
-  /** Command that bubblewrap executes: a look at what was mounted, limits, then the program. */
+  /** What is executed in the cell in the end: limits, then the program. */
   readonly command: readonly string[];
+  /** The script that does it, after a look at what was mounted. */
+  readonly start: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly mounts: readonly Mount[];
   readonly files: readonly MadeFile[];
@@ -48,30 +37,24 @@ export interface CellPlan {
   readonly filter: readonly Instruction[];
   /** Bubblewrap's options, as they go through descriptor 4. */
   readonly options: readonly string[];
-  /** What each further descriptor delivers. */
+  /** What each descriptor delivers: the options first, and last the script without which nothing is executed. */
   readonly inputs: readonly { readonly descriptor: number; readonly content: Buffer }[];
 }
 
 export function planCell(input: PlanInput): CellPlan {
-  const { spec, facts } = input;
-  const staged = new Map(input.unreachable.map((path, index) => [path, `${STAGE}/${index}`]));
-  const reach = (path: string): string => staged.get(path) ?? path;
+  const { spec, facts, files: grants } = input;
   const applied = appliedLimits(spec.limits, facts.processesCountedPerCell);
-  const mounts = cellMounts({ facts, reach, packageDir: input.packageDir, files: input.files, applied });
+  const mounts = mountsOf(input);
   const environment = cellEnvironment(spec.env);
-  const files = madeFiles(spec.caPem);
+  const limited = [facts.tools.prlimit, ...limitOptions(applied), '--'];
+  const command = [...limited, ...spec.command, ...spec.args];
+  const start = startScript({ stat: facts.tools.stat, grants, command });
+  const files = madeFiles(spec.caPem, start);
   const filter = compileFilter(facts.architecture);
-  const stray = strayDescriptors(facts, descriptors.firstFile + files.length);
-  const options = bubblewrapOptions({ facts, mounts: madeOutside(input.facts, mounts), files, environment });
-  const sources = [descriptors.options, ...stray].flatMap((number) => ['--args', `${number}`]);
-  const limited = [facts.tools.prlimit, ...limitOptions(applied), '--', ...spec.command, ...spec.args];
-  const command = [...grantCheck(input), ...limited];
+  const options = bubblewrapOptions(spec, facts, { mounts: madeAhead(facts, mounts), files, environment });
   return {
-    launcher: asCellUser(
-      input,
-      inNamespaces(input, { node: reach(facts.node), mounts, bubblewrap: [...sources, '--', ...command] }),
-    ),
     command,
+    start,
     environment,
     mounts,
     files,
@@ -83,92 +66,46 @@ export function planCell(input: PlanInput): CellPlan {
         descriptor: descriptors.options,
         content: Buffer.from(options.map((option) => `${option}\0`).join('')),
       },
+      ...strayDescriptors(facts).map((descriptor) => ({ descriptor, content: Buffer.alloc(0) })),
       { descriptor: descriptors.filter, content: encodeFilter(filter) },
       ...files.map(({ content }, index) => ({ descriptor: descriptors.firstFile + index, content })),
-      ...stray.map((descriptor) => ({ descriptor, content: Buffer.alloc(0) })),
     ],
   };
 }
 
-/** Ends the cell before its program starts where a granted path named something else when it was mounted. */
-function grantCheck({ facts, files }: PlanInput): readonly string[] {
-  if (files.length === 0) return [];
-  const pairs = files.flatMap(({ cell, identity }) => [cell, identity]);
-  return [facts.tools.sh, '-c', grantScript, 'sallyport-grants', facts.tools.stat, ...pairs, '--'];
-}
+/** Memory file systems that this bubblewrap cannot make, because it gives them no size: they are made ahead of it. */
+export const memoriesAhead = (input: PlanInput): readonly MemoryMount[] =>
+  input.facts.bubblewrap.sizes ? [] : mountsOf(input).filter(isMemory);
 
-/**
- * Inherited descriptors that no input of ours replaces. Each is replaced by an empty source of further options, because
- * that is what bubblewrap reads to its end and closes; nothing else on the way could close a number above 9.
- */
-const strayDescriptors = ({ inherited }: HostFacts, firstFree: number): readonly number[] =>
-  inherited.filter((descriptor) => descriptor >= firstFree);
+const isMemory = (mount: Mount): mount is MemoryMount => mount.kind === 'memory';
 
-/**
- * New user, network, mount and process namespaces, then the script that ends in the cell's command.
- *
- * The process namespace around bubblewrap's own is what makes the end certain: its first process is tied to the launcher
- * before the set-up hears from the gateway, and the kernel kills everything in it along with that process. Bubblewrap alone
- * ties its child only after building the file system, and would leave it behind if the gateway was killed meanwhile.
- */
-function inNamespaces(
-  { spec, facts, setup }: PlanInput,
-  { node, mounts, bubblewrap }: { node: string; mounts: readonly Mount[]; bubblewrap: readonly string[] },
-): string[] {
-  const { tools } = facts;
-  const script = [
-    tools.ip,
-    routeCommands(facts.ipv6),
-    node,
-    setup,
-    spec.tcpPorts.join(' '),
-    tools.env,
-    tools.bwrap,
-  ];
-  const namespaces = [tools.unshare, '--user', '--map-root-user', '--net', '--mount'];
-  // With a view of its own on the processes, since bubblewrap looks its child up in /proc.
-  const processes = ['--pid', '--mount-proc', '--fork', '--kill-child=SIGKILL'];
-  const shell = [tools.sh, '-c', cellScript, 'sallyport-cell', ...script, '--', ...bubblewrap];
-  return [...namespaces, ...processes, ...memoryOutside(facts, mounts), ...shell];
-}
-
-const isMemory = (mount: Mount): mount is Extract<Mount, { kind: 'memory' }> => mount.kind === 'memory';
-
-/** The command before the set-up's that makes the memory file systems, where bubblewrap cannot. */
-function memoryOutside({ bubblewrap, tools }: HostFacts, mounts: readonly Mount[]): readonly string[] {
-  if (bubblewrap.sizes) return [];
-  const each = mounts.filter(isMemory).map(({ bytes, mode }) => `size=${bytes},mode=${mode}`);
-  return [tools.sh, '-c', memoryScript, 'sallyport-memory', tools.mount, tools.mkdir, MEMORY, ...each, '--'];
+function mountsOf({ spec, facts, packageDir, files, staged }: PlanInput): readonly Mount[] {
+  return cellMounts({
+    facts,
+    reach: (path) => reachStaged(staged, path),
+    packageDir,
+    binds: spec.binds ?? [],
+    files,
+    applied: appliedLimits(spec.limits, facts.processesCountedPerCell),
+  });
 }
 
 /** The same mounts for such a bubblewrap: it binds what was made. */
-function madeOutside({ bubblewrap }: HostFacts, mounts: readonly Mount[]): readonly Mount[] {
+function madeAhead({ bubblewrap }: HostFacts, mounts: readonly Mount[]): readonly Mount[] {
   if (bubblewrap.sizes) return mounts;
   const memories = mounts.filter(isMemory);
   return mounts.map((mount) =>
     isMemory(mount)
-      ? { kind: 'bind', source: `${MEMORY}/${memories.indexOf(mount)}`, path: mount.path, write: true }
+      ? { kind: 'bind', source: madeMemory(memories.indexOf(mount)), path: mount.path, write: true }
       : mount,
   );
 }
 
-/** Bound to the gateway's life, without a way to gain privileges, and as an own user where the gateway is root. */
-function asCellUser({ facts, uid, unreachable }: PlanInput, rest: readonly string[]): readonly string[] {
-  const { tools } = facts;
-  const identity = uid === null ? [] : [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
-  const launcher = [tools.setpriv, ...identity, '--no-new-privs', '--pdeathsig=KILL', ...rest];
-  if (unreachable.length === 0) return launcher;
-  const namespace = [tools.setpriv, '--pdeathsig=KILL', tools.unshare, '--mount', '--propagation=private'];
-  const stage = [tools.sh, '-c', stageScript, 'sallyport-stage', tools.mount, tools.mkdir, STAGE];
-  return [...namespace, ...stage, ...unreachable, '--', ...launcher];
-}
-
-function bubblewrapOptions({
-  facts,
-  mounts,
-  files,
-  environment,
-}: Pick<CellPlan, 'mounts' | 'files' | 'environment'> & { readonly facts: HostFacts }): readonly string[] {
+function bubblewrapOptions(
+  { terminal, workDir }: CellSpec,
+  facts: HostFacts,
+  { mounts, files, environment }: Pick<CellPlan, 'mounts' | 'files' | 'environment'>,
+): readonly string[] {
   const sealed = mounts.filter(({ kind }) => kind === 'seal');
   const others = mounts.filter(({ kind }) => kind !== 'seal');
   const identity = ['--unshare-user', '--uid', `${cellUserId}`, '--gid', `${cellUserId}`];
@@ -178,7 +115,8 @@ function bubblewrapOptions({
   const restraints = [
     '--cap-drop',
     'ALL',
-    '--new-session',
+    // At a terminal it would take job control away; that terminal is the cell's own.
+    ...(terminal === true ? [] : ['--new-session']),
     '--die-with-parent',
     '--seccomp',
     `${descriptors.filter}`,
@@ -200,7 +138,7 @@ function bubblewrapOptions({
     '--hostname',
     'cell',
     '--chdir',
-    cellPaths.home,
+    workDir ?? cellPaths.home,
     '--clearenv',
     ...Object.entries(environment).flatMap(([name, value]) => ['--setenv', name, value]),
   ];

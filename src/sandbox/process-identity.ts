@@ -3,6 +3,7 @@
  * must then not be killed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -53,6 +54,21 @@ export function onlyChild(pid: number): ProcessIdentity | null {
 export function isAlive({ pid, startTime }: ProcessIdentity): boolean {
   const state = readState(pid);
   return state !== null && state.startTime === startTime && !state.zombie;
+}
+
+/**
+ * Resolves when a process is gone: of a pid namespace's first process, everything in it, since the kernel keeps that one until
+ * the others are gone.
+ *
+ * @returns false when it is still there after `timeoutMs`
+ */
+export async function untilGone(process: ProcessIdentity, timeoutMs: number): Promise<boolean> {
+  const waitMs = 2;
+  for (let waited = 0; isAlive(process); waited += waitMs) {
+    if (waited > timeoutMs) return false;
+    await sleep(waitMs);
+  }
+  return true;
 }
 
 /** Changes at every start of the machine. */

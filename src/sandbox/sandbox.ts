@@ -6,22 +6,29 @@ import { fileURLToPath } from 'node:url';
 import { AppError, type Clock, isAppError, limits, type Log, newId, type Random } from '../kernel/index.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
-import { type CellUsers, openCellUsers } from './cell-users.ts';
+import { openCellUsers } from './cell-users.ts';
 import { checkGrants } from './file-grants.ts';
 import { checkHost, type HostReport } from './host-check.ts';
 import { checkSystem, type HostSystem } from './host-system.ts';
 import { type HostFacts, readHostFacts } from './host.ts';
-import { launch } from './launch.ts';
-import { planCell } from './plan.ts';
+import { enterCell } from './launch.ts';
+import { memoriesAhead, planCell, type PlanInput } from './plan.ts';
 import { type PlanView, viewPlan } from './plan-view.ts';
-import { reachableByAnyone } from './reach.ts';
 import { runningCell } from './running-cell.ts';
-import { makeStdioPipes } from './stdio-pipes.ts';
+import {
+  type Shell,
+  type ShellBuilder,
+  shellBuilder,
+  type ShellBuilderDependencies,
+  type ShellWish,
+} from './shell-builder.ts';
 import { completeTools, findTools } from './tools.ts';
 
 export interface SandboxDependencies {
   /** Folder for records of running cells; its parent, the gateway's home, is never shown to a cell. Absolute. */
   readonly stateDir: string;
+  /** Folder that the packages of all servers are in. Absent: there is none. */
+  readonly packagesDir?: string | null;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -48,6 +55,7 @@ export interface Sandbox {
 
 export async function createSandbox({
   stateDir,
+  packagesDir = null,
   log,
   clock,
   random,
@@ -55,12 +63,18 @@ export async function createSandbox({
 }: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
   const closed = [realpathSync(dirname(stateDir))];
-  let prepared: Prepared | null = null;
+  let ready: Ready | null = null;
+
+  /** What every launch shares, found at the first. @throws AppError `sandbox_unavailable` */
+  function getReady(): Ready {
+    const machine = readMachine(random, system);
+    return { ...machine, shells: shellBuilder({ ...machine, records, packagesDir, log }) };
+  }
 
   async function launchCell(spec: CellSpec, listeners: CellListeners): Promise<Cell> {
-    prepared ??= prepare(random, system);
-    const { facts, users, setup } = prepared;
-    checkSpec(spec);
+    ready ??= getReady();
+    const { facts, users, shells } = ready;
+    checkSpec(spec, facts);
     const startedMs = clock.monotonic();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
     const { files, unsearched, release } = await checkGrants(spec.files, {
@@ -68,35 +82,36 @@ export async function createSandbox({
       foreignUser: users !== null,
     });
     for (const folder of unsearched) log.warn('cell.grant_unsearched', { cell: spec.id, folder });
-    let uid: number | null = null;
+    let shell: Shell | null = null;
     let cell: Cell | null = null;
-    const forget = (): void => {
-      release();
-      records.remove(spec.id);
-      if (uid !== null) users?.release(uid);
-    };
     try {
-      uid = users?.take() ?? null;
-      const sources = [
-        facts.node,
-        ...(packageDir === null ? [] : [packageDir]),
-        ...files.map(({ host }) => host),
-      ];
-      const unreachable =
-        uid === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
-      const plan = planCell({ spec, facts, uid, setup, packageDir, files, unreachable });
-      const stdio = await makeStdioPipes(facts.tools.mkfifo, (name) => records.momentary(spec.id, name));
-      const launched = await launch(plan, stdio, listeners, (pid) => records.put(spec.id, pid, null));
-      cell = runningCell({ id: spec.id, program: spec.command[0] ?? '', launched, log, forget });
-      records.put(spec.id, launched.pid, launched.first);
+      const planned = { spec, facts, packageDir, files };
+      shell = await shells.build(spec.id, wishOf(planned));
+      const { staged, prepared, record, forget } = shell;
+      const launched = await enterCell(prepared, planCell({ ...planned, staged }), listeners, () =>
+        record(spec.id),
+      );
+      cell = runningCell({
+        id: spec.id,
+        program: spec.command[0] ?? '',
+        launched,
+        log,
+        forget: () => {
+          release();
+          forget();
+        },
+      });
       const readyMs = Math.round(clock.monotonic() - startedMs);
       log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
       if (!launched.dualStack) log.warn('cell.ipv4_only', { cell: spec.id, why: 'this kernel has no IPv6' });
       return cell;
     } catch (error) {
       // A cell that runs is forgotten when it is gone.
-      if (cell === null) forget();
-      else await cell.kill();
+      if (cell !== null) await cell.kill();
+      else {
+        release();
+        await shell?.discard();
+      }
       const facts = isAppError(error) ? { code: error.code, ...error.detail } : { error: String(error) };
       log.error('cell.failed', { cell: spec.id, server: spec.label, ...facts });
       throw error;
@@ -130,29 +145,22 @@ export async function createSandbox({
   }
 
   async function viewLaunch(spec: CellSpec): Promise<PlanView> {
-    prepared ??= prepare(random, system);
-    const { facts, users, setup } = prepared;
-    checkSpec(spec);
+    ready ??= getReady();
+    const { facts, users, shells } = ready;
+    checkSpec(spec, facts);
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
     const { files, release } = await checkGrants(spec.files, { closed, foreignUser: users !== null });
-    const uid = users?.take() ?? null;
     try {
-      const sources = [
-        facts.node,
-        ...(packageDir === null ? [] : [packageDir]),
-        ...files.map(({ host }) => host),
-      ];
-      const unreachable =
-        uid === null ? [] : [...new Set(sources)].filter((path) => !reachableByAnyone(path));
+      const planned = { spec, facts, packageDir, files };
+      const { shell, staged } = shells.plan(wishOf(planned));
       return viewPlan({
-        plan: planCell({ spec, facts, uid, setup, packageDir, files, unreachable }),
+        plan: { ...planCell({ ...planned, staged }), launcher: shell.launcher },
         architecture: facts.architecture,
         ports: spec.tcpPorts,
-        ownUser: uid !== null,
+        ownUser: users !== null,
       });
     } finally {
       release();
-      if (uid !== null) users?.release(uid);
     }
   }
 
@@ -164,15 +172,14 @@ export async function createSandbox({
   };
 }
 
-/** What every launch of this gateway shares. */
-interface Prepared {
-  readonly facts: HostFacts;
-  /** Null when cells run as the gateway's own user. */
-  readonly users: CellUsers | null;
-  readonly setup: string;
+/** What cells need of this machine. */
+type Machine = Pick<ShellBuilderDependencies, 'facts' | 'users' | 'setup'>;
+
+interface Ready extends Machine {
+  readonly shells: ShellBuilder;
 }
 
-function prepare(random: Random, system: HostSystem): Prepared {
+function readMachine(random: Random, system: HostSystem): Machine {
   const checked = checkSystem(system);
   if (!checked.ok) {
     throw unavailable(
@@ -221,8 +228,20 @@ function resolveFolder(path: string): string {
   }
 }
 
-/** @throws AppError `sandbox_spec_invalid` for what could not be passed on faithfully */
-function checkSpec({ command, args, env, tcpPorts }: CellSpec): void {
+/** What has to be there before a cell can be told what it is. */
+function wishOf(planned: Omit<PlanInput, 'staged'>): ShellWish {
+  const { spec, packageDir, files } = planned;
+  const shown = [...(spec.binds ?? []), ...files].map(({ host }) => host);
+  return {
+    shape: { tcpPorts: spec.tcpPorts, terminal: spec.terminal === true },
+    uid: spec.uid ?? null,
+    sources: packageDir === null ? shown : [packageDir, ...shown],
+    memories: memoriesAhead({ ...planned, staged: [] }),
+  };
+}
+
+/** @throws AppError `sandbox_spec_invalid` for what could not be passed on faithfully, `sandbox_terminal_unavailable` */
+function checkSpec({ command, args, env, tcpPorts, terminal, uid }: CellSpec, facts: HostFacts): void {
   const invalid = (message: string): AppError =>
     new AppError('sandbox_spec_invalid', message, { kind: 'invalid' });
   if (command[0] === undefined || command[0] === '') throw invalid('A server needs a command.');
@@ -237,5 +256,18 @@ function checkSpec({ command, args, env, tcpPorts }: CellSpec): void {
   if (badPort !== undefined) throw invalid(`A cell cannot have a listener for port ${badPort}.`);
   if (new Set(tcpPorts).size !== tcpPorts.length || tcpPorts.length > limits.cellTcpPortsMax) {
     throw invalid(`A cell can have at most ${limits.cellTcpPortsMax} ports, each once.`);
+  }
+  if (uid !== undefined && (!facts.root || !Number.isSafeInteger(uid) || uid < 1)) {
+    throw invalid("A cell's user can be chosen only where Sallyport is root, and cannot be root.");
+  }
+  if (terminal === true && facts.tools.script === undefined) {
+    throw new AppError(
+      'sandbox_terminal_unavailable',
+      'A cell at a terminal needs the program "script", which this machine does not have.',
+      {
+        kind: 'failed',
+        hint: 'Install it (Debian: bsdutils; Fedora: util-linux-script), or run without a terminal.',
+      },
+    );
   }
 }

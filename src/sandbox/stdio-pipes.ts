@@ -8,11 +8,11 @@
 import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 
-export interface StdioPipes {
-  /** What the launcher gets as 0, 1 and 2. */
+export interface CellStdio {
+  /** What the launcher gets as 0, 1 and 2: descriptors of this process. */
   readonly theirs: readonly [stdin: number, stdout: number, stderr: number];
   readonly stdin: Writable;
   readonly stdout: Readable;
@@ -21,12 +21,26 @@ export interface StdioPipes {
   giveAway(): void;
 }
 
+/** This process's own, for a program that is behind a terminal: nothing is to be read or written here. */
+export function ownStdio(): CellStdio {
+  const ended = (): PassThrough => new PassThrough().end();
+  return {
+    theirs: [0, 1, 2],
+    stdin: new PassThrough().resume(),
+    stdout: ended(),
+    stderr: ended(),
+    giveAway() {
+      // They stay this process's.
+    },
+  };
+}
+
 /**
  * @param mkfifo absolute path of the program
  * @param pathOf a path for each name, in a folder that is the gateway's alone
  * @throws what the file system throws; nothing is left then
  */
-export async function makeStdioPipes(mkfifo: string, pathOf: (name: string) => string): Promise<StdioPipes> {
+export async function makeStdioPipes(mkfifo: string, pathOf: (name: string) => string): Promise<CellStdio> {
   const paths = { stdin: pathOf('stdin'), stdout: pathOf('stdout'), stderr: pathOf('stderr') };
   const opened: number[] = [];
   try {

@@ -18,30 +18,35 @@ const toolNames = [
   'unshare',
 ] as const;
 export type ToolName = (typeof toolNames)[number];
+/** Of use only to some cells. */
+const optionalNames = ['script'] as const;
 
 /** Absolute paths. */
-export type Tools = Readonly<Record<ToolName, string>>;
+export interface Tools extends Readonly<Record<ToolName, string>> {
+  /** Gives a program a terminal of its own; only for cells at a terminal. */
+  readonly script?: string;
+}
 
 const trustedFolders = ['/usr/bin', '/usr/sbin', '/bin', '/sbin'] as const;
 
 export interface ToolSearch {
-  readonly found: Partial<Record<ToolName, string>>;
+  readonly found: Partial<Tools>;
   readonly missing: readonly ToolName[];
 }
 
 /** Looks for every tool in the trusted folders. */
 export function findTools(folders: readonly string[] = trustedFolders): ToolSearch {
-  const found: Partial<Record<ToolName, string>> = {};
-  for (const name of toolNames) {
+  const found: Partial<Record<keyof Tools, string>> = {};
+  for (const name of [...toolNames, ...optionalNames]) {
     const path = folders.map((folder) => `${folder}/${name}`).find(isTrustedProgram);
     if (path !== undefined) found[name] = path;
   }
   return { found, missing: toolNames.filter((name) => found[name] === undefined) };
 }
 
-/** All tools, or null when one is missing. */
+/** All tools, or null when one is missing that every cell needs. */
 export function completeTools({ found }: ToolSearch): Tools | null {
-  const { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare } = found;
+  const { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare, script } = found;
   if (
     !bwrap ||
     !env ||
@@ -56,7 +61,8 @@ export function completeTools({ found }: ToolSearch): Tools | null {
     !unshare
   )
     return null;
-  return { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare };
+  const needed = { bwrap, env, ip, mkdir, mkfifo, mount, prlimit, setpriv, sh, stat, unshare };
+  return script === undefined ? needed : { ...needed, script };
 }
 
 /** Executable, owned by root, and writable by nobody else. */

@@ -8,8 +8,10 @@ import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { newId, systemRandom } from '../../src/kernel/index.ts';
 import { bubblewrapFacts, hostArchitecture, readHostFacts } from '../../src/sandbox/host.ts';
-import { killGroup, launch } from '../../src/sandbox/launch.ts';
-import { planCell } from '../../src/sandbox/plan.ts';
+import { enterCell } from '../../src/sandbox/launch.ts';
+import { memoriesAhead, planCell } from '../../src/sandbox/plan.ts';
+import { planShell } from '../../src/sandbox/plan-shell.ts';
+import { prepareCell } from '../../src/sandbox/prepare.ts';
 import { makeStdioPipes } from '../../src/sandbox/stdio-pipes.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
 
@@ -30,7 +32,7 @@ async function runAs(version: string, script: string): Promise<string> {
   if (tools === null || architecture === null) throw new Error('this machine cannot run these tests');
   const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
   const setup = readFileSync(new URL('../../src/sandbox/setup.ts', import.meta.url), 'utf8');
-  const plan = planCell({
+  const input = {
     spec: {
       id: newId<'cell'>('cell', systemRandom),
       label: 'test',
@@ -43,19 +45,25 @@ async function runAs(version: string, script: string): Promise<string> {
       limits: { diskMiB: 3 },
     },
     facts: { ...facts, bubblewrap: bubblewrapFacts(version) },
-    uid: facts.root ? 61_184 : null,
-    setup: stripTypeScriptTypes(setup),
     packageDir: null,
     files: [],
-    unreachable: [],
+    staged: [],
+  };
+  const shell = planShell({
+    shape: { tcpPorts: [], terminal: false },
+    facts: input.facts,
+    uid: facts.root ? 61_184 : null,
+    setup: stripTypeScriptTypes(setup),
+    staged: [],
+    memories: memoriesAhead(input),
   });
   const stdio = await makeStdioPipes(tools.mkfifo, (name) => join(root, name));
   const listeners = { onTcp: () => undefined, onDnsUdp: () => undefined, onDnsTcp: () => undefined };
-  const launched = await launch(plan, stdio, listeners, () => undefined);
+  const prepared = await prepareCell(shell, stdio, () => undefined);
+  const launched = await enterCell(prepared, planCell(input), listeners, () => undefined);
   launched.stderr.resume();
   const stdout = await text(launched.stdout);
-  for (const listener of launched.listening) listener.close();
-  if (launched.child.exitCode === null && launched.child.signalCode === null) killGroup(launched.pid);
+  await prepared.discard();
   return stdout;
 }
 

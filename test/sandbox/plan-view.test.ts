@@ -20,7 +20,7 @@ const input = (over: Partial<PlanViewInput['plan']> = {}): PlanViewInput => ({
       { kind: 'bind', source: '/usr', path: '/usr', write: false },
       { kind: 'seal', path: '/' },
     ],
-    files: madeFiles(CA),
+    files: madeFiles(CA, 'exec server'),
     limits: appliedLimits({ memoryMiB: 256, processes: 32, openFiles: 128, diskMiB: 16 }, true),
     ...over,
   },
@@ -48,7 +48,7 @@ describe('viewPlan', () => {
 
   it('shows the text of every file but those of certificates', () => {
     const { files } = viewPlan(input());
-    expect(files.map(({ path }) => path)).toEqual(madeFiles(CA).map(({ path }) => path));
+    expect(files.map(({ path }) => path)).toEqual(madeFiles(CA, 'exec server').map(({ path }) => path));
     expect(files.filter(({ text }) => text === null).map(({ path }) => path)).toEqual([
       '/etc/ssl/certs/ca-certificates.crt',
       '/etc/ssl/certs/java/cacerts',

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { CellId } from '../../src/kernel/index.ts';
 import type { CellSpec } from '../../src/sandbox/cell-spec.ts';
 import type { HostFacts } from '../../src/sandbox/host.ts';
-import { type CellPlan, descriptors, planCell, type PlanInput } from '../../src/sandbox/plan.ts';
+import { type CellPlan, memoriesAhead, planCell, type PlanInput } from '../../src/sandbox/plan.ts';
+import { descriptors, planShell, type ShellInput, type ShellPlan } from '../../src/sandbox/plan-shell.ts';
 
 const tool = (name: string): string => `/usr/bin/${name}`;
 const facts: HostFacts = {
@@ -15,6 +16,7 @@ const facts: HostFacts = {
     mkfifo: tool('mkfifo'),
     mount: tool('mount'),
     prlimit: tool('prlimit'),
+    script: tool('script'),
     setpriv: tool('setpriv'),
     sh: tool('sh'),
     stat: tool('stat'),
@@ -48,20 +50,31 @@ const spec: CellSpec = {
 const input: PlanInput = {
   spec,
   facts,
-  uid: null,
-  setup: 'set-up program',
   packageDir: '/home/u/.sallyport/packages/sha256-00',
   files: [{ host: '/home/u/notes', cell: '/home/cell/notes', write: true, identity: '2049:131' }],
-  unreachable: [],
+  staged: [],
 };
 
-/** A plan without its bulk, one fact a line. */
-function show(plan: CellPlan): string {
-  const { launcher, command, environment, mounts, limits, options, inputs, files } = plan;
+/** The outer half for the same cell. */
+const shellOf = (inner: PlanInput, more: Partial<ShellInput> = {}): ShellPlan =>
+  planShell({
+    shape: { tcpPorts: inner.spec.tcpPorts, terminal: inner.spec.terminal === true },
+    facts: inner.facts,
+    uid: inner.facts.root ? 2_046_820_352 : null,
+    setup: 'set-up program',
+    staged: inner.staged,
+    memories: memoriesAhead(inner),
+    ...more,
+  });
+
+/** Both halves without their bulk, one fact a line. */
+function show(shell: ShellPlan, plan: CellPlan): string {
+  const { environment, mounts, limits, options, inputs, files } = plan;
   return JSON.stringify(
     {
-      launcher,
-      command,
+      launcher: shell.launcher,
+      command: plan.command,
+      start: plan.start.split('\n'),
       environment,
       mounts,
       limits,
@@ -77,14 +90,13 @@ function show(plan: CellPlan): string {
 describe('planCell', () => {
   it.each([
     ['user', input],
-    ['root', { ...input, facts: { ...facts, root: true }, uid: 2_046_820_352 }],
+    ['root', { ...input, facts: { ...facts, root: true } }],
     [
       'root-store-out-of-reach',
       {
         ...input,
         facts: { ...facts, root: true },
-        uid: 2_046_820_352,
-        unreachable: ['/opt/node/bin/node', input.packageDir ?? ''],
+        staged: ['/opt/node/bin/node', '/home/u/.sallyport/packages'],
       },
     ],
     [
@@ -92,15 +104,41 @@ describe('planCell', () => {
       { ...input, facts: { ...facts, bubblewrap: { sizes: false, limitsUserNamespaces: false } } },
     ],
     ['no-ipv6-package-files', { ...input, facts: { ...facts, ipv6: false }, packageDir: null, files: [] }],
+    [
+      'terminal-in-a-folder',
+      {
+        ...input,
+        spec: {
+          ...spec,
+          terminal: true,
+          workDir: '/home/u/project',
+          binds: [{ host: '/home/u/.nvm', cell: '/home/u/.nvm', write: false }],
+        },
+        packageDir: null,
+        files: [],
+      },
+    ],
   ] as const)('plans as reviewed: %s', async (name, given) => {
-    await expect(show(planCell(given))).toMatchFileSnapshot(`golden/plan-${name}.txt`);
+    await expect(show(shellOf(given), planCell(given))).toMatchFileSnapshot(`golden/plan-${name}.txt`);
   });
 
-  it('keeps what the program gets out of every command line of the host but the program itself', () => {
-    const { launcher, inputs } = planCell(input);
-    expect(launcher.join(' ')).not.toContain('ghp_placeholder');
+  it('keeps what a server is and gets out of every command line of the host', () => {
+    const { launcher } = shellOf(input);
+    for (const own of ['ghp_placeholder', 'mcp-server-github', 'notes', 'sha256-00'])
+      expect(launcher.join(' ')).not.toContain(own);
+    const { inputs } = planCell(input);
     const options = inputs.find(({ descriptor }) => descriptor === descriptors.options)?.content.toString();
     expect(options).toContain('--setenv\0GITHUB_TOKEN\0ghp_placeholder\0');
+  });
+
+  it('delivers on exactly the descriptors that the launcher has, and the script last', () => {
+    const given = { ...input, facts: { ...facts, inherited: [5, 40, 251] } };
+    const delivered = planCell(given).inputs.map(({ descriptor }) => descriptor);
+    expect(delivered.toSorted((a, b) => a - b)).toEqual(shellOf(given).inputs.toSorted((a, b) => a - b));
+    const { inputs, files, start } = planCell(given);
+    expect(files.at(-1)?.path).toBe('/sallyport/start');
+    expect(inputs.at(-1)?.content.toString()).toBe(start);
+    expect(inputs[0]?.descriptor).toBe(descriptors.options);
   });
 
   it('does not let a manifest change the places of the cell and what it trusts', () => {
@@ -119,15 +157,12 @@ describe('planCell', () => {
 
   it('covers inherited descriptors that would reach the program, and only those', () => {
     const last = descriptors.firstFile + planCell(input).files.length - 1;
-    const { launcher, inputs } = planCell({
-      ...input,
-      facts: { ...facts, inherited: [5, last, last + 1, 251] },
-    });
+    const given = { ...input, facts: { ...facts, inherited: [5, last, last + 1, 251] } };
+    const { launcher } = shellOf(given);
     const sources = launcher.flatMap((part, index) => (part === '--args' ? [launcher[index + 1]] : []));
     expect(sources).toEqual(['4', `${last + 1}`, '251']);
-    expect(inputs.filter(({ descriptor }) => descriptor > last).map(({ content }) => content.length)).toEqual(
-      [0, 0],
-    );
+    const empty = planCell(given).inputs.filter(({ content }) => content.length === 0);
+    expect(empty.map(({ descriptor }) => descriptor)).toEqual([last + 1, 251]);
   });
 
   it('seals the root and the device folder last, after everything was put in', () => {
@@ -141,7 +176,8 @@ describe('planCell', () => {
   });
 
   it('leaves the number of processes alone where the kernel counts those of the whole user', () => {
-    const { command } = planCell({ ...input, facts: { ...facts, processesCountedPerCell: false } });
-    expect(command.some((option) => option.startsWith('--nproc'))).toBe(false);
+    const { start } = planCell({ ...input, facts: { ...facts, processesCountedPerCell: false } });
+    expect(start).toContain('--nofile');
+    expect(start).not.toContain('--nproc');
   });
 });

@@ -1,0 +1,249 @@
+/**
+ * The first half of a start: carries out the outer half of a plan, takes over the listeners, and leaves a bubblewrap that
+ * waits to be told what the cell is. Nothing of a server is known here.
+ *
+ * The launcher never outlives the gateway: it asks for SIGKILL at the gateway's death before anything else, and the set-up
+ * program ends as soon as the channel closes, which covers the moment before that request took effect.
+ */
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import { Socket as UdpSocket } from 'node:dgram';
+import { createServer, Server } from 'node:net';
+import { Duplex } from 'node:stream';
+import { AppError, limits } from '../kernel/index.ts';
+import { descriptors, type ShellPlan } from './plan-shell.ts';
+import { isAlive, onlyChild, type ProcessIdentity } from './process-identity.ts';
+import type { SetupNote } from './setup.ts';
+import { type Tail, tapTail } from './stderr-tail.ts';
+import type { CellStdio } from './stdio-pipes.ts';
+
+/** A listener in the cell's network namespace, which it keeps until it is closed. */
+export type Listening =
+  | { readonly kind: 'tcp'; readonly port: number; readonly server: Server }
+  | { readonly kind: 'dnsTcp'; readonly server: Server }
+  | { readonly kind: 'dnsUdp'; readonly socket: UdpSocket };
+
+export interface PreparedCell {
+  readonly child: ChildProcess;
+  /** Of the launcher, which leads the process group of everything outside of the cell's innermost namespace. */
+  readonly pid: number;
+  readonly stdio: CellStdio;
+  readonly tail: Tail;
+  /** The first process of the namespace around the cell: when it is gone, everything is. Null when it is gone already. */
+  readonly first: ProcessIdentity | null;
+  /** False when the kernel gave the cell IPv4 only. */
+  readonly dualStack: boolean;
+  readonly listening: readonly Listening[];
+  /** Where one of the plan's inputs goes in. */
+  input(descriptor: number): Duplex;
+  /** False when the launcher has ended. */
+  alive(): boolean;
+  /** Kills everything, unless the launcher has ended: its id may be another process's by then. */
+  kill(): void;
+  /** Ends it, and resolves when its launcher is gone and nothing is open here any more. May be called again. */
+  discard(): Promise<void>;
+}
+
+/**
+ * @param onSpawn called with the launcher's process id before anything else happens
+ * @throws AppError `sandbox_launch_failed`, `sandbox_launch_timeout`; nothing is left then
+ */
+export async function prepareCell(
+  plan: ShellPlan,
+  stdio: CellStdio,
+  onSpawn: (pid: number) => void,
+): Promise<PreparedCell> {
+  // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
+  for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.on('error', () => {});
+  const tail = tapTail(stdio.stderr, limits.cellStderrTailBytes);
+  const listening: Listening[] = [];
+  let started: Started | null = null;
+  let first: ProcessIdentity | null = null;
+  const alive = (): boolean =>
+    started !== null && started.child.exitCode === null && started.child.signalCode === null;
+
+  function kill(): void {
+    if (started === null || !alive()) return;
+    const { child, pid } = started;
+    if (!plan.terminal) killGroup(pid);
+    // What carries the terminal is left to end by itself where it can, since it gives the caller's back as it was.
+    else if (first === null || !isAlive(first)) child.kill('SIGKILL');
+    else process.kill(first.pid, 'SIGKILL');
+  }
+
+  async function discard(): Promise<void> {
+    closeAll(listening);
+    if (started !== null && alive()) {
+      const { child } = started;
+      const gone = new Promise((resolve) => child.once('exit', resolve));
+      kill();
+      await gone;
+    }
+    for (const input of started?.inputs.values() ?? []) input.destroy();
+    for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.destroy();
+  }
+
+  try {
+    started = start(plan, stdio);
+    const { child, pid, inputs } = started;
+    onSpawn(pid);
+    const ready = await takeListeners(child, plan.terminal, listening, () => tail.text());
+    ({ first } = ready);
+    const input = (descriptor: number): Duplex => {
+      const found = inputs.get(descriptor);
+      if (found === undefined) throw launchFailed(`descriptor ${descriptor} was not planned`);
+      return found;
+    };
+    return { child, pid, stdio, tail, ...ready, listening, input, alive, kill, discard };
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+}
+
+/** Kills every process that a launcher leads, and with them the cell. Harmless when there is none. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // ESRCH: there is nothing left to kill.
+  }
+}
+
+export function closeAll(listening: readonly Listening[]): void {
+  for (const listener of listening) {
+    try {
+      if (listener.kind === 'dnsUdp') listener.socket.close();
+      else listener.server.close();
+    } catch {
+      // ERR_SOCKET_DGRAM_NOT_RUNNING: whoever took it over has closed it already.
+    }
+  }
+}
+
+export function launchFailed(why: string, stderr = ''): AppError {
+  return new AppError('sandbox_launch_failed', 'The cell could not be built on this machine.', {
+    kind: 'failed',
+    hint: 'Run "sallyport doctor": it says what is missing and how to get it.',
+    detail: { why, stderr },
+  });
+}
+
+export function launchTimeout(stderr = ''): AppError {
+  const message = `The cell was not ready after ${limits.cellSetupTimeoutMs / 1000} seconds.`;
+  return new AppError('sandbox_launch_timeout', message, {
+    kind: 'failed',
+    hint: 'Is the machine overloaded?',
+    detail: { stderr },
+  });
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  readonly inputs: ReadonlyMap<number, Duplex>;
+}
+
+function start(plan: ShellPlan, stdio: CellStdio): Started {
+  const [program = '', ...args] = plan.launcher;
+  let child: ChildProcess;
+  try {
+    child = spawn(program, args, {
+      cwd: '/',
+      env: {},
+      // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
+      detached: !plan.terminal,
+      stdio: [...stdio.theirs, 'ipc', ...furtherDescriptors(plan.inputs)],
+    });
+  } finally {
+    stdio.giveAway();
+  }
+  // Without a listener the event would end the gateway; without a pid the failure is reported below.
+  child.on('error', () => {});
+  const all: readonly unknown[] = child.stdio;
+  const inputs = new Map<number, Duplex>();
+  for (const descriptor of plan.inputs) {
+    const stream = all[descriptor];
+    if (stream instanceof Duplex)
+      inputs.set(
+        descriptor,
+        stream.on('error', () => {}),
+      );
+  }
+  if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
+  return { child, pid: child.pid, inputs };
+}
+
+/** Node closes what is `ignore` here, since it opened it as close-on-exec. */
+function furtherDescriptors(inputs: readonly number[]): ('pipe' | 'ignore')[] {
+  const first = descriptors.ipc + 1;
+  return Array.from({ length: Math.max(...inputs) - first + 1 }, (_, index) =>
+    inputs.includes(first + index) ? 'pipe' : 'ignore',
+  );
+}
+
+/** Resolves when every listener is here and the set-up program was told to leave. */
+function takeListeners(
+  child: ChildProcess,
+  terminal: boolean,
+  listening: Listening[],
+  stderr: () => string,
+): Promise<Pick<PreparedCell, 'first' | 'dualStack'>> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => fail(launchTimeout(stderr())), limits.cellSetupTimeoutMs);
+    const fail = (error: unknown): void => {
+      finish();
+      // Those that are still on their way would stay open, and keep the network namespace.
+      child.on('message', closeLate);
+      reject(error);
+    };
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+      fail(launchFailed(`the launcher ended with ${signal ?? code} before the cell was ready`, stderr()));
+    };
+    const onMessage = (note: unknown, handle?: SendHandle): void => {
+      try {
+        if (handle !== undefined) listening.push(takeOver(note, handle));
+        if (!isReady(note)) return;
+        // Before the answer, while the launcher's child surely waits for it: later the number could be another's.
+        const first = firstOf(child.pid ?? 0, terminal);
+        child.send({ go: true }, () => {
+          // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
+          if (child.connected) child.disconnect();
+        });
+        finish();
+        resolve({ first, dualStack: note.dualStack });
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const finish = (): void => {
+      clearTimeout(timer);
+      child.off('exit', onExit).off('message', onMessage);
+    };
+    child.on('exit', onExit).on('message', onMessage);
+  });
+}
+
+/** Behind a terminal of its own the launcher is the child of what carries that terminal. */
+function firstOf(pid: number, terminal: boolean): ProcessIdentity | null {
+  const launcher = terminal ? (onlyChild(pid)?.pid ?? 0) : pid;
+  return onlyChild(launcher);
+}
+
+function closeLate(_note: unknown, handle?: SendHandle): void {
+  if (handle instanceof UdpSocket || handle instanceof Server) handle.close();
+}
+
+function takeOver(note: unknown, handle: SendHandle): Listening {
+  if (handle instanceof UdpSocket) return { kind: 'dnsUdp', socket: handle };
+  if (!(handle instanceof Server) || typeof note !== 'object' || note === null || !('tcp' in note)) {
+    throw launchFailed('the set-up program sent something unexpected');
+  }
+  // A connection must wait until its owner looks at it, or its first bytes could be lost.
+  const server = createServer({ pauseOnConnect: true, noDelay: true }).listen(handle);
+  const port = Number(note.tcp);
+  return port === 53 ? { kind: 'dnsTcp', server } : { kind: 'tcp', port, server };
+}
+
+type Ready = Extract<SetupNote, { readonly ready: true }>;
+const isReady = (note: unknown): note is Ready =>
+  typeof note === 'object' && note !== null && 'ready' in note && 'dualStack' in note;

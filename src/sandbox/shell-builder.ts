@@ -1,0 +1,130 @@
+/**
+ * Builds the outer half of cells, and knows what each occupies: a record, a user id, a launcher. What is built belongs to
+ * whoever asked until it is given to a cell or discarded; nothing is left when building fails.
+ */
+import { realpathSync } from 'node:fs';
+import { type CellId, limits, type Log } from '../kernel/index.ts';
+import type { CellRecords } from './cell-records.ts';
+import type { CellUsers } from './cell-users.ts';
+import type { HostFacts } from './host.ts';
+import type { MemoryMount } from './mounts.ts';
+import { type CellShape, planShell, type ShellPlan } from './plan-shell.ts';
+import { prepareCell, type PreparedCell } from './prepare.ts';
+import { untilGone } from './process-identity.ts';
+import { reachableByAnyone } from './reach.ts';
+import { makeStdioPipes, ownStdio } from './stdio-pipes.ts';
+
+export interface ShellWish {
+  readonly shape: CellShape;
+  /** A user id that the cell must have; null: any of its own, where the gateway is root. */
+  readonly uid: number | null;
+  /** Paths of the host, links resolved, that the cell needs besides what every cell does. */
+  readonly sources: readonly string[];
+  readonly memories: readonly MemoryMount[];
+}
+
+/** A prepared cell, and what it occupies. */
+export interface Shell {
+  readonly prepared: PreparedCell;
+  readonly shape: CellShape;
+  /** What was shown to the launcher, since its user cannot reach it by itself. */
+  readonly staged: readonly string[];
+  /** Whether a cell that needs these paths of the host can be made of it. */
+  reaches(sources: readonly string[]): boolean;
+  /** From now on it is recorded as this cell. @throws what the file system throws */
+  record(cell: CellId): void;
+  /** Gives back what it occupies, when nothing of it runs any more. */
+  forget(): void;
+  /** Ends it, and gives back what it occupies. */
+  discard(): Promise<void>;
+}
+
+export interface ShellBuilderDependencies {
+  readonly facts: HostFacts;
+  /** Null when cells run as the gateway's own user. */
+  readonly users: CellUsers | null;
+  /** Text of the set-up program. */
+  readonly setup: string;
+  readonly records: CellRecords;
+  /** Folder that the packages of all servers are in; absent: there is none. */
+  readonly packagesDir: string | null;
+  readonly log: Log;
+}
+
+export interface ShellBuilder {
+  /** @param key what it is recorded as until it is a cell. @throws what `prepareCell` throws */
+  build(key: CellId, wish: ShellWish): Promise<Shell>;
+  /** What `build` would carry out. */
+  plan(wish: ShellWish): { readonly shell: ShellPlan; readonly staged: readonly string[] };
+}
+
+export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
+  const { facts, users, setup, records, packagesDir, log } = deps;
+  const unreachable = (sources: readonly string[]): readonly string[] =>
+    users === null ? [] : sources.filter((path) => !reachableByAnyone(path));
+
+  /** The folder of all packages rather than one in it, so that what was prepared fits every server. */
+  function stagedFor(sources: readonly string[]): readonly string[] {
+    const common = unreachable([facts.node, ...(packagesDir === null ? [] : [realpathSync(packagesDir)])]);
+    return [...common, ...unreachable([...new Set(sources)]).filter((path) => !isBelow(path, common))];
+  }
+
+  /** A user id, and what gives it back. */
+  function takeUser(wanted: number | null): { readonly uid: number | null; release(): void } {
+    if (users === null || wanted !== null) return { uid: wanted, release: () => undefined };
+    const uid = users.take();
+    return { uid, release: () => users.release(uid) };
+  }
+
+  async function build(key: CellId, { shape, uid: wanted, sources, memories }: ShellWish): Promise<Shell> {
+    const staged = stagedFor(sources);
+    const user = takeUser(wanted);
+    let recorded: CellId = key;
+    const forget = (): void => {
+      records.remove(recorded);
+      user.release();
+    };
+    try {
+      const plan = planShell({ shape, facts, uid: user.uid, setup, staged, memories });
+      const stdio = shape.terminal
+        ? ownStdio()
+        : await makeStdioPipes(facts.tools.mkfifo, (name) => records.momentary(key, name));
+      const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null));
+      const { pid, first } = prepared;
+      return {
+        prepared,
+        shape,
+        staged,
+        reaches: (paths) => unreachable(paths).every((path) => isBelow(path, staged)),
+        record(cell) {
+          records.put(cell, pid, first);
+          if (cell !== recorded) records.remove(recorded);
+          recorded = cell;
+        },
+        forget,
+        async discard() {
+          await prepared.discard();
+          // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
+          if (first === null || (await untilGone(first, limits.cellKillTimeoutMs))) forget();
+          else log.error('cell.unkillable', { cell: recorded, pid: first.pid });
+        },
+      };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  return {
+    build,
+    plan({ shape, uid: wanted, sources, memories }) {
+      const staged = stagedFor(sources);
+      const user = takeUser(wanted);
+      user.release();
+      return { staged, shell: planShell({ shape, facts, uid: user.uid, setup, staged, memories }) };
+    },
+  };
+}
+
+const isBelow = (path: string, folders: readonly string[]): boolean =>
+  folders.some((folder) => path === folder || path.startsWith(`${folder}/`));
