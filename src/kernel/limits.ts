@@ -536,3 +536,7 @@ export const cellOverheadBytesPerSecond = 256 * KIB;
 export const http2FieldBytes = 16;
 /** Lines of the operational log that could not be written yet, in bytes; what is more is lost. */
 export const logUnwrittenBytesMax = 1 * MIB;
+
+/** How long a server may take to end once its input is closed, and again after SIGTERM, where nothing else is configured, in seconds. */
+export const cellStopSeconds = 2;
+export const cellStopSecondsMax = 60;

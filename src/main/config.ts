@@ -58,7 +58,12 @@ const FileSettings = z.strictObject({
     })
     .prefault({}),
   cells: z
-    .strictObject({ idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds) })
+    .strictObject({
+      /** Without a call for so long, a cell is ended. */
+      idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds),
+      /** How long a server may take to end once its input is closed, and again after SIGTERM. */
+      stopSeconds: z.number().int().min(0).max(limits.cellStopSecondsMax).default(limits.cellStopSeconds),
+    })
     .prefault({}),
   /** For programs outside of cells: an HTTP proxy that takes tokens. Absent: there is none. */
   proxy: z.strictObject({ listen: loopbackPort.optional() }).prefault({}),
@@ -90,6 +95,7 @@ export interface Config {
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
+  readonly stopSeconds: number;
   /** Where the explicit proxy listens; null: nowhere. */
   readonly proxyListen: { readonly host: string; readonly port: number } | null;
   readonly egress: EgressConfig;
@@ -141,6 +147,7 @@ export function loadConfig(env: Environment): Config {
     log: settings.log,
     audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
+    stopSeconds: settings.cells.stopSeconds,
     proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
     egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
@@ -226,8 +233,11 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     proxyResolves: flag(env['SALLYPORT_EGRESS_PROXY_RESOLVES']),
     noProxy: list(env['SALLYPORT_EGRESS_NO_PROXY']),
   });
+  const cells = dropUndefined({
+    idleSeconds: wholeNumber(env['SALLYPORT_CELLS_IDLE_SECONDS']),
+    stopSeconds: wholeNumber(env['SALLYPORT_CELLS_STOP_SECONDS']),
+  });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
-  const idle = env['SALLYPORT_CELLS_IDLE_SECONDS'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
   return dropUndefined({
     listen: env['SALLYPORT_LISTEN'],
@@ -235,7 +245,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     allowedOrigins: list(env['SALLYPORT_ALLOWED_ORIGINS']),
     log: env['SALLYPORT_LOG'],
     audit: durability === undefined ? undefined : { durability },
-    cells: idle === undefined ? undefined : { idleSeconds: /^\d+$/.test(idle) ? Number(idle) : idle },
+    cells: Object.keys(cells).length === 0 ? undefined : cells,
     proxy: proxyListen === undefined ? undefined : { listen: proxyListen },
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
@@ -244,6 +254,10 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
 /** Anything but the two words is left to be refused. */
 const flag = (text: string | undefined): boolean | string | undefined =>
   text === 'true' || text === 'false' ? text === 'true' : text;
+
+/** What is none is left to be refused. */
+const wholeNumber = (text: string | undefined): number | string | undefined =>
+  text !== undefined && /^\d+$/.test(text) ? Number(text) : text;
 
 const dropUndefined = (record: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));

@@ -106,6 +106,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     offers: async (name, slug) =>
       (await reachable.profile(workspace, name))?.servers.some((server) => server.slug === slug) === true,
     idleSeconds: config.idleSeconds,
+    stopGraceMs: config.stopSeconds * 1_000,
     activity: (cell) => front.activity(cell),
   });
   const switches = killSwitch(services, killListeners);

@@ -9,7 +9,7 @@ import type { Services } from './services.ts';
 
 export interface KillsDeps {
   readonly services: Pick<Services, 'store' | 'workspace'>;
-  readonly pool: Pick<CellPool, 'stop'>;
+  readonly pool: Pick<CellPool, 'kill'>;
   /** The front's: told to check everything in flight again. */
   readonly listeners: ReadonlySet<() => void>;
 }
@@ -28,7 +28,7 @@ export function createKills({ services, pool, listeners }: KillsDeps): EnforcedK
     const everything = kills.some((kill) => kill.scope === 'all' || kill.scope === 'workspace');
     const servers = new Set(kills.filter((kill) => kill.scope === 'server').map((kill) => kill.target));
     if (!everything && servers.size === 0) return;
-    await pool.stop((cell) => everything || servers.has(cell.server.slug), 'kill switch');
+    await pool.kill((cell) => everything || servers.has(cell.server.slug), 'kill switch');
   }
 
   return {

@@ -37,7 +37,7 @@ export function identify(pid: number): ProcessIdentity | null {
   return state === null ? null : { pid, startTime: state.startTime };
 }
 
-/** The only child of a process, or null while it has none. */
+/** The only child of a process, or its eldest; null while it has none. */
 export function onlyChild(pid: number): ProcessIdentity | null {
   try {
     // Made by kernels with CONFIG_PROC_CHILDREN, which distributions set.

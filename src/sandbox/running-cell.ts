@@ -1,10 +1,11 @@
 /** A cell's life from the moment its program starts. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellId, limits, type Log } from '../kernel/index.ts';
 import type { Cell, CellExit } from './cell-spec.ts';
 import { explainExit } from './exit-reason.ts';
-import type { Launched } from './launch.ts';
-import { closeAll, killGroup } from './prepare.ts';
-import { isAlive, untilGone } from './process-identity.ts';
+import { killGroup, type Launched } from './launch.ts';
+import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import { programProcess } from './program-process.ts';
 
 export interface RunningCellInput {
   readonly id: CellId;
@@ -31,8 +32,8 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
     if (first !== null && isAlive(first)) killGroup(pid);
-    const left = first !== null && !(await untilGone(first, limits.cellKillTimeoutMs));
-    closeAll(listening);
+    const left = first !== null && !(await gone(first));
+    for (const listener of listening) closeQuietly(listener);
     launched.stdin.destroy();
     // What nobody reads would stay open.
     for (const output of [launched.stdout, launched.stderr])
@@ -51,18 +52,72 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
   }
   const exited = finish();
 
+  async function kill(): Promise<void> {
+    // A launcher that has ended was reaped: its id may already be another process's.
+    if (child.exitCode === null && child.signalCode === null) {
+      killed = true;
+      killGroup(pid);
+    }
+    await exited;
+  }
+
+  function signal(name: NodeJS.Signals): void {
+    const program = launched.first === null ? null : programProcess(launched.first);
+    if (program === null || !isAlive(program)) return;
+    try {
+      process.kill(program.pid, name);
+    } catch {
+      // ESRCH: it ended just now.
+    }
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    launched.stdin.end();
+    if (await settlesWithin(exited, graceMs)) return;
+    signal('SIGTERM');
+    if (await settlesWithin(exited, graceMs)) return;
+    log.info('cell.not_stopping', { cell: id, graceMs: 2 * graceMs });
+    await kill();
+  }
+  let stopping: Promise<void> | null = null;
+
   return {
     id,
     stdin: launched.stdin,
     stdout: launched.stdout,
     stderr: launched.stderr,
     exited,
-    async kill() {
-      if (child.exitCode === null && child.signalCode === null) {
-        killed = true;
-        launched.kill();
-      }
-      await exited;
-    },
+    kill,
+    stop: (graceMs) => (stopping ??= stop(graceMs)),
+    signal,
   };
+}
+
+function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+/** The kernel kills a pid namespace with its first process, and keeps that one until the others are gone. */
+async function gone(first: ProcessIdentity): Promise<boolean> {
+  const waitMs = 2;
+  for (let waited = 0; isAlive(first); waited += waitMs) {
+    if (waited > limits.cellKillTimeoutMs) return false;
+    await sleep(waitMs);
+  }
+  return true;
+}
+
+/** Whoever took a listener over may have closed it already. */
+function closeQuietly(listener: Launched['listening'][number]): void {
+  try {
+    listener.close();
+  } catch {
+    // ERR_SOCKET_DGRAM_NOT_RUNNING
+  }
 }

@@ -214,7 +214,7 @@ describe('kill switches', () => {
   it('are recorded, set, effective, listed and lifted', async () => {
     const kill = await world.client.kill('server', 'echo', 'odd traffic');
     expect(kill).toMatchObject({ scope: 'server', target: 'echo', reason: 'odd traffic' });
-    expect(world.told).toEqual(['kill', 'stop kill switch']);
+    expect(world.told).toEqual(['kill', 'kill kill switch']);
     expect(await world.client.kills()).toEqual([kill]);
     await world.client.resume('server', 'echo');
     expect(await world.client.kills()).toEqual([]);

@@ -129,7 +129,7 @@ export async function makeWorld(): Promise<World> {
     proxy: { settings: (...asked) => proxy.settings(...asked) },
     kills: createKills({
       services,
-      pool: { stop: async (_, reason) => void told.push(`stop ${reason}`) },
+      pool: { kill: async (_, reason) => void told.push(`kill ${reason}`) },
       listeners: new Set([() => told.push('kill')]),
     }),
     packages: { install: (spec, onProgress) => packages.install(spec, onProgress) },

@@ -10,6 +10,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
+  world.obedient = true;
   await world.pool.close();
   vi.useRealTimers();
 });
@@ -175,8 +176,8 @@ describe('a server that dies', () => {
 describe('stopping', () => {
   it('is no failure: the next call starts a new cell at once', async () => {
     const first = await world.pool.open('echo', null);
-    await world.pool.stop(() => true, 'kill switch');
-    expect(cellAt(0)).toMatchObject({ killed: true, egressClosed: true });
+    await world.pool.kill(() => true, 'kill switch');
+    expect(cellAt(0)).toMatchObject({ ending: 'kill', egressClosed: true });
     expect(await first.exited).toMatchObject({ reason: 'kill switch' });
     await world.pool.open('echo', null);
     expect(world.cells).toHaveLength(2);
@@ -186,7 +187,7 @@ describe('stopping', () => {
   it('takes only the cells that it is about', async () => {
     world.servers.set('other', row('other'));
     await Promise.all([world.pool.open('echo', null), world.pool.open('other', null)]);
-    await world.pool.stop((cell) => cell.server.slug === 'other', 'kill switch');
+    await world.pool.kill((cell) => cell.server.slug === 'other', 'kill switch');
     expect(world.pool.list().map(({ server }) => server)).toEqual(['echo']);
   });
 
@@ -195,18 +196,56 @@ describe('stopping', () => {
     world.onLaunch = () => launch.promise;
     const opened = world.pool.open('echo', null);
     await settled();
-    const stopped = world.pool.stop(() => true, 'kill switch');
+    const stopped = world.pool.kill(() => true, 'kill switch');
     launch.resolve();
     await stopped;
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('kill');
     expect(world.pool.list()).toEqual([]);
     expect(await (await opened).exited).toMatchObject({ reason: 'kill switch' });
+  });
+
+  it('is a kill for a cell that is asked to end, too', async () => {
+    world.obedient = false;
+    await world.pool.open('echo', null);
+    const changed = world.pool.restart('echo', 'changed');
+    await settled();
+    expect(cellAt(0)).toMatchObject({ ending: 'cut', egressClosed: true });
+    expect(world.pool.list()).toEqual([]);
+    await world.pool.kill(() => true, 'kill switch');
+    expect(cellAt(0).ending).toBe('kill');
+    await changed;
+    expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'kill switch' } });
+  });
+
+  it('lets who calls meanwhile have a new cell', async () => {
+    world.obedient = false;
+    await world.pool.open('echo', null);
+    const changed = world.pool.restart('echo', 'changed');
+    await settled();
+    const { cell } = await world.pool.open('echo', null);
+    expect(cellAt(1)).toMatchObject({ id: cell, ending: null });
+    cellAt(0).end();
+    await changed;
+    expect(world.pool.list().map(({ id }) => id)).toEqual([cell]);
+    expect(world.logged).not.toContain('cell.died');
+  });
+
+  it('by the front leaves the server its time, and its way out until it is gone', async () => {
+    world.obedient = false;
+    const transport = await world.pool.open('echo', null);
+    const closed = transport.close('the gateway is stopping');
+    await settled();
+    expect(cellAt(0)).toMatchObject({ ending: 'ask', egressClosed: false });
+    cellAt(0).end();
+    await closed;
+    await settled();
+    expect(cellAt(0).egressClosed).toBe(true);
   });
 
   it('of the pool ends every cell and lets none start', async () => {
     await world.pool.open('echo', null);
     await world.pool.close();
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('ask');
     await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'gateway_stopping' });
   });
 });
@@ -225,10 +264,10 @@ describe('an idle cell', () => {
     used(0);
     world.clock.advance(600_000);
     await reap();
-    expect(cellAt(0).killed).toBe(false);
+    expect(cellAt(0).ending).toBeNull();
     world.clock.advance(1);
     await reap();
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('ask');
     expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'idle' } });
     expect(world.logged).not.toContain('cell.died');
     await expect(world.pool.open('echo', null)).resolves.toBeDefined();
@@ -239,14 +278,14 @@ describe('an idle cell', () => {
     used(0, { calls: 1 });
     world.clock.advance(10_000_000);
     await reap();
-    expect(cellAt(0).killed).toBe(false);
+    expect(cellAt(0).ending).toBeNull();
   });
 
   it('is ended too when nobody ever used it', async () => {
     await world.pool.open('echo', null);
     world.clock.advance(600_001);
     await reap();
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('ask');
   });
 
   it('lives as long as its manifest says', async () => {
@@ -254,7 +293,7 @@ describe('an idle cell', () => {
     await world.pool.open('echo', null);
     world.clock.advance(5_001);
     await reap();
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('ask');
   });
 });
 
@@ -270,7 +309,7 @@ describe('when a value is set', () => {
     const before = await world.pool.open('echo', null);
     world.secrets.set('TOKEN_0', 2);
     await world.pool.credentialsChanged('echo');
-    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 1 });
+    expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 1 });
     expect(await world.pool.open('echo', null)).toBe(before);
   });
 
@@ -280,7 +319,7 @@ describe('when a value is set', () => {
     await world.pool.open('echo', null);
     world.secrets.set('TOKEN_1', 2);
     await world.pool.credentialsChanged('echo');
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('cut');
     await world.pool.open('echo', null);
     expect(cellAt(1).spec.env['TOKEN_1']).toBe('value-2-of-TOKEN_1');
   });
@@ -290,7 +329,7 @@ describe('when a value is set', () => {
     await world.pool.open('echo', null);
     world.secrets.set('TOKEN_0', 1);
     await world.pool.credentialsChanged('echo');
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('cut');
   });
 
   it('a cell that is being started does not begin with the old one', async () => {
@@ -302,8 +341,8 @@ describe('when a value is set', () => {
       await world.pool.credentialsChanged('echo');
     };
     const { cell } = await world.pool.open('echo', null);
-    expect(cellAt(0)).toMatchObject({ killed: true });
-    expect(cellAt(1)).toMatchObject({ id: cell, killed: false });
+    expect(cellAt(0)).toMatchObject({ ending: 'cut' });
+    expect(cellAt(1)).toMatchObject({ id: cell, ending: null });
     expect(cellAt(1).spec.env['TOKEN_0']).toBe('value-2-of-TOKEN_0');
   });
 
@@ -314,7 +353,7 @@ describe('when a value is set', () => {
     world.refreshFails = new AppError('seal_tampered', 'No.', { kind: 'failed' });
     world.secrets.set('TOKEN_0', 2);
     await world.pool.credentialsChanged('echo');
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('kill');
   });
 
   it('other servers are left alone', async () => {
@@ -322,7 +361,7 @@ describe('when a value is set', () => {
     await world.pool.open('other', null);
     world.secrets.set('TOKEN_0', 1);
     await world.pool.credentialsChanged('echo');
-    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 0 });
+    expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 0 });
   });
 });
 
@@ -338,7 +377,7 @@ describe('when another process wrote to the store', () => {
     await world.pool.open('echo', null);
     change();
     await world.pool.storeChanged();
-    expect(cellAt(0).killed).toBe(true);
+    expect(cellAt(0).ending).toBe('cut');
   });
 
   it('and took its server out of a profile, the cell of that profile is ended, and not started again', async () => {
@@ -346,7 +385,7 @@ describe('when another process wrote to the store', () => {
     await world.pool.open('echo', null);
     world.unselected.add('echo');
     await world.pool.storeChanged();
-    expect(world.cells.map(({ killed }) => killed)).toEqual([true, false]);
+    expect(world.cells.map(({ ending }) => ending)).toEqual(['cut', null]);
     await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
     expect(world.cells).toHaveLength(2);
     world.unselected.clear();
@@ -357,13 +396,13 @@ describe('when another process wrote to the store', () => {
   it('and took it out while it was being started there, it does not stay', async () => {
     world.onLaunch = () => void world.unselected.add('echo');
     await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
-    expect(world.cells.map(({ killed }) => killed)).toEqual([true]);
+    expect(world.cells.map(({ ending }) => ending)).toEqual(['cut']);
   });
 
   it('and changed nothing of a server, its cell goes on', async () => {
     await world.pool.open('echo', null);
     await world.pool.storeChanged();
-    expect(cellAt(0)).toMatchObject({ killed: false, refreshed: 0 });
+    expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 0 });
   });
 
   it('and changed a server that is being started, it starts with the change', async () => {
@@ -371,13 +410,13 @@ describe('when another process wrote to the store', () => {
       if (world.cells.length === 0) world.servers.set('echo', row('echo', { updatedAt: 7 }));
     };
     await world.pool.open('echo', null);
-    expect(world.cells.map(({ killed }) => killed)).toEqual([true, false]);
+    expect(world.cells.map(({ ending }) => ending)).toEqual(['cut', null]);
   });
 
   it('and goes on changing it, the start gives up', async () => {
     let updatedAt = 0;
     world.onLaunch = () => void world.servers.set('echo', row('echo', { updatedAt: (updatedAt += 1) }));
     await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'server_changing' });
-    expect(world.cells.every(({ killed }) => killed)).toBe(true);
+    expect(world.cells.every(({ ending }) => ending === 'cut')).toBe(true);
   });
 });

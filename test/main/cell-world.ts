@@ -1,5 +1,6 @@
 /** A cell pool over a sandbox, a data plane and a vault that only remember what they were told. */
 import { PassThrough } from 'node:stream';
+import { expect } from 'vitest';
 import type { ServerRow } from '../../src/api/index.ts';
 import type { AuditEvent } from '../../src/audit/index.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import { type CellPool, type CellPoolDeps, createCellPool } from '../../src/main/cells/pool.ts';
+import type { Ending } from '../../src/main/cells/start.ts';
 import type { CellActivity } from '../../src/mcp/index.ts';
 import type { CellExit, CellSpec } from '../../src/sandbox/index.ts';
 import type { CredentialInfo } from '../../src/vault/index.ts';
@@ -26,7 +28,8 @@ interface FakeCell {
   readonly stderr: PassThrough;
   /** The server ends on its own. */
   end(exit?: Partial<CellExit>): void;
-  killed: boolean;
+  /** How it was told to end last; null: it was not. */
+  ending: Ending | null;
   egressClosed: boolean;
   refreshed: number;
 }
@@ -92,6 +95,8 @@ export interface World {
   onLaunch: () => Promise<void> | void;
   /** Why the data plane cannot take new values. */
   refreshFails: AppError | null;
+  /** Servers end when they are asked to; otherwise only when they are killed. */
+  obedient: boolean;
 }
 
 const SLEEPLESS_IDLE_SECONDS = 600;
@@ -115,6 +120,7 @@ export function makeWorld(): World {
     random: systemRandom,
     log,
     idleSeconds: SLEEPLESS_IDLE_SECONDS,
+    stopGraceMs: 2_000,
     servers: { find: async (_, slug) => servers.get(slug) ?? null },
     offers: async (profile, slug) => profile === null || !unselected.has(slug),
     activity: (cell) => activity.get(cell) ?? null,
@@ -167,7 +173,7 @@ export function makeWorld(): World {
           id: spec.id,
           spec,
           stderr,
-          killed: false,
+          ending: null,
           end: (exit = {}) =>
             resolve({ started: true, code: 1, signal: null, reason: 'it ended with code 1', ...exit }),
           get egressClosed() {
@@ -185,9 +191,16 @@ export function makeWorld(): World {
           stderr,
           exited,
           kill: async () => {
-            cell.killed = true;
+            cell.ending = 'kill';
             cell.end({ code: null, signal: 'SIGKILL', reason: 'it was killed' });
           },
+          stop: async (graceMs) => {
+            expect(graceMs).toBe(deps.stopGraceMs);
+            cell.ending = cell.egressClosed ? 'cut' : 'ask';
+            if (world.obedient) cell.end({ code: 0, reason: 'it ended by itself' });
+            await exited;
+          },
+          signal: () => undefined,
         };
       },
     },
@@ -204,6 +217,7 @@ export function makeWorld(): World {
     logged,
     onLaunch: () => undefined,
     refreshFails: null,
+    obedient: true,
   };
   return world;
 }

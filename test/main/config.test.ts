@@ -36,6 +36,7 @@ describe('settings', () => {
       log: 'info',
       audit: { durability: 'grouped' },
       idleSeconds: 600,
+      stopSeconds: 2,
       egress: { resolve: {}, extraCa: [], allowNetworks: [] },
       masterKey: null,
     };
@@ -52,7 +53,7 @@ describe('settings', () => {
         'allowedOrigins: [ app.example ]',
         'log: debug',
         'audit: { durability: strict }',
-        'cells: { idleSeconds: 30 }',
+        'cells: { idleSeconds: 30, stopSeconds: 5 }',
         'egress:',
         '  resolve: { "API.github.com:443": "127.0.0.1:9443" }',
         '  extraCa: [ ca.pem ]',
@@ -66,6 +67,7 @@ describe('settings', () => {
       allowedOrigins: ['app.example'],
       log: 'debug',
       idleSeconds: 30,
+      stopSeconds: 5,
       egress: {
         // As the data plane looks names up.
         resolve: { 'api.github.com:443': '127.0.0.1:9443' },
@@ -89,6 +91,8 @@ describe('settings', () => {
     expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
     expect(load(yaml, { SALLYPORT_ALLOWED_ORIGINS: 'd' }).allowedOrigins).toEqual(['d']);
     expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
+    const one = { SALLYPORT_CELLS_STOP_SECONDS: '0' };
+    expect(load('cells: { idleSeconds: 30 }', one)).toMatchObject({ idleSeconds: 30, stopSeconds: 0 });
     expect(load(yaml, { SALLYPORT_EGRESS_EXTRA_CA: ca }).egress).toEqual({
       resolve: {},
       extraCa: [PEM],
@@ -134,6 +138,8 @@ describe('settings', () => {
     ],
     ['an unknown log level', 'log: loud', {}, 'log: '],
     ['an unknown durability', '', { SALLYPORT_AUDIT_DURABILITY: 'none' }, 'audit.durability: '],
+    ['a grace without an end', 'cells: { stopSeconds: 3600 }', {}, 'cells.stopSeconds: '],
+    ['a grace that is no number', '', { SALLYPORT_CELLS_STOP_SECONDS: '1.5' }, 'cells.stopSeconds: '],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],
     ['a network that is none', 'egress: { allowNetworks: [ 10.0.0.0/99 ] }', {}, 'is not a network'],

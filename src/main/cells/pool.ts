@@ -11,6 +11,7 @@ import { createServerLog, type ServerLog } from './server-log.ts';
 import {
   type CredentialVersions,
   credentialVersions,
+  type Ending,
   type RunningCell,
   type StartDeps,
   startCell,
@@ -34,8 +35,8 @@ export interface CellPool {
   list(): readonly CellView[];
   logs(slug: string): readonly string[];
   followLogs(slug: string, onLine: (line: string) => void): () => void;
-  /** Ends the cells for which `which` holds. */
-  stop(which: (cell: RunningCell) => boolean, reason: string): Promise<void>;
+  /** Kills the cells for which `which` holds, those that are about to end included. */
+  kill(which: (cell: RunningCell) => boolean, reason: string): Promise<void>;
   /** Ends the server's cells and forgets how they fared: it was changed, and the next call starts it anew. */
   restart(slug: string, reason: string): Promise<void>;
   /** What leaves from now on carries the new values. Cells that were given a value, or lack a placeholder, are ended. */
@@ -73,6 +74,8 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
   const slots = new Map<string, Slot>();
   const rows = new Map<CellId, ServerRow>();
   const logs = new Map<string, ServerLog>();
+  /** Told to stop, and still there: a kill must find them. */
+  const ending = new Set<Running>();
   let closed = false;
 
   const logOf = (slug: string): ServerLog => {
@@ -92,7 +95,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       const activity = deps.activity(cell.id);
       const idleMs = (cell.idleSeconds ?? deps.idleSeconds) * 1_000;
       if ((activity?.calls ?? 0) > 0 || nowMs - (activity?.lastUsedMs ?? bornMs) <= idleMs) continue;
-      stop(running, 'idle').catch((error: unknown) =>
+      stop(running, 'idle', 'ask').catch((error: unknown) =>
         deps.log.error('cell.reap_failed', { cell: cell.id, error: String(error) }),
       );
     }
@@ -169,6 +172,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     slot.running = running;
     void cell.transport.exited.then((exit) => {
       if (slot.running === running) slot.running = null;
+      ending.delete(running);
       rows.delete(cell.id);
       if (running.stopping) return;
       const nowMs = deps.clock.monotonic();
@@ -186,11 +190,16 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     return running;
   }
 
-  async function stop(running: Running, reason: string): Promise<void> {
+  async function stop(running: Running, reason: string, how: Ending): Promise<void> {
     const { cell } = running;
     running.stopping = true;
-    for (const slot of slots.values()) if (slot.running === running) slot.running = null;
-    await cell.stop(reason);
+    // Whoever calls the server meanwhile gets a new cell.
+    for (const slot of slots.values()) {
+      if (slot.running !== running) continue;
+      slot.running = null;
+      ending.add(running);
+    }
+    await cell.stop(reason, how);
     await cell.transport.exited;
   }
 
@@ -203,11 +212,11 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     const { cell } = running;
     try {
       if (!isSame(cell.server, await deps.servers.find(deps.workspace, cell.server.slug))) {
-        await stop(running, 'server changed');
+        await stop(running, 'server changed', 'cut');
         return false;
       }
       if (!(await deps.offers(cell.profile, cell.server.slug))) {
-        await stop(running, 'taken out of its profile');
+        await stop(running, 'taken out of its profile', 'cut');
         return false;
       }
       const versions = await credentialVersions(deps, cell.server);
@@ -217,7 +226,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       if (!changed) return true;
       const gained = [...versions.keys()].some((name) => !cell.credentials.has(name));
       if (gained || cell.entrusted) {
-        await stop(running, 'credentials changed');
+        await stop(running, 'credentials changed', 'cut');
         return false;
       }
       await cell.egress.refresh();
@@ -225,27 +234,28 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       return true;
     } catch (error) {
       deps.log.error('cell.settle_failed', { cell: cell.id, error: String(error) });
-      await stop(running, 'its state could not be compared with the store');
+      await stop(running, 'its state could not be compared with the store', 'kill');
       return false;
     }
   }
 
-  async function stopWhere(which: (cell: RunningCell) => boolean, reason: string): Promise<void> {
+  async function stopWhere(
+    which: (cell: RunningCell) => boolean,
+    reason: string,
+    how: Ending,
+  ): Promise<void> {
     const starting = [...slots.values()].flatMap((slot) =>
       slot.starting === null ? [] : [slot.starting.catch(() => null)],
     );
-    await Promise.all(
-      allRunning()
-        .filter(({ cell }) => which(cell))
-        .map((running) => stop(running, reason)),
-    );
+    const present = [...allRunning(), ...ending].filter(({ cell }) => which(cell));
+    const stopped = present.map((running) => stop(running, reason, how));
     // A cell that was being started when the order came is ended as soon as it is there.
     const late = new Set(await Promise.all(starting));
-    await Promise.all(
-      allRunning()
-        .filter(({ cell }) => late.has(cell) && which(cell))
-        .map((running) => stop(running, reason)),
-    );
+    const arrived = [
+      ...allRunning().filter(({ cell }) => late.has(cell)),
+      ...[...ending].filter((running) => !present.includes(running)),
+    ].filter(({ cell }) => which(cell));
+    await Promise.all([...stopped, ...arrived.map((running) => stop(running, reason, how))]);
   }
 
   return {
@@ -281,9 +291,9 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       })),
     logs: (slug) => logOf(slug).lines(),
     followLogs: (slug, onLine) => logOf(slug).follow(onLine),
-    stop: stopWhere,
+    kill: (which, reason) => stopWhere(which, reason, 'kill'),
     async restart(slug, reason) {
-      await stopWhere((cell) => cell.server.slug === slug, reason);
+      await stopWhere((cell) => cell.server.slug === slug, reason, 'cut');
       forgive(slug);
     },
     async credentialsChanged(slug) {
@@ -297,7 +307,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     async close() {
       closed = true;
       clearInterval(reaper);
-      await stopWhere(() => true, 'gateway stopped');
+      await stopWhere(() => true, 'gateway stopped', 'ask');
     },
   };
 }

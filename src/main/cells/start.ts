@@ -31,7 +31,15 @@ export interface StartDeps {
   readonly audit: Pick<AuditLog, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
+  /** How long a server may take to end once its input is closed, and again after SIGTERM. */
+  readonly stopGraceMs: number;
 }
+
+/**
+ * How a cell is ended. `ask`: its program is asked to end, and may finish what it sends; then it is killed. `cut`: the same,
+ * but it sends nothing any more. `kill`: every connection is cut and every process killed, at once.
+ */
+export type Ending = 'ask' | 'cut' | 'kill';
 
 export type CredentialVersions = ReadonlyMap<string, number>;
 
@@ -48,8 +56,8 @@ export interface RunningCell {
   readonly egress: CellEgress;
   /** Seconds without a call after which it may be ended, where the manifest says so. */
   readonly idleSeconds: number | null;
-  /** Cuts every connection, ends every process. Settles when both are done. */
-  stop(reason: string): Promise<void>;
+  /** Settles when nothing of it is left. May be called again, with another ending too. */
+  stop(reason: string, ending: Ending): Promise<void>;
 }
 
 export const cellCaller = (workspace: WorkspaceId, cell: CellId): Caller => ({
@@ -243,10 +251,10 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   );
   const stderrTail = prepared.log.read(cell.stderr);
   let asked: string | null = null;
-  const stop = async (reason: string): Promise<void> => {
-    asked ??= reason;
-    egress.close();
-    await cell.kill();
+  const stop = async (reason: string, ending: Ending): Promise<void> => {
+    asked = ending === 'kill' ? reason : (asked ?? reason);
+    if (ending !== 'ask') egress.close();
+    await (ending === 'kill' ? cell.kill() : cell.stop(deps.stopGraceMs));
   };
   const exited = cell.exited.then(async (exit) => {
     egress.close();
@@ -263,7 +271,14 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     entrusted: prepared.entrusted,
     egress,
     idleSeconds: manifest.idleSeconds ?? null,
-    transport: { cell: id, input: cell.stdin, output: cell.stdout, stderrTail, exited, close: stop },
+    transport: {
+      cell: id,
+      input: cell.stdin,
+      output: cell.stdout,
+      stderrTail,
+      exited,
+      close: (reason) => stop(reason, 'ask'),
+    },
     stop,
   };
 }
