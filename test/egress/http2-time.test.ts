@@ -1,4 +1,6 @@
 /** HTTP/2 connections and streams that nothing moves on: each ends when its time is over, and is on record. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import {
@@ -16,6 +18,8 @@ import {
   FRAME,
   frame,
   type FramePeer,
+  number32,
+  settingsOf,
   headersOf,
   openFrames,
   requestLines,
@@ -142,6 +146,33 @@ describe('what takes too long', () => {
         expect((await world.eventsOf('egress.finished'))[0]?.data).toMatchObject({ code: 'egress_timeout' });
       },
     );
+  });
+
+  it('the end of an answer: not as long as it is read, however slowly', async () => {
+    const upstream = await frameUpstream(async (peer) => {
+      begin(peer);
+      await requestOn(peer, 1);
+      peer.send(...answer(1, 'served'));
+    });
+    const clock = fixedClock(Date.now());
+    await inWorld({ clock, upstreams: { [`${API}:443`]: upstream } }, async (world) => {
+      const client = await openFrames(world, API, settingsOf([4, 1])); // SETTINGS_INITIAL_WINDOW_SIZE
+      client.send(get);
+      for (let read = 1; read < 'served'.length; read += 1) {
+        await client.first(() => client.frames.filter(({ type }) => type === FRAME.data).length === read);
+        const other = connect(await world.placeOf(API, 443));
+        await once(other, 'connect');
+        await turn();
+        clock.advance(limits.egressHeadTimeoutMs);
+        await once(other, 'close'); // looked at behind the client's
+        expect(client.frames.some(({ type }) => type === FRAME.reset)).toBe(false);
+        if (read < 3) client.send(frame(FRAME.windowUpdate, 0, 1, number32(1)));
+        else break;
+      }
+      clock.advance(limits.egressBodyIdleTimeoutMs);
+      expect(errorCodeOf(await client.first(({ type }) => type === FRAME.reset))).toBe(CANCEL);
+      client.close();
+    });
   });
 
   it('a request whose rest nobody needs', async () => {

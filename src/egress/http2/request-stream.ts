@@ -41,6 +41,8 @@ export class Http2Request implements ExchangeClient, InputReader {
   #hasReported = false;
   #drainedBytes = 0;
   #isAnswered = false;
+  /** Of the answer, when it was last looked at. */
+  #unreadBytes = 0;
   /** A call of gRPC. */
   #isCall = false;
   #lastActive: number;
@@ -84,7 +86,16 @@ export class Http2Request implements ExchangeClient, InputReader {
   /** @param now monotonic milliseconds */
   sweep(now: number): void {
     if (this.#exchange !== null) this.#exchange.checkDeadline(now, this.#lastActive);
-    else if (now - this.#lastActive >= limits.egressHeadTimeoutMs) this.#stream.close(NGHTTP2_CANCEL);
+    else this.#sweepRest(now);
+  }
+
+  /** The end of an answer may be read as slowly as the rest of it; what nobody needs of a request has less time. */
+  #sweepRest(now: number): void {
+    const unread = this.#stream.bufferSize;
+    if (unread !== this.#unreadBytes) this.#lastActive = now;
+    this.#unreadBytes = unread;
+    const patience = unread > 0 ? limits.egressBodyIdleTimeoutMs : limits.egressHeadTimeoutMs;
+    if (now - this.#lastActive >= patience) this.#stream.close(NGHTTP2_CANCEL);
   }
 
   continue(): void {
