@@ -1,10 +1,10 @@
 /** A cell's life from the moment its program starts. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellId, limits, type Log } from '../kernel/index.ts';
 import type { Cell, CellExit } from './cell-spec.ts';
 import { explainExit } from './exit-reason.ts';
-import { killGroup, type Launched } from './launch.ts';
-import { isAlive, type ProcessIdentity } from './process-identity.ts';
+import type { Launched } from './launch.ts';
+import { closeAll, killGroup } from './prepare.ts';
+import { isAlive, untilGone } from './process-identity.ts';
 import { programProcess } from './program-process.ts';
 
 export interface RunningCellInput {
@@ -32,8 +32,8 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
     if (first !== null && isAlive(first)) killGroup(pid);
-    const left = first !== null && !(await gone(first));
-    for (const listener of listening) closeQuietly(listener);
+    const left = first !== null && !(await untilGone(first, limits.cellKillTimeoutMs));
+    closeAll(listening);
     launched.stdin.destroy();
     // What nobody reads would stay open.
     for (const output of [launched.stdout, launched.stderr])
@@ -53,10 +53,9 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
   const exited = finish();
 
   async function kill(): Promise<void> {
-    // A launcher that has ended was reaped: its id may already be another process's.
     if (child.exitCode === null && child.signalCode === null) {
       killed = true;
-      killGroup(pid);
+      launched.kill();
     }
     await exited;
   }
@@ -101,23 +100,4 @@ function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> 
       resolve(true);
     });
   });
-}
-
-/** The kernel kills a pid namespace with its first process, and keeps that one until the others are gone. */
-async function gone(first: ProcessIdentity): Promise<boolean> {
-  const waitMs = 2;
-  for (let waited = 0; isAlive(first); waited += waitMs) {
-    if (waited > limits.cellKillTimeoutMs) return false;
-    await sleep(waitMs);
-  }
-  return true;
-}
-
-/** Whoever took a listener over may have closed it already. */
-function closeQuietly(listener: Launched['listening'][number]): void {
-  try {
-    listener.close();
-  } catch {
-    // ERR_SOCKET_DGRAM_NOT_RUNNING
-  }
 }
