@@ -182,6 +182,17 @@ export const python = '/usr/bin/python3';
 export const hasPython = existsSync(python);
 export const needsPython = hasPython ? '' : ' (waits for /usr/bin/python3)';
 
+/** For the native part of a package, compiled as its install script would. */
+const compiler = '/usr/bin/gcc';
+export const hasCompiler = existsSync(compiler);
+export const needsCompiler = hasCompiler ? '' : ' (waits for /usr/bin/gcc)';
+
+/** Compiles `probes/syscall-addon.c` for Node, to where `stage.grant` shows it as `/probes/syscall.node`. */
+export function compileAddon(stage: Stage): void {
+  const [from, to] = [join(stage.probes, 'syscall-addon.c'), join(stage.probes, 'syscall.node')];
+  execFileSync(compiler, ['-shared', '-fPIC', '-O1', '-o', to, from]);
+}
+
 /** What a probe achieved, by the name of the attempt: `ok`, or the error's name. */
 export type Outcomes = Readonly<Record<string, string>>;
 

@@ -20,7 +20,8 @@ _NUMBERS = {
     "personality": (135, 92), "pidfd_getfd": (438, 438), "pidfd_open": (434, 434), "pivot_root": (155, 41),
     "process_vm_readv": (310, 270), "quotactl": (179, 60), "reboot": (169, 142), "setns": (308, 268),
     "swapon": (167, 224), "syslog": (103, 116), "umount2": (166, 39), "unshare": (272, 97),
-    "userfaultfd": (323, 282), "acct": (163, 89),
+    "userfaultfd": (323, 282), "acct": (163, 89), "capset": (126, 91), "fanotify_init": (300, 262),
+    "prlimit64": (302, 261),
 }
 
 

@@ -1,6 +1,7 @@
 """Tries to get out of a cell, or at parts of the kernel that lead out. Prints what each attempt came to."""
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -12,7 +13,11 @@ import time
 
 from attempts import Refused, call, libc, number, reaches_kernel, report
 
-NEWNS, NEWUSER, NEWNET = 0x20000, 0x10000000, 0x40000000
+NEWTIME, NEWNS, NEWCGROUP, NEWUTS = 0x80, 0x20000, 0x2000000, 0x4000000
+NEWIPC, NEWUSER, NEWPID, NEWNET = 0x8000000, 0x10000000, 0x20000000, 0x40000000
+
+# A file and a process of the host, by the names that they have there.
+HOST_FILE, HOST_PID = os.environ["HOST_FILE"], int(os.environ["HOST_PID"])
 
 
 def clone(flags):
@@ -167,13 +172,77 @@ def x32():
     call(0x40000000 | number("getpid"))
 
 
+def map_ids():
+    """The root user of a namespace of one's own."""
+    outer = os.getuid()
+    libc.unshare(NEWUSER)
+    with open("/proc/self/uid_map", "wb", buffering=0) as file:
+        file.write(b"0 %d 1" % outer)
+
+
+def settings():
+    """Some settings of the kernel belong to a namespace, and so to the user in whose name it was made."""
+    refusals = set()
+    for folder, _, names in os.walk("/proc/sys"):
+        for name in names:
+            try:
+                os.close(os.open(os.path.join(folder, name), os.O_WRONLY))
+                return
+            except OSError as error:
+                refusals.add(error.errno)
+    raise Refused(errno.EROFS if errno.EROFS in refusals else errno.EACCES)
+
+
+def through_other_processes():
+    """What others have for their root, their folder and their descriptors, one may walk through."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            descriptors = os.listdir(f"/proc/{pid}/fd")
+        except OSError:
+            descriptors = []
+        for way in ["root", "cwd", *(f"fd/{name}" for name in descriptors)]:
+            path = f"/proc/{pid}/{way}/{HOST_FILE if way == 'root' else '../' * 9 + HOST_FILE}"
+            if os.path.exists(path):
+                return
+    raise Refused(errno.ENOENT)
+
+
+def any_capability():
+    for number in range(32):
+        try:
+            bit = 1 << number
+            call("capset", struct.pack("Ii", 0x2008_0522, 0), struct.pack("6I", bit, bit, 0, 0, 0, 0))
+            return
+        except Refused as refused:
+            last = refused
+    raise last
+
+
+def spare():
+    with open("/proc/self/oom_score_adj", "wb", buffering=0) as file:
+        file.write(b"-500")
+
+
+def open_files():
+    """More of what it has a limit for."""
+    call("prlimit64", 0, 7, struct.pack("2Q", 65_536, 1_048_576), 0)
+
+
 attempts = {
     "ordinary: fork, file, thread": lambda: clone(0),
     "unshare user": lambda: call("unshare", NEWUSER),
     "unshare net": lambda: call("unshare", NEWUSER | NEWNET),
+    "unshare mounts": lambda: call("unshare", NEWNS),
+    "unshare processes": lambda: call("unshare", NEWPID),
+    "unshare ipc": lambda: call("unshare", NEWIPC),
+    "unshare names": lambda: call("unshare", NEWUTS),
+    "unshare cgroups": lambda: call("unshare", NEWCGROUP),
+    "unshare time": lambda: call("unshare", NEWTIME),
+    "root of an own namespace": map_ids,
     "clone user": lambda: clone(NEWUSER),
     "clone3 user": lambda: clone3(NEWUSER),
     "setns": setns,
+    "setns by process": lambda: call("setns", call("pidfd_open", os.getpid(), 0), NEWUTS),
     "mount tmpfs": with_namespace(mount),
     "mount bind": with_namespace(bind_over),
     "remount writable": with_namespace(remount_writable),
@@ -207,7 +276,16 @@ attempts = {
     "write to /usr": lambda: os.close(os.open("/usr/probe-of-sallyport", os.O_CREAT | os.O_WRONLY)),
     "write to /": lambda: os.mkdir("/probe-of-sallyport"),
     "write to /proc/sys": lambda: os.close(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY)),
+    "write to any of /proc/sys": settings,
+    "host file through other processes": through_other_processes,
+    "signal to a process of the host": lambda: os.kill(HOST_PID, 0),
     "set user id": lambda: os.setresuid(1, 1, 1),
+    "any capability": any_capability,
+    "real-time priority": lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)),
+    "higher priority": lambda: os.setpriority(os.PRIO_PROCESS, 0, -5),
+    "higher limits": open_files,
+    "spared when memory is short": spare,
+    "fanotify": lambda: call("fanotify_init", 0, 0),
 }
 if platform.machine() == "x86_64":
     attempts["int 0x80 getpid"] = int80((20, 0))
