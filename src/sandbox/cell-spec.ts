@@ -23,6 +23,27 @@ export interface CellSpec {
   readonly packageDir?: string;
   readonly files: readonly FileGrant[];
   readonly limits: CellLimits;
+  /** What the gateway itself shows to the cell; never out of a manifest, since it is not checked as `files` are. */
+  readonly binds?: readonly CellBind[];
+  /** Where the program starts, in the cell. Default: its home. */
+  readonly workDir?: string;
+  /**
+   * The program gets the terminal that this process has on 0, 1 and 2, behind one of its own: the streams of `Cell` then say
+   * nothing. Default: pipes.
+   */
+  readonly terminal?: boolean;
+  /**
+   * User id on the host, where the gateway is root: a user's own for a program that works in that user's folder. Never 0.
+   * Default: one that nobody else has.
+   */
+  readonly uid?: number;
+}
+
+/** A file or folder of the host, as the cell sees it. Both absolute, links resolved. */
+export interface CellBind {
+  readonly host: string;
+  readonly cell: string;
+  readonly write: boolean;
 }
 
 /** Takes over what listens inside the cell. Called before `launch` resolves, once per listener. */
