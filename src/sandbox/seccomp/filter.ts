@@ -61,22 +61,33 @@ const targets: Readonly<Record<Architecture, Target>> = {
 
 const returnValue = (verdict: Verdict): number => (verdict === 'allow' ? ALLOW : ERRNO | errno[verdict]);
 
+/** Which calls are allowed; what is not named is refused. */
+export interface CallRules {
+  readonly allowed: readonly string[];
+  readonly conditional: Readonly<Record<string, ConditionalRule>>;
+}
+
+const cellRules: CallRules = { allowed, conditional };
+
 /** What the table says for one number: a fixed verdict, or a rule on its arguments. */
 export type Entry = Verdict | ConditionalRule;
 
 /** Verdict for each number from 0 to the highest known one. Known but unlisted: EPERM. Unknown: ENOSYS. */
-export function table(architecture: Architecture): readonly Entry[] {
+export function table(architecture: Architecture, rules: CallRules = cellRules): readonly Entry[] {
   const { numbers } = targets[architecture];
   const entries = Array.from<unknown, Entry>({ length: Math.max(...numbers.values()) + 1 }, () => 'ENOSYS');
-  const plain = new Set(allowed);
+  const plain = new Set(rules.allowed);
   for (const [name, number] of numbers) {
-    entries[number] = conditional[name] ?? (plain.has(name) ? 'allow' : 'EPERM');
+    entries[number] = rules.conditional[name] ?? (plain.has(name) ? 'allow' : 'EPERM');
   }
   return entries;
 }
 
 /** The whole filter. */
-export function compileFilter(architecture: Architecture): readonly Instruction[] {
+export function compileFilter(
+  architecture: Architecture,
+  rules: CallRules = cellRules,
+): readonly Instruction[] {
   const { audit } = targets[architecture];
   return [
     load(AT_ARCHITECTURE),
@@ -86,7 +97,7 @@ export function compileFilter(architecture: Architecture): readonly Instruction[
     // Also catches everything above, which no table has.
     { code: op.jumpAtLeast, jt: 0, jf: 1, k: X32_BIT },
     give(returnValue('ENOSYS')),
-    ...search(ranges(table(architecture))),
+    ...search(ranges(table(architecture, rules))),
   ];
 }
 
