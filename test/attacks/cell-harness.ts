@@ -90,6 +90,8 @@ exec setpriv --reuid="$user" --regid="$user" --clear-groups "$stage/node" "$stag
 `;
 
 export interface DriverOptions {
+  /** Shell text that root runs first, in a mount namespace that only the gateway and its cells share. */
+  readonly prepare?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Descriptors that the gateway is given from outside, from number 3 on. */
   readonly extra?: readonly number[];
@@ -121,12 +123,18 @@ export function spawnDriver(
           ],
         ]
       : [process.execPath, [join(here, 'cell-driver.ts'), ...rest]];
-  return spawn(program, args, {
+  const command = [...prepared(options.prepare), program, ...args];
+  return spawn(command[0] ?? '', command.slice(1), {
     cwd: '/',
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', NODE_NO_WARNINGS: '1', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.extra ?? [])],
   });
 }
+
+const prepared = (text: string | undefined): readonly string[] =>
+  text === undefined
+    ? []
+    : ['/usr/bin/unshare', '--mount', '--propagation=private', '/bin/sh', '-c', `${text}\nexec "$@"`, 'sh'];
 
 /** Runs cells to their end. */
 export async function runCells(
@@ -155,7 +163,7 @@ export async function runCell(
 
 /** Runs a command outside of any cell: the control. */
 export async function runOutside(command: readonly string[], options: DriverOptions = {}): Promise<string> {
-  const [program = '', ...args] = command;
+  const [program = '', ...args] = [...prepared(options.prepare), ...command];
   const { stdout } = await output(
     spawn(program, args, {
       cwd: '/',

@@ -3,12 +3,16 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { createSocket, type Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  compileAddon,
+  hasCompiler,
   hasPython,
   makeStage,
+  type Mode,
   modes,
+  needsCompiler,
   needsPython,
   type Outcomes,
   outcomes,
@@ -29,6 +33,11 @@ const refusals: Readonly<Record<string, string>> = {
   'icmp raw': 'EPROTONOSUPPORT',
   'raw tcp': 'EPROTONOSUPPORT',
   'raw v6': 'EPROTONOSUPPORT',
+  mptcp: 'EPROTONOSUPPORT',
+  sctp: 'EPROTONOSUPPORT',
+  'sctp messages': 'EPROTONOSUPPORT',
+  dccp: 'EPROTONOSUPPORT',
+  udplite: 'EPROTONOSUPPORT',
   'packet socket': 'EAFNOSUPPORT',
   vsock: 'EAFNOSUPPORT',
   'kernel crypto (AF_ALG)': 'EAFNOSUPPORT',
@@ -40,8 +49,20 @@ const refusals: Readonly<Record<string, string>> = {
   'netlink: add a route': 'EPERM',
   'netlink: add a link': 'EPERM',
   'netlink: set the link down': 'EPERM',
+  'netlink: delete an address': 'EPERM',
+  'netlink: delete the route': 'EPERM',
+  'netlink: add a rule': 'EPERM',
+  'netlink: give the link away': 'EPERM',
+  'ioctl: set an address': 'EPERM',
+  'ioctl: set the link down': 'EPERM',
+  'option: mark': 'EPERM',
+  'option: transparent': 'EPERM',
   'unix socket by path': 'ENOENT',
   'unix socket, abstract': 'ECONNREFUSED',
+  'service by place': 'ENOENT',
+  'service by variable: ssh-agent': 'ENOENT',
+  'service by variable: Docker': 'ENOENT',
+  'service by variable: D-Bus': 'ENOENT',
 };
 
 const stage = makeStage();
@@ -50,7 +71,21 @@ let udp: Socket;
 /** Who came to the stranger on this machine. */
 const visits: string[] = [];
 let target = '';
-let control: Outcomes = {};
+/** Where services of a machine listen as a rule; the stranger stands in for each of them. */
+const usual = [
+  '/run/docker.sock',
+  '/run/containerd/containerd.sock',
+  '/run/dbus/system_bus_socket',
+  '/run/systemd/private',
+  '/run/user/0/bus',
+  '/run/user/1000/bus',
+  '/run/user/1000/wayland-0',
+  '/run/user/1000/gnupg/S.gpg-agent',
+];
+/** The environment of whoever starts a gateway at a desktop. */
+let services: Readonly<Record<string, string>> = {};
+/** Only root can put the stand-ins there, in a view of the file system that nobody else has. */
+let places: { readonly prepare?: string } = {};
 
 async function stranger(where: Parameters<Server['listen']>[0], name: string): Promise<Server> {
   const server = createServer((socket) => {
@@ -80,7 +115,17 @@ beforeAll(async () => {
     .flat()
     .find((found) => found?.family === 'IPv4' && !found.internal);
   const address = own?.address ?? '127.0.0.2';
-  target = JSON.stringify({ tcp: port, udp: udp.address().port, address, path, abstract });
+  target = JSON.stringify({ tcp: port, udp: udp.address().port, address, path, abstract, places: usual });
+  services = {
+    SSH_AUTH_SOCK: path,
+    DOCKER_HOST: `unix://${path}`,
+    DBUS_SESSION_BUS_ADDRESS: `unix:path=${path}`,
+  };
+  if (process.getuid?.() === 0) {
+    const make = usual.map((place) => `mkdir -p "${dirname(place)}"; ln -sf "${path}" "${place}"`);
+    places = { prepare: ['mount -t tmpfs none /run', ...make].join('\n') };
+  }
+  if (hasCompiler) compileAddon(stage);
 });
 afterAll(() => {
   for (const server of servers) server.close();
@@ -88,47 +133,86 @@ afterAll(() => {
   stage.remove();
 });
 
-describe.skipIf(!hasPython)(`reaching the network from a cell${needsPython}`, () => {
+interface Language {
+  readonly name: string;
+  readonly available: boolean;
+  readonly attempts: readonly string[];
+  readonly probe: (probes: string) => readonly string[];
+}
+
+/** What Node has a module for; the rest takes system calls of one's own choice. */
+const byModule = /^(tcp v|udp v|unix socket|service by)/;
+
+const languages: readonly Language[] = [
+  {
+    name: `Python${needsPython}`,
+    available: hasPython,
+    attempts: Object.keys(refusals),
+    probe: (probes) => [python, '-B', `${probes}/network.py`],
+  },
+  {
+    name: `Node${needsCompiler}`,
+    available: true,
+    attempts: Object.keys(refusals).filter((name) => hasCompiler || byModule.test(name)),
+    probe: (probes) => [
+      probes === '/probes' ? 'node' : process.execPath,
+      `${probes}/network.mjs`,
+      hasCompiler ? `${probes}/syscall.node` : '',
+    ],
+  },
+];
+
+/** What a network administrator can do. Never tried on the machine itself. */
+const isChange = (name: string): boolean => /^(netlink: |ioctl: |option: )/.test(name);
+
+/** Root of a network of its own, which is set up as a cell's is. */
+const ownNetwork = [
+  '/usr/bin/unshare',
+  '--user',
+  '--map-root-user',
+  '--net',
+  '/bin/sh',
+  '-c',
+  'ip link set lo up; ip route add local default dev lo; exec "$@"',
+  'sh',
+];
+
+describe.each(languages)('reaching the network from a cell, in $name', ({ available, attempts, probe }) => {
+  let control: Outcomes = {};
   beforeAll(async () => {
-    const probe = [python, '-B', `${stage.probes}/network.py`, target];
-    // Changes to the network are tried in a namespace of the control's own, where it is root: never on the machine itself.
-    const changes = Object.keys(refusals).filter((name) => name.startsWith('netlink: '));
-    const harmless = Object.keys(refusals).filter((name) => !changes.includes(name));
-    const here = outcomes(await runOutside([...probe, ...harmless]));
-    const own = [
-      '/usr/bin/unshare',
-      '--user',
-      '--map-root-user',
-      '--net',
-      '/bin/sh',
-      '-c',
-      'ip link set lo up; exec "$@"',
-      'sh',
-    ];
-    control = {
-      ...here,
-      ...outcomes(
-        await runOutside([...own, ...probe, ...changes], { env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } }),
-      ),
-    };
+    if (!available) return;
+    const command = [...probe(stage.probes), target];
+    const harmless = attempts.filter((name) => !isChange(name));
+    const changes = attempts.filter(isChange);
+    control = outcomes(await runOutside([...command, ...harmless], { env: services, ...places }));
+    if (changes.length > 0) {
+      const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
+      const changed = await runOutside([...ownNetwork, ...command, ...changes], { env });
+      control = { ...control, ...outcomes(changed) };
+    }
   });
 
-  describe.each(modes)('gateway as %s', (mode) => {
+  describe.skipIf(!available).each(modes)('gateway as %s', (mode) => {
     let inside: Outcomes = {};
     let arrived: readonly string[] = [];
     let visitsBefore = 0;
     beforeAll(async () => {
       visitsBefore = visits.length;
-      const report = await runCell(stage, mode, { command: [python, '-B', '/probes/network.py', target] });
+      const command = [...probe('/probes'), target];
+      const report = await runCell(stage, mode, { command }, { env: services, ...places });
       inside = outcomes(report.stdout);
       arrived = report.arrived;
     });
 
-    it.each(Object.entries(refusals))('refuses: %s', (attempt, refusal) => {
-      expect(inside[attempt]).toBe(refusal);
+    it('leaves no attempt of the probe out', () => {
+      expect(Object.keys(inside).sort()).toEqual([...attempts].sort());
     });
 
-    it.for(Object.keys(refusals))('control, works outside: %s', (attempt, { skip }) => {
+    it.each(attempts)('refuses: %s', (attempt) => {
+      expect(inside[attempt]).toBe(refusals[attempt]);
+    });
+
+    it.for(attempts)('control, works outside: %s', (attempt, { skip }) => {
       skip(
         control[attempt] !== 'ok',
         `this machine refuses it to everybody who runs the tests: ${control[attempt]}`,
@@ -144,6 +228,39 @@ describe.skipIf(!hasPython)(`reaching the network from a cell${needsPython}`, ()
     it('nothing reached the gateway either, since none of the ports was declared', () => {
       expect(arrived).toEqual([]);
     });
+  });
+});
+
+describe('every port of an address', () => {
+  const knock = async (mode: Mode, command: readonly string[]) => {
+    const { stdout, arrived } = await runCell(stage, mode, { command: [...command, '1', '65535'] });
+    return { open: JSON.parse(stdout) as Record<string, number[]>, arrived };
+  };
+
+  it.skipIf(!hasPython)(`control: a port of the host is found open${needsPython}`, async () => {
+    const { tcp, udp: datagrams } = JSON.parse(target) as { tcp: number; udp: number };
+    for (const [port, kind] of [
+      [tcp, 'tcp'],
+      [datagrams, 'udp'],
+    ] as const) {
+      const range = ['127.0.0.1', `${port}`, `${port}`];
+      const stdout = await runOutside([python, '-B', `${stage.probes}/ports.py`, ...range]);
+      expect((JSON.parse(stdout) as Record<string, number[]>)[kind]).toEqual([port]);
+    }
+  });
+
+  it.skipIf(!hasPython).each(modes)(
+    `is closed but for those declared, and names, from Python, gateway as %s${needsPython}`,
+    async (mode) => {
+      const { open, arrived } = await knock(mode, [python, '-B', '/probes/ports.py', '203.0.113.9']);
+      expect(open).toEqual({ tcp: [53, 80, 443], udp: [53] });
+      expect(arrived).toEqual(['dns knock', 'tcp 80 ::ffff:203.0.113.9', 'tcp 443 ::ffff:203.0.113.9']);
+    },
+  );
+
+  it.each(modes)('is closed but for those declared, and names, from Node, gateway as %s', async (mode) => {
+    const { open } = await knock(mode, ['node', '/probes/ports.mjs', '2001:db8::9']);
+    expect(open).toEqual({ tcp: [53, 80, 443] });
   });
 });
 
