@@ -4,6 +4,7 @@
  *
  * Arguments: home folder, JSON of `DriverInput`.
  */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, createSandbox, type CellSpec } from '../../src/sandbox/index.ts';
@@ -53,6 +54,8 @@ async function start(wanted: DriverInput['cells'][number]): Promise<Started> {
     },
     onDnsTcp(server) {
       server.on('connection', (socket) => socket.destroy());
+      const [program, ...args] = input.meanwhile ?? [];
+      if (program !== undefined) execFileSync(program, args);
     },
   });
   let stdout = '';

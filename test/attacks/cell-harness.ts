@@ -23,6 +23,8 @@ export interface DriverInput {
   /** Started one after the other, each once the one before printed READY. When the last ends, the others are killed. */
   readonly cells: readonly (Pick<CellSpec, 'command'> & Partial<CellSpec>)[];
   readonly hold?: boolean;
+  /** Command that is run to its end while each cell is built: its grants were checked, and are not mounted yet. */
+  readonly meanwhile?: readonly string[];
 }
 
 export interface CellReport {
@@ -154,9 +156,11 @@ export async function runCell(
   stage: Stage,
   mode: Mode,
   cell: DriverInput['cells'][number],
-  options?: DriverOptions,
+  options?: DriverOptions & Pick<DriverInput, 'meanwhile'>,
 ): Promise<CellReport> {
-  const [report] = await runCells(stage, mode, { cells: [{ files: stage.grant, ...cell }] }, options);
+  const { meanwhile = [], ...driver } = options ?? {};
+  const input = { cells: [{ files: stage.grant, ...cell }], meanwhile };
+  const [report] = await runCells(stage, mode, input, driver);
   if (report === undefined) throw new Error('no report');
   return report;
 }

@@ -2,10 +2,28 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { makeStage, modes, outcomes, runCell, runOutside } from './cell-harness.ts';
+import {
+  hasPython,
+  makeStage,
+  modes,
+  needsPython,
+  outcomes,
+  python,
+  runCell,
+  runOutside,
+} from './cell-harness.ts';
 
 const stage = makeStage();
 afterAll(() => stage.remove());
@@ -48,50 +66,70 @@ async function withNeighbour<T>(argument: string, action: () => Promise<T>): Pro
   }
 }
 
-describe('a secret of the gateway', () => {
-  it('control: the probe finds it outside, in the environment, a command line, a descriptor and a file', async () => {
-    const { secret, backwards, file } = plant();
-    const probe = [process.execPath, `${stage.probes}/search.mjs`, 'no-memory', backwards, stage.folder];
-    const stdout = await withNeighbour(secret, () =>
-      withDescriptor(file, (descriptor) =>
-        runOutside(probe, { env: { SECRET: secret }, extra: [descriptor] }),
-      ),
-    );
-    const found = outcomes(stdout);
-    expect(found).toMatchObject({
-      'environ of itself': 'ok',
-      'cmdline of another process': 'ok',
-      'descriptor of itself': 'ok',
-      file: 'ok',
-    });
-  });
+/** Both print what they looked at, then where they found the secret. */
+const searches = [
+  {
+    language: 'Node',
+    available: true,
+    search: (program: string, probes: string) => [program, `${probes}/search.mjs`],
+  },
+  {
+    language: `Python${needsPython}`,
+    available: hasPython,
+    search: (_node: string, probes: string) => [python, '-B', `${probes}/search.py`],
+  },
+];
 
-  it('control: bubblewrap shows its own environment to the program, as pid 1, and so does its memory', async () => {
-    const { secret, backwards } = plant();
-    const bwrap = [
-      '/usr/bin/bwrap',
-      '--unshare-user',
-      '--unshare-pid',
-      '--ro-bind',
-      '/',
-      '/',
-      '--proc',
-      '/proc',
-      '--clearenv',
-      '--',
-    ];
-    const probe = [process.execPath, `${stage.probes}/search.mjs`, 'all', backwards];
-    const stdout = await runOutside([...bwrap, ...probe], { env: { SECRET: secret } });
-    expect(outcomes(stdout)).toMatchObject({ 'environ of pid 1': 'ok', 'memory of pid 1': 'ok' });
-  });
+describe.each(searches)('a secret of the gateway, looked for in $language', ({ available, search }) => {
+  it.skipIf(!available)(
+    'control: the probe finds it outside, in the environment, a command line, a descriptor and a file',
+    async () => {
+      const { secret, backwards, file } = plant();
+      const probe = [...search(process.execPath, stage.probes), 'no-memory', backwards, stage.folder];
+      const stdout = await withNeighbour(secret, () =>
+        withDescriptor(file, (descriptor) =>
+          runOutside(probe, { env: { SECRET: secret }, extra: [descriptor] }),
+        ),
+      );
+      const found = outcomes(stdout);
+      expect(found).toMatchObject({
+        'environ of itself': 'ok',
+        'cmdline of another process': 'ok',
+        'descriptor of itself': 'ok',
+        file: 'ok',
+      });
+    },
+  );
 
-  it.each(modes)('is nowhere in a cell, gateway as %s', async (mode) => {
+  it.skipIf(!available)(
+    'control: bubblewrap shows its own environment to the program, as pid 1, and so does its memory',
+    async () => {
+      const { secret, backwards } = plant();
+      const bwrap = [
+        '/usr/bin/bwrap',
+        '--unshare-user',
+        '--unshare-pid',
+        '--ro-bind',
+        '/',
+        '/',
+        '--proc',
+        '/proc',
+        '--clearenv',
+        '--',
+      ];
+      const probe = [...search(process.execPath, stage.probes), 'all', backwards];
+      const stdout = await runOutside([...bwrap, ...probe], { env: { SECRET: secret } });
+      expect(outcomes(stdout)).toMatchObject({ 'environ of pid 1': 'ok', 'memory of pid 1': 'ok' });
+    },
+  );
+
+  it.skipIf(!available).each(modes)('is nowhere in a cell, gateway as %s', async (mode) => {
     const { secret, backwards, file } = plant();
     const report = await withDescriptor(file, (descriptor) =>
       runCell(
         stage,
         mode,
-        { command: ['node', '/probes/search.mjs', 'all', backwards, '/'] },
+        { command: [...search('node', '/probes'), 'all', backwards, '/'] },
         // Number 3 becomes close-on-exec in Node; the far ones would be passed on.
         {
           env: { SECRET: secret, SALLYPORT_MASTER_KEY: secret },
@@ -200,4 +238,30 @@ describe.each(modes)('what a program in a cell is given, gateway as %s', (mode) 
     });
     expect(stdout).toBe('0\nrefused\n');
   });
+
+  it.each([
+    ['Node', true, ['node', '-e', 'process.abort()']],
+    [`Python${needsPython}`, hasPython, [python, '-c', 'import os; os.abort()']],
+  ] as const)('leaves nothing where %s crashes', async (_name, available, crash) => {
+    if (!available) return;
+    const folders = '/tmp /home/cell /dev/shm';
+    const text = `for folder in ${folders}; do cd "$folder"; "$@"; echo "$? $(ls -A)"; done 2>/dev/null`;
+    const { stdout } = await runCell(stage, mode, { command: ['/bin/sh', '-c', text, 'sh', ...crash] });
+    expect(stdout).toBe('134 \n'.repeat(3));
+  });
 });
+
+it.skipIf(readFileSync('/proc/sys/kernel/core_pattern', 'latin1').startsWith('|'))(
+  'control: outside, a crash leaves the memory of the program (waits for a kernel that writes it to a file)',
+  async () => {
+    const folder = mkdtempSync(join(stage.folder, 'crash-'));
+    await runOutside([
+      '/bin/sh',
+      '-c',
+      'cd "$1"; ulimit -c unlimited; sh -c "kill -ABRT \\$\\$"',
+      'sh',
+      folder,
+    ]);
+    expect(readdirSync(folder).length).toBeGreaterThan(0);
+  },
+);
