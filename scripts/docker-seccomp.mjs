@@ -7,39 +7,16 @@ import { writeFileSync } from 'node:fs';
 import { allowed, conditional } from '../src/sandbox/seccomp/allowlist.ts';
 
 /** Namespaces and mounts. A container's root has no more power by them: in its own namespaces the kernel still asks for capabilities. */
-const building = [
-  'chroot',
-  'clone',
-  'clone3',
-  'mount',
-  'pivot_root',
-  'setdomainname',
-  'sethostname',
-  'setns',
-  'umount2',
-  'unshare',
-];
+const building = words(
+  'chroot clone clone3 mount pivot_root setdomainname sethostname setns umount2 unshare',
+);
 
 /** Refused in cells because nothing counts them there; in the container, its memory limit does. */
-const countedHere = [
-  'memfd_create',
-  ...[
-    'msgctl',
-    'msgget',
-    'msgrcv',
-    'msgsnd',
-    'semctl',
-    'semget',
-    'semop',
-    'semtimedop',
-    'shmat',
-    'shmctl',
-    'shmdt',
-    'shmget',
-  ],
-  ...['io_cancel', 'io_destroy', 'io_getevents', 'io_pgetevents', 'io_setup', 'io_submit'],
-  ...['mq_getsetattr', 'mq_notify', 'mq_open', 'mq_timedreceive', 'mq_timedsend', 'mq_unlink'],
-];
+const countedHere = words(`
+  memfd_create msgctl msgget msgrcv msgsnd semctl semget semop semtimedop shmat shmctl shmdt shmget
+  io_cancel io_destroy io_getevents io_pgetevents io_setup io_submit
+  mq_getsetattr mq_notify mq_open mq_timedreceive mq_timedsend mq_unlink
+`);
 
 /** Allowed in cells by their arguments; here whatever those are: the cells' own filter lies over this one. */
 const whole = ['ioctl', 'socketpair'];
@@ -81,3 +58,7 @@ const profile = {
 const text = `${JSON.stringify(profile, null, 2)}\n`;
 if (process.argv.includes('--print')) process.stdout.write(text);
 else writeFileSync(new URL('../docs/recipes/docker-seccomp.json', import.meta.url), text);
+
+function words(list) {
+  return list.trim().split(/\s+/);
+}

@@ -540,3 +540,38 @@ export const logUnwrittenBytesMax = 1 * MIB;
 /** How long a server may take to end once its input is closed, and again after SIGTERM, where nothing else is configured, in seconds. */
 export const cellStopSeconds = 2;
 export const cellStopSecondsMax = 60;
+
+/* Limits of a cell as a whole, where no control group holds them. */
+/** How often it is looked at what the processes of cells take together, in milliseconds. */
+export const cellWatchIntervalMs = 1_000;
+/** For how long a cell may keep more processors busy than its manifest says, in milliseconds. */
+export const cellCpuWindowMs = 60_000;
+/** What of a cell's stderr is kept at once, in bytes, and per second after that; what is more is left out. */
+export const serverLogBurstBytes = 64 * KIB;
+export const serverLogBytesPerSecond = 16 * KIB;
+/** How long a cell that writes more is not read then, in milliseconds. */
+export const serverLogPauseMs = 10;
+/** A server's log on disk, in bytes; when it is longer, a new file is begun, and the one before it is kept. */
+export const serverLogFileBytesMax = 2 * MIB;
+/** How long lines wait to be written together, in milliseconds. */
+export const serverLogFlushMs = 100;
+/** How often a log that somebody follows is looked at, in milliseconds. */
+export const serverLogPollMs = 200;
+/** How long the end of a cell waits for the last of its stderr, in milliseconds. */
+export const cellStderrDrainMs = 1_000;
+
+/* What the doctor takes for enough. */
+/** How long it waits for a name, or for a program of the system, in milliseconds. */
+export const doctorWaitMs = 3_000;
+/** How many hosts of servers it asks for. */
+export const doctorNamesMax = 8;
+/** How far behind what was written last the clock may be, in milliseconds. */
+export const doctorClockSlackMs = 60_000;
+/** Free bytes of the home's disk below which nothing works for long, and below which it is said. */
+export const doctorDiskBytesMin = 64 * MIB;
+export const doctorDiskBytesScarce = 1_024 * MIB;
+/** Files that can still be made there. */
+export const doctorDiskFilesMin = 1_000;
+/** Descriptors that the process may have: below the first no cell gets far, below the second a few do. */
+export const doctorDescriptorsMin = 256;
+export const doctorDescriptorsScarce = 4_096;

@@ -1,13 +1,21 @@
 /** `sallyport doctor`: is everything there that Sallyport needs, and if not, what exactly to do. Changes nothing. */
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { manifestOf, type ServerRow } from '../api/index.ts';
 import type { Check } from '../cli/index.ts';
 import { isAppError, silentLog, systemClock, systemRandom, toWire } from '../kernel/index.ts';
 import { createSandbox } from '../sandbox/index.ts';
 import { type Config, type Environment, homeFiles, loadConfig } from './config.ts';
-import { openServices } from './services.ts';
+import { checkAuthorities } from './doctor/authorities.ts';
+import { checkClock } from './doctor/clock.ts';
+import { checkFiles, checkHome, checkMasterKey } from './doctor/files.ts';
+import { thisMachine as machine } from './doctor/machine.ts';
+import { checkNames, type Place } from './doctor/names.ts';
+import { checkPort } from './doctor/port.ts';
+import { checkDescriptors, checkDisk } from './doctor/room.ts';
+import { serverRows } from './repositories.ts';
+import { openServices, type Services } from './services.ts';
 import { isListening } from './transport.ts';
 
 export async function diagnose(env: Environment): Promise<readonly Check[]> {
@@ -20,21 +28,15 @@ export async function diagnose(env: Environment): Promise<readonly Check[]> {
     checks.push(failed('configuration', error));
     return checks;
   }
-  checks.push(...(await sandboxChecks()));
-  if (!existsSync(config.home))
-    return [
-      ...checks,
-      { name: 'home', ok: false, found: `${config.home} is not there`, fix: 'sallyport init' },
-    ];
-  checks.push(
-    modeCheck('home', config.home, 0o700),
-    ...(config.masterKey === null ? [modeCheck('master key', homeFiles(config.home).masterKey, 0o600)] : []),
-  );
-  checks.push(await storeCheck(config));
-  const running = await isListening(homeFiles(config.home).socket);
-  checks.push({ name: 'gateway', ok: true, found: running ? 'running' : 'not running' });
-  if (!running) checks.push(await portCheck(config.listen));
-  return checks;
+  checks.push(...(await sandboxChecks()), ...(await machineChecks(config)));
+  const home = checkHome(config.home, machine);
+  if (!existsSync(config.home)) return [...checks, home];
+  const keyInFile = config.masterKey === null;
+  checks.push(home, ...(keyInFile ? [checkMasterKey(config.home, machine)] : []));
+  checks.push(checkFiles(config.home, machine));
+  const { check, places } = await storeCheck(config);
+  checks.push(check, ...(await checkNames(places, config.egress, machine)));
+  return [...checks, ...(await gatewayChecks(config))];
 }
 
 function failed(name: string, error: unknown): Check {
@@ -70,51 +72,64 @@ async function sandboxChecks(): Promise<readonly Check[]> {
   }
 }
 
-function modeCheck(name: string, path: string, wanted: number): Check {
-  if (!existsSync(path)) return { name, ok: false, found: `${path} is not there`, fix: 'sallyport init' };
-  const mode = statSync(path).mode & 0o777;
-  const ok = (mode & ~wanted) === 0;
-  return {
-    name,
-    ok,
-    found: `${path}, mode ${mode.toString(8)}`,
-    ...(ok ? {} : { fix: `chmod ${wanted.toString(8)} ${path}` }),
-  };
+async function machineChecks({ home, egress }: Config): Promise<readonly Check[]> {
+  const now = systemClock.now();
+  const { database, config } = homeFiles(home);
+  return [
+    await checkClock(now, [database, `${database}-wal`, config], machine),
+    checkAuthorities(egress.extraCa, now, machine),
+    checkDisk(existing(home), machine),
+    checkDescriptors(machine),
+  ];
 }
 
+/** The path, or the nearest folder above it that is there. */
+const existing = (path: string): string =>
+  existsSync(path) || dirname(path) === path ? path : existing(dirname(path));
+
 /** Opens the database with the master key: the one check that both are right. */
-async function storeCheck(config: Config): Promise<Check> {
+async function storeCheck(config: Config): Promise<{ check: Check; places: readonly Place[] }> {
+  const name = 'database and master key';
   try {
     const services = await openServices(config, silentLog);
     try {
       const report = await services.audit.verify(services.workspace);
       const found = `${report.events} audit events${report.ok ? ', every one in its place' : ', and the chain is broken'}`;
       return {
-        name: 'database and master key',
-        ok: report.ok,
-        found,
-        ...(report.ok ? {} : { fix: 'sallyport audit verify' }),
+        check: { name, ok: report.ok, found, ...(report.ok ? {} : { fix: 'sallyport audit verify' }) },
+        places: await placesOf(services),
       };
     } finally {
       await services.close();
     }
   } catch (error) {
-    return failed('database and master key', error);
+    return { check: failed(name, error), places: [] };
   }
 }
 
-function portCheck({ host, port }: Config['listen']): Promise<Check> {
-  const name = `port ${host}:${port}`;
-  return new Promise((done) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      done({
-        name,
-        ok: false,
-        found: error.code ?? 'not available',
-        fix: 'Set another address: `listen` in sallyport.yaml, or --listen.',
-      }),
-    );
-    server.listen(port, host, () => server.close(() => done({ name, ok: true, found: 'free' })));
-  });
+async function placesOf({ store, workspace }: Services): Promise<readonly Place[]> {
+  const rows = await serverRows(store).list(workspace);
+  return rows.filter(({ enabled }) => enabled).flatMap(rulesOf);
+}
+
+function rulesOf(row: ServerRow): readonly Place[] {
+  try {
+    return manifestOf(row).egress;
+  } catch {
+    // `server list` says that it is broken.
+    return [];
+  }
+}
+
+async function gatewayChecks({ home, listen, proxyListen }: Config): Promise<readonly Check[]> {
+  const running = await isListening(homeFiles(home).socket);
+  const gateway = { name: 'gateway', ok: true, found: running ? 'running' : 'not running' };
+  if (running) return [gateway];
+  return [
+    gateway,
+    await checkPort('port', listen, '`listen` in sallyport.yaml, or --listen'),
+    ...(proxyListen === null
+      ? []
+      : [await checkPort('proxy port', proxyListen, '`proxy: { listen: … }` in sallyport.yaml')]),
+  ];
 }

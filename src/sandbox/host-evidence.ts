@@ -46,8 +46,8 @@ export interface HostEvidence {
 /** The parts of the file system that are read; tests have their own. */
 export interface HostFiles {
   /** @returns the file's text; null when it cannot be read */
-  text(path: string): string | null;
-  exists(path: string): boolean;
+  readonly text: (path: string) => string | null;
+  readonly exists: (path: string) => boolean;
 }
 
 const systemFiles: HostFiles = {
