@@ -105,11 +105,13 @@ export const jsonDepthMax = 128;
 /** One number in a JSON text, in characters. */
 export const jsonNumberCharsMax = 1024;
 
-/**
- * Memory that one process of a cell may have for data, in MiB, where the manifest says nothing. V8 reserves about
- * 600 MiB for each thread of a Node server, used or not, and the limit counts what is reserved.
- */
+/** Memory of a cell's processes together, in MiB, where the manifest says nothing. */
 export const cellMemoryDefaultMiB = 4096;
+/**
+ * What one process may reserve beyond that, in MiB. V8 reserves about 600 MiB for each thread of a Node server, used or
+ * not, and a limit of a process counts what is reserved.
+ */
+export const cellMemoryReservedMiB = 1024;
 /** Processes and threads of a cell together, where the manifest says nothing. A Node process has about eleven. */
 export const cellProcessesDefault = 256;
 /** Open descriptors of one process of a cell, where the manifest says nothing. */
@@ -536,6 +538,27 @@ export const cellOverheadBytesPerSecond = 256 * KIB;
 export const http2FieldBytes = 16;
 /** Lines of the operational log that could not be written yet, in bytes; what is more is lost. */
 export const logUnwrittenBytesMax = 1 * MIB;
+
+/* Installing packages. */
+/** Memory of the cell that installs a package, MiB: npm holds the whole tree of a large one, and scripts may compile. */
+export const packageInstallMemoryMiB = 2_048;
+/** Everything that one installation may write, what it fetched among it, in bytes. */
+export const packageInstallBytesMax = 2 * 1024 * MIB;
+/** How often the room on the disk is looked at while a package is installed, in milliseconds. */
+export const packageRoomIntervalMs = 250;
+/** Characters of an installer's output that are one line at most. */
+export const packageInstallLineCharsMax = 4_096;
+/** Archives that one installation may be given, and bytes of each, packed and unpacked. */
+export const packageArchivesMax = 2_000;
+export const packageArchiveBytesMax = 512 * MIB;
+/** Bytes of one `package.json`. */
+export const packageManifestBytesMax = 4 * MIB;
+/** Bytes of pip's report of what it installed, which has every package's whole description in it. */
+export const packageReportBytesMax = 64 * MIB;
+/** How long a package is kept that no server names any more, since it was last used, in milliseconds. */
+export const packageUnusedKeptMs = 60 * 60 * 1_000;
+/** How often packages are looked for that no server names any more, in milliseconds. */
+export const packageCollectIntervalMs = 60 * 60 * 1_000;
 
 /** How long a server may take to end once its input is closed, and again after SIGTERM, where nothing else is configured, in seconds. */
 export const cellStopSeconds = 2;

@@ -40,6 +40,8 @@ export interface UpstreamExit {
   readonly signal: string | null;
   /** Why, as a clause that may be shown to the caller after `stopped: `: `it ended with code 1`, `idle`. */
   readonly reason: string;
+  /** The setting of its manifest that ended it, `limits.memoryMiB`; absent for any other end. */
+  readonly limit?: string;
 }
 
 /** A server running in a cell: newline-delimited JSON-RPC both ways. */

@@ -94,9 +94,11 @@ export class UpstreamConnection {
     transport.output.on('data', (chunk: Buffer) => reader.push(chunk));
     transport.output.on('error', () => {});
     transport.input.on('error', () => {});
-    void transport.exited.then(({ reason }) => {
+    void transport.exited.then(({ reason, limit }) => {
       reader.end();
-      this.#end('upstream_exited', `The server "${deps.slug}" stopped: ${reason}.`);
+      const cause = limit === undefined ? [] : [`The limit is \`${limit}\` of its manifest.`];
+      const hint = [...cause, this.lastWords() ?? []].flat().join(' ');
+      this.#end('upstream_exited', `The server "${deps.slug}" stopped: ${reason}.`, hint || undefined);
     });
   }
 

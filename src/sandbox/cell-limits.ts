@@ -1,27 +1,38 @@
 /**
- * Resource limits of a cell without control groups, set by `prlimit` inside the cell, just before the program.
+ * Resource limits of a cell, and how each is held.
  *
- * What this does not limit, and only a control group could: the memory of all processes together (each one may use
- * the whole of its own), processor time, memory in files of `/tmp`, the home and `/dev/shm` beyond their sizes
- * added up, and what the kernel holds for sockets.
+ * Those of each process are resource limits, set by `prlimit` inside the cell just before the program. Those of the cell as a
+ * whole (memory, processors) are held by a control group where the gateway has some to give, and else by a watch that
+ * looks at the cell's processes once a second (`cell-watch.ts`).
+ *
+ * What only a control group bounds: memory that belongs to no process (files of `/tmp`, the home and `/dev/shm` up to
+ * their sizes, what the kernel holds for sockets and pipes), and what is taken and given back between two looks.
  */
 import { limits } from '../kernel/index.ts';
 import type { CellLimits } from '../manifest/index.ts';
 
 export interface AppliedLimits {
-  /** Data of one process, in bytes. RLIMIT_DATA; RLIMIT_AS would break V8, which reserves far more than it uses. */
+  /** Memory of all processes of the cell together. */
+  readonly memoryBytes: number;
+  /** Data of one process, RLIMIT_DATA. RLIMIT_AS would break V8, which reserves far more than it uses. */
   readonly dataBytes: number;
   /** Processes and threads of the cell; null where the kernel could only count those of the user on the whole host. */
   readonly processes: number | null;
+  /** Processors that it may keep busy; null: all. */
+  readonly cpus: number | null;
   readonly openFiles: number;
   /** Size of one file, and of `/tmp` and the home, each, in bytes. */
   readonly diskBytes: number;
 }
 
 export function appliedLimits(wanted: CellLimits, processesCountedPerCell: boolean): AppliedLimits {
+  const memoryBytes = (wanted.memoryMiB ?? limits.cellMemoryDefaultMiB) * limits.MIB;
   return {
-    dataBytes: (wanted.memoryMiB ?? limits.cellMemoryDefaultMiB) * limits.MIB,
+    memoryBytes,
+    // RLIMIT_DATA counts what is reserved, used or not.
+    dataBytes: memoryBytes + limits.cellMemoryReservedMiB * limits.MIB,
     processes: processesCountedPerCell ? (wanted.processes ?? limits.cellProcessesDefault) : null,
+    cpus: wanted.cpus ?? null,
     openFiles: wanted.openFiles ?? limits.cellOpenFilesDefault,
     diskBytes: (wanted.diskMiB ?? limits.cellDiskDefaultMiB) * limits.MIB,
   };

@@ -4,6 +4,7 @@ import type { Server } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { CellId } from '../kernel/index.ts';
 import type { CellLimits, FileGrant } from '../manifest/index.ts';
+import type { LimitHit } from './limit-hit.ts';
 
 /** One cell to be started. Everything the program inside will see is named here. */
 export interface CellSpec {
@@ -81,4 +82,6 @@ export interface CellExit {
   readonly started: boolean;
   /** One sentence that may be shown to the user. */
   readonly reason: string;
+  /** The limit that ended it; null for any other end. */
+  readonly limit: LimitHit | null;
 }

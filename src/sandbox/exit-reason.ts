@@ -1,8 +1,11 @@
-/** Turns what is known about a cell's end into a code, a signal, and a sentence. Pure. */
+/** Turns what is known about a cell's end into a code, a signal, the limit that it met, and a sentence. Pure. */
 import { constants } from 'node:os';
 import { cellPaths } from './cell-layout.ts';
+import type { AppliedLimits } from './cell-limits.ts';
 import type { CellExit } from './cell-spec.ts';
+import type { GroupUsage } from './cgroup/ports.ts';
 import { GRANT_CHANGED } from './launch-scripts.ts';
+import { lastWords, type LimitHit, limitHit, type LimitKind } from './limit-hit.ts';
 
 export interface EndFacts {
   /** How the launcher, by then bubblewrap, ended. */
@@ -10,42 +13,102 @@ export interface EndFacts {
   readonly signal: NodeJS.Signals | null;
   /** True when `kill()` was called first. */
   readonly killed: boolean;
+  /** The limit for which the gateway itself ended the cell. */
+  readonly overrun: LimitHit | null;
   /** The end of stderr. */
   readonly stderr: string;
   readonly program: string;
+  readonly applied: AppliedLimits;
+  /** What the cell's control group counted; null where it has none. */
+  readonly usage: GroupUsage | null;
+  /** Whether it may write to folders of the host, which may be full too. */
+  readonly writesToHost: boolean;
 }
 
-export function explainExit({ code, signal, killed, stderr, program }: EndFacts): CellExit {
-  if (killed) return { code: null, signal: 'SIGKILL', started: true, reason: 'stopped by Sallyport' };
+export function explainExit(facts: EndFacts): CellExit {
+  const { code, signal, killed, overrun, stderr, program } = facts;
+  if (overrun !== null) return killedFor(overrun, null, 'SIGKILL');
+  if (killed) {
+    return { code: null, signal: 'SIGKILL', started: true, reason: 'stopped by Sallyport', limit: null };
+  }
+  const outOfMemory = (facts.usage?.oomKills ?? 0) > 0;
   if (signal !== null) {
-    return { code: null, signal, started: true, reason: `its sandbox was ended from outside by ${signal}` };
+    // The kernel ends a group with all that is in it, bubblewrap too.
+    if (outOfMemory && signal === 'SIGKILL')
+      return killedFor(limitHit('memory', facts.applied), null, signal);
+    const reason = `its sandbox was ended from outside by ${signal}`;
+    return { code: null, signal, started: true, reason, limit: null };
   }
   const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
   if (lastLine.startsWith('bwrap: ') || (code === GRANT_CHANGED.code && lastLine === GRANT_CHANGED.line)) {
-    return {
-      code: null,
-      signal: null,
-      started: false,
-      reason: `the sandbox could not be built: ${lastLine}`,
-    };
+    const reason = `the sandbox could not be built: ${lastLine}`;
+    return { code: null, signal: null, started: false, reason, limit: null };
   }
   if ((code === 126 || code === 127) && lastLine.startsWith('prlimit: failed to execute')) {
     const why = code === 127 ? 'was not found in the cell' : 'may not be executed';
-    return { code, signal: null, started: false, reason: `the program "${program}" ${why}` };
+    return { code, signal: null, started: false, reason: `the program "${program}" ${why}`, limit: null };
   }
   if ((code === 126 || code === 127) && lastLine.startsWith(`${cellPaths.start}: `)) {
     const reason = `the program could not be executed: ${lastLine.slice(cellPaths.start.length + 2)}`;
-    return { code, signal: null, started: false, reason };
+    return { code, signal: null, started: false, reason, limit: null };
   }
   // Bubblewrap reports a death by signal the way a shell does.
   const died = code === null || code <= 128 ? undefined : signalName(code - 128);
-  if (died !== undefined) return { code: null, signal: died, started: true, reason: signalReason(died) };
-  return {
-    code,
-    signal: null,
-    started: true,
-    reason: code === 0 ? 'it ended by itself' : `it ended with code ${code}`,
-  };
+  if (died !== undefined) {
+    if (outOfMemory && died === 'SIGKILL') return killedFor(limitHit('memory', facts.applied), null, died);
+    return crashed(facts, died);
+  }
+  return gaveUp(facts);
+}
+
+/** It was ended by a signal of the kernel's or its own. */
+function crashed(facts: EndFacts, signal: NodeJS.Signals): CellExit {
+  if (signal === 'SIGXFSZ') return killedFor(limitHit('disk', facts.applied), 'a file', signal);
+  const cause = CRASHES.has(signal) ? causeOf(facts) : null;
+  if (cause === null) {
+    return { code: null, signal, started: true, reason: signalReason(signal), limit: null };
+  }
+  if (cause.limit !== null) return killedFor(cause.limit, cause.who, signal);
+  return { code: null, signal, started: true, reason: `it crashed (${signal}): ${cause.who}`, limit: null };
+}
+
+/** It ended with a code, which may be its answer to a refusal. */
+function gaveUp(facts: EndFacts): CellExit {
+  const { code } = facts;
+  const exit = { code, signal: null, started: true, limit: null } as const;
+  if (code === 0) return { ...exit, reason: 'it ended by itself' };
+  const cause = causeOf(facts);
+  if (cause === null) return { ...exit, reason: `it ended with code ${code}` };
+  if (cause.limit === null) return { ...exit, reason: `it ended with code ${code}: ${cause.who}` };
+  const reason = `it ended with code ${code} at its ${cause.limit.text} (${cause.who})`;
+  return { ...exit, reason, limit: cause.limit };
+}
+
+interface Cause {
+  /** Null: a limit that the runtime set itself. */
+  readonly limit: LimitHit | null;
+  readonly who: string;
+}
+
+function causeOf({ stderr, applied, usage, writesToHost }: EndFacts): Cause | null {
+  const words = lastWords(stderr);
+  if (words !== null) {
+    if (words.kind === null) return { limit: null, who: words.who };
+    // A folder of the host that is full is no limit of the cell's.
+    if (words.who === 'ENOSPC' && writesToHost) return { limit: null, who: 'no space left on device' };
+    return { limit: hit(words.kind, applied), who: words.who };
+  }
+  return (usage?.forksRefused ?? 0) > 0 ? { limit: hit('processes', applied), who: 'cannot fork' } : null;
+}
+
+/** Null for one that this cell does not have. */
+function hit(kind: LimitKind, applied: AppliedLimits): LimitHit | null {
+  return kind === 'processes' && applied.processes === null ? null : limitHit(kind, applied);
+}
+
+function killedFor(limit: LimitHit, who: string | null, signal: NodeJS.Signals): CellExit {
+  const reason = `killed: ${limit.text}${who === null ? '' : ` (${who})`}`;
+  return { code: null, signal, started: true, reason, limit };
 }
 
 function signalName(number: number): NodeJS.Signals | undefined {
@@ -53,13 +116,15 @@ function signalName(number: number): NodeJS.Signals | undefined {
   return names.find(([, value]) => value === number)?.[0];
 }
 
+/** What runtimes end themselves with when they cannot go on, and what a program gets that goes on without memory. */
+const CRASHES: ReadonlySet<NodeJS.Signals> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGBUS']);
+
 /** Signals that say more than their name. */
 const knownSignals: Partial<Record<NodeJS.Signals, string>> = {
   SIGSYS: 'it was killed because it used system calls of a foreign architecture (SIGSYS)',
   SIGKILL: 'it was killed (SIGKILL): by itself, or because memory ran out',
   SIGABRT: 'it crashed (SIGABRT): with Node, most often because it reached its memory limit',
   SIGTRAP: 'it crashed (SIGTRAP): with Node, most often because it reached its memory limit',
-  SIGXFSZ: 'it was killed because a file reached the disk limit (SIGXFSZ)',
 };
 
 const signalReason = (signal: NodeJS.Signals): string => knownSignals[signal] ?? `it was ended by ${signal}`;

@@ -88,12 +88,17 @@ const viewFile = ({ path, content }: MadeFile): PlanView['files'][number] => ({
 
 const mebibytes = (bytes: number): string => `${bytes / 2 ** 20} MiB`;
 
-function viewLimits({ dataBytes, processes, openFiles, diskBytes }: AppliedLimits): readonly LimitView[] {
+function viewLimits(applied: AppliedLimits): readonly LimitView[] {
+  const { memoryBytes, dataBytes, processes, cpus, openFiles, diskBytes } = applied;
   return [
+    { what: 'memory of all processes', most: mebibytes(memoryBytes), by: 'a look every second' },
     { what: 'data of one process', most: mebibytes(dataBytes), by: 'RLIMIT_DATA' },
     ...(processes === null
       ? []
       : [{ what: 'processes and threads', most: String(processes), by: 'RLIMIT_NPROC' }]),
+    ...(cpus === null
+      ? []
+      : [{ what: 'processors, over a minute', most: String(cpus), by: 'a look every second' }]),
     { what: 'open files of one process', most: String(openFiles), by: 'RLIMIT_NOFILE' },
     { what: 'one file', most: mebibytes(diskBytes), by: 'RLIMIT_FSIZE' },
     { what: '/tmp and the home, each', most: mebibytes(diskBytes), by: 'size of a memory file system' },

@@ -11,6 +11,7 @@ import { createServer, Server } from 'node:net';
 import { Duplex } from 'node:stream';
 import { AppError, limits } from '../kernel/index.ts';
 import { descriptors, type ShellPlan } from './plan-shell.ts';
+import { FATAL_LINE } from './limit-hit.ts';
 import { isAlive, onlyChild, type ProcessIdentity } from './process-identity.ts';
 import type { SetupNote } from './setup.ts';
 import { type Tail, tapTail } from './stderr-tail.ts';
@@ -54,7 +55,7 @@ export async function prepareCell(
 ): Promise<PreparedCell> {
   // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
   for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.on('error', () => {});
-  const tail = tapTail(stdio.stderr, limits.cellStderrTailBytes);
+  const tail = tapTail(stdio.stderr, limits.cellStderrTailBytes, FATAL_LINE);
   const listening: Listening[] = [];
   let started: Started | null = null;
   let first: ProcessIdentity | null = null;

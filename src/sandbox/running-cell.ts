@@ -1,8 +1,11 @@
 /** A cell's life from the moment its program starts. */
 import { type CellId, limits, type Log } from '../kernel/index.ts';
+import type { AppliedLimits } from './cell-limits.ts';
 import type { Cell, CellExit } from './cell-spec.ts';
+import type { CellWatch } from './cell-watch.ts';
 import { explainExit } from './exit-reason.ts';
 import type { Launched } from './launch.ts';
+import { type LimitHit, limitHit } from './limit-hit.ts';
 import { closeAll, killGroup } from './prepare.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { programProcess } from './program-process.ts';
@@ -12,14 +15,25 @@ export interface RunningCellInput {
   /** What was asked to be executed, for messages. */
   readonly program: string;
   readonly launched: Launched;
+  readonly applied: AppliedLimits;
+  /** Whether it was granted folders of the host to write to. */
+  readonly writesToHost: boolean;
+  /** Holds the limits that are the cell's as a whole. */
+  readonly watch: CellWatch;
   readonly log: Log;
   /** Gives back what the cell occupied. Called once, when nothing of it is left. */
   readonly forget: () => void;
 }
 
-export function runningCell({ id, program, launched, log, forget }: RunningCellInput): Cell {
+export function runningCell(input: RunningCellInput): Cell {
+  const { id, program, launched, applied, writesToHost, log, forget } = input;
   const { child, pid, listening } = launched;
   let killed = false;
+  let overrun: LimitHit | null = null;
+  const endWatch = watchOver(input, (hit) => {
+    overrun = hit;
+    launched.kill();
+  });
 
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) {
@@ -29,6 +43,7 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
 
   async function finish(): Promise<CellExit> {
     const end = await ended;
+    endWatch();
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
     if (first !== null && isAlive(first)) killGroup(pid);
@@ -44,10 +59,15 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     const exit = explainExit({
       ...end,
       killed,
+      overrun,
       stderr: launched.stderrTail(),
       program,
+      applied,
+      usage: null,
+      writesToHost,
     });
-    log.info('cell.exited', { cell: id, code: exit.code, signal: exit.signal, reason: exit.reason });
+    const { code, signal, reason, limit } = exit;
+    log.info('cell.exited', { cell: id, code, signal, reason, limit: limit?.kind ?? null });
     return exit;
   }
   const exited = finish();
@@ -90,6 +110,16 @@ export function runningCell({ id, program, launched, log, forget }: RunningCellI
     stop: (graceMs) => (stopping ??= stop(graceMs)),
     signal,
   };
+}
+
+/** @returns ends the watch */
+function watchOver(
+  { launched: { first }, applied, watch }: RunningCellInput,
+  over: (hit: LimitHit) => void,
+): () => void {
+  if (first === null) return () => undefined;
+  const { memoryBytes, cpus } = applied;
+  return watch.add({ first, memoryBytes, cpus, over: (kind) => over(limitHit(kind, applied)) });
 }
 
 function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

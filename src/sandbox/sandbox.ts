@@ -7,6 +7,7 @@ import { AppError, type Clock, isAppError, limits, type Log, newId, type Random 
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { openCellUsers } from './cell-users.ts';
+import { type CellWatch, createCellWatch } from './cell-watch.ts';
 import { checkGrants } from './file-grants.ts';
 import { checkHost, type HostReport } from './host-check.ts';
 import { checkSystem, type HostSystem } from './host-system.ts';
@@ -14,6 +15,7 @@ import { type HostFacts, readHostFacts } from './host.ts';
 import { enterCell } from './launch.ts';
 import { memoriesAhead, planCell, type PlanInput } from './plan.ts';
 import { type PlanView, viewPlan } from './plan-view.ts';
+import { openProc } from './process-table.ts';
 import { runningCell } from './running-cell.ts';
 import {
   type Shell,
@@ -34,6 +36,8 @@ export interface SandboxDependencies {
   readonly random: Random;
   /** What kind of machine this is; this process's own where absent. */
   readonly system?: HostSystem;
+  /** Holds the limits of a cell as a whole; one that looks once a second where absent. */
+  readonly watch?: CellWatch;
 }
 
 export interface Sandbox {
@@ -60,6 +64,7 @@ export async function createSandbox({
   clock,
   random,
   system = process,
+  watch = createCellWatch({ proc: openProc, clock }),
 }: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
   const closed = [realpathSync(dirname(stateDir))];
@@ -88,13 +93,15 @@ export async function createSandbox({
       const planned = { spec, facts, packageDir, files };
       shell = await shells.build(spec.id, wishOf(planned));
       const { staged, prepared, record, forget } = shell;
-      const launched = await enterCell(prepared, planCell({ ...planned, staged }), listeners, () =>
-        record(spec.id),
-      );
+      const plan = planCell({ ...planned, staged });
+      const launched = await enterCell(prepared, plan, listeners, () => record(spec.id));
       cell = runningCell({
         id: spec.id,
         program: spec.command[0] ?? '',
         launched,
+        applied: plan.limits,
+        writesToHost: files.some(({ write }) => write),
+        watch,
         log,
         forget: () => {
           release();

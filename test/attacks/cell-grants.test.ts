@@ -7,6 +7,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,6 +17,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createSandbox } from '../../src/sandbox/index.ts';
+import { hasPython, makeStage, modes, needsPython, outcomes, python, runCell } from './cell-harness.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-grant-attack-')));
 chmodSync(root, 0o755);
@@ -78,6 +80,7 @@ describe('a granted path that another cell replaces while the cell is built', ()
     signal: null,
     started: false,
     reason: 'the sandbox could not be built: sallyport: a granted path was replaced while the cell was built',
+    limit: null,
   };
 
   it.each([folder, file])('control: left alone, %s is what the cell reads', async (host) => {
@@ -112,4 +115,89 @@ describe('a granted path that another cell replaces while the cell is built', ()
     expect(stdout).toBe('');
     expect(exit).toEqual(replaced);
   });
+});
+
+/** Reads each path that it is given. Prints the error's code, or `ok`. */
+const readers = [
+  {
+    language: 'Node',
+    available: true,
+    command: [
+      'node',
+      '-e',
+      `const fs = require('node:fs');
+       const read = (path) => { try { fs.readdirSync(path); } catch (error) { if (error.code !== 'ENOTDIR') return error.code; fs.readFileSync(path); } return 'ok'; };
+       console.log(JSON.stringify(Object.fromEntries(process.argv.slice(1).map((path) => [path.slice(6), read(path)]))));`,
+    ],
+  },
+  {
+    language: `Python${needsPython}`,
+    available: hasPython,
+    command: [
+      python,
+      '-c',
+      `import errno, json, os, sys
+def read(path):
+    try:
+        os.listdir(path) if os.path.isdir(path) else open(path).close()
+        return "ok"
+    except OSError as error:
+        return errno.errorcode[error.errno]
+print(json.dumps({path[6:]: read(path) for path in sys.argv[1:]}))`,
+    ],
+  },
+];
+
+describe.each(readers)('a link in a granted folder, followed from $language', ({ available, command }) => {
+  const stage = makeStage();
+  afterAll(() => stage.remove());
+  const secret = join(stage.folder, 'secret');
+  const granted = join(stage.folder, 'granted');
+  const links = { absolute: secret, relative: '../secret', above: '../..', deep: 'folder/../../secret' };
+
+  it.skipIf(!available).each(modes)('leads nowhere out of it, gateway as %s', async (mode) => {
+    rmSync(granted, { recursive: true, force: true });
+    mkdirSync(join(granted, 'folder'), { recursive: true });
+    writeFileSync(secret, 'the key', { mode: 0o644 });
+    writeFileSync(join(granted, 'own'), 'nothing', { mode: 0o644 });
+    for (const [name, to] of Object.entries(links)) symlinkSync(to, join(granted, name));
+    const paths = [...Object.keys(links), 'own', '../secret', `..${secret}`].map((name) => `/data/${name}`);
+    for (const name of Object.keys(links))
+      expect(() => statSync(join(granted, name)), 'the control').not.toThrow();
+    const { stdout } = await runCell(stage, mode, {
+      command: [...command, ...paths],
+      files: [{ host: granted, cell: '/data', write: false }],
+    });
+    expect(outcomes(stdout)).toEqual({
+      own: 'ok',
+      absolute: 'ENOENT',
+      relative: 'ENOENT',
+      deep: 'ENOENT',
+      // The cell's own root.
+      above: 'ok',
+      '../secret': 'ENOENT',
+      [`..${secret}`]: 'ENOENT',
+    });
+  });
+
+  it.skipIf(!available).each(modes)(
+    'takes the place of the folder while the cell is built: nothing is started, gateway as %s',
+    async (mode) => {
+      const parent = mkdtempSync(join(stage.folder, 'swapped-'));
+      chmodSync(parent, 0o777);
+      const host = join(parent, 'folder');
+      mkdirSync(host);
+      const [elsewhere, kept] = [stage.folder, join(parent, 'kept')];
+      const files = [{ host, cell: '/data', write: false }];
+      const cell = { command: [...command, '/data/secret'], files };
+      const meanwhile = ['/bin/sh', '-c', `mv "$1" "$2"; ln -s "$3" "$1"`, 'sh', host, kept, elsewhere];
+      const { stdout, exit } = await runCell(stage, mode, cell, { meanwhile });
+      expect(stdout).toBe('');
+      expect(exit).toMatchObject({
+        started: false,
+        reason:
+          'the sandbox could not be built: sallyport: a granted path was replaced while the cell was built',
+      });
+    },
+  );
 });

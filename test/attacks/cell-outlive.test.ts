@@ -90,6 +90,7 @@ describe('daemons', () => {
       signal: 'SIGKILL',
       started: true,
       reason: 'stopped by Sallyport',
+      limit: null,
     });
     expect(marked(marker)).toEqual([]);
     expect(records(mode)).toEqual([]);

@@ -167,9 +167,35 @@ describe('a server that dies', () => {
     expect(cellAt(0).egressClosed).toBe(true);
     expect(world.events.at(-1)).toMatchObject({
       type: 'cell.exited',
-      data: { reason: 'it ended with code 1', code: 1 },
+      data: { reason: 'it ended with code 1', code: 1, limit: null },
     });
     expect(world.logged).toContain('cell.died');
+  });
+
+  it('says which limit it met, to the audit log, its client and the next call, whatever else was going on', async () => {
+    const transport = await world.pool.open('echo', null);
+    const reason = 'killed: memory limit 512 MiB';
+    cellAt(0).end({
+      code: null,
+      signal: 'SIGKILL',
+      reason,
+      limit: { kind: 'memory', text: 'memory limit 512 MiB', setting: 'limits.memoryMiB' },
+    });
+    expect(await transport.exited).toEqual({
+      code: null,
+      signal: 'SIGKILL',
+      reason,
+      limit: 'limits.memoryMiB',
+    });
+    await transport.close('idle');
+    expect(world.events.at(-1)).toMatchObject({
+      type: 'cell.exited',
+      data: { reason, signal: 'SIGKILL', limit: 'limits.memoryMiB' },
+    });
+    await expect(world.pool.open('echo', null)).rejects.toMatchObject({
+      code: 'cell_backing_off',
+      message: expect.stringContaining(`(${reason})`),
+    });
   });
 });
 

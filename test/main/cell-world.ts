@@ -175,7 +175,14 @@ export function makeWorld(): World {
           stderr,
           ending: null,
           end: (exit = {}) =>
-            resolve({ started: true, code: 1, signal: null, reason: 'it ended with code 1', ...exit }),
+            resolve({
+              started: true,
+              code: 1,
+              signal: null,
+              reason: 'it ended with code 1',
+              limit: null,
+              ...exit,
+            }),
           get egressClosed() {
             return egress?.closed === true;
           },

@@ -76,7 +76,13 @@ describe('a program in a cell', () => {
     cell.stderr.resume();
     cell.stdin.end('one\ntwo\n');
     expect(await text(cell.stdout)).toBe('one\ntwo\n');
-    expect(await cell.exited).toEqual({ code: 0, signal: null, started: true, reason: 'it ended by itself' });
+    expect(await cell.exited).toEqual({
+      code: 0,
+      signal: null,
+      started: true,
+      reason: 'it ended by itself',
+      limit: null,
+    });
   });
 
   it('gets its arguments and variables unchanged', async () => {
@@ -124,8 +130,11 @@ describe('a program in a cell', () => {
 
 describe('what it ends with', () => {
   it.each([
-    ['exit 7', { code: 7, signal: null, started: true, reason: 'it ended with code 7' }],
-    ['kill -TERM $$', { code: null, signal: 'SIGTERM', started: true, reason: 'it was ended by SIGTERM' }],
+    ['exit 7', { code: 7, signal: null, started: true, reason: 'it ended with code 7', limit: null }],
+    [
+      'kill -TERM $$',
+      { code: null, signal: 'SIGTERM', started: true, reason: 'it was ended by SIGTERM', limit: null },
+    ],
   ])('%s', async (script, exit) => {
     expect((await sh(script)).exit).toEqual(exit);
   });
@@ -137,6 +146,7 @@ describe('what it ends with', () => {
       signal: null,
       started: false,
       reason: 'the program "no-such-server" was not found in the cell',
+      limit: null,
     });
   });
 
@@ -157,6 +167,7 @@ describe('what it ends with', () => {
       signal: 'SIGKILL',
       started: true,
       reason: 'stopped by Sallyport',
+      limit: null,
     });
     await cell.kill();
   });
@@ -219,7 +230,7 @@ describe('limits', () => {
     const { exit } = await sh('exec head -c 3000000 /dev/zero >/tmp/f', { limits: { diskMiB: 2 } });
     expect(exit).toMatchObject({
       signal: 'SIGXFSZ',
-      reason: 'it was killed because a file reached the disk limit (SIGXFSZ)',
+      reason: 'killed: disk limit 2 MiB (a file)',
     });
   });
 

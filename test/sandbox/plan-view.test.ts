@@ -58,12 +58,22 @@ describe('viewPlan', () => {
 
   it('says what each limit is, and what enforces it', () => {
     expect(viewPlan(input()).limits).toEqual([
-      { what: 'data of one process', most: '256 MiB', by: 'RLIMIT_DATA' },
+      { what: 'memory of all processes', most: '256 MiB', by: 'a look every second' },
+      { what: 'data of one process', most: '1280 MiB', by: 'RLIMIT_DATA' },
       { what: 'processes and threads', most: '32', by: 'RLIMIT_NPROC' },
       { what: 'open files of one process', most: '128', by: 'RLIMIT_NOFILE' },
       { what: 'one file', most: '16 MiB', by: 'RLIMIT_FSIZE' },
       { what: '/tmp and the home, each', most: '16 MiB', by: 'size of a memory file system' },
     ]);
+  });
+
+  it('says how many processors may be kept busy, where a manifest does', () => {
+    const limited = viewPlan(input({ limits: appliedLimits({ cpus: 1.5 }, true) }));
+    expect(limited.limits).toContainEqual({
+      what: 'processors, over a minute',
+      most: '1.5',
+      by: 'a look every second',
+    });
   });
 
   it('leaves out a number of processes that is not limited', () => {

@@ -141,14 +141,14 @@ export async function startCell(
 
 /** The cell is gone either way; a log that cannot be written stops the next start instead. */
 async function recordExit(deps: StartDeps, row: ServerRow, id: CellId, exit: UpstreamExit): Promise<void> {
-  const { reason, code, signal } = exit;
+  const { reason, code, signal, limit = null } = exit;
   await deps.audit
     .append({
       workspace: deps.workspace,
       type: 'cell.exited',
       actor: { kind: 'cell', id },
       server: row.slug,
-      data: { reason, code, signal },
+      data: { reason, code, signal, limit },
     })
     .catch(() => undefined);
 }
@@ -258,7 +258,10 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   };
   const exited = cell.exited.then(async (exit) => {
     egress.close();
-    const outcome = { code: exit.code, signal: exit.signal, reason: asked ?? exit.reason };
+    const { code, signal, limit } = exit;
+    // Whoever asked for its end knows why; a limit that was met is told all the same.
+    const reason = limit === null ? (asked ?? exit.reason) : exit.reason;
+    const outcome = { code, signal, reason, ...(limit === null ? {} : { limit: limit.setting }) };
     await recordExit(deps, row, id, outcome);
     return outcome;
   });

@@ -1,0 +1,60 @@
+/** What a client is told of a server that is gone: why, which limit it met if any, and its last words. */
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { type CellId, silentLog, systemClock } from '../../src/kernel/index.ts';
+import type { UpstreamExit } from '../../src/mcp/index.ts';
+import { ownRequest } from '../../src/mcp/message.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
+
+async function failureAfter(exit: UpstreamExit, stderr: string): Promise<unknown> {
+  const { promise: exited, resolve } = Promise.withResolvers<UpstreamExit>();
+  const connection = new UpstreamConnection({
+    transport: {
+      cell: 'cell_a' as CellId,
+      input: new PassThrough(),
+      output: new PassThrough(),
+      stderrTail: () => stderr,
+      exited,
+      close: () => Promise.resolve(),
+    },
+    slug: 'notes',
+    clock: systemClock,
+    log: silentLog,
+    notified: () => undefined,
+  });
+  const { response } = connection.request({ message: ownRequest('tools/list', '{}'), owner: null });
+  resolve(exit);
+  return response.catch((error: unknown) => error);
+}
+
+describe('a server that is gone', () => {
+  const limited: UpstreamExit = {
+    code: null,
+    signal: 'SIGKILL',
+    reason: 'killed: memory limit 512 MiB',
+    limit: 'limits.memoryMiB',
+  };
+
+  it.each<[string, UpstreamExit, string, string | undefined]>([
+    [
+      'at a limit',
+      limited,
+      'loading\n',
+      'The limit is `limits.memoryMiB` of its manifest. Its last output: loading',
+    ],
+    ['at a limit, without a word', limited, '', 'The limit is `limits.memoryMiB` of its manifest.'],
+    [
+      'by itself',
+      { code: 3, signal: null, reason: 'it ended with code 3' },
+      'no key',
+      'Its last output: no key',
+    ],
+    ['by itself, without a word', { code: 3, signal: null, reason: 'it ended with code 3' }, '', undefined],
+  ])('%s', async (_how, exit, stderr, hint) => {
+    expect(await failureAfter(exit, stderr)).toMatchObject({
+      code: 'upstream_exited',
+      message: `The server "notes" stopped: ${exit.reason}.`,
+      hint,
+    });
+  });
+});
