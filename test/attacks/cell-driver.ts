@@ -70,16 +70,46 @@ async function start(wanted: DriverInput['cells'][number]): Promise<Started> {
   cell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise((resolve) => cell.stdout.once('end', resolve));
   const report = Promise.all([cell.exited, ended]).then(([exit]) => ({ exit, stdout, stderr, arrived }));
+  cell.stdin.on('error', () => undefined);
   return { cell, report, ready };
+}
+
+/** Resolves at the first line of a cell that this is true of, or at its end. */
+function line(cell: Cell, test: (text: string) => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    let rest = '';
+    const look = (text: string): void => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      if (!lines.some(test)) return;
+      cell.stdout.off('data', look);
+      resolve();
+    };
+    cell.stdout.on('data', look);
+    void cell.exited.then(() => resolve());
+  });
+}
+
+/** While the last cell holds what it took, each of the others does a round of work; then it is let go. */
+async function workMeanwhile(others: readonly Cell[], last: Cell): Promise<void> {
+  await line(last, (text) => text === 'HELD');
+  for (const other of others) {
+    const done = line(other, (text) => text.startsWith('{'));
+    other.stdin.write('go\n');
+    await done;
+  }
+  last.stdin.end('go\n');
 }
 
 const started: Started[] = [];
 // For tests that kill this program while it starts cells, or while they run.
 if (input.hold === true) process.stdout.write('LAUNCHING\n');
-for (const wanted of input.cells) {
+for (const [index, wanted] of input.cells.entries()) {
   const next = await start(wanted);
   started.push(next);
-  await next.ready;
+  const others = started.slice(0, -1).map(({ cell }) => cell);
+  if (input.held === true && index === input.cells.length - 1) await workMeanwhile(others, next.cell);
+  else await next.ready;
 }
 if (input.hold === true) process.stdout.write('HOLDING\n');
 await started.at(-1)?.report;

@@ -23,6 +23,8 @@ export interface DriverInput {
   /** Started one after the other, each once the one before printed READY. When the last ends, the others are killed. */
   readonly cells: readonly (Pick<CellSpec, 'command'> & Partial<CellSpec>)[];
   readonly hold?: boolean;
+  /** When the last prints HELD, each of the others is sent a line and its answer awaited; then the last is sent one. */
+  readonly held?: boolean;
   /** Command that is run to its end while each cell is built: its grants were checked, and are not mounted yet. */
   readonly meanwhile?: readonly string[];
 }
