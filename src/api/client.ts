@@ -12,6 +12,7 @@ import type {
   KeyStatus,
   KillView,
   LaunchPlan,
+  LogLineView,
   NewToken,
   ProbeBody,
   ProbeView,
@@ -118,7 +119,7 @@ export function createClient(transport: Transport) {
     removeServer: (slug: string) => json('DELETE', at(slug)),
     tools: async (slug: string) => (await send('GET', `${at(slug)}/tools`)).text(),
     logs: (slug: string, follow: boolean) =>
-      lines(`${at(slug)}/logs?follow=${follow}`) as AsyncGenerator<string>,
+      lines(`${at(slug)}/logs?follow=${follow}`) as AsyncGenerator<LogLineView>,
     inject: (slug: string, name: string, body: InjectBody) =>
       json<ServerView>('POST', `${at(slug)}/secrets/${encodeURIComponent(name)}/inject`, body),
     secrets: (slug: string) => json<SecretView[]>('GET', `${at(slug)}/secrets`),

@@ -142,6 +142,16 @@ export interface Packages {
   install(spec: string, onProgress: (message: string) => void): Promise<PackageRecord>;
 }
 
+/** A line of a server's log, without anything that a terminal obeys. */
+export interface LogLine {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly cell: string;
+  /** Whose words these are: what the server wrote to stderr, or what Sallyport says of its cell. */
+  readonly from: 'server' | 'sallyport';
+  readonly text: string;
+}
+
 /** A running cell, as shown to the operator. */
 export interface CellView {
   readonly id: string;
@@ -156,10 +166,8 @@ export interface Runtime {
   call(server: string, tool: string, argumentsJson: string, profile: string | null): Promise<string>;
   /** @returns the server's tools exactly as given, a JSON array */
   tools(server: string): Promise<string>;
-  /** The server's last lines of stderr, control characters neutralised. */
-  logs(server: string): readonly string[];
-  /** Calls back for each further line until the returned function is called. */
-  followLogs(server: string, onLine: (line: string) => void): () => void;
+  /** The server's last lines, the oldest first; with `until`, also those to come until it is aborted. */
+  logs(server: string, until: AbortSignal | null): AsyncIterable<LogLine>;
   cells(): readonly CellView[];
   /** What starting the server would do; nothing is started or opened. @throws AppError as its start would */
   plan(server: ServerRow): Promise<LaunchPlan>;

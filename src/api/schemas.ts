@@ -195,6 +195,16 @@ export const LaunchPlan = z
   })
   .openapi('LaunchPlan');
 
+export const LogLineView = z
+  .object({
+    at: z.number(),
+    cell: z.string(),
+    /** `server`: what it wrote to stderr. `sallyport`: what the gateway says of its cell. */
+    from: z.enum(['server', 'sallyport']),
+    text: z.string(),
+  })
+  .openapi('LogLine');
+
 export const AddServer = z
   .strictObject({
     /** Catalog name, `npm:PKG[@V]`, or a file's name when `manifest` is given. */
@@ -383,6 +393,7 @@ export type ProxyView = z.infer<typeof ProxyView>;
 export type SecretView = z.infer<typeof SecretView>;
 export type ServerView = z.infer<typeof ServerView>;
 export type LaunchPlan = z.infer<typeof LaunchPlan>;
+export type LogLineView = z.infer<typeof LogLineView>;
 export type ProbeEntry = z.infer<typeof ProbeEntry>;
 export type ProbeReport = z.infer<typeof ProbeReport>;
 export type ProbeView = z.infer<typeof ProbeView>;

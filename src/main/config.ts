@@ -121,6 +121,7 @@ export const homeFiles = (home: string) => ({
   auditJournal: join(home, 'audit-journal'),
   packages: join(home, 'packages'),
   run: join(home, 'run'),
+  logs: join(home, 'logs'),
   proxy: join(home, 'proxy'),
 });
 

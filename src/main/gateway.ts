@@ -10,6 +10,7 @@ import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
 import { planServer } from './cells/plan-server.ts';
+import { createLogFiles } from './cells/log-files.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
 import { openSandboxParts } from './cells/sandbox-parts.ts';
 import { type Config, homeFiles } from './config.ts';
@@ -92,6 +93,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     log,
     config: config.egress,
   });
+  const logs = createLogFiles(files.logs, log);
   const pool: CellPool = createCellPool({
     workspace,
     vault,
@@ -99,6 +101,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     sandbox,
     egress,
     audit,
+    logs,
     clock,
     random,
     log,
@@ -167,8 +170,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       call: (server, tool, argumentsJson, profile) =>
         front.callTool(operator, profile, server, tool, argumentsJson),
       tools: (server) => front.listTools(operator, server),
-      logs: (server) => pool.logs(server),
-      followLogs: (server, onLine) => pool.followLogs(server, onLine),
+      logs: (server, until) => logs.lines(server, until),
       cells: () => pool.list(),
       plan: (row) => planServer({ workspace, vault, packages, sandbox, random }, row),
       async restart(server, reason) {
@@ -220,8 +222,8 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     },
     async close() {
       stopWatching();
-      await front.close();
-      await pool.close();
+      // Together: the front turns everybody away while the servers are asked to end.
+      await Promise.all([front.close(), pool.close()]);
       proxy.close();
       await egress.close();
       await services.close();

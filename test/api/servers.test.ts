@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/kernel/index.ts';
-import { installed, makeWorld, manifest, type World } from './world.ts';
+import { installed, logLine, makeWorld, manifest, type World } from './world.ts';
 
 let world: World;
 beforeEach(async () => {
@@ -317,8 +317,12 @@ describe('the log of a server', () => {
   const lines = async (follow: boolean) => {
     const found: string[] = [];
     for await (const line of world.client.logs('echo', follow)) {
-      found.push(line);
-      if (found.length === 2) for (const follower of world.followers) follower('third');
+      found.push(line.text);
+      if (found.length === 2) {
+        setTimeout(() => {
+          for (const follower of world.followers) follower('third');
+        }, 20);
+      }
       if (found.length === 3) break;
     }
     return found;
@@ -333,20 +337,21 @@ describe('the log of a server', () => {
 
   it('does not pile up before a reader that does not read', async () => {
     await add();
+    let asked = 0;
+    let left = false;
+    world.runtime.logs = async function* () {
+      try {
+        for (; ; asked += 1) yield logLine(`line ${asked}`);
+      } finally {
+        left = true;
+      }
+    };
     const response = await world.raw(new Request('http://sallyport/api/v1/servers/echo/logs?follow=true'));
     const reader = response.body?.getReader();
     await reader?.read();
-    await reader?.read();
-    for (let at = 0; at < 50_000; at += 1) for (const follower of world.followers) follower(`line ${at}`);
-    let read = 0;
-    let last = '';
-    while (last !== '"line 49999"\n') {
-      const { value } = (await reader?.read()) ?? {};
-      last = new TextDecoder().decode(value);
-      read += 1;
-    }
-    expect(read).toBeLessThan(5_000);
+    await new Promise((done) => setTimeout(done, 20));
+    expect(asked).toBeLessThan(10);
     await reader?.cancel();
-    expect(world.followers.size).toBe(0);
+    expect(left).toBe(true);
   });
 });

@@ -6,6 +6,7 @@ import {
   type ApiDeps,
   createApi,
   createClient,
+  type LogLine,
   type PackageRecord,
   type Prober,
   type Runtime,
@@ -80,6 +81,8 @@ export const installed = (over: Partial<PackageRecord> = {}): PackageRecord => (
   ...over,
 });
 
+export const logLine = (text: string): LogLine => ({ at: 5, cell: 'cell_abcdef', from: 'server', text });
+
 export async function makeWorld(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-api-'));
   const config = loadConfig({ SALLYPORT_HOME: join(folder, 'home') });
@@ -96,10 +99,18 @@ export async function makeWorld(): Promise<World> {
       return '{"content":[{"type":"text","text":"done"}],"n":12345678901234567890}';
     },
     tools: async () => '[{"name":"echo","n":12345678901234567890}]',
-    logs: () => ['first', 'second'],
-    followLogs: (_, onLine) => {
-      followers.add(onLine);
-      return () => followers.delete(onLine);
+    async *logs(_, until) {
+      yield* ['first', 'second'].map(logLine);
+      if (until === null) return;
+      const gone = new Promise<void>((left) => until.addEventListener('abort', () => left()));
+      for (let at = 3; !until.aborted; at += 1) {
+        const more = Promise.withResolvers<string>();
+        const onLine = (text: string): void => more.resolve(text);
+        followers.add(onLine);
+        const text = await Promise.race([more.promise, gone]);
+        followers.delete(onLine);
+        if (text !== undefined) yield logLine(text);
+      }
     },
     plan: async () => {
       throw new AppError('sandbox_unavailable', 'There are no cells here.', { kind: 'failed' });

@@ -239,8 +239,16 @@ describe('servers', () => {
   });
 
   it('have a log, made safe', async () => {
-    world.runtime.logs = () => ['plain', '\u001b]0;x\u0007safe'];
-    expect((await terminal.run('server', 'logs', 'echo')).stdout).toBe('plain\nsafe\n');
+    const said = { at: 0, cell: 'cell_0123456789', from: 'server', text: '\u001b]0;x\u0007safe' } as const;
+    world.runtime.logs = async function* () {
+      yield said;
+      yield { ...said, from: 'sallyport', text: 'ended: it ended with code 1' };
+    };
+    expect((await terminal.run('server', 'logs', 'echo')).stdout).toBe(
+      '1970-01-01 00:00:00 456789 | safe\n1970-01-01 00:00:00 456789 * ended: it ended with code 1\n',
+    );
+    const { stdout } = await terminal.run('server', 'logs', 'echo', '--json');
+    expect(JSON.parse(stdout.split('\n')[0] ?? '')).toEqual(said);
   });
 
   it('come from a package whose name ends like a file', async () => {

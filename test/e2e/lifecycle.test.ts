@@ -150,6 +150,21 @@ describe('a gateway', () => {
   });
 });
 
+describe('the log of a server', () => {
+  it('is there without a gateway, also of one that was killed, and goes on with what any process runs', async () => {
+    const gateway = await home.serve();
+    await home.run('call', 'prober', 'echo', '{}');
+    await gateway.crash();
+    const follower = launch('server', 'logs', 'prober', '-f');
+    await waitFor(() => / \* started\n/.test(follower.out()));
+    await home.run('call', 'prober', 'echo', '{}');
+    await waitFor(() => follower.out().endsWith(' * ended: gateway stopped\n'));
+    follower.process.kill('SIGINT');
+    expect(await follower.ended).toBe(0);
+    expect((await home.run('server', 'logs', 'prober')).stdout).toBe(follower.out());
+  });
+});
+
 describe('a stdio client', () => {
   it('without a gateway has one of its own, writes protocol only, and ends at SIGTERM with its input open', async () => {
     const client = launch('stdio');

@@ -78,6 +78,7 @@ describe('starting', () => {
       ['cell.started', undefined],
       ['cell.exited', 'cell_start_failed'],
     ]);
+    expect(world.said).toEqual(['echo sallyport: not started: No.']);
     world.onLaunch = () => undefined;
     await world.pool.open('echo', null);
     expect(world.cells).toHaveLength(1);
@@ -92,6 +93,9 @@ describe('starting', () => {
     world.servers.set('echo', row('echo', { manifest: slots }));
     world.secrets.set('SEALED', 1).set('ENTRUSTED', 1);
     await world.pool.open('echo', null);
+    cellAt(0).stderr.write('I was given value-1-of-ENTRUSTED\n');
+    await settled();
+    expect(world.said).toContain('echo server: I was given [ENTRUSTED]');
     const { env } = cellAt(0).spec;
     expect(env['SEALED']).toMatch(/^key_[A-Za-z0-9]{32}$/);
     expect(env['ENTRUSTED']).toBe('value-1-of-ENTRUSTED');
@@ -159,6 +163,19 @@ describe('a server that dies', () => {
     await die(1);
     await world.pool.credentialsChanged('echo');
     await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+  });
+
+  it('has its life in its log, and its last words in the error', async () => {
+    const transport = await world.pool.open('echo', 'default');
+    cellAt(0).stderr.write('the moon is in the wrong phase\n');
+    await die(0);
+    await transport.exited;
+    expect(world.said).toEqual([
+      'echo sallyport: started for profile default',
+      'echo server: the moon is in the wrong phase',
+      'echo sallyport: ended: it ended with code 1',
+    ]);
+    expect(transport.stderrTail()).toBe('the moon is in the wrong phase');
   });
 
   it('has its way out closed and its end recorded', async () => {
@@ -273,6 +290,16 @@ describe('stopping', () => {
     await world.pool.close();
     expect(cellAt(0).ending).toBe('ask');
     await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'gateway_stopping' });
+  });
+});
+
+describe('the log of a server', () => {
+  it('stays when it is changed, and is forgotten with the server', async () => {
+    await world.pool.restart('echo', 'changed');
+    expect(world.said).toEqual([]);
+    world.servers.delete('echo');
+    await world.pool.restart('echo', 'removed');
+    expect(world.said).toEqual(['echo forgotten']);
   });
 });
 

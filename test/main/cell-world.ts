@@ -91,6 +91,8 @@ export interface World {
   readonly cells: FakeCell[];
   readonly events: AuditEvent[];
   readonly logged: string[];
+  /** The logs of the servers. */
+  readonly said: string[];
   /** Run when the sandbox is asked for a cell, before it answers. */
   onLaunch: () => Promise<void> | void;
   /** Why the data plane cannot take new values. */
@@ -110,6 +112,7 @@ export function makeWorld(): World {
   const cells: FakeCell[] = [];
   const events: AuditEvent[] = [];
   const logged: string[] = [];
+  const said: string[] = [];
   const note = (event: string): void => void logged.push(event);
   const log: Log = { debug: note, info: note, warn: note, error: note };
   const egresses = new Map<CellId, { closed: boolean; refreshed: number }>();
@@ -121,6 +124,11 @@ export function makeWorld(): World {
     log,
     idleSeconds: SLEEPLESS_IDLE_SECONDS,
     stopGraceMs: 2_000,
+    logs: {
+      append: (slug, { from, text }) => void said.push(`${slug} ${from}: ${text}`),
+      remove: (slug) => void said.push(`${slug} forgotten`),
+      flush: () => undefined,
+    },
     servers: { find: async (_, slug) => servers.get(slug) ?? null },
     offers: async (profile, slug) => profile === null || !unselected.has(slug),
     activity: (cell) => activity.get(cell) ?? null,
@@ -174,15 +182,11 @@ export function makeWorld(): World {
           spec,
           stderr,
           ending: null,
-          end: (exit = {}) =>
-            resolve({
-              started: true,
-              code: 1,
-              signal: null,
-              reason: 'it ended with code 1',
-              limit: null,
-              ...exit,
-            }),
+          end(exit = {}) {
+            stderr.end();
+            const reason = 'it ended with code 1';
+            resolve({ started: true, code: 1, signal: null, reason, limit: null, ...exit });
+          },
           get egressClosed() {
             return egress?.closed === true;
           },
@@ -222,6 +226,7 @@ export function makeWorld(): World {
     cells,
     events,
     logged,
+    said,
     onLaunch: () => undefined,
     refreshFails: null,
     obedient: true,

@@ -1,6 +1,5 @@
 /** `/servers`: what the gateway runs. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { limits } from '../../kernel/index.ts';
 import type { ApiDeps } from '../deps.ts';
 import {
   answers,
@@ -11,13 +10,13 @@ import {
   progressResponse,
   router,
 } from '../http.ts';
-import { Mailbox } from '../mailbox.ts';
 import { probeServer } from '../probes.ts';
 import {
   AddServer,
   ErrorBody,
   InjectBody,
   LaunchPlan,
+  LogLineView,
   ProbeBody,
   ProbeView,
   ServerView,
@@ -183,35 +182,15 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/servers/{slug}/logs',
       summary: "The server's stderr",
       request: { params, query: z.object({ follow: z.enum(['true', 'false']).optional() }) },
-      responses: answersLines('Lines, the oldest first', z.string()),
+      responses: answersLines('Lines, the oldest first', LogLineView),
     }),
     async (c) => {
       const { slug } = c.req.valid('param');
       await findServer(deps, slug);
       const follow = c.req.valid('query').follow === 'true';
-      return linesResponse(
-        (gone) => (follow ? followedLines(deps, slug, gone) : linesSoFar(deps, slug)),
-        deps.log,
-      );
+      return linesResponse((gone) => deps.runtime.logs(slug, follow ? gone : null), deps.log);
     },
   );
 
   return app;
-}
-
-async function* linesSoFar({ runtime }: ApiDeps, slug: string): AsyncGenerator<string> {
-  yield* runtime.logs(slug);
-}
-
-/** The lines so far and those to come, until `gone`. A reader who is too slow misses the oldest of what waits. */
-async function* followedLines({ runtime }: ApiDeps, slug: string, gone: AbortSignal): AsyncGenerator<string> {
-  const fresh = new Mailbox<string>(limits.serverLogLinesMax);
-  const stop = runtime.followLogs(slug, (line) => fresh.put(line));
-  gone.addEventListener('abort', () => fresh.close(), { once: true });
-  try {
-    yield* runtime.logs(slug);
-    yield* fresh;
-  } finally {
-    stop();
-  }
 }

@@ -1,10 +1,10 @@
 /** `sallyport server …` */
 import type { Command } from 'commander';
-import type { ServerView } from '../../api/index.ts';
+import type { LogLineView, ServerView } from '../../api/index.ts';
 import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
-import { type Output, printable, table, when } from '../output.ts';
+import { type Output, printable, printableJson, table, when } from '../output.ts';
 import { planText } from './plan.ts';
 import { lastProbeText, probeCommand, probeTable } from './probe.ts';
 
@@ -119,7 +119,7 @@ export function serverCommands(host: CliHost, program: Command): void {
       .option('-f, --follow', 'go on as it writes'),
     async ({ client, out }, [slug = ''], options) => {
       for await (const line of client.logs(slug, options['follow'] === true))
-        out.line(out.json ? JSON.stringify(line) : printable(line));
+        out.line(out.json ? printableJson(line) : logText(line));
     },
   );
 
@@ -166,6 +166,10 @@ export function serverCommands(host: CliHost, program: Command): void {
     },
   );
 }
+
+/** The cell's end of its name tells lines of two cells apart; a `*` marks what the server did not say itself. */
+const logText = ({ at, cell, from, text }: LogLineView): string =>
+  `${when(at)} ${cell.slice(-6)} ${from === 'server' ? '|' : '*'} ${printable(text)}`;
 
 /** @param shown names of the default tools; null: those that say that they only read */
 function toolRows(listText: string, shown: readonly string[] | null): string[][] {

@@ -7,7 +7,7 @@ import type { CellView, ServerRow, ServerRows } from '../../api/index.ts';
 import { packageOf } from '../../api/index.ts';
 import { AppError, type CellId, limits, type Log } from '../../kernel/index.ts';
 import type { CellActivity, UpstreamTransport } from '../../mcp/index.ts';
-import { createServerLog, type ServerLog } from './server-log.ts';
+import type { LogFiles } from './log-files.ts';
 import {
   type CredentialVersions,
   credentialVersions,
@@ -18,6 +18,7 @@ import {
 } from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
+  readonly logs: Pick<LogFiles, 'append' | 'remove' | 'flush'>;
   readonly servers: Pick<ServerRows, 'find'>;
   /** Whether a profile has the server; null is the operator's own, which has all. */
   readonly offers: (profile: string | null, slug: string) => Promise<boolean>;
@@ -33,8 +34,6 @@ export interface CellPool {
   /** The stored server that a cell runs, while it runs or starts. */
   serverOf(cell: CellId): ServerRow | null;
   list(): readonly CellView[];
-  logs(slug: string): readonly string[];
-  followLogs(slug: string, onLine: (line: string) => void): () => void;
   /** Kills the cells for which `which` holds, those that are about to end included. */
   kill(which: (cell: RunningCell) => boolean, reason: string): Promise<void>;
   /** Ends the server's cells and forgets how they fared: it was changed, and the next call starts it anew. */
@@ -73,16 +72,10 @@ const STARTS_MAX = 3;
 export function createCellPool(deps: CellPoolDeps): CellPool {
   const slots = new Map<string, Slot>();
   const rows = new Map<CellId, ServerRow>();
-  const logs = new Map<string, ServerLog>();
   /** Told to stop, and still there: a kill must find them. */
   const ending = new Set<Running>();
   let closed = false;
 
-  const logOf = (slug: string): ServerLog => {
-    const log = logs.get(slug) ?? createServerLog();
-    logs.set(slug, log);
-    return log;
-  };
   const allRunning = (): Running[] =>
     [...slots.values()].flatMap((slot) => (slot.running === null ? [] : [slot.running]));
 
@@ -151,7 +144,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     }
     let id: CellId | null = null;
     try {
-      const cell = await startCell(deps, row, profile, logOf(slot.slug), (starting) => {
+      const cell = await startCell(deps, row, profile, (starting) => {
         id = starting;
         rows.set(starting, row);
       });
@@ -289,12 +282,12 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         profile: cell.profile,
         startedAt: cell.startedAt,
       })),
-    logs: (slug) => logOf(slug).lines(),
-    followLogs: (slug, onLine) => logOf(slug).follow(onLine),
     kill: (which, reason) => stopWhere(which, reason, 'kill'),
     async restart(slug, reason) {
       await stopWhere((cell) => cell.server.slug === slug, reason, 'cut');
       forgive(slug);
+      // The log of a server that is there no more would be another's, under the same name.
+      if ((await deps.servers.find(deps.workspace, slug)) === null) deps.logs.remove(slug);
     },
     async credentialsChanged(slug) {
       const concerned = allRunning().filter(({ cell }) => cell.server.slug === slug);
@@ -308,6 +301,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       closed = true;
       clearInterval(reaper);
       await stopWhere(() => true, 'gateway stopped', 'ask');
+      deps.logs.flush();
     },
   };
 }

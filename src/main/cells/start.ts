@@ -2,14 +2,17 @@
  * One cell from a stored server: placeholders, egress, launch. The order matters: nothing of the server runs before
  * its package is verified, its credentials are there, its way out is built, and its start is in the audit log.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { manifestOf, packageOf, type ServerRow } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
+import { printable } from '../../cli/index.ts';
 import type { CellEgress, CredentialBinding, Egress } from '../../egress/index.ts';
 import {
   AppError,
   type CellId,
   type Clock,
   isAppError,
+  limits,
   newId,
   type Random,
   type WorkspaceId,
@@ -20,7 +23,8 @@ import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.t
 import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import { serverSpec } from './server-spec.ts';
-import type { ServerLog } from './server-log.ts';
+import { createCellLog, maskOf } from './cell-log.ts';
+import type { LogFiles } from './log-files.ts';
 
 export interface StartDeps {
   readonly workspace: WorkspaceId;
@@ -29,6 +33,7 @@ export interface StartDeps {
   readonly sandbox: Pick<Sandbox, 'launch'>;
   readonly egress: Pick<Egress, 'openCell'>;
   readonly audit: Pick<AuditLog, 'append'>;
+  readonly logs: Pick<LogFiles, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a server may take to end once its input is closed, and again after SIGTERM. */
@@ -75,7 +80,6 @@ export async function startCell(
   deps: StartDeps,
   row: ServerRow,
   profile: string | null,
-  log: ServerLog,
   onStarting: (id: CellId) => void,
 ): Promise<RunningCell> {
   const manifest = manifestOf(row);
@@ -92,7 +96,7 @@ export async function startCell(
   const installed = await openPackage(deps, row);
   onStarting(id);
 
-  const { env, bindings, entrusted } = await prepareCredentials(deps, row, manifest, present, caller);
+  const { env, bindings, given } = await prepareCredentials(deps, row, manifest, present, caller);
   await deps.audit.append({
     workspace: deps.workspace,
     type: 'cell.started',
@@ -128,16 +132,23 @@ export async function startCell(
       installed,
       egress,
       present,
-      entrusted,
-      log,
+      given,
     });
   } catch (error) {
     egress?.close();
     const reason = isAppError(error) ? error.code : 'internal_error';
     await recordExit(deps, row, id, { reason, code: null, signal: null });
+    const message = isAppError(error) ? error.message : 'see the log of the gateway';
+    noteIn(deps, row, id)(`not started: ${message}`);
     throw error;
   }
 }
+
+/** Sallyport's own words in the log of a server. */
+const noteIn =
+  ({ logs, clock }: Pick<StartDeps, 'logs' | 'clock'>, row: ServerRow, cell: CellId) =>
+  (text: string): void =>
+    logs.append(row.slug, { at: clock.now(), cell, from: 'sallyport', text: printable(text) });
 
 /** The cell is gone either way; a log that cannot be written stops the next start instead. */
 async function recordExit(deps: StartDeps, row: ServerRow, id: CellId, exit: UpstreamExit): Promise<void> {
@@ -198,7 +209,7 @@ async function prepareCredentials(
 ) {
   const env: Record<string, string> = {};
   const bindings: CredentialBinding[] = [];
-  let entrusted = false;
+  const given = new Map<string, string>();
   for (const slot of manifest.credentials) {
     if (!present.has(slot.name)) continue;
     if (slot.tier === 'sealed') {
@@ -211,12 +222,13 @@ async function prepareCredentials(
         { server: row.id, serverSlug: row.slug, name: slot.name, owner: null },
         { kind: 'entrust', data: { env: slot.env } },
       );
-      env[slot.env] = value.reveal();
+      const text = value.reveal();
       value.destroy();
-      entrusted = true;
+      env[slot.env] = text;
+      given.set(slot.name, text);
     }
   }
-  return { env, bindings, entrusted };
+  return { env, bindings, given };
 }
 
 interface Prepared {
@@ -227,8 +239,8 @@ interface Prepared {
   readonly installed: OpenedPackage | null;
   readonly egress: CellEgress;
   readonly present: CredentialVersions;
-  readonly entrusted: boolean;
-  readonly log: ServerLog;
+  /** The values that the cell itself gets, by the names of their credentials. */
+  readonly given: ReadonlyMap<string, string>;
 }
 
 async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
@@ -249,7 +261,14 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
       onDnsTcp: (server) => egress.acceptDnsTcp(server),
     },
   );
-  const stderrTail = prepared.log.read(cell.stderr);
+  const note = noteIn(deps, row, id);
+  note(profile === null ? 'started' : `started for profile ${profile}`);
+  const log = createCellLog({
+    stderr: cell.stderr,
+    clock: deps.clock,
+    mask: maskOf(prepared.given),
+    write: (from, text) => deps.logs.append(row.slug, { at: deps.clock.now(), cell: id, from, text }),
+  });
   let asked: string | null = null;
   const stop = async (reason: string, ending: Ending): Promise<void> => {
     asked = ending === 'kill' ? reason : (asked ?? reason);
@@ -258,10 +277,13 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   };
   const exited = cell.exited.then(async (exit) => {
     egress.close();
+    // Its last words are on their way; they explain its end.
+    await Promise.race([log.drained, sleep(limits.cellStderrDrainMs, undefined, { ref: false })]);
     const { code, signal, limit } = exit;
     // Whoever asked for its end knows why; a limit that was met is told all the same.
     const reason = limit === null ? (asked ?? exit.reason) : exit.reason;
     const outcome = { code, signal, reason, ...(limit === null ? {} : { limit: limit.setting }) };
+    note(`ended: ${outcome.reason}`);
     await recordExit(deps, row, id, outcome);
     return outcome;
   });
@@ -271,14 +293,14 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     profile,
     startedAt: deps.clock.now(),
     credentials: prepared.present,
-    entrusted: prepared.entrusted,
+    entrusted: prepared.given.size > 0,
     egress,
     idleSeconds: manifest.idleSeconds ?? null,
     transport: {
       cell: id,
       input: cell.stdin,
       output: cell.stdout,
-      stderrTail,
+      stderrTail: () => log.tail(),
       exited,
       close: (reason) => stop(reason, 'ask'),
     },

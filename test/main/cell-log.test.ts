@@ -1,0 +1,132 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { fixedClock, limits } from '../../src/kernel/index.ts';
+import { createCellLog, maskOf } from '../../src/main/cells/cell-log.ts';
+
+interface Options {
+  readonly mask?: (line: string) => string;
+}
+
+function makeLog({ mask = (line) => line }: Options = {}) {
+  const clock = fixedClock(0);
+  const stderr = new PassThrough();
+  const written: string[] = [];
+  const log = createCellLog({
+    stderr,
+    clock,
+    mask,
+    write: (from, text) => written.push(from === 'server' ? text : `* ${text}`),
+  });
+  return { clock, stderr, log, written };
+}
+
+async function reading(...chunks: readonly (string | Buffer)[]) {
+  const made = makeLog();
+  for (const chunk of chunks) made.stderr.write(chunk);
+  made.stderr.end();
+  await made.log.drained;
+  return made;
+}
+
+describe('the log of a cell', () => {
+  it('has its lines, also the last one without an end, however they arrive', async () => {
+    const { log, written } = await reading('on', 'e\ntw', 'o\n\nfour');
+    expect(written).toEqual(['one', 'two', '', 'four']);
+    expect(log.tail()).toBe('one\ntwo\n\nfour');
+  });
+
+  it('joins a character that arrived in two pieces', async () => {
+    const bytes = Buffer.from('é\n');
+    expect((await reading(bytes.subarray(0, 1), bytes.subarray(1))).written).toEqual(['é']);
+  });
+
+  it('has nothing that a terminal obeys, and no line that imitates another', async () => {
+    const { written } = await reading('\u001b[2J\u001b]0;x\u0007a\rerror: forged\u202e\n');
+    expect(written).toEqual(['a�error: forged�']);
+  });
+
+  it('bounds a line, whether or not it ends', async () => {
+    const long = 'x'.repeat(limits.serverLogLineCharsMax * 3);
+    const { written } = await reading(`${long}\nshort\n`, long, 'end');
+    expect(written.length).toBeGreaterThan(2);
+    for (const line of written) expect(line.length).toBeLessThanOrEqual(limits.serverLogLineCharsMax);
+  });
+
+  it('keeps the last lines for the error when it dies', async () => {
+    const { log } = await reading(Array.from({ length: 100 }, (_, at) => `line ${at}`).join('\n'));
+    expect(log.tail().split('\n')).toHaveLength(limits.cellStderrTailLines);
+    expect(log.tail()).toMatch(/\nline 99$/);
+  });
+
+  it('survives a stream that breaks', async () => {
+    const { stderr, log, written } = makeLog();
+    stderr.write('one\n');
+    await new Promise((done) => setImmediate(done));
+    stderr.destroy(new Error('broken'));
+    await log.drained;
+    expect(written).toEqual(['one']);
+  });
+});
+
+describe('a server that writes without end', () => {
+  const flood = 'x'.repeat(99);
+  const readAgain = (stderr: PassThrough) => expect.poll(() => stderr.isPaused()).toBe(false);
+
+  it('has what was too much left out and counted, and is kept again when it calms down', async () => {
+    const { clock, stderr, log, written } = makeLog();
+    stderr.write(`${flood}\n`.repeat(limits.serverLogBurstBytes / 100));
+    stderr.write('the first that is too much\n'.repeat(10));
+    await expect.poll(() => log.tail()).toMatch(/the first that is too much$/);
+    await readAgain(stderr);
+    const kept = written.length;
+    expect(kept).toBe(Math.floor(limits.serverLogBurstBytes / 100));
+    clock.advance(1_000);
+    stderr.write('the rest of a line\nheard again\n');
+    stderr.end();
+    await log.drained;
+    expect(written.slice(kept)).toEqual([
+      '* 270 bytes left out here: it wrote more than 16 KiB a second',
+      'heard again',
+    ]);
+  });
+
+  it('has its last words kept all the same', async () => {
+    const { stderr, log, written } = makeLog();
+    stderr.write(Buffer.alloc(limits.serverLogBurstBytes, 'y'));
+    stderr.write('too much\n'.repeat(1_000));
+    stderr.end('panic: out of luck\n');
+    await log.drained;
+    expect(written.at(-1)).toBe('panic: out of luck');
+    expect(written.filter((line) => line.startsWith('* '))).toEqual([
+      `* ${9_000 + 19} bytes left out here: it wrote more than 16 KiB a second`,
+    ]);
+    expect(log.tail()).toContain('panic: out of luck');
+    expect(written.length).toBeLessThan(100);
+  });
+
+  it('is not read while it waits, so that it cannot take the time of others', async () => {
+    const { stderr } = makeLog();
+    stderr.write(Buffer.alloc(limits.serverLogBurstBytes, 'y'));
+    const paused = new Promise<void>((done) => stderr.once('pause', done));
+    stderr.write('too much');
+    await paused;
+    expect(stderr.isPaused()).toBe(true);
+    await readAgain(stderr);
+  });
+});
+
+describe('a value that a server was entrusted with', () => {
+  it('is not in its log, nor in what an error quotes', async () => {
+    const mask = maskOf(
+      new Map([
+        ['API_KEY', 'hunter22'],
+        ['PIN', '123'],
+      ]),
+    );
+    const { stderr, log, written } = makeLog({ mask });
+    stderr.end('login with hunter22:hunter22 and 123\n');
+    await log.drained;
+    expect(written).toEqual(['login with [API_KEY]:[API_KEY] and 123']);
+    expect(log.tail()).toBe(written[0]);
+  });
+});
