@@ -598,3 +598,24 @@ export const doctorDiskFilesMin = 1_000;
 /** Descriptors that the process may have: below the first no cell gets far, below the second a few do. */
 export const doctorDescriptorsMin = 256;
 export const doctorDescriptorsScarce = 4_096;
+
+/* Cells that wait to be told what they are. */
+/** Prepared cells that are kept ready, all together, where nothing else is configured; 0: none. */
+export const preparedCells = 2;
+export const preparedCellsMax = 64;
+/** As many of a kind are kept ready as were wanted within so long, in milliseconds, */
+export const preparedDemandMs = 60_000;
+/** and one as long as it was wanted within so long. */
+export const preparedKeepMs = 10 * 60_000;
+/** A prepared cell that waited so long is made anew: what it was made of (the system's programs) may have been replaced since. */
+export const preparedAgeMsMax = 10 * 60_000;
+/** How long after a start the next one is prepared, so as not to take the processor from the server that starts. */
+export const preparedDelayMs = 150;
+/** Between two that are prepared. */
+export const preparedPauseMs = 20;
+/** How often it is looked whether fewer will do. */
+export const preparedLookMs = 30_000;
+/** Failures in a row after which none is prepared for a while, */
+export const preparedFailuresMax = 3;
+/** and for how long, in milliseconds. */
+export const preparedRestMs = 60_000;

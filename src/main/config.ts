@@ -63,6 +63,8 @@ const FileSettings = z.strictObject({
       idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds),
       /** How long a server may take to end once its input is closed, and again after SIGTERM. */
       stopSeconds: z.number().int().min(0).max(limits.cellStopSecondsMax).default(limits.cellStopSeconds),
+      /** Cells that are made before anybody asks for one, at most. */
+      prepared: z.number().int().min(0).max(limits.preparedCellsMax).default(limits.preparedCells),
     })
     .prefault({}),
   /** For programs outside of cells: an HTTP proxy that takes tokens. Absent: there is none. */
@@ -96,6 +98,8 @@ export interface Config {
   readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
   readonly stopSeconds: number;
+  /** How many cells are kept that wait to be told what they are; 0: none. */
+  readonly preparedCells: number;
   /** Where the explicit proxy listens; null: nowhere. */
   readonly proxyListen: { readonly host: string; readonly port: number } | null;
   readonly egress: EgressConfig;
@@ -149,6 +153,7 @@ export function loadConfig(env: Environment): Config {
     audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
     stopSeconds: settings.cells.stopSeconds,
+    preparedCells: settings.cells.prepared,
     proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
     egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
@@ -237,6 +242,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
   const cells = dropUndefined({
     idleSeconds: wholeNumber(env['SALLYPORT_CELLS_IDLE_SECONDS']),
     stopSeconds: wholeNumber(env['SALLYPORT_CELLS_STOP_SECONDS']),
+    prepared: wholeNumber(env['SALLYPORT_CELLS_PREPARED']),
   });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];

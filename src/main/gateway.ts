@@ -9,6 +9,7 @@ import { createEgress } from '../egress/index.ts';
 import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '../kernel/index.ts';
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
+import { expectedPorts } from './cells/expected-ports.ts';
 import { planServer } from './cells/plan-server.ts';
 import { createLogFiles } from './cells/log-files.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
@@ -149,8 +150,14 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     async onChange() {
       await kills.enforce();
       await Promise.all([pool.storeChanged(), proxy.settle()]);
+      if (url !== null) await keepCellsReady();
     },
   });
+
+  /** Of use only to a gateway that goes on; a command's own is gone before the next start. */
+  async function keepCellsReady(): Promise<void> {
+    sandbox.keepReady(expectedPorts(await serverRows(store).list(workspace)));
+  }
   const api = createApi({
     workspace,
     caller: { workspace, actor: operator.actor },
@@ -206,6 +213,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     },
     listeningAt(address) {
       url = address;
+      keepCellsReady().catch((error: unknown) => log.warn('cell.prepare_failed', { why: String(error) }));
     },
     serveProxy(server, address) {
       proxyFiles.clear();
@@ -224,6 +232,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       stopWatching();
       // Together: the front turns everybody away while the servers are asked to end.
       await Promise.all([front.close(), pool.close()]);
+      await sandbox.close();
       proxy.close();
       await egress.close();
       await services.close();

@@ -38,6 +38,8 @@ export interface PreparedCell {
   input(descriptor: number): Duplex;
   /** False when the launcher has ended. */
   alive(): boolean;
+  /** Resolves when the launcher has ended. */
+  readonly ended: Promise<void>;
   /** Kills everything, unless the launcher has ended: its id may be another process's by then. */
   kill(): void;
   /** Ends it, and resolves when its launcher is gone and nothing is open here any more. May be called again. */
@@ -74,10 +76,9 @@ export async function prepareCell(
   async function discard(): Promise<void> {
     closeAll(listening);
     if (started !== null && alive()) {
-      const { child } = started;
-      const gone = new Promise((resolve) => child.once('exit', resolve));
+      const { ended } = started;
       kill();
-      await gone;
+      await ended;
     }
     for (const input of started?.inputs.values() ?? []) input.destroy();
     for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.destroy();
@@ -85,7 +86,7 @@ export async function prepareCell(
 
   try {
     started = start(plan, stdio);
-    const { child, pid, inputs } = started;
+    const { child, pid, inputs, ended } = started;
     onSpawn(pid);
     const ready = await takeListeners(child, plan.terminal, listening, () => tail.text());
     ({ first } = ready);
@@ -94,7 +95,7 @@ export async function prepareCell(
       if (found === undefined) throw launchFailed(`descriptor ${descriptor} was not planned`);
       return found;
     };
-    return { child, pid, stdio, tail, ...ready, listening, input, alive, kill, discard };
+    return { child, pid, stdio, tail, ...ready, listening, input, alive, ended, kill, discard };
   } catch (error) {
     await discard();
     throw error;
@@ -142,6 +143,7 @@ interface Started {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly inputs: ReadonlyMap<number, Duplex>;
+  readonly ended: Promise<void>;
 }
 
 function start(plan: ShellPlan, stdio: CellStdio): Started {
@@ -171,7 +173,8 @@ function start(plan: ShellPlan, stdio: CellStdio): Started {
       );
   }
   if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
-  return { child, pid: child.pid, inputs };
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  return { child, pid: child.pid, inputs, ended };
 }
 
 /** Node closes what is `ignore` here, since it opened it as close-on-exec. */

@@ -13,6 +13,9 @@ export function reachableByAnyone(path: string): boolean {
   }
 }
 
+/** Whether others could reach what is in a folder, by the mode of that folder. */
+export const enterable = (folder: string): boolean => (statSync(folder).mode & OTHERS_ENTER) !== 0;
+
 /** What the path's own mode allows to others, whether or not they can reach it. */
 export function openToAnyone(path: string): boolean {
   const stat = statSync(path);

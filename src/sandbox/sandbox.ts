@@ -16,6 +16,7 @@ import { enterCell } from './launch.ts';
 import { memoriesAhead, planCell, type PlanInput } from './plan.ts';
 import { type PlanView, viewPlan } from './plan-view.ts';
 import { openProc } from './process-table.ts';
+import { createPreparedPool, type PreparedPool } from './prepared-pool.ts';
 import { runningCell } from './running-cell.ts';
 import {
   type Shell,
@@ -31,6 +32,8 @@ export interface SandboxDependencies {
   readonly stateDir: string;
   /** Folder that the packages of all servers are in. Absent: there is none. */
   readonly packagesDir?: string | null;
+  /** How many prepared cells are kept at most, once `keepReady` was called. Absent: none. */
+  readonly preparedMax?: number;
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,13 +56,21 @@ export interface Sandbox {
   plan(spec: CellSpec): Promise<PlanView>;
   /** Removes what gateways that are gone left behind. @returns number of cells found */
   sweep(): Promise<number>;
+  /**
+   * From now on cells are prepared ahead: one for each of these lists of ports, and more by demand. May be called again. Cells
+   * are launched without this too, only not as fast.
+   */
+  keepReady(ports: readonly (readonly number[])[]): void;
   /** What this machine has of what a cell needs. */
   check(): Promise<HostReport>;
+  /** Ends what was prepared and never used. Running cells go on. */
+  close(): Promise<void>;
 }
 
 export async function createSandbox({
   stateDir,
   packagesDir = null,
+  preparedMax = 0,
   log,
   clock,
   random,
@@ -67,13 +78,44 @@ export async function createSandbox({
   watch = createCellWatch({ proc: openProc, clock }),
 }: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
+  const aheadRecords = openCellRecords(join(stateDir, 'prepared'), log);
   const closed = [realpathSync(dirname(stateDir))];
   let ready: Ready | null = null;
+  let pool: PreparedPool<Shell> | null = null;
+  let closing = false;
 
   /** What every launch shares, found at the first. @throws AppError `sandbox_unavailable` */
   function getReady(): Ready {
     const machine = readMachine(random, system);
-    return { ...machine, shells: shellBuilder({ ...machine, records, packagesDir, log }) };
+    return { ...machine, shells: shellBuilder({ ...machine, records, aheadRecords, packagesDir, log }) };
+  }
+
+  /** One that waits to be told what it is, where there is one that fits. */
+  function takeReady({ shape, uid, sources, memories }: ShellWish): Shell | null {
+    if (pool === null || shape.terminal || uid !== null || memories.length > 0) return null;
+    return pool.take(shape, (shell) => shell.reaches(sources));
+  }
+
+  function keepReady(ports: readonly (readonly number[])[]): void {
+    if (closing) return;
+    try {
+      ready ??= getReady();
+    } catch (error) {
+      // Whoever starts a server is told.
+      log.debug('cell.not_prepared', { error: String(error) });
+      return;
+    }
+    const { shells, facts } = ready;
+    // Otherwise what is made ahead of bubblewrap depends on the server.
+    if (preparedMax === 0 || !facts.bubblewrap.sizes) return;
+    pool ??= createPreparedPool({
+      max: preparedMax,
+      prepare: (shape) =>
+        shells.buildAhead(newId<'cell'>('cell', random), { shape, uid: null, sources: [], memories: [] }),
+      clock,
+      log,
+    });
+    pool.expect(ports.map((tcpPorts) => ({ tcpPorts, terminal: false })));
   }
 
   async function launchCell(spec: CellSpec, listeners: CellListeners): Promise<Cell> {
@@ -91,10 +133,13 @@ export async function createSandbox({
     let cell: Cell | null = null;
     try {
       const planned = { spec, facts, packageDir, files };
-      shell = await shells.build(spec.id, wishOf(planned));
-      const { staged, prepared, record, forget } = shell;
-      const plan = planCell({ ...planned, staged });
-      const launched = await enterCell(prepared, plan, listeners, () => record(spec.id));
+      const wish = wishOf(planned);
+      shell = takeReady(wish);
+      const isPrepared = shell !== null;
+      shell ??= await shells.build(spec.id, wish);
+      const taken = shell;
+      const plan = planCell({ ...planned, staged: taken.staged });
+      const launched = await enterCell(taken.prepared, plan, listeners, () => taken.record(spec.id));
       cell = runningCell({
         id: spec.id,
         program: spec.command[0] ?? '',
@@ -105,11 +150,12 @@ export async function createSandbox({
         log,
         forget: () => {
           release();
-          forget();
+          taken.forget();
         },
       });
       const readyMs = Math.round(clock.monotonic() - startedMs);
-      log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack: launched.dualStack });
+      const { dualStack } = launched;
+      log.info('cell.ready', { cell: spec.id, server: spec.label, readyMs, dualStack, prepared: isPrepared });
       if (!launched.dualStack) log.warn('cell.ipv4_only', { cell: spec.id, why: 'this kernel has no IPv6' });
       return cell;
     } catch (error) {
@@ -174,8 +220,16 @@ export async function createSandbox({
   return {
     launch: launchCell,
     plan: viewLaunch,
-    sweep: () => records.sweep(),
+    async sweep() {
+      await aheadRecords.sweep();
+      return records.sweep();
+    },
+    keepReady,
     check: () => checkHost(trial, system),
+    async close() {
+      closing = true;
+      await pool?.close();
+    },
   };
 }
 

@@ -2,7 +2,7 @@
  * Builds the outer half of cells, and knows what each occupies: a record, a user id, a launcher. What is built belongs to
  * whoever asked until it is given to a cell or discarded; nothing is left when building fails.
  */
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { type CellId, limits, type Log } from '../kernel/index.ts';
 import type { CellRecords } from './cell-records.ts';
 import type { CellUsers } from './cell-users.ts';
@@ -10,8 +10,9 @@ import type { HostFacts } from './host.ts';
 import type { MemoryMount } from './mounts.ts';
 import { type CellShape, planShell, type ShellPlan } from './plan-shell.ts';
 import { prepareCell, type PreparedCell } from './prepare.ts';
-import { untilGone } from './process-identity.ts';
-import { reachableByAnyone } from './reach.ts';
+import type { Preparable } from './prepared-pool.ts';
+import { isAlive, untilGone } from './process-identity.ts';
+import { enterable, reachableByAnyone } from './reach.ts';
 import { makeStdioPipes, ownStdio } from './stdio-pipes.ts';
 
 export interface ShellWish {
@@ -24,9 +25,8 @@ export interface ShellWish {
 }
 
 /** A prepared cell, and what it occupies. */
-export interface Shell {
+export interface Shell extends Preparable {
   readonly prepared: PreparedCell;
-  readonly shape: CellShape;
   /** What was shown to the launcher, since its user cannot reach it by itself. */
   readonly staged: readonly string[];
   /** Whether a cell that needs these paths of the host can be made of it. */
@@ -35,8 +35,6 @@ export interface Shell {
   record(cell: CellId): void;
   /** Gives back what it occupies, when nothing of it runs any more. */
   forget(): void;
-  /** Ends it, and gives back what it occupies. */
-  discard(): Promise<void>;
 }
 
 export interface ShellBuilderDependencies {
@@ -45,27 +43,38 @@ export interface ShellBuilderDependencies {
   readonly users: CellUsers | null;
   /** Text of the set-up program. */
   readonly setup: string;
+  /** Of cells. */
   readonly records: CellRecords;
+  /** Of what is no cell yet. */
+  readonly aheadRecords: CellRecords;
   /** Folder that the packages of all servers are in; absent: there is none. */
   readonly packagesDir: string | null;
   readonly log: Log;
 }
 
 export interface ShellBuilder {
-  /** @param key what it is recorded as until it is a cell. @throws what `prepareCell` throws */
-  build(key: CellId, wish: ShellWish): Promise<Shell>;
+  /** For this very cell. @throws what `prepareCell` throws */
+  build(cell: CellId, wish: ShellWish): Promise<Shell>;
+  /** For any cell: it is recorded apart until it is one. @throws what `prepareCell` throws */
+  buildAhead(key: CellId, wish: ShellWish): Promise<Shell>;
   /** What `build` would carry out. */
   plan(wish: ShellWish): { readonly shell: ShellPlan; readonly staged: readonly string[] };
 }
 
 export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
-  const { facts, users, setup, records, packagesDir, log } = deps;
+  const { facts, users, setup, packagesDir, log } = deps;
   const unreachable = (sources: readonly string[]): readonly string[] =>
     users === null ? [] : sources.filter((path) => !reachableByAnyone(path));
 
+  /** Empty where cells' users could not look into it, staged or not. */
+  function packageStore(): readonly string[] {
+    if (packagesDir === null || !existsSync(packagesDir) || !enterable(packagesDir)) return [];
+    return [realpathSync(packagesDir)];
+  }
+
   /** The folder of all packages rather than one in it, so that what was prepared fits every server. */
   function stagedFor(sources: readonly string[]): readonly string[] {
-    const common = unreachable([facts.node, ...(packagesDir === null ? [] : [realpathSync(packagesDir)])]);
+    const common = unreachable([facts.node, ...packageStore()]);
     return [...common, ...unreachable([...new Set(sources)]).filter((path) => !isBelow(path, common))];
   }
 
@@ -76,12 +85,13 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     return { uid, release: () => users.release(uid) };
   }
 
-  async function build(key: CellId, { shape, uid: wanted, sources, memories }: ShellWish): Promise<Shell> {
+  async function build(key: CellId, wish: ShellWish, records: CellRecords): Promise<Shell> {
+    const { shape, sources, memories } = wish;
     const staged = stagedFor(sources);
-    const user = takeUser(wanted);
-    let recorded: CellId = key;
+    const user = takeUser(wish.uid);
+    let recorded = { as: key, in: records };
     const forget = (): void => {
-      records.remove(recorded);
+      recorded.in.remove(recorded.as);
       user.release();
     };
     try {
@@ -93,20 +103,23 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
       const { pid, first } = prepared;
       return {
         prepared,
-        shape,
+        // The launcher takes a moment to notice that what it leads is gone.
+        alive: () => prepared.alive() && first !== null && isAlive(first),
+        ended: prepared.ended,
         staged,
         reaches: (paths) => unreachable(paths).every((path) => isBelow(path, staged)),
         record(cell) {
-          records.put(cell, pid, first);
-          if (cell !== recorded) records.remove(recorded);
-          recorded = cell;
+          const before = recorded;
+          deps.records.put(cell, pid, first);
+          recorded = { as: cell, in: deps.records };
+          if (before.in !== deps.records) before.in.remove(before.as);
         },
         forget,
         async discard() {
           await prepared.discard();
           // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
           if (first === null || (await untilGone(first, limits.cellKillTimeoutMs))) forget();
-          else log.error('cell.unkillable', { cell: recorded, pid: first.pid });
+          else log.error('cell.unkillable', { cell: recorded.as, pid: first.pid });
         },
       };
     } catch (error) {
@@ -116,7 +129,8 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
   }
 
   return {
-    build,
+    build: (cell, wish) => build(cell, wish, deps.records),
+    buildAhead: (key, wish) => build(key, wish, deps.aheadRecords),
     plan({ shape, uid: wanted, sources, memories }) {
       const staged = stagedFor(sources);
       const user = takeUser(wanted);

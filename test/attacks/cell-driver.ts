@@ -6,15 +6,24 @@
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { type Log, newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, createSandbox, type CellSpec } from '../../src/sandbox/index.ts';
 import type { CellReport, DriverInput, DriverReport } from './cell-harness.ts';
 
 const [home = '', json = ''] = process.argv.slice(2);
 const input = JSON.parse(json) as DriverInput;
+const preparedMax = input.prepared ?? 0;
+const { promise: allPrepared, resolve: onAllPrepared } = Promise.withResolvers<void>();
+const log: Log = {
+  ...silentLog,
+  debug(event, fields) {
+    if (event === 'cell.prepared' && fields?.['ready'] === preparedMax) onAllPrepared();
+  },
+};
 const sandbox = await createSandbox({
   stateDir: join(home, 'run'),
-  log: silentLog,
+  preparedMax,
+  log,
   clock: systemClock,
   random: systemRandom,
 });
@@ -101,6 +110,16 @@ async function workMeanwhile(others: readonly Cell[], last: Cell): Promise<void>
   last.stdin.end('go\n');
 }
 
+if (preparedMax > 0) {
+  // Of other shapes, so that there is more than one at once.
+  sandbox.keepReady(
+    Array.from({ length: preparedMax }, (_, more) => [443, 80, ...(more === 0 ? [] : [8000 + more])]),
+  );
+  // A gateway has listeners that keep it going while it waits.
+  const going = setInterval(() => undefined, 1_000);
+  await allPrepared;
+  clearInterval(going);
+}
 const started: Started[] = [];
 // For tests that kill this program while it starts cells, or while they run.
 if (input.hold === true) process.stdout.write('LAUNCHING\n');
@@ -115,5 +134,6 @@ if (input.hold === true) process.stdout.write('HOLDING\n');
 await started.at(-1)?.report;
 await Promise.all(started.slice(0, -1).map(({ cell }) => cell.kill()));
 const report: DriverReport = { cells: await Promise.all(started.map((one) => one.report)) };
+await sandbox.close();
 // A pipe takes what fits; the end must not come before the rest.
 process.stdout.write(`${JSON.stringify(report)}\n`, () => process.exit(0));

@@ -27,6 +27,8 @@ export interface DriverInput {
   readonly held?: boolean;
   /** Command that is run to its end while each cell is built: its grants were checked, and are not mounted yet. */
   readonly meanwhile?: readonly string[];
+  /** That many prepared cells are waiting before the first is started. */
+  readonly prepared?: number;
 }
 
 export interface CellReport {

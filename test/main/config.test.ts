@@ -53,7 +53,7 @@ describe('settings', () => {
         'allowedOrigins: [ app.example ]',
         'log: debug',
         'audit: { durability: strict }',
-        'cells: { idleSeconds: 30, stopSeconds: 5 }',
+        'cells: { idleSeconds: 30, stopSeconds: 5, prepared: 0 }',
         'egress:',
         '  resolve: { "API.github.com:443": "127.0.0.1:9443" }',
         '  extraCa: [ ca.pem ]',
@@ -68,6 +68,7 @@ describe('settings', () => {
       log: 'debug',
       idleSeconds: 30,
       stopSeconds: 5,
+      preparedCells: 0,
       egress: {
         // As the data plane looks names up.
         resolve: { 'api.github.com:443': '127.0.0.1:9443' },
@@ -93,6 +94,7 @@ describe('settings', () => {
     expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
     const one = { SALLYPORT_CELLS_STOP_SECONDS: '0' };
     expect(load('cells: { idleSeconds: 30 }', one)).toMatchObject({ idleSeconds: 30, stopSeconds: 0 });
+    expect(load(yaml, { SALLYPORT_CELLS_PREPARED: '7' }).preparedCells).toBe(7);
     expect(load(yaml, { SALLYPORT_EGRESS_EXTRA_CA: ca }).egress).toEqual({
       resolve: {},
       extraCa: [PEM],
@@ -140,6 +142,9 @@ describe('settings', () => {
     ['an unknown durability', '', { SALLYPORT_AUDIT_DURABILITY: 'none' }, 'audit.durability: '],
     ['a grace without an end', 'cells: { stopSeconds: 3600 }', {}, 'cells.stopSeconds: '],
     ['a grace that is no number', '', { SALLYPORT_CELLS_STOP_SECONDS: '1.5' }, 'cells.stopSeconds: '],
+    ['more prepared cells than can be', 'cells: { prepared: 65 }', {}, 'cells.prepared: '],
+    ['a negative number of them', 'cells: { prepared: -1 }', {}, 'cells.prepared: '],
+    ['a number of them that is none', '', { SALLYPORT_CELLS_PREPARED: 'two' }, 'cells.prepared: '],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],
     ['a network that is none', 'egress: { allowNetworks: [ 10.0.0.0/99 ] }', {}, 'is not a network'],

@@ -14,7 +14,12 @@ export async function openSandboxParts(
   deps: { readonly log: Log; readonly clock: Clock; readonly random: Random },
 ): Promise<SandboxParts> {
   const files = homeFiles(config.home);
-  const sandbox = await createSandbox({ stateDir: files.run, ...deps });
+  const sandbox = await createSandbox({
+    stateDir: files.run,
+    packagesDir: files.packages,
+    preparedMax: config.preparedCells,
+    ...deps,
+  });
   await sandbox.sweep();
   const packages = createPackageStore({
     dir: files.packages,

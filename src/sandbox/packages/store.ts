@@ -72,6 +72,8 @@ export interface PackageStore {
   sweep(): number;
 }
 
+/** A gateway that is root shows the whole folder to the users that its cells have; others cannot enter the home around it. */
+const STORE_MODE = 0o711;
 const FACTS_FILE = 'sallyport.json';
 const NPM_ROOT = { name: 'sallyport-package', version: '0.0.0', private: true };
 
@@ -81,8 +83,8 @@ export function createPackageStore({
   log,
   environment = {},
 }: PackageStoreDependencies): PackageStore {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700);
+  mkdirSync(dir, { recursive: true, mode: STORE_MODE });
+  chmodSync(dir, STORE_MODE);
   const self = identify(process.pid);
   const installing = new Map<string, Promise<InstalledPackage>>();
   /** Integrity to the stamps of the tree when it was last hashed whole. */
