@@ -21,6 +21,7 @@ export type {
   Runtime,
   ServerRow,
   ServerRows,
+  Trouble,
 } from './ports.ts';
 export type {
   AddServer,

@@ -161,6 +161,18 @@ export interface CellView {
   readonly startedAt: number;
 }
 
+/** What is known of a server that died by itself. */
+export interface Trouble {
+  /** In a row. */
+  readonly deaths: number;
+  /** Why it ended the last time, as a clause. */
+  readonly reason: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** How long it is not started again, in milliseconds; 0: the next call starts it. */
+  readonly waitMs: number;
+}
+
 export interface Runtime {
   /** @returns the result exactly as the server gave it, JSON text */
   call(server: string, tool: string, argumentsJson: string, profile: string | null): Promise<string>;
@@ -169,6 +181,8 @@ export interface Runtime {
   /** The server's last lines, the oldest first; with `until`, also those to come until it is aborted. */
   logs(server: string, until: AbortSignal | null): AsyncIterable<LogLine>;
   cells(): readonly CellView[];
+  /** Null where it did not fail, or runs again. */
+  trouble(server: string): Trouble | null;
   /** What starting the server would do; nothing is started or opened. @throws AppError as its start would */
   plan(server: ServerRow): Promise<LaunchPlan>;
   /** Ends the server's cells; the next call starts new ones. */

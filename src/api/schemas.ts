@@ -137,6 +137,17 @@ export const ServerView = z
     /** What the last probe found; null when there was none. */
     probe: ProbeView.nullable(),
     cells: z.number(),
+    /** How it died by itself, while it does not run; null where no gateway knows of that. */
+    trouble: z
+      .object({
+        /** In a row. */
+        deaths: z.number(),
+        reason: z.string(),
+        at: z.number(),
+        /** Milliseconds until it may be started again. */
+        waitMs: z.number(),
+      })
+      .nullable(),
     createdAt: z.number(),
     updatedAt: z.number(),
     /** Why it cannot run as it is stored; null when all is well. The other fields then say what is still known. */

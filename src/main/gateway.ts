@@ -179,6 +179,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       tools: (server) => front.listTools(operator, server),
       logs: (server, until) => logs.lines(server, until),
       cells: () => pool.list(),
+      trouble: (server) => pool.trouble(server),
       plan: (row) => planServer({ workspace, vault, packages, sandbox, random }, row),
       async restart(server, reason) {
         await Promise.all([pool.restart(server, reason), proxy.settle()]);

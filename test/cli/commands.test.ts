@@ -238,6 +238,22 @@ describe('servers', () => {
     expect(stderr).toBe('\r\u001b[K⠋ fetching somethin\r\u001b[Kerror: Not there.\n');
   });
 
+  it('say that they fail, how, and when they are started again', async () => {
+    const trouble = { deaths: 3, reason: 'killed: \u001b[2Jmemory limit', at: 0, waitMs: 3_500 };
+    world.runtime.trouble = () => trouble;
+    expect((await terminal.run('server', 'list')).stdout).toMatch(/^echo +1\.0\.0 +FAILING /m);
+    expect((await terminal.run('server', 'show', 'echo')).stdout).toContain(
+      '3 times in a row, at 1970-01-01 00:00:00: killed: memory limit; not started again for 4 s\n',
+    );
+    world.runtime.trouble = () => ({ ...trouble, deaths: 1, waitMs: 0 });
+    expect((await terminal.run('server', 'show', 'echo')).stdout).toContain(
+      'once, at 1970-01-01 00:00:00: killed: memory limit; the next call starts it again\n',
+    );
+    expect(JSON.parse((await terminal.run('server', 'show', 'echo', '--json')).stdout)).toMatchObject({
+      trouble: { deaths: 1, reason: trouble.reason },
+    });
+  });
+
   it('have a log, made safe', async () => {
     const said = { at: 0, cell: 'cell_0123456789', from: 'server', text: '\u001b]0;x\u0007safe' } as const;
     world.runtime.logs = async function* () {

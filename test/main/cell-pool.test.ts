@@ -155,6 +155,28 @@ describe('a server that dies', () => {
     );
   });
 
+  it('is told with its number of deaths and the time left, until it runs again', async () => {
+    expect(world.pool.trouble('echo')).toBeNull();
+    for (const waitMs of [500, 1_000]) {
+      await world.pool.open('echo', null);
+      await die(world.cells.length - 1);
+      world.clock.advance(waitMs - 1);
+      expect(world.pool.trouble('echo')).toEqual({
+        deaths: world.cells.length,
+        reason: 'it ended with code 1',
+        at: world.clock.now() - waitMs + 1,
+        waitMs: 1,
+      });
+      expect(world.pool.trouble('other')).toBeNull();
+      world.clock.advance(1);
+    }
+    expect(world.pool.trouble('echo')).toMatchObject({ deaths: 2, waitMs: 0 });
+    await world.pool.open('echo', null);
+    expect(world.pool.trouble('echo')).toBeNull();
+    await world.pool.restart('echo', 'changed');
+    expect(world.pool.trouble('echo')).toBeNull();
+  });
+
   it('starts at once after it was changed, or a value was set', async () => {
     await world.pool.open('echo', null);
     await die(0);

@@ -201,9 +201,17 @@ function settings(pairs: readonly string[]): Record<string, string> | undefined 
   );
 }
 
-function stateOf({ problem, enabled }: ServerView): string {
+function stateOf({ problem, enabled, trouble }: ServerView): string {
   if (problem !== null) return 'BROKEN';
+  if (enabled && trouble !== null) return 'FAILING';
   return enabled ? 'enabled' : 'disabled';
+}
+
+/** `3 times in a row, at 2026-01-01 10:00:00: it ended with code 1; not started again for 4 s`. */
+function troubleText({ deaths, reason, at, waitMs }: NonNullable<ServerView['trouble']>): string {
+  const again =
+    waitMs > 0 ? `not started again for ${Math.ceil(waitMs / 1_000)} s` : 'the next call starts it again';
+  return `${deaths === 1 ? 'once' : `${deaths} times in a row`}, at ${when(at)}: ${printable(reason)}; ${again}`;
 }
 
 const hostsText = (one: ServerView): string => one.egress.map((rule) => rule.host).join(', ') || 'none';
@@ -245,6 +253,7 @@ function serverText(one: ServerView): string {
     ['version', one.version],
     ['state', stateOf(one)],
     ...(one.problem === null ? [] : [['problem', one.problem] satisfies [string, string]]),
+    ...(one.trouble === null ? [] : [['stopped', troubleText(one.trouble)] satisfies [string, string]]),
     ['source', printable(one.source)],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ['command', printable(one.command.join(' '))],

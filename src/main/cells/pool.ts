@@ -3,7 +3,7 @@
  * idle, started again with back-off when it dies. A cell whose server or credentials are no longer those that it was
  * started with is ended, whoever changed them, and so is one whose server was taken out of its profile.
  */
-import type { CellView, ServerRow, ServerRows } from '../../api/index.ts';
+import type { CellView, ServerRow, ServerRows, Trouble } from '../../api/index.ts';
 import { packageOf } from '../../api/index.ts';
 import { AppError, type CellId, limits, type Log } from '../../kernel/index.ts';
 import type { CellActivity, UpstreamTransport } from '../../mcp/index.ts';
@@ -34,6 +34,8 @@ export interface CellPool {
   /** The stored server that a cell runs, while it runs or starts. */
   serverOf(cell: CellId): ServerRow | null;
   list(): readonly CellView[];
+  /** How the server fails, while it is not started because of that, or was not started again since. */
+  trouble(slug: string): Trouble | null;
   /** Kills the cells for which `which` holds, those that are about to end included. */
   kill(which: (cell: RunningCell) => boolean, reason: string): Promise<void>;
   /** Ends the server's cells and forgets how they fared: it was changed, and the next call starts it anew. */
@@ -54,6 +56,8 @@ interface Slot {
   /** `Clock.monotonic()` before which it is not started again. */
   notBefore: number;
   lastReason: string;
+  /** `Clock.now()` of the last death. */
+  diedAt: number;
 }
 
 interface Running {
@@ -171,6 +175,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       const nowMs = deps.clock.monotonic();
       slot.deaths = nowMs - running.bornMs >= limits.cellHealthyMs ? 1 : slot.deaths + 1;
       slot.lastReason = exit.reason;
+      slot.diedAt = deps.clock.now();
       slot.notBefore =
         nowMs + Math.min(limits.cellBackoffMs * 2 ** (slot.deaths - 1), limits.cellBackoffMsMax);
       deps.log.warn('cell.died', {
@@ -262,6 +267,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         deaths: 0,
         notBefore: 0,
         lastReason: '',
+        diedAt: 0,
       };
       slots.set(key, slot);
       // While it starts it is not yet known to be up to date.
@@ -282,6 +288,15 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         profile: cell.profile,
         startedAt: cell.startedAt,
       })),
+    trouble(slug) {
+      const failing = [...slots.values()].filter(
+        (slot) => slot.slug === slug && slot.deaths > 0 && slot.running === null,
+      );
+      const [worst] = failing.sort((one, other) => other.deaths - one.deaths);
+      if (worst === undefined) return null;
+      const waitMs = Math.max(0, worst.notBefore - deps.clock.monotonic());
+      return { deaths: worst.deaths, reason: worst.lastReason, at: worst.diedAt, waitMs: Math.ceil(waitMs) };
+    },
     kill: (which, reason) => stopWhere(which, reason, 'kill'),
     async restart(slug, reason) {
       await stopWhere((cell) => cell.server.slug === slug, reason, 'cut');
