@@ -546,8 +546,12 @@ export const packageInstallMemoryMiB = 2_048;
 export const packageInstallBytesMax = 2 * 1024 * MIB;
 /** How often the room on the disk is looked at while a package is installed, in milliseconds. */
 export const packageRoomIntervalMs = 250;
+/** Every so many of these looks, the folder itself is measured. */
+export const packageRoomLooksPerMeasure = 40;
 /** Characters of an installer's output that are one line at most. */
 export const packageInstallLineCharsMax = 4_096;
+/** Hosts that an installation wanted to reach and could not, of which an error may speak. */
+export const packageUnreachedMax = 20;
 /** Archives that one installation may be given, and bytes of each, packed and unpacked. */
 export const packageArchivesMax = 2_000;
 export const packageArchiveBytesMax = 512 * MIB;
@@ -569,6 +573,8 @@ export const cellStopSecondsMax = 60;
 export const cellWatchIntervalMs = 1_000;
 /** For how long a cell may keep more processors busy than its manifest says, in milliseconds. */
 export const cellCpuWindowMs = 60_000;
+/** How long systemd may take to answer, and then to do what it was asked for, in milliseconds. */
+export const systemdAnswerMs = 2_000;
 /** What of a cell's stderr is kept at once, in bytes, and per second after that; what is more is left out. */
 export const serverLogBurstBytes = 64 * KIB;
 export const serverLogBytesPerSecond = 16 * KIB;
@@ -598,6 +604,14 @@ export const doctorDiskFilesMin = 1_000;
 /** Descriptors that the process may have: below the first no cell gets far, below the second a few do. */
 export const doctorDescriptorsMin = 256;
 export const doctorDescriptorsScarce = 4_096;
+
+/* A command of `sallyport run`, which is the user's own. */
+/** Processes and threads. */
+export const runProcessesMax = 4_096;
+/** Open files of each of its processes, where this process may have as many. */
+export const runOpenFilesMax = 8_192;
+/** Size of `/tmp`, of the home and of any one file that it writes, as a share of the machine's memory. */
+export const runDiskShare = 0.25;
 
 /* Cells that wait to be told what they are. */
 /** Prepared cells that are kept ready, all together, where nothing else is configured; 0: none. */

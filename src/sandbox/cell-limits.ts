@@ -10,12 +10,16 @@
  */
 import { limits } from '../kernel/index.ts';
 import type { CellLimits } from '../manifest/index.ts';
+import type { GroupController } from './cgroup/ports.ts';
 
 export interface AppliedLimits {
   /** Memory of all processes of the cell together. */
   readonly memoryBytes: number;
-  /** Data of one process, RLIMIT_DATA. RLIMIT_AS would break V8, which reserves far more than it uses. */
-  readonly dataBytes: number;
+  /**
+   * Data of one process, RLIMIT_DATA; null where a control group counts what the cell really takes. RLIMIT_AS would break V8,
+   * which reserves far more than it uses.
+   */
+  readonly dataBytes: number | null;
   /** Processes and threads of the cell; null where the kernel could only count those of the user on the whole host. */
   readonly processes: number | null;
   /** Processors that it may keep busy; null: all. */
@@ -23,18 +27,28 @@ export interface AppliedLimits {
   readonly openFiles: number;
   /** Size of one file, and of `/tmp` and the home, each, in bytes. */
   readonly diskBytes: number;
+  /** What the cell's control group holds. */
+  readonly inGroup: readonly GroupController[];
 }
 
-export function appliedLimits(wanted: CellLimits, processesCountedPerCell: boolean): AppliedLimits {
+export function appliedLimits(
+  wanted: CellLimits,
+  processesCountedPerCell: boolean,
+  inGroup: ReadonlySet<GroupController> = new Set(),
+): AppliedLimits {
   const memoryBytes = (wanted.memoryMiB ?? limits.cellMemoryDefaultMiB) * limits.MIB;
   return {
     memoryBytes,
     // RLIMIT_DATA counts what is reserved, used or not.
-    dataBytes: memoryBytes + limits.cellMemoryReservedMiB * limits.MIB,
-    processes: processesCountedPerCell ? (wanted.processes ?? limits.cellProcessesDefault) : null,
+    dataBytes: inGroup.has('memory') ? null : memoryBytes + limits.cellMemoryReservedMiB * limits.MIB,
+    processes:
+      processesCountedPerCell || inGroup.has('pids')
+        ? (wanted.processes ?? limits.cellProcessesDefault)
+        : null,
     cpus: wanted.cpus ?? null,
     openFiles: wanted.openFiles ?? limits.cellOpenFilesDefault,
     diskBytes: (wanted.diskMiB ?? limits.cellDiskDefaultMiB) * limits.MIB,
+    inGroup: [...inGroup].sort(),
   };
 }
 
@@ -44,13 +58,14 @@ export function limitOptions({
   processes,
   openFiles,
   diskBytes,
+  inGroup,
 }: AppliedLimits): readonly string[] {
   return [
     // Not 0: where the host pipes core dumps to a program of its own, only this number keeps the kernel from it (core(5)).
     '--core=1',
-    `--data=${dataBytes}`,
+    ...(dataBytes === null ? [] : [`--data=${dataBytes}`]),
     `--fsize=${diskBytes}`,
     `--nofile=${openFiles}`,
-    ...(processes === null ? [] : [`--nproc=${processes}`]),
+    ...(processes === null || inGroup.includes('pids') ? [] : [`--nproc=${processes}`]),
   ];
 }

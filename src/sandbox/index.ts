@@ -5,6 +5,8 @@
  * It must never pass a cell anything of the gateway's environment, files or descriptors that the spec does not name.
  */
 export type { Cell, CellExit, CellListeners, CellSpec } from './cell-spec.ts';
+export { hostGroups } from './cgroup/open-groups.ts';
+export type { CellGroupsSource, GroupFacts } from './cgroup/ports.ts';
 export { cellPaths } from './cell-layout.ts';
 export type { HostCheck, HostReport } from './host-check.ts';
 export type {

@@ -7,6 +7,7 @@
 import type { MadeFile } from './cell-files.ts';
 import { cellPaths, cellUserId } from './cell-layout.ts';
 import type { AppliedLimits } from './cell-limits.ts';
+import type { GroupController } from './cgroup/ports.ts';
 import type { Mount } from './mounts.ts';
 import type { CellPlan } from './plan.ts';
 import type { ShellPlan } from './plan-shell.ts';
@@ -89,16 +90,30 @@ const viewFile = ({ path, content }: MadeFile): PlanView['files'][number] => ({
 const mebibytes = (bytes: number): string => `${bytes / 2 ** 20} MiB`;
 
 function viewLimits(applied: AppliedLimits): readonly LimitView[] {
-  const { memoryBytes, dataBytes, processes, cpus, openFiles, diskBytes } = applied;
+  const { memoryBytes, dataBytes, processes, cpus, openFiles, diskBytes, inGroup } = applied;
+  const held = (by: GroupController, otherwise: string): string =>
+    inGroup.includes(by) ? `control group, ${by}` : otherwise;
   return [
-    { what: 'memory of all processes', most: mebibytes(memoryBytes), by: 'a look every second' },
-    { what: 'data of one process', most: mebibytes(dataBytes), by: 'RLIMIT_DATA' },
+    {
+      what: 'memory of the cell',
+      most: mebibytes(memoryBytes),
+      by: held('memory', 'a look at its processes every second'),
+    },
+    ...(dataBytes === null
+      ? []
+      : [{ what: 'data of one process', most: mebibytes(dataBytes), by: 'RLIMIT_DATA' }]),
     ...(processes === null
       ? []
-      : [{ what: 'processes and threads', most: String(processes), by: 'RLIMIT_NPROC' }]),
+      : [{ what: 'processes and threads', most: String(processes), by: held('pids', 'RLIMIT_NPROC') }]),
     ...(cpus === null
       ? []
-      : [{ what: 'processors, over a minute', most: String(cpus), by: 'a look every second' }]),
+      : [
+          {
+            what: 'processors',
+            most: String(cpus),
+            by: held('cpu', 'a look at its processes every second, over a minute'),
+          },
+        ]),
     { what: 'open files of one process', most: String(openFiles), by: 'RLIMIT_NOFILE' },
     { what: 'one file', most: mebibytes(diskBytes), by: 'RLIMIT_FSIZE' },
     { what: '/tmp and the home, each', most: mebibytes(diskBytes), by: 'size of a memory file system' },

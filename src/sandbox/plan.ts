@@ -8,6 +8,7 @@ import { madeFiles, type MadeFile } from './cell-files.ts';
 import { cellPaths, cellUserId } from './cell-layout.ts';
 import { type AppliedLimits, appliedLimits, limitOptions } from './cell-limits.ts';
 import type { CellSpec } from './cell-spec.ts';
+import type { GroupController } from './cgroup/ports.ts';
 import type { CheckedGrant } from './file-grants.ts';
 import type { HostFacts } from './host.ts';
 import { cellMounts, type MemoryMount, type Mount, mountOptions } from './mounts.ts';
@@ -23,6 +24,8 @@ export interface PlanInput {
   readonly files: readonly CheckedGrant[];
   /** Host paths that are shown to the launcher, since the cell's user cannot reach them by itself. */
   readonly staged: readonly string[];
+  /** What a control group of the cell's own will hold; absent: there is none. */
+  readonly groups?: ReadonlySet<GroupController>;
 }
 
 export interface CellPlan {
@@ -43,7 +46,7 @@ export interface CellPlan {
 
 export function planCell(input: PlanInput): CellPlan {
   const { spec, facts, files: grants } = input;
-  const applied = appliedLimits(spec.limits, facts.processesCountedPerCell);
+  const applied = appliedLimits(spec.limits, facts.processesCountedPerCell, input.groups);
   const mounts = mountsOf(input);
   const environment = cellEnvironment(spec.env);
   const limited = [facts.tools.prlimit, ...limitOptions(applied), '--'];

@@ -3,6 +3,7 @@ import { type CellId, limits, type Log } from '../kernel/index.ts';
 import type { AppliedLimits } from './cell-limits.ts';
 import type { Cell, CellExit } from './cell-spec.ts';
 import type { CellWatch } from './cell-watch.ts';
+import type { CellGroup } from './cgroup/ports.ts';
 import { explainExit } from './exit-reason.ts';
 import type { Launched } from './launch.ts';
 import { type LimitHit, limitHit } from './limit-hit.ts';
@@ -18,15 +19,16 @@ export interface RunningCellInput {
   readonly applied: AppliedLimits;
   /** Whether it was granted folders of the host to write to. */
   readonly writesToHost: boolean;
-  /** Holds the limits that are the cell's as a whole. */
+  /** Holds the limits that are the cell's as a whole, where its group does not. */
   readonly watch: CellWatch;
+  readonly group: CellGroup | null;
   readonly log: Log;
   /** Gives back what the cell occupied. Called once, when nothing of it is left. */
   readonly forget: () => void;
 }
 
 export function runningCell(input: RunningCellInput): Cell {
-  const { id, program, launched, applied, writesToHost, log, forget } = input;
+  const { id, program, launched, applied, writesToHost, group, log, forget } = input;
   const { child, pid, listening } = launched;
   let killed = false;
   let overrun: LimitHit | null = null;
@@ -56,6 +58,9 @@ export function runningCell(input: RunningCellInput): Cell {
     // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
     if (left) log.error('cell.unkillable', { cell: id, pid: first.pid });
     else forget();
+    const usage = group?.usage() ?? null;
+    group?.kill();
+    if ((await group?.remove()) === false) log.error('cell.group_left', { cell: id });
     const exit = explainExit({
       ...end,
       killed,
@@ -63,7 +68,7 @@ export function runningCell(input: RunningCellInput): Cell {
       stderr: launched.stderrTail(),
       program,
       applied,
-      usage: null,
+      usage,
       writesToHost,
     });
     const { code, signal, reason, limit } = exit;
@@ -118,8 +123,13 @@ function watchOver(
   over: (hit: LimitHit) => void,
 ): () => void {
   if (first === null) return () => undefined;
-  const { memoryBytes, cpus } = applied;
-  return watch.add({ first, memoryBytes, cpus, over: (kind) => over(limitHit(kind, applied)) });
+  const { inGroup } = applied;
+  return watch.add({
+    first,
+    memoryBytes: inGroup.includes('memory') ? null : applied.memoryBytes,
+    cpus: inGroup.includes('cpu') ? null : applied.cpus,
+    over: (kind) => over(limitHit(kind, applied)),
+  });
 }
 
 function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

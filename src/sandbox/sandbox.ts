@@ -3,11 +3,23 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AppError, type Clock, isAppError, limits, type Log, newId, type Random } from '../kernel/index.ts';
+import {
+  AppError,
+  type CellId,
+  type Clock,
+  isAppError,
+  limits,
+  type Log,
+  newId,
+  type Random,
+} from '../kernel/index.ts';
+import type { AppliedLimits } from './cell-limits.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { openCellUsers } from './cell-users.ts';
 import { type CellWatch, createCellWatch } from './cell-watch.ts';
+import { checkGroups } from './cgroup/check.ts';
+import type { CellGroup, CellGroups, CellGroupsSource } from './cgroup/ports.ts';
 import { checkGrants } from './file-grants.ts';
 import { checkHost, type HostReport } from './host-check.ts';
 import { checkSystem, type HostSystem } from './host-system.ts';
@@ -15,6 +27,7 @@ import { type HostFacts, readHostFacts } from './host.ts';
 import { enterCell } from './launch.ts';
 import { memoriesAhead, planCell, type PlanInput } from './plan.ts';
 import { type PlanView, viewPlan } from './plan-view.ts';
+import { launchFailed } from './prepare.ts';
 import { openProc } from './process-table.ts';
 import { createPreparedPool, type PreparedPool } from './prepared-pool.ts';
 import { runningCell } from './running-cell.ts';
@@ -41,6 +54,8 @@ export interface SandboxDependencies {
   readonly system?: HostSystem;
   /** Holds the limits of a cell as a whole; one that looks once a second where absent. */
   readonly watch?: CellWatch;
+  /** Control groups for cells, asked for at the first launch; absent: cells have none. */
+  readonly groups?: CellGroupsSource;
 }
 
 export interface Sandbox {
@@ -76,11 +91,15 @@ export async function createSandbox({
   random,
   system = process,
   watch = createCellWatch({ proc: openProc, clock }),
+  groups: groupsSource,
 }: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
   const aheadRecords = openCellRecords(join(stateDir, 'prepared'), log);
   const closed = [realpathSync(dirname(stateDir))];
   let ready: Ready | null = null;
+  let opened: Promise<CellGroups | null> | null = null;
+  const openGroups = (): Promise<CellGroups | null> =>
+    (opened ??= groupsSource?.open() ?? Promise.resolve(null));
   let pool: PreparedPool<Shell> | null = null;
   let closing = false;
 
@@ -130,16 +149,30 @@ export async function createSandbox({
     });
     for (const folder of unsearched) log.warn('cell.grant_unsearched', { cell: spec.id, folder });
     let shell: Shell | null = null;
+    let group: CellGroup | null = null;
     let cell: Cell | null = null;
     try {
-      const planned = { spec, facts, packageDir, files };
+      const groups = await openGroups();
+      const planned = {
+        spec,
+        facts,
+        packageDir,
+        files,
+        ...(groups === null ? {} : { groups: groups.controllers }),
+      };
       const wish = wishOf(planned);
       shell = takeReady(wish);
       const isPrepared = shell !== null;
       shell ??= await shells.build(spec.id, wish);
       const taken = shell;
       const plan = planCell({ ...planned, staged: taken.staged });
-      const launched = await enterCell(taken.prepared, plan, listeners, () => taken.record(spec.id));
+      const own = groups === null ? null : makeGroup(groups, spec.id, plan.limits);
+      group = own;
+      const launched = await enterCell(taken.prepared, plan, listeners, () => {
+        taken.record(spec.id);
+        const { first } = taken.prepared;
+        if (first !== null) own?.admit(first.pid);
+      });
       cell = runningCell({
         id: spec.id,
         program: spec.command[0] ?? '',
@@ -147,6 +180,7 @@ export async function createSandbox({
         applied: plan.limits,
         writesToHost: files.some(({ write }) => write),
         watch,
+        group,
         log,
         forget: () => {
           release();
@@ -164,6 +198,8 @@ export async function createSandbox({
       else {
         release();
         await shell?.discard();
+        group?.kill();
+        await group?.remove();
       }
       const facts = isAppError(error) ? { code: error.code, ...error.detail } : { error: String(error) };
       log.error('cell.failed', { cell: spec.id, server: spec.label, ...facts });
@@ -201,10 +237,12 @@ export async function createSandbox({
     ready ??= getReady();
     const { facts, users, shells } = ready;
     checkSpec(spec, facts);
+    const found = groupsSource?.facts();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
     const { files, release } = await checkGrants(spec.files, { closed, foreignUser: users !== null });
     try {
-      const planned = { spec, facts, packageDir, files };
+      const held = found?.kind === 'delegated' ? { groups: found.controllers } : {};
+      const planned = { spec, facts, packageDir, files, ...held };
       const { shell, staged } = shells.plan(wishOf(planned));
       return viewPlan({
         plan: { ...planCell({ ...planned, staged }), launcher: shell.launcher },
@@ -225,12 +263,24 @@ export async function createSandbox({
       return records.sweep();
     },
     keepReady,
-    check: () => checkHost(trial, system),
+    async check() {
+      const checks = await checkHost(trial, system);
+      return groupsSource === undefined ? checks : [...checks, checkGroups(groupsSource.facts())];
+    },
     async close() {
       closing = true;
       await pool?.close();
     },
   };
+}
+
+/** @throws AppError `sandbox_launch_failed`: a cell whose limits nothing would hold is not started */
+function makeGroup(groups: CellGroups, id: CellId, applied: AppliedLimits): CellGroup {
+  try {
+    return groups.open(id, applied);
+  } catch (error) {
+    throw launchFailed(`its control group could not be made: ${String(error)}`);
+  }
 }
 
 /** What cells need of this machine. */

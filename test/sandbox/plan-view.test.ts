@@ -58,7 +58,7 @@ describe('viewPlan', () => {
 
   it('says what each limit is, and what enforces it', () => {
     expect(viewPlan(input()).limits).toEqual([
-      { what: 'memory of all processes', most: '256 MiB', by: 'a look every second' },
+      { what: 'memory of the cell', most: '256 MiB', by: 'a look at its processes every second' },
       { what: 'data of one process', most: '1280 MiB', by: 'RLIMIT_DATA' },
       { what: 'processes and threads', most: '32', by: 'RLIMIT_NPROC' },
       { what: 'open files of one process', most: '128', by: 'RLIMIT_NOFILE' },
@@ -70,10 +70,20 @@ describe('viewPlan', () => {
   it('says how many processors may be kept busy, where a manifest does', () => {
     const limited = viewPlan(input({ limits: appliedLimits({ cpus: 1.5 }, true) }));
     expect(limited.limits).toContainEqual({
-      what: 'processors, over a minute',
+      what: 'processors',
       most: '1.5',
-      by: 'a look every second',
+      by: 'a look at its processes every second, over a minute',
     });
+  });
+
+  it('says what a control group holds', () => {
+    const all = new Set(['memory', 'pids', 'cpu'] as const);
+    const grouped = viewPlan(input({ limits: appliedLimits({ cpus: 1.5, processes: 9 }, false, all) }));
+    expect(grouped.limits.slice(0, 3)).toEqual([
+      { what: 'memory of the cell', most: '4096 MiB', by: 'control group, memory' },
+      { what: 'processes and threads', most: '9', by: 'control group, pids' },
+      { what: 'processors', most: '1.5', by: 'control group, cpu' },
+    ]);
   });
 
   it('leaves out a number of processes that is not limited', () => {

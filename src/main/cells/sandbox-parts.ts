@@ -1,6 +1,12 @@
 /** Where servers run and what they are made of: the sandbox and the package store of a home. */
 import type { Clock, Log, Random } from '../../kernel/index.ts';
-import { createPackageStore, createSandbox, type PackageStore, type Sandbox } from '../../sandbox/index.ts';
+import {
+  createPackageStore,
+  createSandbox,
+  hostGroups,
+  type PackageStore,
+  type Sandbox,
+} from '../../sandbox/index.ts';
 import { type Config, homeFiles } from '../config.ts';
 
 export interface SandboxParts {
@@ -18,6 +24,7 @@ export async function openSandboxParts(
     stateDir: files.run,
     packagesDir: files.packages,
     preparedMax: config.preparedCells,
+    groups: hostGroups(deps.log),
     ...deps,
   });
   await sandbox.sweep();

@@ -16,10 +16,12 @@ export type GroupFacts =
       readonly why: GroupsMissing;
       /** What to do about it, exactly. */
       readonly fix?: string;
+      /** Whose systemd can be asked for a group. */
+      readonly scope?: 'user' | 'system';
     };
 
 /** `v1`: the controllers are those of version 1. `no-controllers`: version 2 without any that limits a cell. */
-export type GroupsMissing = 'not-linux' | 'v1' | 'not-delegated' | 'no-controllers' | 'occupied';
+export type GroupsMissing = 'not-linux' | 'v1' | 'not-delegated' | 'no-controllers';
 
 export interface GroupLimits {
   readonly memoryBytes: number;
@@ -48,12 +50,18 @@ export interface CellGroup {
   remove(): Promise<boolean>;
 }
 
+/** Where groups come from. */
+export interface CellGroupsSource {
+  /** What there is, as far as it can be told without changing anything. */
+  facts(): GroupFacts;
+  /** Makes this process able to give groups to cells. Null where it is not to be. */
+  open(): Promise<CellGroups | null>;
+}
+
 export interface CellGroups {
   readonly controllers: ReadonlySet<GroupController>;
   /** A new group with limits, as far as there are controllers for them. @throws when it cannot be made */
   open(cell: CellId, limits: GroupLimits): CellGroup;
   /** Kills and removes the groups of gateways that are gone. @returns how many cells were in them */
   sweep(): Promise<number>;
-  /** Leaves nothing of this gateway's own but the group that it runs in. */
-  close(): Promise<void>;
 }
