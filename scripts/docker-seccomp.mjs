@@ -44,7 +44,7 @@ const profile = {
   defaultErrnoRet: 1,
   architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'],
   syscalls: [
-    { names: [...names].sort(), action: 'SCMP_ACT_ALLOW' },
+    { names: [...names].sort((one, other) => (one < other ? -1 : 1)), action: 'SCMP_ACT_ALLOW' },
     ...Object.entries(byArgument).flatMap(([name, values]) =>
       values.map((value) => ({
         names: [name],

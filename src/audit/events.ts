@@ -28,6 +28,8 @@ export type AuditEventType =
   | 'cell.started'
   | 'cell.refused'
   | 'cell.exited'
+  | 'run.started'
+  | 'run.finished'
   | 'call.started'
   | 'call.finished'
   | 'call.refused'

@@ -36,6 +36,18 @@ export interface LintReport {
   readonly lines: readonly string[];
 }
 
+export interface RunOptions {
+  readonly profile: string;
+  readonly hosts: readonly string[];
+  /** The current folder cannot be written. */
+  readonly readOnly: boolean;
+  readonly mounts: readonly string[];
+  /** The program, then its arguments. */
+  readonly command: readonly string[];
+  /** Told what the user should know. */
+  readonly note: (text: string) => void;
+}
+
 export interface CliHost {
   readonly version: string;
   /** The folder of state, for messages. */
@@ -56,6 +68,13 @@ export interface CliHost {
   serve(options: { listen: string | undefined; onListening: (url: string) => void }): Promise<void>;
   /** Serves one MCP client on stdin and stdout. */
   stdio(options: { profile: string; server?: string }): Promise<void>;
+  /**
+   * Runs a command in a cell, with this process's streams.
+   *
+   * @returns its exit code, 128 and the number of the signal that ended it
+   * @throws AppError when it was not started, or was ended from here
+   */
+  run(options: RunOptions): Promise<number>;
   /** Tells its story on stdout, unless `quiet`. @returns every claim and whether it held */
   demo(quiet: boolean): Promise<readonly Claim[]>;
   doctor(): Promise<readonly Check[]>;

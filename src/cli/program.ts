@@ -12,6 +12,7 @@ import {
   manifestCommands,
 } from './commands/operate.ts';
 import { proxyCommands } from './commands/proxy.ts';
+import { runCommand } from './commands/run.ts';
 import { secretCommands } from './commands/secret.ts';
 import { serverCommands } from './commands/server.ts';
 import { CommandFailed } from './failed.ts';
@@ -29,6 +30,7 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     .description('Lets AI agents use tools without anybody on the untrusted side ever holding a key.')
     .version(host.version, '-V, --version')
     .showHelpAfterError('(add --help for more)')
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void host.stderr.write(text),
@@ -42,6 +44,7 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     tokenCommands,
     proxyCommands,
     callCommand,
+    runCommand,
     auditCommands,
     keyCommands,
     killCommands,
@@ -49,6 +52,8 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     catalogCommands,
   ];
   for (const group of groups) group(host, program);
+  // Of use to `run` alone, behind whose command nothing is an option of ours; elsewhere options may stand anywhere.
+  program.enablePositionalOptions(argv[0] === 'run');
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return 0;

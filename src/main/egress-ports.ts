@@ -5,10 +5,18 @@ import { AppError, type CellId, type WorkspaceId } from '../kernel/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
 import { cellCaller, gatewayCaller } from './cells/start.ts';
 
+/** A credential of a stored server. */
+export interface StoredCredential {
+  readonly row: ServerRow;
+  readonly name: string;
+}
+
 /** Who has a share of the data plane. */
 export interface Tenants {
   /** The stored server whose credentials a cell, or a session of the proxy, may use; null when it is not there any more. */
   serverOf(cell: CellId): ServerRow | null;
+  /** What a command of `sallyport run` may use, by the names that its bindings have; null: the cell is none. */
+  credentialsOf(cell: CellId): ReadonlyMap<string, StoredCredential> | null;
   /** Asks once more whether a program outside may still use what it was given. @throws AppError when it may not */
   checkProxied(cell: CellId): Promise<void>;
 }
@@ -26,33 +34,40 @@ export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: 
       throw new AppError('cell_gone', 'The cell that asks is not running.', { kind: 'denied' });
     return row;
   };
+  const namesOf = async (row: ServerRow): Promise<ReadonlySet<string>> => {
+    const infos = await vault.list(gatewayCaller(workspace), { id: row.id, slug: row.slug });
+    return new Set(infos.map(({ name }) => name));
+  };
   return {
     async use(identity, credential, request) {
       const { cell, owner } = identity;
       if (identity.proxy !== undefined) await tenants.checkProxied(cell);
-      const row = serverOf(cell);
+      const { row, name } = tenants.credentialsOf(cell)?.get(credential) ?? {
+        row: serverOf(cell),
+        name: credential,
+      };
       return vault.use(
         callerOf(workspace, identity),
-        { server: row.id, serverSlug: row.slug, name: credential, owner },
+        { server: row.id, serverSlug: row.slug, name, owner },
         { kind: 'inject', data: request.data },
       );
     },
     async known(identity) {
       const { cell, owner } = identity;
-      const row = serverOf(cell);
-      const set = new Set(
-        (await vault.list(gatewayCaller(workspace), { id: row.id, slug: row.slug })).map((info) => info.name),
-      );
+      const wanted = tenants.credentialsOf(cell) ?? sealedOf(serverOf(cell));
+      const set = new Map<ServerRow, ReadonlySet<string>>();
       const found: KnownSecret[] = [];
       try {
-        for (const { name, tier } of manifestOf(row).credentials) {
-          if (tier !== 'sealed' || !set.has(name)) continue;
+        for (const [label, { row, name }] of wanted) {
+          const names = set.get(row) ?? (await namesOf(row));
+          set.set(row, names);
+          if (!names.has(name)) continue;
           const value = await vault.use(
             callerOf(workspace, identity),
             { server: row.id, serverSlug: row.slug, name, owner },
             { kind: 'scrub', data: {} },
           );
-          found.push({ name, value });
+          found.push({ name: label, value });
         }
       } catch (error) {
         for (const { value } of found) value.destroy();
@@ -61,4 +76,9 @@ export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: 
       return found;
     },
   };
+}
+
+function sealedOf(row: ServerRow): ReadonlyMap<string, StoredCredential> {
+  const sealed = manifestOf(row).credentials.filter(({ tier }) => tier === 'sealed');
+  return new Map(sealed.map(({ name }) => [name, { row, name }]));
 }

@@ -22,6 +22,7 @@ import { createProber } from './prober.ts';
 import { authorityFiles } from './proxy/authority-files.ts';
 import { createProxySessions, type ProxySessions } from './proxy/sessions.ts';
 import { probes, profiles, serverRows } from './repositories.ts';
+import { createRuns, type RunRequest, type Runs } from './run/run.ts';
 import { openServices, type Services, type ServicesOptions } from './services.ts';
 import { watchStore } from './store-watch.ts';
 import { PACKAGE_ROOT, VERSION } from './version.ts';
@@ -32,6 +33,8 @@ export interface Gateway {
   readonly front: Front;
   /** Who is at the local socket. */
   readonly operator: Principal;
+  /** Runs a command in a cell. See `run/run.ts`. */
+  run(request: RunRequest): Promise<number>;
   /** Puts the beginning or the end of its service on record. @throws AppError `audit_unavailable` */
   record(type: 'gateway.started' | 'gateway.stopped', data: JsonObject): Promise<void>;
   /** Where MCP clients connect, once that is known. */
@@ -85,6 +88,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, {
       serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
+      credentialsOf: (cell) => runs.credentialsOf(cell),
       checkProxied: (session) => proxy.checkProxied(session),
     }),
     calls: { callsIn: (cell) => front.callsIn(cell) },
@@ -128,6 +132,19 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
   });
+  const runs: Runs = createRuns({
+    workspace,
+    operator,
+    servers: serverRows(store),
+    profile: (of, name) => reachable.profile(of, name),
+    kills: switches,
+    vault,
+    sandbox,
+    egress,
+    audit,
+    random,
+    log,
+  });
   const front: Front = createFront({
     upstreams: reachable,
     audit: callAudit(services),
@@ -149,7 +166,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     log,
     async onChange() {
       await kills.enforce();
-      await Promise.all([pool.storeChanged(), proxy.settle()]);
+      await Promise.all([pool.storeChanged(), proxy.settle(), runs.settle()]);
       if (url !== null) await keepCellsReady();
     },
   });
@@ -209,6 +226,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     api,
     front,
     operator,
+    run: (request) => runs.run(request),
     async record(type, data) {
       await audit.append({ workspace, type, actor: { kind: 'system', id: 'gateway' }, data });
     },

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Duplex, Writable } from 'node:stream';
 import { createClient } from '../api/index.ts';
-import type { CliHost, Connection } from '../cli/index.ts';
+import type { CliHost, Connection, RunOptions } from '../cli/index.ts';
 import { AppError, type Log, silentLog, systemClock } from '../kernel/index.ts';
 import { type Config, type Environment, homeFiles, homeOf, loadConfig, parseListen } from './config.ts';
 import { diagnose } from './doctor.ts';
@@ -33,6 +33,7 @@ export function processHost(env: Environment): CliHost {
     connect: () => connect(env, files.socket),
     serve: ({ listen, onListening }) => serve(withListen(loadConfig(env), listen), files, onListening),
     stdio: (options) => stdio(env, files.socket, options),
+    run: (options) => runCommand(env, options),
     async demo(quiet) {
       // Its MCP client is a fifth of what starting a command takes, and only the demo needs it.
       const { runDemo } = await import('./demo/demo.ts');
@@ -104,6 +105,28 @@ async function serve(
     await gateway.close();
     unlock?.();
     stop.forget();
+  }
+}
+
+/** With a gateway of its own: who else serves this home does not matter, and what it logs would stand amid the output. */
+async function runCommand(env: Environment, options: RunOptions): Promise<number> {
+  const { stdin, stdout, stderr } = process;
+  const terminal = stdin.isTTY && stdout.isTTY && stderr.isTTY;
+  // A reader that goes away ends the command's output, not this process.
+  stdout.removeAllListeners('error').on('error', () => undefined);
+  const config = loadConfig(env);
+  const log: Log = createLog(config.log === 'info' || config.log === 'warn' ? 'error' : config.log);
+  const gateway = await createGateway(config, log, { auditWriter: 'journal' });
+  try {
+    return await gateway.run({
+      ...options,
+      folder: process.cwd(),
+      terminal,
+      streams: { stdin, stdout, stderr },
+      environment: env,
+    });
+  } finally {
+    await gateway.close();
   }
 }
 

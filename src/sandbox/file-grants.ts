@@ -10,7 +10,7 @@ import type { FileGrant } from '../manifest/index.ts';
 import { cellPaths } from './cell-layout.ts';
 import { findDoor } from './grant-doors.ts';
 import { type GrantedObject, holdObject } from './granted-object.ts';
-import { openToAnyone } from './reach.ts';
+import { openToAnyone, openToOwner } from './reach.ts';
 
 /** Folders of the host that are never shown, nor anything above or in them. */
 const closedHostFolders = ['/proc', '/sys', '/dev', '/run', '/var/run', '/boot'] as const;
@@ -24,6 +24,8 @@ export interface GrantCheck {
   readonly closed: readonly string[];
   /** True when the cell's program runs as another user than the gateway. */
   readonly foreignUser: boolean;
+  /** That user's id, where it is not one that nothing belongs to. */
+  readonly user?: number | undefined;
 }
 
 /** A grant, and what its path named when it was checked. */
@@ -54,7 +56,7 @@ export async function checkGrants(grants: readonly FileGrant[], check: GrantChec
     for (const grant of plain) {
       const object = hold(grant.host);
       objects.push(object);
-      if (check.foreignUser) checkReadable(grant.host);
+      if (check.foreignUser) checkReadable(grant.host, check.user);
       if (!(await checkDoors(grant.host, object))) unsearched.push(grant.host);
       files.push({ ...grant, identity: object.identity });
     }
@@ -126,8 +128,8 @@ function hold(host: string): GrantedObject {
   return object;
 }
 
-function checkReadable(real: string): void {
-  if (openToAnyone(real)) return;
+function checkReadable(real: string, user: number | undefined): void {
+  if (openToAnyone(real) || (user !== undefined && openToOwner(real, user))) return;
   throw refused(
     'sandbox_file_unreadable',
     real,
@@ -164,7 +166,7 @@ const throughLink = (host: string, real: string): AppError =>
   refused('sandbox_file_link', host, 'the path leads through a symbolic link', `Grant "${real}" itself.`);
 
 function refused(code: string, host: string, why: string, hint: string, cause?: unknown): AppError {
-  return new AppError(code, `The server cannot be given "${host}": ${why}.`, { kind: 'denied', hint, cause });
+  return new AppError(code, `The cell cannot be given "${host}": ${why}.`, { kind: 'denied', hint, cause });
 }
 
 const withoutTrailingSlash = (path: string): string => (path.length > 1 ? path.replace(/\/$/, '') : path);

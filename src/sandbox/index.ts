@@ -8,6 +8,7 @@ export type { Cell, CellExit, CellListeners, CellSpec } from './cell-spec.ts';
 export { hostGroups } from './cgroup/open-groups.ts';
 export type { CellGroupsSource, GroupFacts } from './cgroup/ports.ts';
 export { cellPaths } from './cell-layout.ts';
+export { cellPathList } from './cell-layout.ts';
 export type { HostCheck, HostReport } from './host-check.ts';
 export type {
   InstallCell,

@@ -146,6 +146,7 @@ export async function createSandbox({
     const { files, unsearched, release } = await checkGrants(spec.files, {
       closed,
       foreignUser: users !== null,
+      user: spec.uid,
     });
     for (const folder of unsearched) log.warn('cell.grant_unsearched', { cell: spec.id, folder });
     let shell: Shell | null = null;
@@ -239,7 +240,11 @@ export async function createSandbox({
     checkSpec(spec, facts);
     const found = groupsSource?.facts();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
-    const { files, release } = await checkGrants(spec.files, { closed, foreignUser: users !== null });
+    const { files, release } = await checkGrants(spec.files, {
+      closed,
+      foreignUser: users !== null,
+      user: spec.uid,
+    });
     try {
       const held = found?.kind === 'delegated' ? { groups: found.controllers } : {};
       const planned = { spec, facts, packageDir, files, ...held };

@@ -62,6 +62,7 @@ export function makeTerminal(world: World, files: Readonly<Record<string, string
     init: async () => ['Made it.'],
     serve: unused,
     stdio: unused,
+    run: unused,
     demo: async () => [{ text: 'it holds', held: true, found: 'seen' }],
     doctor: async () => [
       { name: 'one', ok: true, found: 'fine' },
