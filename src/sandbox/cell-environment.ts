@@ -23,6 +23,9 @@ const fixed = {
   GIT_SSL_CAINFO: cellPaths.caBundle,
   AWS_CA_BUNDLE: cellPaths.caBundle,
   DENO_CERT: cellPaths.caBundle,
+  // Two that bring authorities of their own: gRPC outside of Node, and the library of Google's older clients.
+  GRPC_DEFAULT_SSL_ROOTS_FILE_PATH: cellPaths.caBundle,
+  HTTPLIB2_CA_CERTS: cellPaths.caBundle,
   JAVA_TOOL_OPTIONS: `-Djavax.net.ssl.trustStore=${cellPaths.javaTruststore} -Djavax.net.ssl.trustStoreType=PKCS12`,
 } as const;
 

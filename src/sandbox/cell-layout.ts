@@ -18,6 +18,7 @@ export const cellPaths = {
 export const cellPathList: readonly string[] = [
   cellPaths.bin,
   `${cellPaths.package}/node_modules/.bin`,
+  `${cellPaths.package}/venv/bin`,
   '/usr/local/bin',
   '/usr/bin',
   '/bin',
