@@ -157,6 +157,8 @@ export interface CellView {
   readonly id: string;
   readonly server: string;
   readonly profile: string | null;
+  /** The user whose own credentials it uses; null: those that all share. */
+  readonly owner: string | null;
   /** Milliseconds since the Unix epoch. */
   readonly startedAt: number;
 }

@@ -395,7 +395,13 @@ export const StatusView = z
     url: z.string().nullable(),
     startedAt: z.number(),
     cells: z.array(
-      z.object({ id: z.string(), server: z.string(), profile: z.string().nullable(), startedAt: z.number() }),
+      z.object({
+        id: z.string(),
+        server: z.string(),
+        profile: z.string().nullable(),
+        owner: z.string().nullable(),
+        startedAt: z.number(),
+      }),
     ),
   })
   .openapi('Status');

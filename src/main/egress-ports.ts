@@ -3,6 +3,7 @@ import { manifestOf, type ServerRow } from '../api/index.ts';
 import type { CellIdentity, CredentialSource, KnownSecret } from '../egress/index.ts';
 import { AppError, type CellId, type WorkspaceId } from '../kernel/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
+import { heldBy } from './cells/cell-key.ts';
 import { cellCaller, gatewayCaller } from './cells/start.ts';
 
 /** A credential of a stored server. */
@@ -34,9 +35,10 @@ export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: 
       throw new AppError('cell_gone', 'The cell that asks is not running.', { kind: 'denied' });
     return row;
   };
-  const namesOf = async (row: ServerRow): Promise<ReadonlySet<string>> => {
+  /** What is set for a server, of what this owner may use. */
+  const namesOf = async (row: ServerRow, owner: string | null): Promise<ReadonlySet<string>> => {
     const infos = await vault.list(gatewayCaller(workspace), { id: row.id, slug: row.slug });
-    return new Set(infos.map(({ name }) => name));
+    return new Set(heldBy(owner, infos).keys());
   };
   return {
     async use(identity, credential, request) {
@@ -59,7 +61,7 @@ export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: 
       const found: KnownSecret[] = [];
       try {
         for (const [label, { row, name }] of wanted) {
-          const names = set.get(row) ?? (await namesOf(row));
+          const names = set.get(row) ?? (await namesOf(row, owner));
           set.set(row, names);
           if (!names.has(name)) continue;
           const value = await vault.use(

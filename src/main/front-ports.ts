@@ -57,7 +57,7 @@ export function upstreams({ store }: Pick<Services, 'store'>, pool: Pick<CellPoo
       known.catch(() => views.delete(key));
       return known;
     },
-    open: (_, profile, slug) => pool.open(slug, profile),
+    open: ({ actor }, profile, slug) => pool.open(slug, profile, actor.kind === 'user' ? actor.id : null),
   };
 }
 

@@ -2,7 +2,7 @@
  * The kill switch's hand: once one is set, by this process or another, every cell and connection that it covers is cut.
  * New calls are refused by whoever is about to act, who asks the state anew each time; this is about what is under way.
  */
-import type { Kills } from '../api/index.ts';
+import type { Kill, Kills } from '../api/index.ts';
 import type { CellPool } from './cells/pool.ts';
 import { activeKills } from './repositories.ts';
 import type { Services } from './services.ts';
@@ -26,9 +26,15 @@ export function createKills({ services, pool, listeners }: KillsDeps): EnforcedK
     for (const listener of listeners) listener();
     const kills = await activeKills(store, workspace);
     const everything = kills.some((kill) => kill.scope === 'all' || kill.scope === 'workspace');
-    const servers = new Set(kills.filter((kill) => kill.scope === 'server').map((kill) => kill.target));
-    if (!everything && servers.size === 0) return;
-    await pool.kill((cell) => everything || servers.has(cell.server.slug), 'kill switch');
+    const targets = (scope: Kill['scope']): ReadonlySet<string> =>
+      new Set(kills.filter((kill) => kill.scope === scope).map((kill) => kill.target));
+    const [servers, users] = [targets('server'), targets('user')];
+    if (!everything && servers.size === 0 && users.size === 0) return;
+    await pool.kill(
+      ({ server, key }) =>
+        everything || servers.has(server.slug) || (key.owner !== null && users.has(key.owner)),
+      'kill switch',
+    );
   }
 
   return {

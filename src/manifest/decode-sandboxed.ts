@@ -30,12 +30,15 @@ export function readSandboxed(fields: Fields, report: Report): SandboxedServerSp
   const limits = readLimits(fields.get('limits'), report);
   const idleAt = fields.get('idleSeconds');
   const idleSeconds = readInteger(idleAt, { min: 1, max: 86_400 }, report);
+  const sharedAt = fields.get('shared');
+  const shared = readFlag(sharedAt, report);
   const addressesAt = fields.get('addresses');
   const addresses =
     addressesAt === undefined ? 'synthetic' : readChoice(addressesAt, ['synthetic', 'real'], report);
   const incomplete =
     (packageAt !== undefined && packageText === undefined) ||
-    (idleAt !== undefined && idleSeconds === undefined);
+    (idleAt !== undefined && idleSeconds === undefined) ||
+    (sharedAt !== undefined && shared === undefined);
   if (incomplete || command === undefined || args === undefined || env === undefined) return undefined;
   if (files === undefined || limits === undefined || addresses === undefined) return undefined;
   return {
@@ -47,6 +50,7 @@ export function readSandboxed(fields: Fields, report: Report): SandboxedServerSp
     files,
     limits,
     ...(idleSeconds === undefined ? {} : { idleSeconds }),
+    ...(shared === true ? { shared } : {}),
     addresses,
   };
 }

@@ -6,7 +6,18 @@ import { readRuled, type TextRule, webAddressRule } from './plain-text.ts';
 import type { Report } from './report.ts';
 
 const KEYS = {
-  sandboxed: ['kind', 'package', 'command', 'args', 'env', 'files', 'limits', 'idleSeconds', 'addresses'],
+  sandboxed: [
+    'kind',
+    'package',
+    'command',
+    'args',
+    'env',
+    'files',
+    'limits',
+    'idleSeconds',
+    'shared',
+    'addresses',
+  ],
   remote: ['kind', 'url'],
   api: ['kind', 'baseUrl', 'openapi', 'toolspec'],
 } as const;

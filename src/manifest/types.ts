@@ -33,6 +33,8 @@ export interface SandboxedServerSpec {
   readonly limits: CellLimits;
   /** Seconds without a call after which the cell is reaped. */
   readonly idleSeconds?: number;
+  /** One cell serves every profile and every user; absent: each has its own. */
+  readonly shared?: true;
   /** What the cell's resolver answers: addresses of ours (default), or the true public ones. */
   readonly addresses: 'synthetic' | 'real';
 }

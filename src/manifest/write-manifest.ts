@@ -48,7 +48,7 @@ export function writeManifest(manifest: Manifest): string {
 }
 
 function plainSandboxed(server: SandboxedServerSpec): object {
-  const { kind, command, args, env, files, limits, idleSeconds, addresses } = server;
+  const { kind, command, args, env, files, limits, idleSeconds, shared, addresses } = server;
   return {
     kind,
     ...present({ package: server.package }),
@@ -59,7 +59,7 @@ function plainSandboxed(server: SandboxedServerSpec): object {
       ? {}
       : { files: files.map(({ host, cell, write }) => ({ host, cell, ...(write ? { write } : {}) })) }),
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
-    ...present({ idleSeconds }),
+    ...present({ idleSeconds, shared }),
     ...(addresses === 'synthetic' ? {} : { addresses }),
   };
 }

@@ -116,7 +116,7 @@ export async function makeWorld(): Promise<World> {
       throw new AppError('sandbox_unavailable', 'There are no cells here.', { kind: 'failed' });
     },
     trouble: () => null,
-    cells: () => [{ id: 'cell_1', server: 'echo', profile: null, startedAt: 5 }],
+    cells: () => [{ id: 'cell_1', server: 'echo', profile: null, owner: null, startedAt: 5 }],
     restart: async (server, reason) => void told.push(`restart ${server} ${reason}`),
     credentialsChanged: async (server) => void told.push(`credentials ${server}`),
   };

@@ -29,26 +29,79 @@ const settled = () => new Promise((done) => setImmediate(done));
 describe('starting', () => {
   it('is shared by all who ask for the same cell at the same time', async () => {
     const [a, b] = await Promise.all([
-      world.pool.open('echo', 'default'),
-      world.pool.open('echo', 'default'),
+      world.pool.open('echo', 'default', null),
+      world.pool.open('echo', 'default', null),
     ]);
     expect(a).toBe(b);
-    expect(await world.pool.open('echo', 'default')).toBe(a);
+    expect(await world.pool.open('echo', 'default', null)).toBe(a);
     expect(world.cells).toHaveLength(1);
   });
 
   it('gives each profile a cell of its own, and the operator another', async () => {
     const cells = await Promise.all([
-      world.pool.open('echo', 'default'),
-      world.pool.open('echo', 'other'),
-      world.pool.open('echo', null),
+      world.pool.open('echo', 'default', null),
+      world.pool.open('echo', 'other', null),
+      world.pool.open('echo', null, null),
     ]);
     expect(new Set(cells.map(({ cell }) => cell)).size).toBe(3);
   });
 
+  it('gives a user with values of their own a cell of their own, with them', async () => {
+    const slots = manifest([
+      { name: 'OWN', tier: 'entrusted' },
+      { name: 'COMMON', tier: 'entrusted' },
+    ]);
+    world.servers.set('echo', row('echo', { manifest: slots }));
+    world.secrets.set('OWN', 1).set('COMMON', 1);
+    world.owned.push({ name: 'OWN', owner: 'ada', version: 4 });
+    const ada = await world.pool.open('echo', 'default', 'ada');
+    const bob = await world.pool.open('echo', 'default', 'bob');
+    expect(bob).not.toBe(ada);
+    expect(await world.pool.open('echo', 'default', null)).toBe(bob);
+    expect(await world.pool.open('echo', 'default', 'ada')).toBe(ada);
+    expect(cellAt(0).spec.env).toMatchObject({ OWN: "ada's value-4-of-OWN", COMMON: 'value-1-of-COMMON' });
+    expect(cellAt(1).spec.env).toMatchObject({ OWN: 'value-1-of-OWN', COMMON: 'value-1-of-COMMON' });
+    expect(world.identities.map(({ owner }) => owner)).toEqual(['ada', null]);
+    expect(world.pool.list().map(({ owner }) => owner)).toEqual(['ada', null]);
+    expect(world.said).toEqual([
+      'echo sallyport: started for profile default and user ada',
+      'echo sallyport: started for profile default',
+    ]);
+  });
+
+  it('gives everybody one cell where the manifest says so', async () => {
+    world.servers.set('echo', row('echo', { manifest: manifest([], { shared: true }) }));
+    const cells = await Promise.all([
+      world.pool.open('echo', 'default', 'ada'),
+      world.pool.open('echo', 'other', null),
+      world.pool.open('echo', null, null),
+    ]);
+    cells.push(await world.pool.open('echo', 'third', 'bob'));
+    expect(new Set(cells).size).toBe(1);
+    expect(world.cells).toHaveLength(1);
+    expect(world.said).toEqual(['echo sallyport: started for everybody']);
+    world.unselected.add('echo');
+    await world.pool.storeChanged();
+    expect(cellAt(0).ending).toBeNull();
+  });
+
+  it('refuses one cell for everybody where a user has a value of their own', async () => {
+    const shared = manifest([{ name: 'TOKEN', tier: 'sealed' }], { shared: true });
+    world.servers.set('echo', row('echo', { manifest: shared }));
+    await world.pool.open('echo', 'default', 'bob');
+    world.owned.push({ name: 'TOKEN', owner: 'ada', version: 1 });
+    await world.pool.storeChanged();
+    expect(cellAt(0).ending).toBe('cut');
+    await expect(world.pool.open('echo', 'default', 'bob')).rejects.toMatchObject({
+      code: 'server_shared_owned',
+      message: '`echo` has one cell for everybody, but the user ada has a value of their own for it.',
+    });
+    expect(world.cells).toHaveLength(1);
+  });
+
   it('records the cell before its program runs', async () => {
     world.onLaunch = () => expect(typesOf(world)).toEqual(['cell.started']);
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.cells).toHaveLength(1);
   });
 
@@ -64,7 +117,7 @@ describe('starting', () => {
     world.servers.set('packaged', row('packaged', { package: { integrity: 'sha256-x' } }));
     const needs = manifest([{ name: 'TOKEN', tier: 'sealed', required: true }]);
     world.servers.set('needy', row('needy', { manifest: needs }));
-    await expect(world.pool.open(slug, null)).rejects.toMatchObject({ code });
+    await expect(world.pool.open(slug, null, null)).rejects.toMatchObject({ code });
     expect(world.pool.list()).toEqual([]);
     expect(world.cells).toEqual([]);
   });
@@ -73,14 +126,14 @@ describe('starting', () => {
     world.onLaunch = () => {
       throw new AppError('cell_start_failed', 'No.', { kind: 'failed' });
     };
-    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'cell_start_failed' });
+    await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({ code: 'cell_start_failed' });
     expect(world.events.map(({ type, data }) => [type, data['reason']])).toEqual([
       ['cell.started', undefined],
       ['cell.exited', 'cell_start_failed'],
     ]);
     expect(world.said).toEqual(['echo sallyport: not started: No.']);
     world.onLaunch = () => undefined;
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.cells).toHaveLength(1);
   });
 
@@ -92,7 +145,7 @@ describe('starting', () => {
     ]);
     world.servers.set('echo', row('echo', { manifest: slots }));
     world.secrets.set('SEALED', 1).set('ENTRUSTED', 1);
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     cellAt(0).stderr.write('I was given value-1-of-ENTRUSTED\n');
     await settled();
     expect(world.said).toContain('echo server: I was given [ENTRUSTED]');
@@ -112,45 +165,45 @@ describe('a server that dies', () => {
   it('starts again after a pause that doubles with each death in a row', async () => {
     const pauses = [500, 1_000, 2_000, 4_000];
     for (const [at, pauseMs] of pauses.entries()) {
-      await world.pool.open('echo', null);
+      await world.pool.open('echo', null, null);
       await die(at);
-      await expect(world.pool.open('echo', null)).rejects.toMatchObject({
+      await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({
         code: 'cell_backing_off',
         kind: 'unavailable',
         hint: expect.stringContaining('sallyport server logs echo') as string,
       });
       world.clock.advance(pauseMs - 1);
-      await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'cell_backing_off' });
+      await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({ code: 'cell_backing_off' });
       world.clock.advance(1);
     }
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.cells).toHaveLength(pauses.length + 1);
   });
 
   it('never waits longer than a minute', async () => {
     for (let at = 0; at < 12; at += 1) {
-      await world.pool.open('echo', null);
+      await world.pool.open('echo', null, null);
       await die(at);
       world.clock.advance(60_000);
     }
-    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+    await expect(world.pool.open('echo', null, null)).resolves.toBeDefined();
   });
 
   it('after a healthy life waits the shortest pause again', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await die(0);
     world.clock.advance(500);
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.clock.advance(10_000);
     await die(1);
     world.clock.advance(500);
-    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+    await expect(world.pool.open('echo', null, null)).resolves.toBeDefined();
   });
 
   it('says why, with its number of deaths', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await die(0);
-    await expect(world.pool.open('echo', null)).rejects.toThrow(
+    await expect(world.pool.open('echo', null, null)).rejects.toThrow(
       '`echo` stopped a moment ago (it ended with code 1); it starts again in 1 s.',
     );
   });
@@ -158,7 +211,7 @@ describe('a server that dies', () => {
   it('is told with its number of deaths and the time left, until it runs again', async () => {
     expect(world.pool.trouble('echo')).toBeNull();
     for (const waitMs of [500, 1_000]) {
-      await world.pool.open('echo', null);
+      await world.pool.open('echo', null, null);
       await die(world.cells.length - 1);
       world.clock.advance(waitMs - 1);
       expect(world.pool.trouble('echo')).toEqual({
@@ -171,24 +224,24 @@ describe('a server that dies', () => {
       world.clock.advance(1);
     }
     expect(world.pool.trouble('echo')).toMatchObject({ deaths: 2, waitMs: 0 });
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.pool.trouble('echo')).toBeNull();
     await world.pool.restart('echo', 'changed');
     expect(world.pool.trouble('echo')).toBeNull();
   });
 
   it('starts at once after it was changed, or a value was set', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await die(0);
     await world.pool.restart('echo', 'changed');
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await die(1);
     await world.pool.credentialsChanged('echo');
-    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+    await expect(world.pool.open('echo', null, null)).resolves.toBeDefined();
   });
 
   it('has its life in its log, and its last words in the error', async () => {
-    const transport = await world.pool.open('echo', 'default');
+    const transport = await world.pool.open('echo', 'default', null);
     cellAt(0).stderr.write('the moon is in the wrong phase\n');
     await die(0);
     await transport.exited;
@@ -201,7 +254,7 @@ describe('a server that dies', () => {
   });
 
   it('has its way out closed and its end recorded', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await die(0);
     expect(cellAt(0).egressClosed).toBe(true);
     expect(world.events.at(-1)).toMatchObject({
@@ -212,7 +265,7 @@ describe('a server that dies', () => {
   });
 
   it('says which limit it met, to the audit log, its client and the next call, whatever else was going on', async () => {
-    const transport = await world.pool.open('echo', null);
+    const transport = await world.pool.open('echo', null, null);
     const reason = 'killed: memory limit 512 MiB';
     cellAt(0).end({
       code: null,
@@ -231,7 +284,7 @@ describe('a server that dies', () => {
       type: 'cell.exited',
       data: { reason, signal: 'SIGKILL', limit: 'limits.memoryMiB' },
     });
-    await expect(world.pool.open('echo', null)).rejects.toMatchObject({
+    await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({
       code: 'cell_backing_off',
       message: expect.stringContaining(`(${reason})`),
     });
@@ -240,26 +293,33 @@ describe('a server that dies', () => {
 
 describe('stopping', () => {
   it('is no failure: the next call starts a new cell at once', async () => {
-    const first = await world.pool.open('echo', null);
+    const first = await world.pool.open('echo', null, null);
     await world.pool.kill(() => true, 'kill switch');
     expect(cellAt(0)).toMatchObject({ ending: 'kill', egressClosed: true });
     expect(await first.exited).toMatchObject({ reason: 'kill switch' });
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.cells).toHaveLength(2);
     expect(world.logged).not.toContain('cell.died');
   });
 
   it('takes only the cells that it is about', async () => {
     world.servers.set('other', row('other'));
-    await Promise.all([world.pool.open('echo', null), world.pool.open('other', null)]);
+    await Promise.all([world.pool.open('echo', null, null), world.pool.open('other', null, null)]);
     await world.pool.kill((cell) => cell.server.slug === 'other', 'kill switch');
     expect(world.pool.list().map(({ server }) => server)).toEqual(['echo']);
+  });
+
+  it('covers a cell that was only just asked for', async () => {
+    const opened = world.pool.open('echo', null, null);
+    await world.pool.kill(() => true, 'kill switch');
+    expect(world.pool.list()).toEqual([]);
+    expect(await (await opened).exited).toMatchObject({ reason: 'kill switch' });
   });
 
   it('covers a cell that was being started when the order came', async () => {
     const launch = Promise.withResolvers<void>();
     world.onLaunch = () => launch.promise;
-    const opened = world.pool.open('echo', null);
+    const opened = world.pool.open('echo', null, null);
     await settled();
     const stopped = world.pool.kill(() => true, 'kill switch');
     launch.resolve();
@@ -271,7 +331,7 @@ describe('stopping', () => {
 
   it('is a kill for a cell that is asked to end, too', async () => {
     world.obedient = false;
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     const changed = world.pool.restart('echo', 'changed');
     await settled();
     expect(cellAt(0)).toMatchObject({ ending: 'cut', egressClosed: true });
@@ -284,10 +344,10 @@ describe('stopping', () => {
 
   it('lets who calls meanwhile have a new cell', async () => {
     world.obedient = false;
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     const changed = world.pool.restart('echo', 'changed');
     await settled();
-    const { cell } = await world.pool.open('echo', null);
+    const { cell } = await world.pool.open('echo', null, null);
     expect(cellAt(1)).toMatchObject({ id: cell, ending: null });
     cellAt(0).end();
     await changed;
@@ -297,7 +357,7 @@ describe('stopping', () => {
 
   it('by the front leaves the server its time, and its way out until it is gone', async () => {
     world.obedient = false;
-    const transport = await world.pool.open('echo', null);
+    const transport = await world.pool.open('echo', null, null);
     const closed = transport.close('the gateway is stopping');
     await settled();
     expect(cellAt(0)).toMatchObject({ ending: 'ask', egressClosed: false });
@@ -308,10 +368,10 @@ describe('stopping', () => {
   });
 
   it('of the pool ends every cell and lets none start', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await world.pool.close();
     expect(cellAt(0).ending).toBe('ask');
-    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'gateway_stopping' });
+    await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({ code: 'gateway_stopping' });
   });
 });
 
@@ -335,7 +395,7 @@ describe('an idle cell', () => {
     });
 
   it('is ended after the configured time without a call, which is no death', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     used(0);
     world.clock.advance(600_000);
     await reap();
@@ -345,11 +405,11 @@ describe('an idle cell', () => {
     expect(cellAt(0).ending).toBe('ask');
     expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'idle' } });
     expect(world.logged).not.toContain('cell.died');
-    await expect(world.pool.open('echo', null)).resolves.toBeDefined();
+    await expect(world.pool.open('echo', null, null)).resolves.toBeDefined();
   });
 
   it('is kept while a call is in flight, however long', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     used(0, { calls: 1 });
     world.clock.advance(10_000_000);
     await reap();
@@ -357,7 +417,7 @@ describe('an idle cell', () => {
   });
 
   it('is ended too when nobody ever used it', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.clock.advance(600_001);
     await reap();
     expect(cellAt(0).ending).toBe('ask');
@@ -365,7 +425,7 @@ describe('an idle cell', () => {
 
   it('lives as long as its manifest says', async () => {
     world.servers.set('echo', row('echo', { manifest: manifest([], { idleSeconds: 5 }) }));
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.clock.advance(5_001);
     await reap();
     expect(cellAt(0).ending).toBe('ask');
@@ -381,30 +441,59 @@ describe('when a value is set', () => {
   it('a cell with only placeholders goes on with the new value', async () => {
     withSlots('sealed');
     world.secrets.set('TOKEN_0', 1);
-    const before = await world.pool.open('echo', null);
+    const before = await world.pool.open('echo', null, null);
     world.secrets.set('TOKEN_0', 2);
     await world.pool.credentialsChanged('echo');
     expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 1 });
-    expect(await world.pool.open('echo', null)).toBe(before);
+    expect(await world.pool.open('echo', null, null)).toBe(before);
   });
 
   it('a cell that was given a value itself is ended, and the next has the new one', async () => {
     withSlots('sealed', 'entrusted');
     world.secrets.set('TOKEN_1', 1);
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.secrets.set('TOKEN_1', 2);
     await world.pool.credentialsChanged('echo');
     expect(cellAt(0).ending).toBe('cut');
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(cellAt(1).spec.env['TOKEN_1']).toBe('value-2-of-TOKEN_1');
   });
 
   it('a cell that lacks the placeholder for it is ended', async () => {
     withSlots('sealed');
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.secrets.set('TOKEN_0', 1);
     await world.pool.credentialsChanged('echo');
     expect(cellAt(0).ending).toBe('cut');
+  });
+
+  it('by a user, or taken back, their cell is ended: another one is the right one then', async () => {
+    withSlots('sealed', 'sealed');
+    world.secrets.set('TOKEN_0', 1).set('TOKEN_1', 1);
+    world.owned.push({ name: 'TOKEN_0', owner: 'ada', version: 1 });
+    const theirs = await world.pool.open('echo', null, 'ada');
+    world.owned.push({ name: 'TOKEN_1', owner: 'ada', version: 1 });
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0).ending).toBe('cut');
+    const next = await world.pool.open('echo', null, 'ada');
+    expect(next).not.toBe(theirs);
+    world.owned.splice(0);
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(1).ending).toBe('cut');
+    const common = await world.pool.open('echo', null, 'ada');
+    expect(await world.pool.open('echo', null, null)).toBe(common);
+  });
+
+  it('of one user goes on in that one cell alone', async () => {
+    withSlots('sealed');
+    world.secrets.set('TOKEN_0', 1);
+    world.owned.push({ name: 'TOKEN_0', owner: 'ada', version: 1 });
+    await world.pool.open('echo', null, 'ada');
+    await world.pool.open('echo', null, 'bob');
+    world.owned.splice(0, 1, { name: 'TOKEN_0', owner: 'ada', version: 2 });
+    await world.pool.credentialsChanged('echo');
+    expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 1 });
+    expect(cellAt(1)).toMatchObject({ ending: null, refreshed: 0 });
   });
 
   it('a cell that is being started does not begin with the old one', async () => {
@@ -415,7 +504,7 @@ describe('when a value is set', () => {
       world.secrets.set('TOKEN_0', 2);
       await world.pool.credentialsChanged('echo');
     };
-    const { cell } = await world.pool.open('echo', null);
+    const { cell } = await world.pool.open('echo', null, null);
     expect(cellAt(0)).toMatchObject({ ending: 'cut' });
     expect(cellAt(1)).toMatchObject({ id: cell, ending: null });
     expect(cellAt(1).spec.env['TOKEN_0']).toBe('value-2-of-TOKEN_0');
@@ -424,7 +513,7 @@ describe('when a value is set', () => {
   it('a cell whose way out cannot take it is ended', async () => {
     withSlots('sealed');
     world.secrets.set('TOKEN_0', 1);
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     world.refreshFails = new AppError('seal_tampered', 'No.', { kind: 'failed' });
     world.secrets.set('TOKEN_0', 2);
     await world.pool.credentialsChanged('echo');
@@ -433,7 +522,7 @@ describe('when a value is set', () => {
 
   it('other servers are left alone', async () => {
     world.servers.set('other', row('other'));
-    await world.pool.open('other', null);
+    await world.pool.open('other', null, null);
     world.secrets.set('TOKEN_0', 1);
     await world.pool.credentialsChanged('echo');
     expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 0 });
@@ -449,33 +538,54 @@ describe('when another process wrote to the store', () => {
     ['put another in its place', () => world.servers.set('echo', { ...row('other'), slug: 'echo' })],
     ['set a value', () => world.secrets.set('TOKEN', 1)],
   ])('and %s, its cell is ended', async (_, change) => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     change();
     await world.pool.storeChanged();
     expect(cellAt(0).ending).toBe('cut');
   });
 
   it('and took its server out of a profile, the cell of that profile is ended, and not started again', async () => {
-    await world.pool.open('echo', 'default');
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', 'default', null);
+    await world.pool.open('echo', null, null);
     world.unselected.add('echo');
     await world.pool.storeChanged();
     expect(world.cells.map(({ ending }) => ending)).toEqual(['cut', null]);
-    await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
+    await expect(world.pool.open('echo', 'default', null)).rejects.toMatchObject({
+      code: 'server_not_selected',
+    });
     expect(world.cells).toHaveLength(2);
     world.unselected.clear();
-    await world.pool.open('echo', 'default');
+    await world.pool.open('echo', 'default', null);
     expect(world.cells).toHaveLength(3);
   });
 
   it('and took it out while it was being started there, it does not stay', async () => {
     world.onLaunch = () => void world.unselected.add('echo');
-    await expect(world.pool.open('echo', 'default')).rejects.toMatchObject({ code: 'server_not_selected' });
+    await expect(world.pool.open('echo', 'default', null)).rejects.toMatchObject({
+      code: 'server_not_selected',
+    });
     expect(world.cells.map(({ ending }) => ending)).toEqual(['cut']);
   });
 
+  it('and made it one for everybody, every cell that it had is ended', async () => {
+    await world.pool.open('echo', 'default', null);
+    await world.pool.open('echo', null, null);
+    const shared = row('echo', { manifest: manifest([], { shared: true }), updatedAt: 1 });
+    world.servers.set('echo', shared);
+    await world.pool.storeChanged();
+    expect(world.cells.map(({ ending }) => ending)).toEqual(['cut', 'cut']);
+    const one = await world.pool.open('echo', 'default', null);
+    expect(await world.pool.open('echo', null, null)).toBe(one);
+    world.servers.set('echo', row('echo', { updatedAt: 2 }));
+    await world.pool.storeChanged();
+    expect(cellAt(2).ending).toBe('cut');
+    expect(await world.pool.open('echo', 'default', null)).not.toBe(
+      await world.pool.open('echo', null, null),
+    );
+  });
+
   it('and changed nothing of a server, its cell goes on', async () => {
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     await world.pool.storeChanged();
     expect(cellAt(0)).toMatchObject({ ending: null, refreshed: 0 });
   });
@@ -484,14 +594,14 @@ describe('when another process wrote to the store', () => {
     world.onLaunch = () => {
       if (world.cells.length === 0) world.servers.set('echo', row('echo', { updatedAt: 7 }));
     };
-    await world.pool.open('echo', null);
+    await world.pool.open('echo', null, null);
     expect(world.cells.map(({ ending }) => ending)).toEqual(['cut', null]);
   });
 
   it('and goes on changing it, the start gives up', async () => {
     let updatedAt = 0;
     world.onLaunch = () => void world.servers.set('echo', row('echo', { updatedAt: (updatedAt += 1) }));
-    await expect(world.pool.open('echo', null)).rejects.toMatchObject({ code: 'server_changing' });
+    await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({ code: 'server_changing' });
     expect(world.cells.every(({ ending }) => ending === 'cut')).toBe(true);
   });
 });

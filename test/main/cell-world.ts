@@ -16,6 +16,7 @@ import {
 } from '../../src/kernel/index.ts';
 import { type CellPool, type CellPoolDeps, createCellPool } from '../../src/main/cells/pool.ts';
 import type { Ending } from '../../src/main/cells/start.ts';
+import type { CellIdentity } from '../../src/egress/index.ts';
 import type { CellActivity } from '../../src/mcp/index.ts';
 import type { CellExit, CellSpec } from '../../src/sandbox/index.ts';
 import type { CredentialInfo } from '../../src/vault/index.ts';
@@ -87,6 +88,10 @@ export interface World {
   readonly unselected: Set<string>;
   /** Versions by name of what is set, the same for every server. */
   readonly secrets: Map<string, number>;
+  /** Values of single users. */
+  readonly owned: { readonly name: string; readonly owner: string; readonly version: number }[];
+  /** What the data plane was told about each cell. */
+  readonly identities: CellIdentity[];
   readonly activity: Map<CellId, CellActivity>;
   readonly cells: FakeCell[];
   readonly events: AuditEvent[];
@@ -108,6 +113,8 @@ export function makeWorld(): World {
   const servers = new Map([['echo', row('echo')]]);
   const unselected = new Set<string>();
   const secrets = new Map<string, number>();
+  const owned: World['owned'] = [];
+  const identities: CellIdentity[] = [];
   const activity = new Map<CellId, CellActivity>();
   const cells: FakeCell[] = [];
   const events: AuditEvent[] = [];
@@ -134,10 +141,17 @@ export function makeWorld(): World {
     activity: (cell) => activity.get(cell) ?? null,
     vault: {
       list: async () =>
-        [...secrets].map(
-          ([name, version]): CredentialInfo => ({ name, owner: null, version, updatedAt: 0, updatedBy: 'x' }),
+        [...Array.from(secrets, ([name, version]) => ({ name, owner: null, version })), ...owned].map(
+          (info): CredentialInfo => ({ ...info, updatedAt: 0, updatedBy: 'x' }),
         ),
-      use: async (_, ref) => Secret.fromString(`value-${secrets.get(ref.name)}-of-${ref.name}`),
+      use: async (_, { name, owner }) => {
+        const own = owned.find((info) => info.name === name && info.owner === owner);
+        return Secret.fromString(
+          own === undefined
+            ? `value-${secrets.get(name)}-of-${name}`
+            : `${own.owner}'s value-${own.version}-of-${name}`,
+        );
+      },
     },
     packages: {
       open: async () => {
@@ -154,6 +168,7 @@ export function makeWorld(): World {
     egress: {
       openCell: async ({ identity }) => {
         const state = { closed: false, refreshed: 0 };
+        identities.push(identity);
         egresses.set(identity.cell, state);
         return {
           caPem: 'PEM',
@@ -222,6 +237,8 @@ export function makeWorld(): World {
     servers,
     unselected,
     secrets,
+    owned,
+    identities,
     activity,
     cells,
     events,

@@ -27,6 +27,25 @@ const insert = (slug: string, over: Parameters<typeof row>[1] = {}) =>
 const slugs = async (name: string | null) =>
   (await ports().profile(services.workspace, name))?.servers.map(({ slug }) => slug);
 
+describe('the cell that serves a caller', () => {
+  it.each([
+    ['user', 'ada', 'ada'],
+    ['token', 'tok_1', null],
+    ['local', '0', null],
+  ] as const)('is, for a %s, one with the values of %s', async (kind, id, owner) => {
+    const asked: unknown[] = [];
+    const front = upstreams(services, {
+      open: async (...all) => {
+        asked.push(all);
+        throw new Error('none here');
+      },
+    });
+    const principal = { workspace: services.workspace, actor: { kind, id }, profile: 'default', agent: 'x' };
+    await expect(front.open(principal, 'default', 'echo')).rejects.toThrow('none here');
+    expect(asked).toEqual([['echo', 'default', owner]]);
+  });
+});
+
 describe('the view of a profile', () => {
   it('has its enabled servers in its order; the operator sees every one with all tools', async () => {
     await insert('one');

@@ -55,6 +55,7 @@ server:
   files: [{ host: /srv/notes, cell: /notes, write: true }]
   limits: { memoryMiB: 512, processes: 32, cpus: 1.5, openFiles: 256, diskMiB: 64, callSeconds: 90 }
   idleSeconds: 300
+  shared: true
   addresses: real
 egress:
   - { host: "*.example.com", port: 8443, protocol: https, methods: [GET], paths: [/v1, /v2/] }
@@ -85,6 +86,7 @@ tools: { default: [a, b.c/d-e_f] }
     expect(manifest?.server).toMatchObject({
       env: { LOG_LEVEL: 'on', y: 'n' },
       idleSeconds: 300,
+      shared: true,
       addresses: 'real',
     });
     expect(manifest?.credentials[1]).toEqual({
@@ -320,6 +322,7 @@ const BROKEN: readonly (readonly [string, string, string])[] = [
     'manifest_number_out_of_range',
   ],
   ['command: [mcp-server-github]', 'command: [a]\n  idleSeconds: -1', 'manifest_number_out_of_range'],
+  ['command: [mcp-server-github]', 'command: [a]\n  shared: always', 'manifest_wrong_type'],
   ['command: [mcp-server-github]', 'command: [a]\n  addresses: fake', 'manifest_unknown_choice'],
   ['- { host: api.github.com, port: 443', '- { port: 443', 'manifest_missing_key'],
   ['- { host: api.github.com', '- { host: API.github.com', 'manifest_host_not_canonical'],

@@ -89,7 +89,7 @@ tools:
             env,
             files: [{ host: '/a', cell: '/b', write: true }],
             limits: { memoryMiB: 64, cpus: 0.3, callSeconds: 5 },
-            ...(idle === undefined ? {} : { idleSeconds: idle }),
+            ...(idle === undefined ? {} : { idleSeconds: idle, shared: true }),
             addresses: 'real',
           },
           egress: hosts.map((name) => ({ host: name, port: 80, protocol: 'http', paths: ['/v1'] })),

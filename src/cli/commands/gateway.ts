@@ -100,7 +100,7 @@ export function gatewayCommands(host: CliHost, program: Command): void {
                   status.cells.map((cell) => [
                     cell.id,
                     cell.server,
-                    cell.profile ?? '-',
+                    [cell.profile ?? '-', ...(cell.owner === null ? [] : [cell.owner])].join(' / '),
                     when(cell.startedAt),
                   ]),
                 ),

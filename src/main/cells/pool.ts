@@ -1,21 +1,24 @@
 /**
- * The running cells: one per (server, profile), started at the first call, shared by all who may use it, reaped when
- * idle, started again with back-off when it dies. A cell whose server or credentials are no longer those that it was
+ * The running cells: one per (server, owner of its credentials, profile), or one for all where the manifest says so;
+ * started at the first call, shared by all who may use it, reaped when idle, started again with back-off when it dies. A cell whose server or credentials are no longer those that it was
  * started with is ended, whoever changed them, and so is one whose server was taken out of its profile.
  */
 import type { CellView, ServerRow, ServerRows, Trouble } from '../../api/index.ts';
-import { packageOf } from '../../api/index.ts';
+import { manifestOf, packageOf } from '../../api/index.ts';
 import { AppError, type CellId, limits, type Log } from '../../kernel/index.ts';
 import type { CellActivity, UpstreamTransport } from '../../mcp/index.ts';
-import type { LogFiles } from './log-files.ts';
 import {
-  type CredentialVersions,
-  credentialVersions,
-  type Ending,
-  type RunningCell,
-  type StartDeps,
-  startCell,
-} from './start.ts';
+  type CellKey,
+  cellKey,
+  type CellUser,
+  heldBy,
+  type HeldCredentials,
+  keyText,
+  sameHeld,
+  stillServes,
+} from './cell-key.ts';
+import type { LogFiles } from './log-files.ts';
+import { credentialInfos, type Ending, type RunningCell, type StartDeps, startCell } from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
   readonly logs: Pick<LogFiles, 'append' | 'remove' | 'flush'>;
@@ -30,7 +33,7 @@ export interface CellPoolDeps extends StartDeps {
 
 export interface CellPool {
   /** The running cell, or a new one. Concurrent calls for the same one share its start. */
-  open(slug: string, profile: string | null): Promise<UpstreamTransport>;
+  open(slug: string, profile: string | null, user: string | null): Promise<UpstreamTransport>;
   /** The stored server that a cell runs, while it runs or starts. */
   serverOf(cell: CellId): ServerRow | null;
   list(): readonly CellView[];
@@ -47,9 +50,10 @@ export interface CellPool {
   close(): Promise<void>;
 }
 
-/** One (server, profile): its cell while there is one, and how it fared before. */
+/** One place for a cell: the cell while there is one, and how it fared before. */
 interface Slot {
   readonly slug: string;
+  readonly key: CellKey;
   starting: Promise<RunningCell> | null;
   running: Running | null;
   deaths: number;
@@ -65,7 +69,7 @@ interface Running {
   /** `Clock.monotonic()` at its start. */
   readonly bornMs: number;
   /** The values that its way out knows. */
-  versions: CredentialVersions;
+  held: HeldCredentials;
   /** It was told to stop: its end is no failure. */
   stopping: boolean;
 }
@@ -76,6 +80,8 @@ const STARTS_MAX = 3;
 export function createCellPool(deps: CellPoolDeps): CellPool {
   const slots = new Map<string, Slot>();
   const rows = new Map<CellId, ServerRow>();
+  /** Cells that somebody asked for and that are not there yet. */
+  const opening = new Set<Promise<RunningCell>>();
   /** Told to stop, and still there: a kill must find them. */
   const ending = new Set<Running>();
   let closed = false;
@@ -119,36 +125,79 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     }
   }
 
-  async function start(slot: Slot, profile: string | null): Promise<RunningCell> {
+  async function start(slot: Slot): Promise<RunningCell> {
     for (let starts = 0; starts < STARTS_MAX; starts += 1) {
-      const running = await startOnce(slot, profile);
+      const running = await startOnce(slot);
       if (await settle(running)) return running.cell;
     }
-    throw new AppError('server_changing', `\`${slot.slug}\` is being changed while it starts.`, {
-      kind: 'unavailable',
-      hint: 'Try again.',
-    });
+    throw changing(slot.slug);
   }
 
-  async function startOnce(slot: Slot, profile: string | null): Promise<Running> {
-    const row = await deps.servers.find(deps.workspace, slot.slug);
+  /** @throws AppError `server_unknown`, `server_disabled`, `server_not_selected` */
+  async function usableRow(slug: string, profile: string | null): Promise<ServerRow> {
+    const row = await deps.servers.find(deps.workspace, slug);
     if (row === null)
-      throw new AppError('server_unknown', `There is no server \`${slot.slug}\`.`, { kind: 'not_found' });
+      throw new AppError('server_unknown', `There is no server \`${slug}\`.`, { kind: 'not_found' });
     if (!row.enabled) {
-      throw new AppError('server_disabled', `\`${slot.slug}\` is disabled.`, {
+      throw new AppError('server_disabled', `\`${slug}\` is disabled.`, {
         kind: 'denied',
-        hint: `Enable it: \`sallyport server enable ${slot.slug}\`.`,
+        hint: `Enable it: \`sallyport server enable ${slug}\`.`,
       });
     }
-    if (!(await deps.offers(profile, slot.slug))) {
-      throw new AppError('server_not_selected', `Profile ${profile} does not include \`${slot.slug}\`.`, {
+    if (!(await deps.offers(profile, slug))) {
+      throw new AppError('server_not_selected', `Profile ${profile} does not include \`${slug}\`.`, {
         kind: 'denied',
-        hint: `Add it: \`sallyport profile set ${profile} --server ${slot.slug}\`.`,
+        hint: `Add it: \`sallyport profile set ${profile} --server ${slug}\`.`,
       });
     }
+    return row;
+  }
+
+  /** The place of the cell that serves this user. @throws AppError as `usableRow`, and `server_shared_owned` */
+  async function slotFor(slug: string, caller: CellUser): Promise<Slot> {
+    const row = await usableRow(slug, caller.profile);
+    const key = cellKey(slug, manifestOf(row), caller, await credentialInfos(deps, row));
+    if (!key.ok) throw sharedOwned(slug, key.error);
+    const text = keyText(key.value);
+    const known = slots.get(text);
+    if (known !== undefined && known.key.shared === key.value.shared) return known;
+    // A server became one that is shared, or is it no more: what its cell was before is being ended.
+    if (known !== undefined && (known.running !== null || known.starting !== null)) throw changing(slug);
+    const slot = newSlot(key.value);
+    slots.set(text, slot);
+    return slot;
+  }
+
+  async function openCell(slug: string, caller: CellUser): Promise<RunningCell> {
+    const slot = await slotFor(slug, caller);
+    if (closed) throw stopping();
+    // While it starts it is not yet known to be up to date.
+    if (slot.starting === null) {
+      if (slot.running !== null) return slot.running.cell;
+      backOff(slot);
+      slot.starting = start(slot).finally(() => {
+        slot.starting = null;
+      });
+    }
+    return slot.starting;
+  }
+
+  /** Without asking the store: a cell that may not go on is ended when the store changes. */
+  function runningFor(slug: string, { profile, user }: CellUser): RunningCell | null {
+    const at = (of: string | null): Slot | undefined =>
+      slots.get(keyText({ slug, profile: of, owner: null }));
+    const everybodys = at(null);
+    const slot = everybodys?.key.shared === true ? everybodys : user === null ? at(profile) : undefined;
+    return slot?.starting === null ? (slot.running?.cell ?? null) : null;
+  }
+
+  async function startOnce(slot: Slot): Promise<Running> {
+    const { key } = slot;
+    const row = await usableRow(slot.slug, key.profile);
+    if (!stillServes(key, manifestOf(row), await credentialInfos(deps, row))) throw changing(slot.slug);
     let id: CellId | null = null;
     try {
-      const cell = await startCell(deps, row, profile, (starting) => {
+      const cell = await startCell(deps, row, key, (starting) => {
         id = starting;
         rows.set(starting, row);
       });
@@ -163,7 +212,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     const running: Running = {
       cell,
       bornMs: deps.clock.monotonic(),
-      versions: cell.credentials,
+      held: cell.credentials,
       stopping: false,
     };
     slot.running = running;
@@ -213,22 +262,21 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         await stop(running, 'server changed', 'cut');
         return false;
       }
-      if (!(await deps.offers(cell.profile, cell.server.slug))) {
+      if (!(await deps.offers(cell.key.profile, cell.server.slug))) {
         await stop(running, 'taken out of its profile', 'cut');
         return false;
       }
-      const versions = await credentialVersions(deps, cell.server);
-      const changed =
-        versions.size !== running.versions.size ||
-        [...versions].some(([name, version]) => running.versions.get(name) !== version);
-      if (!changed) return true;
-      const gained = [...versions.keys()].some((name) => !cell.credentials.has(name));
-      if (gained || cell.entrusted) {
+      const infos = await credentialInfos(deps, cell.server);
+      const held = heldBy(cell.key.owner, infos);
+      const serves = stillServes(cell.key, manifestOf(cell.server), infos);
+      if (serves && sameHeld(held, running.held)) return true;
+      const gained = [...held].some(([name, { owner }]) => cell.credentials.get(name)?.owner !== owner);
+      if (!serves || gained || cell.entrusted) {
         await stop(running, 'credentials changed', 'cut');
         return false;
       }
       await cell.egress.refresh();
-      running.versions = versions;
+      running.held = held;
       return true;
     } catch (error) {
       deps.log.error('cell.settle_failed', { cell: cell.id, error: String(error) });
@@ -242,9 +290,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     reason: string,
     how: Ending,
   ): Promise<void> {
-    const starting = [...slots.values()].flatMap((slot) =>
-      slot.starting === null ? [] : [slot.starting.catch(() => null)],
-    );
+    const starting = [...opening].map((cell) => cell.catch(() => null));
     const present = [...allRunning(), ...ending].filter(({ cell }) => which(cell));
     const stopped = present.map((running) => stop(running, reason, how));
     // A cell that was being started when the order came is ended as soon as it is there.
@@ -257,35 +303,26 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
   }
 
   return {
-    async open(slug, profile) {
-      if (closed) throw new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' });
-      const key = JSON.stringify([slug, profile]);
-      const slot = slots.get(key) ?? {
-        slug,
-        starting: null,
-        running: null,
-        deaths: 0,
-        notBefore: 0,
-        lastReason: '',
-        diedAt: 0,
-      };
-      slots.set(key, slot);
-      // While it starts it is not yet known to be up to date.
-      if (slot.starting === null) {
-        if (slot.running !== null) return slot.running.cell.transport;
-        backOff(slot);
-        slot.starting = start(slot, profile).finally(() => {
-          slot.starting = null;
-        });
+    async open(slug, profile, user) {
+      if (closed) throw stopping();
+      const caller = { profile, user };
+      const running = runningFor(slug, caller);
+      if (running !== null) return running.transport;
+      const opened = openCell(slug, caller);
+      opening.add(opened);
+      try {
+        return (await opened).transport;
+      } finally {
+        opening.delete(opened);
       }
-      return (await slot.starting).transport;
     },
     serverOf: (cell) => rows.get(cell) ?? null,
     list: () =>
       allRunning().map(({ cell }) => ({
         id: cell.id,
         server: cell.server.slug,
-        profile: cell.profile,
+        profile: cell.key.profile,
+        owner: cell.key.owner,
         startedAt: cell.startedAt,
       })),
     trouble(slug) {
@@ -320,6 +357,36 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     },
   };
 }
+
+const newSlot = (key: CellKey): Slot => ({
+  slug: key.slug,
+  key,
+  starting: null,
+  running: null,
+  deaths: 0,
+  notBefore: 0,
+  lastReason: '',
+  diedAt: 0,
+});
+
+const stopping = (): AppError =>
+  new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' });
+
+const changing = (slug: string): AppError =>
+  new AppError('server_changing', `\`${slug}\` is being changed while it starts.`, {
+    kind: 'unavailable',
+    hint: 'Try again.',
+  });
+
+const sharedOwned = (slug: string, user: string): AppError =>
+  new AppError(
+    'server_shared_owned',
+    `\`${slug}\` has one cell for everybody, but the user ${user} has a value of their own for it.`,
+    {
+      kind: 'failed',
+      hint: 'Delete values of single users, or take `shared: true` out of its manifest: then each user has a cell.',
+    },
+  );
 
 /** Whether a cell of the one may go on as a cell of the other. */
 function isSame(started: ServerRow, stored: ServerRow | null): boolean {

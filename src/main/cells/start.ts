@@ -20,9 +20,10 @@ import {
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
-import type { Caller, Vault } from '../../vault/index.ts';
+import type { Caller, CredentialInfo, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import { serverSpec } from './server-spec.ts';
+import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
 import type { LogFiles } from './log-files.ts';
 
@@ -51,11 +52,12 @@ export type CredentialVersions = ReadonlyMap<string, number>;
 export interface RunningCell {
   readonly id: CellId;
   readonly server: ServerRow;
-  readonly profile: string | null;
+  /** Whom it serves. */
+  readonly key: CellKey;
   readonly startedAt: number;
   readonly transport: UpstreamTransport;
-  /** Credentials that the cell was started with, and the versions of their values then. */
-  readonly credentials: CredentialVersions;
+  /** The credentials that the cell was started with, and whose values they were then. */
+  readonly credentials: HeldCredentials;
   /** Whether the cell was given the value of any credential itself. */
   readonly entrusted: boolean;
   readonly egress: CellEgress;
@@ -79,7 +81,7 @@ export const gatewayCaller = (workspace: WorkspaceId): Caller => ({
 export async function startCell(
   deps: StartDeps,
   row: ServerRow,
-  profile: string | null,
+  key: CellKey,
   onStarting: (id: CellId) => void,
 ): Promise<RunningCell> {
   const manifest = manifestOf(row);
@@ -92,18 +94,25 @@ export async function startCell(
   }
   const id = newId<'cell'>('cell', deps.random);
   const caller = cellCaller(deps.workspace, id);
-  const present = await presentCredentials(deps, row, manifest);
+  const present = await presentCredentials(deps, row, manifest, key.owner);
   const installed = await openPackage(deps, row);
   onStarting(id);
 
-  const { env, bindings, given } = await prepareCredentials(deps, row, manifest, present, caller);
+  const { env, bindings, given } = await prepareCredentials(deps, row, {
+    manifest,
+    present,
+    caller,
+    owner: key.owner,
+  });
   await deps.audit.append({
     workspace: deps.workspace,
     type: 'cell.started',
     actor: caller.actor,
     server: row.slug,
     data: {
-      profile,
+      profile: key.profile,
+      owner: key.owner,
+      shared: key.shared,
       manifest: row.manifestHash,
       package: packageOf(row)?.integrity ?? null,
       credentials: [...present.keys()],
@@ -116,8 +125,8 @@ export async function startCell(
         cell: id,
         workspace: deps.workspace,
         server: row.slug,
-        profile: profile ?? '',
-        owner: null,
+        profile: key.profile ?? '',
+        owner: key.owner,
       },
       rules: manifest.egress,
       credentials: bindings,
@@ -126,7 +135,7 @@ export async function startCell(
     });
     return await launch(deps, row, {
       id,
-      profile,
+      key,
       manifest: manifest.server,
       env,
       installed,
@@ -142,6 +151,15 @@ export async function startCell(
     noteIn(deps, row, id)(`not started: ${message}`);
     throw error;
   }
+}
+
+function startedText({ profile, owner, shared }: CellKey): string {
+  if (shared) return 'started for everybody';
+  const whom = [
+    ...(profile === null ? [] : [`profile ${profile}`]),
+    ...(owner === null ? [] : [`user ${owner}`]),
+  ];
+  return whom.length === 0 ? 'started' : `started for ${whom.join(' and ')}`;
 }
 
 /** Sallyport's own words in the log of a server. */
@@ -164,12 +182,19 @@ async function recordExit(deps: StartDeps, row: ServerRow, id: CellId, exit: Ups
     .catch(() => undefined);
 }
 
+/** What is set for a server, of every owner. */
+export const credentialInfos = (
+  deps: Pick<StartDeps, 'vault' | 'workspace'>,
+  row: ServerRow,
+): Promise<readonly CredentialInfo[]> =>
+  deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug });
+
 /** The values that are set for a server and shared by the workspace. */
 export async function credentialVersions(
   deps: Pick<StartDeps, 'vault' | 'workspace'>,
   row: ServerRow,
 ): Promise<CredentialVersions> {
-  const infos = await deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug });
+  const infos = await credentialInfos(deps, row);
   return new Map(infos.filter(({ owner }) => owner === null).map(({ name, version }) => [name, version]));
 }
 
@@ -178,8 +203,9 @@ async function presentCredentials(
   deps: StartDeps,
   row: ServerRow,
   manifest: Manifest,
-): Promise<CredentialVersions> {
-  const set = await credentialVersions(deps, row);
+  owner: string | null,
+): Promise<HeldCredentials> {
+  const set = heldBy(owner, await credentialInfos(deps, row));
   for (const slot of manifest.credentials) {
     if (slot.required && !set.has(slot.name)) {
       throw new AppError(
@@ -200,12 +226,17 @@ async function openPackage(deps: StartDeps, row: ServerRow): Promise<OpenedPacka
   return pinned === null ? null : deps.packages.open(pinned);
 }
 
+interface CredentialInputs {
+  readonly manifest: Manifest;
+  readonly present: HeldCredentials;
+  readonly caller: Caller;
+  readonly owner: string | null;
+}
+
 async function prepareCredentials(
   deps: StartDeps,
   row: ServerRow,
-  manifest: Manifest,
-  present: CredentialVersions,
-  caller: Caller,
+  { manifest, present, caller, owner }: CredentialInputs,
 ) {
   const env: Record<string, string> = {};
   const bindings: CredentialBinding[] = [];
@@ -219,7 +250,7 @@ async function prepareCredentials(
     } else if (slot.env !== undefined) {
       const value = await deps.vault.use(
         caller,
-        { server: row.id, serverSlug: row.slug, name: slot.name, owner: null },
+        { server: row.id, serverSlug: row.slug, name: slot.name, owner },
         { kind: 'entrust', data: { env: slot.env } },
       );
       const text = value.reveal();
@@ -233,18 +264,18 @@ async function prepareCredentials(
 
 interface Prepared {
   readonly id: CellId;
-  readonly profile: string | null;
+  readonly key: CellKey;
   readonly manifest: SandboxedServerSpec;
   readonly env: Readonly<Record<string, string>>;
   readonly installed: OpenedPackage | null;
   readonly egress: CellEgress;
-  readonly present: CredentialVersions;
+  readonly present: HeldCredentials;
   /** The values that the cell itself gets, by the names of their credentials. */
   readonly given: ReadonlyMap<string, string>;
 }
 
 async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
-  const { id, profile, manifest, egress } = prepared;
+  const { id, key, manifest, egress } = prepared;
   const cell = await deps.sandbox.launch(
     serverSpec({
       id,
@@ -262,7 +293,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     },
   );
   const note = noteIn(deps, row, id);
-  note(profile === null ? 'started' : `started for profile ${profile}`);
+  note(startedText(key));
   const log = createCellLog({
     stderr: cell.stderr,
     clock: deps.clock,
@@ -290,7 +321,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
   return {
     id,
     server: row,
-    profile,
+    key,
     startedAt: deps.clock.now(),
     credentials: prepared.present,
     entrusted: prepared.given.size > 0,
