@@ -18,10 +18,13 @@ import type {
   ProbeView,
   ProfileView,
   ProxyView,
+  ReinstallBody,
   SecretView,
   ServerView,
   StatusView,
   TokenView,
+  UpgradeBody,
+  UpgradedView,
   VerifyView,
 } from './schemas.ts';
 
@@ -110,8 +113,10 @@ export function createClient(transport: Transport) {
     server: (slug: string) => json<ServerView>('GET', at(slug)),
     planServer: (slug: string) => json<LaunchPlan>('GET', `${at(slug)}/plan`),
     addServer: (body: AddServer, tell: (message: string) => void) => work<ServerView>('/servers', body, tell),
-    upgradeServer: (slug: string, to: string | undefined, tell: (message: string) => void) =>
-      work<ServerView>(`${at(slug)}/upgrade`, to === undefined ? {} : { to }, tell),
+    upgradeServer: (slug: string, body: UpgradeBody, tell: (message: string) => void) =>
+      work<UpgradedView>(`${at(slug)}/upgrade`, body, tell),
+    reinstallServer: (slug: string, body: ReinstallBody, tell: (message: string) => void) =>
+      work<ServerView>(`${at(slug)}/reinstall`, body, tell),
     probeServer: (slug: string, body: ProbeBody, tell: (message: string) => void) =>
       work<ProbeView>(`${at(slug)}/probe`, body, tell),
     enableServer: (slug: string, enabled: boolean) =>

@@ -137,9 +137,26 @@ export interface Kills {
   lift(workspace: WorkspaceId, scope: KillScope, target: string): Promise<boolean>;
 }
 
+export interface PackageOptions {
+  /** Whether install scripts are run, in the install cell. */
+  readonly allowScripts?: boolean;
+  /** Archives on this machine, or folders of them, to take everything from; absolute. */
+  readonly from?: readonly string[];
+  /** What an earlier installation wrote down: the same parts are taken, or none. */
+  readonly lockfile?: string;
+}
+
 export interface Packages {
-  /** @param onProgress told in words what is going on */
-  install(spec: string, onProgress: (message: string) => void): Promise<PackageRecord>;
+  /**
+   * @param onProgress told in words what is going on
+   * @param wanted aborted when nobody wants it any more
+   */
+  install(
+    spec: string,
+    options: PackageOptions,
+    onProgress: (message: string) => void,
+    wanted: AbortSignal,
+  ): Promise<PackageRecord>;
 }
 
 /** A line of a server's log, without anything that a terminal obeys. */

@@ -120,9 +120,15 @@ export const ServerView = z
     command: z.array(z.string()),
     package: z
       .object({
+        kind: z.enum(['npm', 'pypi']),
         spec: z.string(),
         integrity: z.string(),
+        /** How many packages it is made of. */
+        parts: z.number(),
+        /** Those whose install scripts were not run. */
         scriptsSkipped: z.array(z.string()),
+        /** Those whose install scripts were run, because the operator allowed it. */
+        scriptsRun: z.array(z.string()),
       })
       .nullable(),
     egress: z.array(EgressRuleView),
@@ -206,6 +212,13 @@ export const LaunchPlan = z
   })
   .openapi('LaunchPlan');
 
+const packageChoices = {
+  /** Whether install scripts are run, in the install cell. */
+  allowScripts: z.boolean().optional(),
+  /** Archives on this machine, or folders of them, to take everything from; absolute paths. */
+  from: z.array(z.string().startsWith('/')).max(limits.packageArchivesMax).optional(),
+};
+
 export const LogLineView = z
   .object({
     at: z.number(),
@@ -218,8 +231,9 @@ export const LogLineView = z
 
 export const AddServer = z
   .strictObject({
-    /** Catalog name, `npm:PKG[@V]`, or a file's name when `manifest` is given. */
+    /** Catalog name, `npm:PKG[@V]`, `pypi:PKG[==V]`, or a file's name when `manifest` is given. */
     source: z.string().min(1),
+    ...packageChoices,
     name: Slug.optional(),
     /** The manifest's text, YAML or JSON. */
     manifest: z.string().optional(),
@@ -229,6 +243,29 @@ export const AddServer = z
     env: z.record(z.string(), z.string()).optional(),
   })
   .openapi('AddServer');
+
+export const UpgradeBody = z
+  .strictObject({
+    /** Exact version; the newest otherwise. */
+    to: z.string().min(1).optional(),
+    ...packageChoices,
+    /** Takes what would be held back: new install scripts, and other bytes of the same version. */
+    accept: z.boolean().optional(),
+  })
+  .openapi('Upgrade');
+
+export const ReinstallBody = z.strictObject({ from: packageChoices.from }).openapi('Reinstall');
+
+/** `NAME@VERSION`, each. */
+const PartChangesView = z.object({
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  /** The same version with other bytes. */
+  altered: z.array(z.string()),
+  /** Want to run programs when they are installed, where no version of them did before. */
+  newScripts: z.array(z.string()),
+});
+export const UpgradedView = ServerView.extend({ changes: PartChangesView }).openapi('Upgraded');
 
 export const InjectBody = z
   .strictObject({ rule: InjectRule, hosts: z.array(z.string()).optional(), env: z.string().optional() })
@@ -416,6 +453,9 @@ export type ProbeReport = z.infer<typeof ProbeReport>;
 export type ProbeView = z.infer<typeof ProbeView>;
 export type ProbeBody = z.infer<typeof ProbeBody>;
 export type AddServer = z.infer<typeof AddServer>;
+export type UpgradeBody = z.infer<typeof UpgradeBody>;
+export type UpgradedView = z.infer<typeof UpgradedView>;
+export type ReinstallBody = z.infer<typeof ReinstallBody>;
 export type InjectBody = z.infer<typeof InjectBody>;
 export type ProfileView = z.infer<typeof ProfileView>;
 export type TokenView = z.infer<typeof TokenView>;

@@ -10,7 +10,8 @@ import {
 } from '../manifest/index.ts';
 import { parseAuthority } from '../wire/index.ts';
 import type { ApiDeps } from './deps.ts';
-import type { PackageRecord } from './ports.ts';
+import { type Follower, installPackage } from './packages.ts';
+import type { PackageOptions, PackageRecord } from './ports.ts';
 import type { AddServer } from './schemas.ts';
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
@@ -32,20 +33,21 @@ export async function assertFree(
 export async function resolveSource(
   deps: ApiDeps,
   input: AddServer,
-  tell: (message: string) => void,
+  follower: Follower,
 ): Promise<{ manifest: Manifest; pinned: PackageRecord | null }> {
   if (input.name !== undefined) await assertFree(deps, input.name, input.source);
-  if (input.manifest === undefined && input.source.startsWith('npm:')) {
-    const pinned = await deps.packages.install(input.source, tell);
+  const options = packageOptions(input);
+  if (input.manifest === undefined && PACKAGE_SOURCE.test(input.source)) {
+    const pinned = await installPackage(deps, { spec: input.source, options }, follower);
     return { manifest: manifestForPackage(pinned, input), pinned };
   }
-  if (input.source.startsWith('pypi:') || input.source.startsWith('https://')) {
+  if (input.source.startsWith('https://')) {
     throw new AppError(
       'server_source_unsupported',
       `Sources of the form \`${input.source.split(':')[0]}:\` cannot be added yet.`,
       {
         kind: 'invalid',
-        hint: 'Use a catalog name, a manifest file, or npm:PACKAGE.',
+        hint: 'Use a catalog name, a manifest file, npm:PACKAGE or pypi:PACKAGE.',
       },
     );
   }
@@ -70,9 +72,27 @@ export async function resolveSource(
           ...manifest,
           server: { ...manifest.server, env: { ...manifest.server.env, ...input.env } },
         });
-  if (manifest.server.package === undefined) return { manifest: withEnv, pinned: null };
-  return { manifest: withEnv, pinned: await deps.packages.install(manifest.server.package, tell) };
+  const spec = manifest.server.package;
+  if (spec === undefined) {
+    if (Object.keys(options).length === 0) return { manifest: withEnv, pinned: null };
+    throw new AppError('server_without_package', `\`${manifest.name}\` does not come from a package.`, {
+      kind: 'invalid',
+      hint: 'Leave out --allow-scripts and --from: there is nothing to install.',
+    });
+  }
+  return { manifest: withEnv, pinned: await installPackage(deps, { spec, options }, follower) };
 }
+
+const PACKAGE_SOURCE = /^(?:npm|pypi):/;
+
+/** Only what was asked for: absent and `false`, or empty, are the same. */
+export const packageOptions = ({
+  allowScripts = false,
+  from = [],
+}: Pick<AddServer, 'allowScripts' | 'from'>): PackageOptions => ({
+  ...(allowScripts ? { allowScripts } : {}),
+  ...(from.length > 0 ? { from } : {}),
+});
 
 function fromCatalog(deps: ApiDeps, name: string): Manifest {
   const entry = deps.catalog.show(name);

@@ -84,7 +84,14 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
     package:
       pinned === null
         ? null
-        : { spec: pinned.spec, integrity: pinned.integrity, scriptsSkipped: [...pinned.scriptsSkipped] },
+        : {
+            kind: pinned.kind,
+            spec: pinned.spec,
+            integrity: pinned.integrity,
+            parts: pinned.parts.length,
+            scriptsSkipped: [...pinned.scriptsSkipped],
+            scriptsRun: [...pinned.scriptsRun],
+          },
     manifestHash: row.manifestHash,
     probe: await lastProbe(deps, row),
     cells: deps.runtime.cells().filter((cell) => cell.server === row.slug).length,

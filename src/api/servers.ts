@@ -1,10 +1,26 @@
 /** Adding, changing and removing servers: the use cases behind the routes. */
-import { AppError, newId, type Json } from '../kernel/index.ts';
+import { AppError, isAppError, newId, type Json } from '../kernel/index.ts';
 import { type Manifest, manifestHash, withInject } from '../manifest/index.ts';
 import type { ApiDeps } from './deps.ts';
+import { assertOrdinary, differsFrom, diffParts } from './package-changes.ts';
+import { type Follower, installPackage, recordPackage } from './packages.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
-import type { AddServer, InjectBody, ServerView } from './schemas.ts';
-import { assertFree, complete, invalid, manifestVersion, resolveSource } from './server-sources.ts';
+import type {
+  AddServer,
+  InjectBody,
+  ReinstallBody,
+  ServerView,
+  UpgradeBody,
+  UpgradedView,
+} from './schemas.ts';
+import {
+  assertFree,
+  complete,
+  invalid,
+  manifestVersion,
+  packageOptions,
+  resolveSource,
+} from './server-sources.ts';
 import { manifestOf, packageOf, viewServer } from './server-views.ts';
 
 /** @throws AppError `server_unknown` with the names that exist */
@@ -22,14 +38,8 @@ export async function findServer(deps: ApiDeps, slug: string): Promise<ServerRow
 }
 
 /** Installs what the source names and keeps the server. Adds it to the profile `default`. */
-export async function addServer(
-  deps: ApiDeps,
-  input: AddServer,
-  tell: (message: string) => void,
-  gone: AbortSignal,
-): Promise<ServerView> {
-  const { manifest, pinned } = await resolveSource(deps, input, tell);
-  assertWanted(gone);
+export async function addServer(deps: ApiDeps, input: AddServer, follower: Follower): Promise<ServerView> {
+  const { manifest, pinned } = await resolveSource(deps, input, follower);
   const slug = input.name ?? manifest.name;
   // Again: another may have taken the name meanwhile.
   await assertFree(deps, slug, input.source);
@@ -65,11 +75,6 @@ export async function addServer(
   return viewServer(deps, row);
 }
 
-/** Whoever asked and went away (ctrl-C while a package is fetched) does not get it after all. */
-function assertWanted(gone: AbortSignal): void {
-  if (gone.aborted) throw new AppError('cancelled', 'Cancelled; nothing was changed.', { kind: 'failed' });
-}
-
 /** Declares where a credential goes, for a server whose manifest does not say. */
 export async function injectSecret(
   deps: ApiDeps,
@@ -99,34 +104,105 @@ export async function injectSecret(
   );
 }
 
-/** Installs another version of the server's package. The manifest's other lines stay as they are. */
+/** The package of a server that has one. @throws AppError `server_without_package` */
+function pinnedPackage(row: ServerRow): { pinned: PackageRecord; manifest: Manifest } {
+  const manifest = manifestOf(row);
+  const pinned = packageOf(row);
+  if (pinned !== null && manifest.server.kind === 'sandboxed') return { pinned, manifest };
+  throw new AppError(
+    'server_without_package',
+    `\`${row.slug}\` does not come from a package, so there is nothing to install.`,
+    { kind: 'invalid' },
+  );
+}
+
+/**
+ * Installs another version of the server's package. The manifest's other lines stay as they are.
+ *
+ * @throws AppError `package_changes_need_consent` when it brings what a new version usually does not
+ */
 export async function upgradeServer(
   deps: ApiDeps,
   slug: string,
-  to: string | undefined,
-  tell: (message: string) => void,
-  gone: AbortSignal,
-): Promise<ServerView> {
+  { to, accept = false, ...choices }: UpgradeBody,
+  follower: Follower,
+): Promise<UpgradedView> {
   const row = await findServer(deps, slug);
-  const manifest = manifestOf(row);
-  const pinned = packageOf(row);
-  if (pinned === null || manifest.server.kind !== 'sandboxed') {
-    throw new AppError(
-      'server_without_package',
-      `\`${slug}\` does not come from a package, so there is nothing to upgrade.`,
-      { kind: 'invalid' },
-    );
+  const { pinned, manifest } = pinnedPackage(row);
+  const { kind, name } = pinned;
+  const version = to === undefined ? '' : `${kind === 'npm' ? '@' : '=='}${to}`;
+  const spec = `${kind}:${name}${version}`;
+  const fresh = await installPackage(
+    deps,
+    { spec, server: slug, options: packageOptions(choices) },
+    follower,
+  );
+  const { added, removed, altered, newScripts } = diffParts(pinned.parts, fresh.parts);
+  const changes = {
+    added: [...added],
+    removed: [...removed],
+    altered: [...altered],
+    newScripts: [...newScripts],
+  };
+  if (fresh.integrity === pinned.integrity) return { ...(await viewServer(deps, row)), changes };
+  if (!accept) {
+    try {
+      assertOrdinary(slug, pinned, fresh);
+    } catch (held) {
+      const reason = isAppError(held) ? held.code : 'internal_error';
+      await recordPackage(deps, 'package.refused', slug, { spec: fresh.spec, reason, ...changes });
+      throw held;
+    }
   }
-  const fresh = await deps.packages.install(`npm:${pinned.name}${to === undefined ? '' : `@${to}`}`, tell);
-  assertWanted(gone);
-  if (fresh.integrity === pinned.integrity) return viewServer(deps, row);
   const server = { ...manifest.server, package: fresh.spec };
-  return changeServer(
+  const view = await changeServer(
     deps,
     row,
     { manifest: complete({ ...manifest, version: manifestVersion(fresh), server }), package: fresh },
-    { from: pinned.spec, to: fresh.spec, integrity: fresh.integrity },
+    { from: pinned.spec, to: fresh.spec, integrity: fresh.integrity, accepted: accept, ...changes },
   );
+  return { ...view, changes };
+}
+
+/**
+ * Installs the very package again that the server is pinned to, from its lockfile: after its files were lost or changed.
+ *
+ * @throws AppError `package_lock_missing`, `package_differs` when the registry no longer has the same
+ */
+export async function reinstallServer(
+  deps: ApiDeps,
+  slug: string,
+  { from }: ReinstallBody,
+  follower: Follower,
+): Promise<ServerView> {
+  const row = await findServer(deps, slug);
+  const { pinned } = pinnedPackage(row);
+  if (pinned.lockfile === '') {
+    throw new AppError(
+      'package_lock_missing',
+      `What \`${slug}\` is made of was not written down at its time.`,
+      {
+        kind: 'failed',
+        hint: `Take the version anew, after a look at it: \`sallyport server upgrade ${slug} --to ${pinned.version}\`.`,
+      },
+    );
+  }
+  const allowScripts = pinned.scriptsRun.length > 0;
+  const options = { ...packageOptions({ allowScripts, from }), lockfile: pinned.lockfile };
+  const fresh = await installPackage(deps, { spec: pinned.spec, server: slug, options }, follower);
+  if (fresh.integrity !== pinned.integrity) {
+    const differs = differsFrom(slug, pinned, fresh);
+    await recordPackage(deps, 'package.refused', slug, {
+      spec: fresh.spec,
+      reason: differs.code,
+      expected: pinned.integrity,
+      found: fresh.integrity,
+    });
+    throw differs;
+  }
+  // Cells of before may have what was changed.
+  await deps.runtime.restart(slug, 'package installed again');
+  return viewServer(deps, row);
 }
 
 export async function setEnabled(deps: ApiDeps, slug: string, enabled: boolean): Promise<ServerView> {

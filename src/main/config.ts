@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { certificateFingerprints, type EgressConfig, parseRevocationLists } from '../egress/index.ts';
 import type { Durability } from '../audit/index.ts';
 import { AppError, limits, Secret } from '../kernel/index.ts';
+import { registryAddress } from '../sandbox/index.ts';
 import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
 import { namePattern, proxyUrl } from './config-proxy.ts';
 
@@ -30,6 +31,15 @@ const loopbackPort = hostPort.refine((text) => {
   return host === 'localhost' || classifyAddress(host) === 'loopback';
 }, 'is not on a loopback address, such as 127.0.0.1:7801');
 const network = z.string().refine(isNetwork, 'is not a network, such as 10.1.0.0/16 or fd00::/8');
+
+/** Of a registry. Its login, if it wants one, is npm's to keep. */
+const registryUrl = z.string().superRefine((text, context) => {
+  const address = registryAddress(text);
+  if (!address.ok) context.addIssue(address.error);
+});
+const hostOrHostPort = z
+  .string()
+  .refine((text) => parseAuthority(text, 443).ok, 'is not of the form HOST or HOST:PORT');
 
 /** `HOST:PORT` to `HOST:PORT`, the left side in the one form that it is looked up by. */
 const redirections = z.record(z.string(), z.string()).transform((given, context) =>
@@ -69,6 +79,17 @@ const FileSettings = z.strictObject({
     .prefault({}),
   /** For programs outside of cells: an HTTP proxy that takes tokens. Absent: there is none. */
   proxy: z.strictObject({ listen: loopbackPort.optional() }).prefault({}),
+  /** Where packages come from. What is not set is as the user's npm and pip say. */
+  packages: z
+    .strictObject({
+      npmRegistry: registryUrl.optional(),
+      pypiIndex: registryUrl.optional(),
+      /** The interpreter that packages of Python's are installed for: `/usr/bin/python3.N`. */
+      python: z.string().startsWith('/usr/', 'is not below /usr, which is what cells see').optional(),
+      /** Further hosts that registries keep archives on. */
+      hosts: z.array(hostOrHostPort).default([]),
+    })
+    .prefault({}),
   egress: z
     .strictObject({
       /** Dial here instead; the checks on the name stay. */
@@ -102,6 +123,16 @@ export interface Config {
   readonly preparedCells: number;
   /** Where the explicit proxy listens; null: nowhere. */
   readonly proxyListen: { readonly host: string; readonly port: number } | null;
+  readonly packages: {
+    /** Null: what the user's npm says. */
+    readonly npmRegistry: string | null;
+    /** Null: what `PIP_INDEX_URL` says, or the public index. */
+    readonly pypiIndex: string | null;
+    /** Null: the one that `python3` leads to. */
+    readonly python: string | null;
+    /** `HOST` or `HOST:PORT`. */
+    readonly hosts: readonly string[];
+  };
   readonly egress: EgressConfig;
   /** The master key from the environment; null: the file in the home folder. */
   readonly masterKey: { readonly current: Secret; readonly previous: readonly Secret[] } | null;
@@ -155,6 +186,12 @@ export function loadConfig(env: Environment): Config {
     stopSeconds: settings.cells.stopSeconds,
     preparedCells: settings.cells.prepared,
     proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
+    packages: {
+      ...settings.packages,
+      npmRegistry: settings.packages.npmRegistry ?? null,
+      pypiIndex: settings.packages.pypiIndex ?? null,
+      python: settings.packages.python ?? null,
+    },
     egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
     environment: env,
@@ -244,6 +281,12 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     stopSeconds: wholeNumber(env['SALLYPORT_CELLS_STOP_SECONDS']),
     prepared: wholeNumber(env['SALLYPORT_CELLS_PREPARED']),
   });
+  const packages = dropUndefined({
+    npmRegistry: env['SALLYPORT_PACKAGES_NPM_REGISTRY'],
+    pypiIndex: env['SALLYPORT_PACKAGES_PYPI_INDEX'],
+    python: env['SALLYPORT_PACKAGES_PYTHON'],
+    hosts: list(env['SALLYPORT_PACKAGES_HOSTS']),
+  });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
   return dropUndefined({
@@ -254,6 +297,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     audit: durability === undefined ? undefined : { durability },
     cells: Object.keys(cells).length === 0 ? undefined : cells,
     proxy: proxyListen === undefined ? undefined : { listen: proxyListen },
+    packages: Object.keys(packages).length === 0 ? undefined : packages,
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
 }

@@ -84,7 +84,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   let url: string | null = null;
   let proxyAddress: string | null = null;
 
-  const { sandbox, packages } = await openSandboxParts(config, { log, clock, random });
+  const { sandbox, packages } = await openSandboxParts(config, { workspace, audit, log, clock, random });
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, {
       serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
@@ -184,9 +184,9 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     profiles: profiles(store, clock, random),
     kills,
     packages: {
-      async install(spec, onProgress) {
+      async install(spec, options, onProgress, wanted) {
         // Where it lies is this machine's business; what pins it is kept.
-        const { dir: _dir, ...record } = await packages.install(spec, onProgress);
+        const { dir: _dir, ...record } = await packages.install(spec, options, onProgress, wanted);
         return record;
       },
     },

@@ -18,10 +18,17 @@ export type {
   InstallTool,
   LocalAnswer,
   RegistryHost,
+  RegistryLogin,
+  Unreached,
 } from './packages/install-cell.ts';
 export type { FinishedTree, Installer, PackagePart, TreeFacts, Wanted } from './packages/installer.ts';
+export { createNpmInstaller } from './packages/npm.ts';
+export { type NpmSettings, type NpmSettingsInput, npmSettings } from './packages/npm-settings.ts';
+export { reachableName, type RegistryAddress, registryAddress } from './packages/registry-address.ts';
+export { giveAway, takeBack, treeBytes } from './packages/staging.ts';
 export {
   createPackageStore,
+  type InstallOptions,
   type InstalledPackage,
   type OpenedPackage,
   type PackageLock,

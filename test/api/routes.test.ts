@@ -399,6 +399,7 @@ describe('the OpenAPI document', () => {
         'post /api/v1/servers/{slug}/disable',
         'post /api/v1/servers/{slug}/enable',
         'post /api/v1/servers/{slug}/probe',
+        'post /api/v1/servers/{slug}/reinstall',
         'post /api/v1/servers/{slug}/secrets/{name}/inject',
         'post /api/v1/servers/{slug}/upgrade',
         'post /api/v1/tokens',

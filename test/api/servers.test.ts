@@ -41,7 +41,7 @@ describe('adding a server', () => {
   });
 
   it('from a package tells its progress, then what came of it', async () => {
-    world.packages.install = async (spec, onProgress) => {
+    world.packages.install = async (spec, _options, onProgress) => {
       expect(spec).toBe('npm:tool@1.2.3');
       onProgress('fetching tool');
       return installed({ scriptsSkipped: ['native'] });
@@ -91,7 +91,12 @@ describe('adding a server', () => {
 
   it.each([
     ['an unknown catalog name', { source: 'githib' }, 'catalog_unknown'],
-    ['a kind of package that cannot be installed yet', { source: 'pypi:x' }, 'server_source_unsupported'],
+    ['a package of Python that there is not', { source: 'pypi:x' }, 'package_not_found'],
+    [
+      'scripts of no package',
+      { source: 'x.json', manifest: manifest(), allowScripts: true },
+      'server_without_package',
+    ],
     ['an address', { source: 'https://mcp.example' }, 'server_source_unsupported'],
     [
       'a manifest that is not valid',
@@ -111,10 +116,10 @@ describe('adding a server', () => {
       },
       'server_kind_unsupported',
     ],
-  ])('from %s fails as %s, and leaves nothing', async (_, body, code) => {
+  ])('from %s fails as %s, and leaves nothing but that on record', async (_, body, code) => {
     await expect(world.client.addServer(body, quiet)).rejects.toMatchObject({ code });
     expect(await world.client.servers()).toEqual([]);
-    expect(await world.types()).toEqual([]);
+    expect(await world.types()).toEqual(code === 'package_not_found' ? ['package.refused'] : []);
   });
 
   it.each([
@@ -156,7 +161,7 @@ describe('adding a server', () => {
 
   it('does not happen when whoever asked went away meanwhile', async () => {
     const fetching = Promise.withResolvers<void>();
-    world.packages.install = async (_, onProgress) => {
+    world.packages.install = async (_spec, _options, onProgress) => {
       onProgress('fetching');
       await fetching.promise;
       return installed();
@@ -286,7 +291,7 @@ describe('upgrading', () => {
         integrity: `sha256-${'b'.repeat(64)}`,
       });
     };
-    const after = await world.client.upgradeServer('tool', '2.0.0-rc.1', quiet);
+    const after = await world.client.upgradeServer('tool', { to: '2.0.0-rc.1' }, quiet);
     expect(asked).toEqual(['npm:tool@2.0.0-rc.1']);
     expect(after).toMatchObject({
       version: '2.0.0',
@@ -300,13 +305,13 @@ describe('upgrading', () => {
 
   it('to what is there already changes nothing', async () => {
     await packaged();
-    await world.client.upgradeServer('tool', undefined, quiet);
-    expect(await world.types()).toEqual(['server.added']);
+    await world.client.upgradeServer('tool', {}, quiet);
+    expect(await world.types()).toEqual(['package.installed', 'server.added', 'package.installed']);
   });
 
   it('of a server without a package is refused', async () => {
     await add();
-    await expect(world.client.upgradeServer('echo', undefined, quiet)).rejects.toMatchObject({
+    await expect(world.client.upgradeServer('echo', {}, quiet)).rejects.toMatchObject({
       code: 'server_without_package',
       kind: 'invalid',
     });

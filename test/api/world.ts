@@ -144,7 +144,7 @@ export async function makeWorld(): Promise<World> {
       pool: { kill: async (_, reason) => void told.push(`kill ${reason}`) },
       listeners: new Set([() => told.push('kill')]),
     }),
-    packages: { install: (spec, onProgress) => packages.install(spec, onProgress) },
+    packages: { install: (...asked) => packages.install(...asked) },
     runtime,
     vault,
     tokens,

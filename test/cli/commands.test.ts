@@ -217,7 +217,7 @@ describe('servers', () => {
   });
 
   it('tell of an installation a line a step where there is no terminal', async () => {
-    world.packages.install = async (_, tell) => {
+    world.packages.install = async (_spec, _options, tell) => {
       for (const message of ['fetching x', 'fetching x: 1 done', 'fetching x: 2 done', 'checking x'])
         tell(message);
       throw new AppError('package_not_found', 'Not there.', { kind: 'not_found' });
@@ -230,7 +230,7 @@ describe('servers', () => {
 
   it('tell of it on one line that goes away at a terminal', async () => {
     Object.assign(terminal.host.stderr, { isTTY: true, columns: 20 });
-    world.packages.install = async (_, tell) => {
+    world.packages.install = async (_spec, _options, tell) => {
       tell('fetching something with a long\u001b[2J name');
       throw new AppError('package_not_found', 'Not there.', { kind: 'not_found' });
     };
@@ -568,7 +568,7 @@ describe('the audit log', () => {
 describe('ctrl-C', () => {
   it('ends a command that was at something with 130, in order', async () => {
     const installing = Promise.withResolvers<never>();
-    world.packages.install = (_, tell) => {
+    world.packages.install = (_spec, _options, tell) => {
       tell('fetching');
       return installing.promise;
     };

@@ -118,6 +118,24 @@ describe('settings', () => {
     expect(load(yaml, env).proxyListen).toEqual({ host: '::1', port: 1 });
   });
 
+  it('say where packages come from, or leave it to npm', () => {
+    expect(load(null).packages).toMatchObject({ npmRegistry: null, hosts: [] });
+    const yaml =
+      'packages: { npmRegistry: "https://npm.corp.example/", hosts: [ cdn.example, "files.example:8443" ] }';
+    expect(load(yaml).packages).toMatchObject({
+      npmRegistry: 'https://npm.corp.example/',
+      hosts: ['cdn.example', 'files.example:8443'],
+    });
+    const env = {
+      SALLYPORT_PACKAGES_NPM_REGISTRY: 'http://127.0.0.1:4873',
+      SALLYPORT_PACKAGES_HOSTS: 'a.example,',
+    };
+    expect(load(yaml, env).packages).toMatchObject({
+      npmRegistry: 'http://127.0.0.1:4873',
+      hosts: ['a.example'],
+    });
+  });
+
   it('are not overridden by a variable that is empty', () => {
     expect(load('log: debug', { SALLYPORT_LOG: '', SALLYPORT_LISTEN: '' })).toMatchObject({
       log: 'debug',
@@ -145,6 +163,9 @@ describe('settings', () => {
     ['more prepared cells than can be', 'cells: { prepared: 65 }', {}, 'cells.prepared: '],
     ['a negative number of them', 'cells: { prepared: -1 }', {}, 'cells.prepared: '],
     ['a number of them that is none', '', { SALLYPORT_CELLS_PREPARED: 'two' }, 'cells.prepared: '],
+    ['a registry that is none', 'packages: { npmRegistry: npm.example }', {}, 'packages.npmRegistry: '],
+    ['a registry with a password', 'packages: { npmRegistry: "https://u:p@npm.example/" }', {}, 'a password'],
+    ['an archive host that is none', 'packages: { hosts: [ "https://a" ] }', {}, 'HOST or HOST:PORT'],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],
     ['a network that is none', 'egress: { allowNetworks: [ 10.0.0.0/99 ] }', {}, 'is not a network'],

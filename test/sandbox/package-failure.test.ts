@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { npmFailure } from '../../src/sandbox/packages/failure.ts';
 
-const failure = (...lines: string[]) => npmFailure({ spec: 'npm:x@1.0.0', lines, timedOut: false });
+const ended = { stopped: null, reason: 'exit code 1', unreached: [] };
+const failure = (...lines: string[]) => npmFailure({ spec: 'npm:x@1.0.0', lines, end: ended });
 
 describe('npmFailure', () => {
   it.each([
@@ -12,7 +13,7 @@ describe('npmFailure', () => {
     ['npm error code EAI_AGAIN', 'package_registry_unreachable', 'unavailable'],
     ['npm error code SELF_SIGNED_CERT_IN_CHAIN', 'package_registry_unreachable', 'unavailable'],
     ['npm error code ENOSPC', 'package_store_full', 'failed'],
-    ['npm error code EINTEGRITY', 'package_install_failed', 'failed'],
+    ['npm error code EINTEGRITY', 'package_differs', 'denied'],
     ['Segmentation fault', 'package_install_failed', 'failed'],
   ])('%s: %s', (line, code, kind) => {
     expect(failure('npm http fetch GET 200 …', line)).toMatchObject({ code, kind });
@@ -21,19 +22,43 @@ describe('npmFailure', () => {
   it('quotes the end of what npm said, without its prefix and its log files', () => {
     const lines = [
       'npm http fetch GET 200 …',
-      'npm error code EINTEGRITY',
-      'npm error sha512-x integrity checksum failed',
+      'npm error code EUSAGE',
+      'npm error some explanation',
       'npm error',
       'npm error A complete log of this run can be found in: /root/.npm/_logs/x.log',
     ];
     expect(failure(...lines).message).toBe(
-      'npm could not install npm:x@1.0.0:\ncode EINTEGRITY\nsha512-x integrity checksum failed',
+      'npm could not install npm:x@1.0.0:\ncode EUSAGE\nsome explanation',
     );
   });
 
-  it('says when it took too long', () => {
-    expect(npmFailure({ spec: 'npm:x', lines: [], timedOut: true })).toMatchObject({
-      code: 'package_install_timeout',
+  it('says how the cell ended where npm said nothing', () => {
+    expect(failure().message).toBe('npm could not install npm:x@1.0.0:\nexit code 1');
+  });
+
+  it('names the host that was in the way', () => {
+    const lines = ['npm error code E403'];
+    const failed = (...unreached: { host: string; why: string }[]) =>
+      npmFailure({ spec: 'npm:x', lines, end: { ...ended, unreached } });
+    expect(
+      failed({ host: 'cdn.example', why: 'denied' }, { host: 'b.example', why: 'denied' }),
+    ).toMatchObject({
+      code: 'package_host_denied',
+      kind: 'denied',
+      message: 'Installing npm:x needs cdn.example, b.example, which is not the package registry.',
     });
+    expect(failed({ host: 'npm.example', why: 'ECONNREFUSED' })).toMatchObject({
+      code: 'package_registry_unreachable',
+      message: 'The package registry could not be reached (npm.example: ECONNREFUSED).',
+    });
+  });
+
+  it.each([
+    ['timeout', 'package_install_timeout', 'unavailable'],
+    ['too-large', 'package_too_large', 'denied'],
+    ['cancelled', 'cancelled', 'failed'],
+  ] as const)('says when it was stopped: %s', (stopped, code, kind) => {
+    const lines = ['npm error code E404'];
+    expect(npmFailure({ spec: 'npm:x', lines, end: { ...ended, stopped } })).toMatchObject({ code, kind });
   });
 });

@@ -1,49 +1,32 @@
 /** Packages that try to run something, or to reach something of this machine, while they are installed. */
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silentLog } from '../../src/kernel/index.ts';
-import { createPackageStore, type PackageStore } from '../../src/sandbox/index.ts';
+import type { PackageStore } from '../../src/sandbox/index.ts';
 import { npmFailure } from '../../src/sandbox/packages/failure.ts';
 import { WITHOUT_PROGRAMS } from '../../src/sandbox/packages/npm.ts';
 import { checkSources, isRegistrySpec } from '../../src/sandbox/packages/sources.ts';
 import { type LocalRegistry, startRegistry } from './local-registry.ts';
+import { install as installIn, makePackageWorld } from './package-world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));
+let registry: LocalRegistry;
+const world = makePackageWorld(() => registry.url);
+const { root } = world;
 const ran = join(root, 'ran');
 const dir = join(root, 'store');
-let registry: LocalRegistry;
 let store: PackageStore;
 
 beforeAll(async () => {
   registry = await startRegistry();
-  mkdirSync(join(root, 'home'));
-  const environment = {
-    HOME: join(root, 'home'),
-    PATH: process.env['PATH'] ?? '',
-    npm_config_registry: registry.url,
-    npm_config_cache: join(root, 'cache'),
-    npm_config_fetch_retries: '0',
-  };
-  store = createPackageStore({ dir, node: process.execPath, log: silentLog, environment });
+  store = await world.store(dir);
 });
 afterAll(() => {
   registry.close();
   rmSync(root, { recursive: true, force: true });
 });
 
-const install = (name: string) => store.install(`npm:${name}@1.0.0`, () => undefined);
+const install = (name: string) => installIn(store, `npm:${name}@1.0.0`);
 const refused = { name: 'AppError', code: 'package_source_refused', kind: 'denied' };
 
 /** A lockfile that comes with a package, for one dependency called `part`. */
@@ -206,7 +189,11 @@ describe('npm without the means to start a program', () => {
   it.each(['ESALLYPORTPROGRAM', 'EALLOWGIT', 'EALLOWREMOTE', 'EALLOWFILE', 'EALLOWDIRECTORY'])(
     '%s means that a part does not come from the registry',
     (code) => {
-      const failure = npmFailure({ spec: 'npm:a@1.0.0', lines: [`npm error code ${code}`], timedOut: false });
+      const failure = npmFailure({
+        spec: 'npm:a@1.0.0',
+        lines: [`npm error code ${code}`],
+        end: { stopped: null, reason: '', unreached: [] },
+      });
       expect(failure).toMatchObject(refused);
     },
   );

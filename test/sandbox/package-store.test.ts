@@ -2,7 +2,6 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,39 +12,21 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { silentLog } from '../../src/kernel/index.ts';
-import { createPackageStore, type InstalledPackage, type PackageStore } from '../../src/sandbox/index.ts';
-import { findNpm, npmEnvironment } from '../../src/sandbox/packages/npm.ts';
+import type { InstalledPackage, PackageStore } from '../../src/sandbox/index.ts';
+import { findNpm } from '../../src/sandbox/packages/npm.ts';
 import { type LocalRegistry, startRegistry } from './local-registry.ts';
+import { install, makePackageWorld } from './package-world.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'sallyport-packages-'));
 let registry: LocalRegistry;
-let environment: Record<string, string>;
-
-const storeAt = (dir: string, overrides: Record<string, string> = {}): PackageStore =>
-  createPackageStore({
-    dir,
-    node: process.execPath,
-    log: silentLog,
-    environment: { ...environment, ...overrides },
-  });
-const silent = (): void => undefined;
+const world = makePackageWorld(() => registry.url);
+const { root } = world;
+const storeAt = (dir: string, variables: Record<string, string> = {}): Promise<PackageStore> =>
+  world.store(dir, { variables });
 
 beforeAll(async () => {
   registry = await startRegistry();
-  const home = join(root, 'home');
-  mkdirSync(home);
-  environment = {
-    HOME: home,
-    PATH: process.env['PATH'] ?? '',
-    npm_config_registry: registry.url,
-    npm_config_cache: join(root, 'cache'),
-    npm_config_fetch_retries: '0',
-    SALLYPORT_MASTER_KEY: 'must not get there',
-  };
   const bin = '#!/usr/bin/env node\nconsole.log("hello from the package");\n';
   registry.publish({ name: 'helper', version: '1.2.0', files: { 'index.js': 'module.exports = 1;\n' } });
   registry.publish({
@@ -74,7 +55,9 @@ describe('installing', () => {
 
   it('fetches one exact version, pins what it depends on, runs no script and says so', async () => {
     const told: string[] = [];
-    installed = await storeAt(dir).install('npm:@acme/server@1.0.0', (message) => told.push(message));
+    installed = await install(await storeAt(dir), 'npm:@acme/server@1.0.0', {}, (message) =>
+      told.push(message),
+    );
     expect(installed).toEqual({
       spec: 'npm:@acme/server@1.0.0',
       name: '@acme/server',
@@ -112,29 +95,29 @@ describe('installing', () => {
     expect(mode('.')).toBe(0o755);
     expect(mode('node_modules/@acme/server/lib/data.txt')).toBe(0o444);
     expect(mode('node_modules/.bin/acme-server')).toBe(0o555);
-    expect(statSync(dir).mode & 0o777).toBe(0o700);
+    expect(statSync(dir).mode & 0o777).toBe(0o711);
     expect(readdirSync(dir)).toEqual([installed.integrity]);
   });
 
   it('without a version takes the latest and records which that was', async () => {
-    const latest = await storeAt(dir).install('npm:@acme/server', silent);
+    const latest = await install(await storeAt(dir), 'npm:@acme/server');
     expect(latest.spec).toBe('npm:@acme/server@1.1.0');
-    const exact = await storeAt(dir).install('npm:@acme/server@1.1.0', silent);
+    const exact = await install(await storeAt(dir), 'npm:@acme/server@1.1.0');
     expect(exact.integrity).toBe(latest.integrity);
   });
 
   it('names a single program after the package', async () => {
-    const plain = await storeAt(dir).install('npm:plain@0.1.0', silent);
+    const plain = await install(await storeAt(dir), 'npm:plain@0.1.0');
     expect(plain.bins).toEqual({ plain: 'node_modules/.bin/plain' });
     expect(plain.scriptsSkipped).toEqual([]);
   });
 
   it('does the same installation once when it is asked for twice at the same time', async () => {
-    const store = storeAt(join(root, 'coalesced'), { npm_config_cache: join(root, 'cache-coalesced') });
+    const store = await storeAt(join(root, 'coalesced'));
     const before = registry.requests.length;
     const [one, two] = await Promise.all([
-      store.install('npm:plain@0.1.0', silent),
-      store.install('npm:plain@0.1.0', silent),
+      install(store, 'npm:plain@0.1.0'),
+      install(store, 'npm:plain@0.1.0'),
     ]);
     expect(one).toBe(two);
     expect(registry.requests.slice(before).filter((path) => path.endsWith('.tgz'))).toHaveLength(1);
@@ -143,8 +126,8 @@ describe('installing', () => {
   it('two stores over one folder agree', async () => {
     const shared = join(root, 'shared');
     const [one, two] = await Promise.all([
-      storeAt(shared).install('npm:plain@0.1.0', silent),
-      storeAt(shared).install('npm:plain@0.1.0', silent),
+      install(await storeAt(shared), 'npm:plain@0.1.0'),
+      install(await storeAt(shared), 'npm:plain@0.1.0'),
     ]);
     expect(one).toEqual(two);
     expect(readdirSync(shared)).toEqual([one.integrity]);
@@ -159,19 +142,18 @@ describe('installing', () => {
     ['plain@0.1.0', 'package_spec_invalid'],
     ['pypi:plain==0.1.0', 'package_kind_unsupported'],
   ])('%s: %s', async (spec, code) => {
-    await expect(storeAt(dir).install(spec, silent)).rejects.toMatchObject({ name: 'AppError', code });
+    await expect(install(await storeAt(dir), spec)).rejects.toMatchObject({ name: 'AppError', code });
     expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
   it('says when the registry cannot be reached', async () => {
     // Port 1 of loopback: nobody listens there.
-    const store = storeAt(join(root, 'unreachable'), {
+    const store = await storeAt(join(root, 'unreachable'), {
       npm_config_registry: 'http://127.0.0.1:1/',
-      npm_config_cache: join(root, 'cold'),
     });
-    await expect(store.install('npm:plain@0.1.0', silent)).rejects.toMatchObject({
+    await expect(install(store, 'npm:plain@0.1.0')).rejects.toMatchObject({
       code: 'package_registry_unreachable',
-      message: 'The package registry could not be reached (ECONNREFUSED).',
+      message: expect.stringMatching(/ECONNREFUSED\)\.$/) as string,
     });
   });
 
@@ -188,11 +170,11 @@ describe('opening', () => {
   const dir = join(root, 'opened');
   let installed: InstalledPackage;
   beforeAll(async () => {
-    installed = await storeAt(dir).install('npm:@acme/server@1.0.0', silent);
+    installed = await install(await storeAt(dir), 'npm:@acme/server@1.0.0');
   });
 
   it('gives the same package again, also to a new store', async () => {
-    const store = storeAt(dir);
+    const store = await storeAt(dir);
     expect(await store.open(installed)).toEqual({ dir: installed.dir });
     expect(await store.open(installed)).toEqual({ dir: installed.dir });
   });
@@ -246,12 +228,12 @@ describe('opening', () => {
   ];
 
   it.each(changes)('refuses %s, whether or not the store saw the package before', async (_what, change) => {
-    const seen = storeAt(dir);
+    const seen = await storeAt(dir);
     await seen.open(installed);
     const undo = change(join(installed.dir, 'node_modules/@acme/server/lib/data.txt'));
     const tampered = { name: 'AppError', code: 'package_tampered', kind: 'denied' };
     await expect(seen.open(installed)).rejects.toMatchObject(tampered);
-    await expect(storeAt(dir).open(installed)).rejects.toMatchObject(tampered);
+    await expect((await storeAt(dir)).open(installed)).rejects.toMatchObject(tampered);
     undo();
     expect(await seen.open(installed)).toEqual({ dir: installed.dir });
   });
@@ -259,7 +241,7 @@ describe('opening', () => {
   it('refuses a link that leads out of the package', async () => {
     const link = join(installed.dir, 'node_modules/way-out');
     symlinkSync('/etc', link);
-    await expect(storeAt(dir).open(installed)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+    await expect((await storeAt(dir)).open(installed)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
     unlinkSync(link);
   });
 
@@ -267,7 +249,7 @@ describe('opening', () => {
     const file = join(installed.dir, 'node_modules/helper/index.js');
     chmodSync(file, 0o644);
     writeFileSync(file, 'evil');
-    const again = await storeAt(dir).install('npm:@acme/server@1.0.0', silent);
+    const again = await install(await storeAt(dir), 'npm:@acme/server@1.0.0');
     expect(again).toEqual(installed);
     expect(readFileSync(file, 'utf8')).toBe('module.exports = 1;\n');
   });
@@ -278,42 +260,21 @@ describe('opening', () => {
     ['a package that is not there', { integrity: `sha256-${'0'.repeat(64)}` }],
     ['a path in place of a hash', { integrity: '../store' }],
   ])('does not know %s', async (_what, wrong) => {
-    await expect(storeAt(dir).open({ ...installed, ...wrong })).rejects.toMatchObject({
+    await expect((await storeAt(dir)).open({ ...installed, ...wrong })).rejects.toMatchObject({
       code: 'package_missing',
     });
   });
 });
 
 describe('sweeping', () => {
-  it('removes what a process that is gone left unfinished, and nothing else', () => {
+  it('removes what a process that is gone left unfinished, and nothing else', async () => {
     const dir = join(root, 'swept');
-    const store = storeAt(dir);
+    const store = await storeAt(dir);
     mkdirSync(join(dir, '.staging-1-999999999999-0/node_modules'), { recursive: true });
     const own = `.staging-${process.pid}-${readFileSync('/proc/self/stat', 'latin1').split(' ')[21]}-0`;
     mkdirSync(join(dir, own));
     mkdirSync(join(dir, `sha256-${'1'.repeat(64)}`));
-    expect(store.sweep()).toBe(1);
+    expect(await store.sweep()).toBe(1);
     expect(readdirSync(dir).sort()).toEqual([own, `sha256-${'1'.repeat(64)}`]);
-  });
-});
-
-describe("npm's environment", () => {
-  it("has the user's npm settings, and nothing of Sallyport's", () => {
-    const given = {
-      HOME: '/h',
-      https_proxy: 'p',
-      NPM_CONFIG_CAFILE: 'c',
-      npm_config_registry: 'r',
-      SALLYPORT_MASTER_KEY: 'k',
-      NODE_OPTIONS: '--x',
-      GITHUB_TOKEN: 't',
-      PATH: undefined,
-    };
-    expect(npmEnvironment(given)).toEqual({
-      HOME: '/h',
-      https_proxy: 'p',
-      NPM_CONFIG_CAFILE: 'c',
-      npm_config_registry: 'r',
-    });
   });
 });

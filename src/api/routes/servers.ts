@@ -19,11 +19,22 @@ import {
   LogLineView,
   ProbeBody,
   ProbeView,
+  ReinstallBody,
   ServerView,
   Slug,
+  UpgradeBody,
+  UpgradedView,
 } from '../schemas.ts';
 import { viewServer } from '../server-views.ts';
-import { addServer, findServer, injectSecret, removeServer, setEnabled, upgradeServer } from '../servers.ts';
+import {
+  addServer,
+  findServer,
+  injectSecret,
+  reinstallServer,
+  removeServer,
+  setEnabled,
+  upgradeServer,
+} from '../servers.ts';
 
 const params = z.object({ slug: Slug });
 const Done = z.object({ done: z.literal(true) });
@@ -60,7 +71,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
     }),
     (c) => {
       const input = c.req.valid('json');
-      return progressResponse((tell, gone) => addServer(deps, input, tell, gone), deps.log);
+      return progressResponse((tell, gone) => addServer(deps, input, { tell, gone }), deps.log);
     },
   );
 
@@ -121,13 +132,28 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       method: 'post',
       path: '/servers/{slug}/upgrade',
       summary: 'Install another version of the package',
-      request: { params, ...jsonBody(z.strictObject({ to: z.string().min(1).optional() })) },
+      request: { params, ...jsonBody(UpgradeBody) },
+      responses: progressThen(UpgradedView),
+    }),
+    (c) => {
+      const { slug } = c.req.valid('param');
+      const body = c.req.valid('json');
+      return progressResponse((tell, gone) => upgradeServer(deps, slug, body, { tell, gone }), deps.log);
+    },
+  );
+
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/servers/{slug}/reinstall',
+      summary: 'Install the very same package again',
+      request: { params, ...jsonBody(ReinstallBody) },
       responses: lines,
     }),
     (c) => {
       const { slug } = c.req.valid('param');
-      const { to } = c.req.valid('json');
-      return progressResponse((tell, gone) => upgradeServer(deps, slug, to, tell, gone), deps.log);
+      const body = c.req.valid('json');
+      return progressResponse((tell, gone) => reinstallServer(deps, slug, body, { tell, gone }), deps.log);
     },
   );
 

@@ -1,8 +1,9 @@
 /** `sallyport server …` */
 import type { Command } from 'commander';
-import type { LogLineView, ServerView } from '../../api/index.ts';
+import { resolve } from 'node:path';
+import type { LogLineView, ServerView, UpgradedView } from '../../api/index.ts';
 import { AppError } from '../../kernel/index.ts';
-import { connected, listOption, repeated, textOption } from '../command.ts';
+import { connected, listOption, type Options, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { type Output, printable, printableJson, table, when } from '../output.ts';
 import { planText } from './plan.ts';
@@ -18,24 +19,32 @@ export function serverCommands(host: CliHost, program: Command): void {
     host,
     server
       .command('add')
-      .description('add a server: a catalog name, a manifest file, or npm:PACKAGE[@VERSION]')
+      .description(
+        'add a server: a catalog name, a manifest file, npm:PACKAGE[@VERSION], or pypi:PACKAGE[==VERSION]',
+      )
       .argument('<source>')
       .option('--name <slug>', 'name of the server here')
-      .option('--host <host>', 'host that it may reach, for npm: sources (repeatable)', repeated)
-      .option('--command <program>', 'program of the package that starts it, for npm: sources')
+      .option('--host <host>', 'host that it may reach, for npm: and pypi: sources (repeatable)', repeated)
+      .option('--command <program>', 'program of the package that starts it, for npm: and pypi: sources')
+      .option('--allow-scripts', 'run the install scripts of the package and its parts, in the install cell')
+      .option(
+        '--from <path>',
+        'archive or folder of archives to install from, in place of the registry (repeatable)',
+        repeated,
+      )
       .option('--env <NAME=VALUE>', 'plain setting, never a secret (repeatable)', repeated),
     async ({ client, out, tell }, [source = ''], options) => {
       const hosts = listOption(options, 'host');
       const name = textOption(options, 'name');
       const command = textOption(options, 'command');
       const env = settings(listOption(options, 'env'));
-      if (!source.startsWith('npm:') && (hosts.length > 0 || command !== undefined)) {
+      if (!/^(?:npm|pypi):/.test(source) && (hosts.length > 0 || command !== undefined)) {
         throw new AppError(
           'cli_usage',
           'Where this server may connect, and what starts it, is said by its manifest.',
           {
             kind: 'invalid',
-            hint: '--host and --command are for npm: sources. Change the manifest instead: `sallyport catalog show NAME > NAME.yaml` gives one to begin with.',
+            hint: '--host and --command are for npm: and pypi: sources. Change the manifest instead: `sallyport catalog show NAME > NAME.yaml` gives one to begin with.',
           },
         );
       }
@@ -47,6 +56,7 @@ export function serverCommands(host: CliHost, program: Command): void {
           ...(command === undefined ? {} : { command: command.split(' ') }),
           ...(hosts.length === 0 ? {} : { hosts: [...hosts] }),
           ...(env === undefined ? {} : { env }),
+          ...packageChoices(options),
         },
         tell,
       );
@@ -145,14 +155,49 @@ export function serverCommands(host: CliHost, program: Command): void {
       .command('upgrade')
       .description('install another version of the package')
       .argument('<server>')
-      .option('--to <version>', 'exact version; the newest otherwise'),
+      .option('--to <version>', 'exact version; the newest otherwise')
+      .option('--allow-scripts', 'run the install scripts of the package and its parts, in the install cell')
+      .option(
+        '--from <path>',
+        'archive or folder of archives to install from, in place of the registry (repeatable)',
+        repeated,
+      )
+      .option(
+        '--accept',
+        'take what is held back otherwise: new install scripts, other bytes of the same version',
+      ),
     async ({ client, out, tell }, [slug = ''], options) => {
       const before = await client.server(slug);
-      const after = await client.upgradeServer(slug, textOption(options, 'to'), tell);
-      out.show(after, () =>
-        before.version === after.version
-          ? `${slug} is at ${after.version} already.`
-          : `${slug}: ${before.version} → ${after.version}`,
+      const to = textOption(options, 'to');
+      const after = await client.upgradeServer(
+        slug,
+        {
+          ...(to === undefined ? {} : { to }),
+          ...packageChoices(options),
+          ...(options['accept'] === true ? { accept: true } : {}),
+        },
+        tell,
+      );
+      out.show(after, () => upgradedText(before, after));
+    },
+  );
+
+  connected(
+    host,
+    server
+      .command('reinstall')
+      .description('install the very same package again, from its lockfile')
+      .argument('<server>')
+      .option(
+        '--from <path>',
+        'archive or folder of archives to install from, in place of the registry (repeatable)',
+        repeated,
+      ),
+    async ({ client, out, tell }, [slug = ''], options) => {
+      const one = await client.reinstallServer(slug, packageChoices(options), tell);
+      out.show(
+        one,
+        () => `${slug}: ${one.package?.spec ?? one.version} is installed again, the same as before.`,
       );
     },
   );
@@ -165,6 +210,15 @@ export function serverCommands(host: CliHost, program: Command): void {
       out.show({ removed: slug }, () => `${slug} and its secrets are removed.`);
     },
   );
+}
+
+/** Paths are this process's to resolve: the gateway may run elsewhere. */
+function packageChoices(options: Options): { allowScripts?: true; from?: string[] } {
+  const from = listOption(options, 'from').map((path) => resolve(path));
+  return {
+    ...(options['allowScripts'] === true ? { allowScripts: true } : {}),
+    ...(from.length === 0 ? {} : { from }),
+  };
 }
 
 /** The cell's end of its name tells lines of two cells apart; a `*` marks what the server did not say itself. */
@@ -222,15 +276,45 @@ const secretsText = (one: ServerView): string => {
 
 function addedText(out: Output, added: ServerView): string {
   const missing = added.secrets.filter((secret) => secret.required && secret.version === null);
-  const skipped = added.package?.scriptsSkipped ?? [];
   return [
     `${out.paint('green', '✔')} ${added.slug} (${printable(added.title)} ${added.version}) is added to the profile default.`,
     `  May reach: ${hostsText(added)}`,
-    ...(skipped.length > 0 ? [`  Install scripts not run: ${skipped.map(printable).join(', ')}`] : []),
+    ...scriptLines(added),
     ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
     ...(missing.length === 0 ? [`  Try: sallyport server tools ${added.slug}`] : []),
   ].join('\n');
 }
+
+/** How many names one line shows. */
+const NAMED_MAX = 12;
+
+function upgradedText(before: ServerView, after: UpgradedView): string {
+  const { slug, changes } = after;
+  const line = (what: string, names: readonly string[]): readonly string[] => {
+    if (names.length === 0) return [];
+    const more = names.length > NAMED_MAX ? `, and ${names.length - NAMED_MAX} more` : '';
+    return [`  ${what}: ${names.slice(0, NAMED_MAX).map(printable).join(', ')}${more}`];
+  };
+  const same = before.package?.integrity === after.package?.integrity;
+  return [
+    same ? `${slug} is at ${after.version} already.` : `${slug}: ${before.version} → ${after.version}`,
+    ...line('Added', changes.added),
+    ...line('Removed', changes.removed),
+    ...line('Same version, other bytes', changes.altered),
+    ...line('New install scripts', changes.newScripts),
+    ...(same ? [] : scriptLines(after)),
+  ].join('\n');
+}
+
+/** What became of the scripts that a package and its parts want to run when they are installed. */
+const scriptLines = ({ package: installed }: ServerView): readonly string[] => [
+  ...((installed?.scriptsSkipped.length ?? 0) === 0
+    ? []
+    : [`  Install scripts not run: ${installed?.scriptsSkipped.map(printable).join(', ')}`]),
+  ...((installed?.scriptsRun.length ?? 0) === 0
+    ? []
+    : [`  Install scripts run: ${installed?.scriptsRun.map(printable).join(', ')}`]),
+];
 
 const READ_ONLY: Readonly<Record<ServerView['readOnlyTools'], string>> = {
   enforce: 'writes of tools that only read are refused',
@@ -246,6 +330,15 @@ function toolRuleText({ tools, hosts, methods, paths, enforce }: ServerView['too
   return `${printable(tools.join(', '))}: ${methods?.join(', ') ?? 'anything'}${to}${below}${told}`;
 }
 
+/** `2 run: a@1.0.0, b@2.0.0`. */
+function scriptsText({ scriptsRun, scriptsSkipped }: NonNullable<ServerView['package']>): string {
+  const parts = [
+    ...(scriptsRun.length === 0 ? [] : [`run: ${scriptsRun.map(printable).join(', ')}`]),
+    ...(scriptsSkipped.length === 0 ? [] : [`not run: ${scriptsSkipped.map(printable).join(', ')}`]),
+  ];
+  return parts.join('; ') || 'it has none';
+}
+
 function serverText(one: ServerView): string {
   const lines: [string, string][] = [
     ['name', one.slug],
@@ -256,6 +349,7 @@ function serverText(one: ServerView): string {
     ...(one.trouble === null ? [] : [['stopped', troubleText(one.trouble)] satisfies [string, string]]),
     ['source', printable(one.source)],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
+    ...(one.package === null ? [] : [['scripts', scriptsText(one.package)] satisfies [string, string]]),
     ['command', printable(one.command.join(' '))],
     [
       'reaches',

@@ -1,6 +1,8 @@
 /** Where servers run and what they are made of: the sandbox and the package store of a home. */
-import type { Clock, Log, Random } from '../../kernel/index.ts';
+import type { AuditLog } from '../../audit/index.ts';
+import type { Clock, Log, Random, WorkspaceId } from '../../kernel/index.ts';
 import {
+  createNpmInstaller,
   createPackageStore,
   createSandbox,
   hostGroups,
@@ -8,32 +10,49 @@ import {
   type Sandbox,
 } from '../../sandbox/index.ts';
 import { type Config, homeFiles } from '../config.ts';
+import { createInstallCell } from '../packages/install-cell.ts';
+import { installEgress, readNpmSettings } from '../packages/registries.ts';
 
 export interface SandboxParts {
   readonly sandbox: Sandbox;
   readonly packages: PackageStore;
 }
 
+export interface SandboxPartsDeps {
+  readonly workspace: WorkspaceId;
+  readonly audit: Pick<AuditLog, 'record' | 'note'>;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 /** What gateways that are gone left behind is gone after this. */
-export async function openSandboxParts(
-  config: Config,
-  deps: { readonly log: Log; readonly clock: Clock; readonly random: Random },
-): Promise<SandboxParts> {
+export async function openSandboxParts(config: Config, deps: SandboxPartsDeps): Promise<SandboxParts> {
+  const { log, clock, random } = deps;
   const files = homeFiles(config.home);
   const sandbox = await createSandbox({
     stateDir: files.run,
     packagesDir: files.packages,
     preparedMax: config.preparedCells,
-    groups: hostGroups(deps.log),
-    ...deps,
+    groups: hostGroups(log),
+    log,
+    clock,
+    random,
   });
   await sandbox.sweep();
   const packages = createPackageStore({
     dir: files.packages,
-    node: process.execPath,
-    log: deps.log,
-    environment: config.environment,
+    log,
+    clock,
+    cell: createInstallCell({ ...deps, sandbox, config: () => installEgress(config) }),
+    installers: [
+      createNpmInstaller({
+        node: process.execPath,
+        path: config.environment['PATH'] ?? '',
+        settings: () => readNpmSettings(config),
+      }),
+    ],
   });
-  packages.sweep();
+  await packages.sweep();
   return { sandbox, packages };
 }

@@ -223,7 +223,21 @@ async function presentCredentials(
 
 async function openPackage(deps: StartDeps, row: ServerRow): Promise<OpenedPackage | null> {
   const pinned = packageOf(row);
-  return pinned === null ? null : deps.packages.open(pinned);
+  if (pinned === null) return null;
+  try {
+    return await deps.packages.open(pinned);
+  } catch (error) {
+    if (isAppError(error) && error.kind === 'denied') {
+      await deps.audit.append({
+        workspace: deps.workspace,
+        type: 'package.refused',
+        actor: gatewayCaller(deps.workspace).actor,
+        server: row.slug,
+        data: { spec: pinned.spec, reason: error.code, ...error.detail },
+      });
+    }
+    throw error;
+  }
 }
 
 interface CredentialInputs {

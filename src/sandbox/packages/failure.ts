@@ -1,5 +1,6 @@
 /** What npm's complaints mean for the user. Pure. */
-import { AppError, limits } from '../../kernel/index.ts';
+import { AppError, type JsonObject, limits } from '../../kernel/index.ts';
+import type { InstallEnd } from './install-cell.ts';
 import { foreignSource } from './sources.ts';
 
 /** Code of the error that npm meets when it wants to start a program. */
@@ -10,7 +11,7 @@ export interface NpmFailure {
   readonly spec: string;
   /** npm's output, oldest line first. */
   readonly lines: readonly string[];
-  readonly timedOut: boolean;
+  readonly end: Omit<InstallEnd, 'code'>;
 }
 
 /** Codes by which npm says that it could not talk to the registry. */
@@ -22,23 +23,23 @@ const unreachable = new Set(
   ),
 );
 
-export function npmFailure({ spec, lines, timedOut }: NpmFailure): AppError {
+export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
   const code = lines
     .map((line) => /^npm (?:error|ERR!) code (\S+)/.exec(line)?.[1])
     .find((found) => found !== undefined);
   const tail = complaints(lines);
   const detail = { npm: code ?? null, lines: tail };
-  if (timedOut) {
-    return new AppError('package_install_timeout', `Installing ${spec} took too long.`, {
-      kind: 'unavailable',
-      hint: 'Try again; if it stays so, try "npm install" by hand to see where it hangs.',
-      detail,
-    });
-  }
+  const ended = stoppedFailure(spec, end, detail);
+  if (ended !== null) return ended;
   if (code === 'E404') {
-    return new AppError('package_not_found', `The registry has no package ${spec}.`, {
+    // A part may be what is missing.
+    const [missing = spec] = lines.flatMap(
+      (line) => /'([^']+)' (?:is not in|could not be)/.exec(line)?.[1] ?? [],
+    );
+    const wanted = missing === spec.replace('npm:', '') ? spec : missing;
+    return new AppError('package_not_found', `The registry has no package ${wanted}.`, {
       kind: 'not_found',
-      hint: 'Check the spelling; for a private package, check that npm is logged in.',
+      hint: 'Check the spelling; for a private package, check that npm is logged in; with --from, add its archive.',
       detail,
     });
   }
@@ -49,19 +50,22 @@ export function npmFailure({ spec, lines, timedOut }: NpmFailure): AppError {
       detail,
     });
   }
-  if (code !== undefined && unreachable.has(code)) {
+  const elsewhere = unreachedFailure(spec, end, detail);
+  if (elsewhere !== null) return elsewhere;
+  if (code !== undefined && unreachable.has(code)) return registryUnreachable(code, detail);
+  if (code === PROGRAM_REFUSED || code?.startsWith('EALLOW') === true) {
+    return foreignSource(`a part of ${spec} does not come from the registry`, detail);
+  }
+  if (code === 'EINTEGRITY') {
     return new AppError(
-      'package_registry_unreachable',
-      `The package registry could not be reached (${code}).`,
+      'package_differs',
+      `What the registry sent of ${spec} is not what was pinned:\n${tail.join('\n')}`,
       {
-        kind: 'unavailable',
-        hint: 'Check the network, and the registry, proxy and certificate settings of npm.',
+        kind: 'denied',
+        hint: 'Somebody changed a published package, or what lies between. Do not install it before you know who.',
         detail,
       },
     );
-  }
-  if (code === PROGRAM_REFUSED || code?.startsWith('EALLOW') === true) {
-    return foreignSource(`a part of ${spec} does not come from the registry`, detail);
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new AppError('package_store_full', `There is no room on the disk to install ${spec}.`, {
@@ -70,8 +74,61 @@ export function npmFailure({ spec, lines, timedOut }: NpmFailure): AppError {
       detail,
     });
   }
-  return new AppError('package_install_failed', [`npm could not install ${spec}:`, ...tail].join('\n'), {
+  const said = tail.length > 0 ? tail : [end.reason];
+  return new AppError('package_install_failed', [`npm could not install ${spec}:`, ...said].join('\n'), {
     kind: 'failed',
+    detail,
+  });
+}
+
+/** A host that was in the way of the installation; null where none was. */
+export function unreachedFailure(
+  spec: string,
+  { unreached }: Pick<InstallEnd, 'unreached'>,
+  detail: JsonObject = {},
+): AppError | null {
+  const last = unreached.at(-1);
+  if (last === undefined) return null;
+  if (last.why !== 'denied') return registryUnreachable(`${last.host}: ${last.why}`, detail);
+  const hosts = [...new Set(unreached.filter(({ why }) => why === 'denied').map(({ host }) => host))];
+  return new AppError(
+    'package_host_denied',
+    `Installing ${spec} needs ${hosts.join(', ')}, which is not the package registry.`,
+    {
+      kind: 'denied',
+      hint: 'If your registry keeps archives there, name the host in sallyport.yaml: packages.hosts. Otherwise do not install this.',
+      detail,
+    },
+  );
+}
+
+const registryUnreachable = (why: string, detail: JsonObject): AppError =>
+  new AppError('package_registry_unreachable', `The package registry could not be reached (${why}).`, {
+    kind: 'unavailable',
+    hint: 'Check the network, and where packages come from: packages.npmRegistry in sallyport.yaml, or the registry, proxy and cafile settings of npm.',
+    detail,
+  });
+
+/** An installation that did not come to its end; null when it did. */
+export function stoppedFailure(
+  spec: string,
+  { stopped }: Pick<InstallEnd, 'stopped'>,
+  detail: JsonObject = {},
+): AppError | null {
+  if (stopped === null) return null;
+  if (stopped === 'cancelled')
+    return new AppError('cancelled', 'Cancelled; nothing was changed.', { kind: 'failed' });
+  if (stopped === 'timeout') {
+    return new AppError('package_install_timeout', `Installing ${spec} took too long.`, {
+      kind: 'unavailable',
+      hint: 'Try again; if it stays so, see whether the registry answers.',
+      detail,
+    });
+  }
+  const written = `${limits.packageInstallBytesMax / limits.MIB} MiB`;
+  return new AppError('package_too_large', `Installing ${spec} was stopped: it wrote more than ${written}.`, {
+    kind: 'denied',
+    hint: 'No server needs that much. Look at what it fetches before you try again.',
     detail,
   });
 }

@@ -6,11 +6,26 @@
  * its own that shares nothing with the one that carries credentials.
  */
 
+import type { Secret } from '../../kernel/index.ts';
+
 /** Where packages come from. */
 export interface RegistryHost {
   readonly host: string;
   readonly port: number;
   readonly protocol: 'https' | 'http';
+  /** `ADDRESS:PORT` that the gateway dials for it; absent: it resolves the name. */
+  readonly dial?: string;
+}
+
+/** What a registry wants to see of whoever asks. The cell gets a placeholder; the value is put in on the way. */
+export interface RegistryLogin {
+  /** Variable of the cell that holds the placeholder. */
+  readonly variable: string;
+  readonly host: string;
+  readonly port: number;
+  /** First word of the `Authorization` header that the installer sends. */
+  readonly scheme: 'Bearer' | 'Basic';
+  readonly value: Secret;
 }
 
 /** What an installer that may not go out is answered instead, on port 80 of any name. */
@@ -22,9 +37,13 @@ export interface LocalAnswer {
 }
 
 export type InstallNetwork =
-  | { readonly kind: 'registry'; readonly hosts: readonly RegistryHost[] }
-  /** The gateway answers by itself. @returns null for "not found" */
-  | { readonly kind: 'answers'; readonly answer: (path: string) => LocalAnswer | null }
+  | {
+      readonly kind: 'registry';
+      readonly hosts: readonly RegistryHost[];
+      readonly logins?: readonly RegistryLogin[];
+    }
+  /** The gateway answers by itself. Null: not found. */
+  | { readonly kind: 'answers'; readonly answer: (path: string) => Promise<LocalAnswer | null> }
   | { readonly kind: 'none' };
 
 /** A file or folder of the host, to be read at another place in the cell. */
@@ -54,6 +73,13 @@ export interface InstallJob {
   readonly signal: AbortSignal;
 }
 
+/** Somewhere that the installer, or what it ran, wanted to go and could not. */
+export interface Unreached {
+  readonly host: string;
+  /** `denied`: it is none of the job's hosts. Otherwise why it could not be reached, a stable word. */
+  readonly why: string;
+}
+
 export interface InstallEnd {
   /** Exit code; null when the installer was killed or never ran. */
   readonly code: number | null;
@@ -61,6 +87,8 @@ export interface InstallEnd {
   readonly stopped: 'timeout' | 'too-large' | 'cancelled' | null;
   /** One sentence that may be shown to the user. */
   readonly reason: string;
+  /** The last ones, oldest first. */
+  readonly unreached: readonly Unreached[];
 }
 
 export interface InstallCell {

@@ -1,51 +1,44 @@
 /**
- * Runs npm, outside of any cell, to fetch a package and what it depends on. Nothing of the package is executed: install
- * scripts are off, and npm itself cannot start a program. npm gets none of Sallyport's secrets; it does get the user's own npm settings, so that a company's
- * registry, proxy and certificate authority work as they do on the command line.
+ * Installs npm packages by running npm in an install cell. Scripts of the package and its parts are not run, and npm itself
+ * cannot start a program, unless the operator allows it; then they run in that cell, which holds nothing and reaches only
+ * the registry. What npm leaves is read and checked, never believed.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
+import { npmPackageFacts } from './facts.ts';
 import { npmFailure, PROGRAM_REFUSED } from './failure.ts';
-import { findTools } from '../tools.ts';
+import type { InstallCell, InstallNetwork } from './install-cell.ts';
+import type { Installer, Wanted } from './installer.ts';
+import type { NpmSettings } from './npm-settings.ts';
+import { openArchives } from './offline-registry.ts';
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-export interface NpmRun {
-  /** Folder with the `package.json` to install into. */
-  readonly folder: string;
-  readonly args: readonly string[];
-  /** What is being installed, for messages. */
-  readonly spec: string;
+export interface NpmInstallerDependencies {
+  /** The gateway's Node: npm is looked for beside it first. */
   readonly node: string;
-  /** The gateway's; only what npm needs is passed on. */
-  readonly environment: Environment;
-  readonly onLine: (line: string) => void;
-}
-
-/** Variables besides `npm_config_*` that say how this machine reaches the network and where the user's files are. */
-const passedOn = new Set(
-  `HOME USER LOGNAME PATH TMPDIR LANG XDG_CONFIG_HOME XDG_CACHE_HOME HTTP_PROXY HTTPS_PROXY NO_PROXY
-   NODE_EXTRA_CA_CERTS SSL_CERT_FILE SSL_CERT_DIR`.split(/\s+/),
-);
-
-export function npmEnvironment(environment: Environment): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    if (value !== undefined && (passedOn.has(name.toUpperCase()) || /^npm_config_/i.test(name)))
-      kept[name] = value;
-  }
-  return kept;
+  /** `PATH` of the gateway. */
+  readonly path: string;
+  readonly settings: () => NpmSettings;
 }
 
 /** The last four are known to npm 11 and later, which then refuse before fetching; `checkSources` refuses for the others. */
 const FLAGS = (
-  '--ignore-scripts --omit=dev --no-audit --no-fund --save-exact --no-update-notifier ' +
+  '--omit=dev --no-audit --no-fund --save-exact --no-update-notifier ' +
   '--no-progress --loglevel=http --color=false --location=project --no-global --package-lock ' +
+  '--omit-lockfile-registry-resolved ' +
   '--allow-git=none --allow-remote=none --allow-file=none --allow-directory=none'
 ).split(' ');
+
+/** npm's own cache and settings, in the folder that it fills: removed before anybody looks at it. */
+const OWN_FILES = ['.sallyport-cache', '.npmrc', '.sallyport-npmrc'];
+
+const NPM_ROOT = { name: 'sallyport-package', version: '0.0.0', private: true };
+const npmRoot = (dependencies: Readonly<Record<string, string>>): string =>
+  `${JSON.stringify({ ...NPM_ROOT, dependencies }, null, 2)}\n`;
+
+/** Where npm lies in the cell, if it is not in a folder that every cell sees. */
+const TOOL = '/sallyport/tools/npm';
 
 /**
  * Loaded before npm: takes away the means to start a program. With scripts off npm needs none for packages of the registry,
@@ -61,56 +54,127 @@ export const WITHOUT_PROGRAMS = `data:text/javascript,${encodeURIComponent(`
     };
   syncBuiltinESMExports();`)}`;
 
-/** @throws AppError `package_npm_missing`, `package_not_found`, `package_registry_unreachable`, `package_source_refused`, `package_install_failed`, … */
-export async function runNpm({ folder, args, spec, node, environment, onLine }: NpmRun): Promise<void> {
-  const npm = findNpm(node, environment['PATH']);
-  if (npm === null) {
-    throw new AppError('package_npm_missing', 'npm was not found on this machine.', {
-      kind: 'failed',
-      hint: 'Install npm, or put the folder that has it on PATH.',
-    });
+export function createNpmInstaller({ node, path, settings }: NpmInstallerDependencies): Installer {
+  return {
+    kind: 'npm',
+    async install(want, into, cell, tell, signal) {
+      const npm = findNpm(node, path);
+      if (npm === null) {
+        throw new AppError('package_npm_missing', 'npm was not found on this machine.', {
+          kind: 'failed',
+          hint: 'Install npm, or put the folder that has it on PATH.',
+        });
+      }
+      const source = await sourceOf(want, settings);
+      await prepare(want, into, source.npmrc);
+      await run({ npm, want, into, cell, network: source.network, handedOn: source.handedOn, tell, signal });
+      await Promise.all(OWN_FILES.map((name) => rm(join(into, name), { recursive: true, force: true })));
+      // npm's note of what it did last, with the registry's address in it: the tree is the same wherever it came from.
+      await rm(join(into, 'node_modules/.package-lock.json'), { force: true });
+      tell(`checking ${nameOf(want)}`);
+      const finished = await npmPackageFacts(into, want);
+      await writeFile(join(into, 'package.json'), npmRoot({ [want.name]: finished.facts.version }));
+      return finished;
+    },
+  };
+}
+
+const nameOf = ({ name, version }: Wanted): string => (version === undefined ? name : `${name}@${version}`);
+
+interface Source {
+  readonly npmrc: string;
+  readonly network: InstallNetwork;
+  readonly handedOn: Readonly<Record<string, string>>;
+}
+
+async function sourceOf(want: Wanted, settings: () => NpmSettings): Promise<Source> {
+  if (want.from.length > 0) {
+    const archives = await openArchives(want.from);
+    return {
+      npmrc: `registry=${archives.url}\n`,
+      network: { kind: 'answers', answer: (path) => archives.answer(path) },
+      handedOn: { 'fetch-retries': '0' },
+    };
   }
-  // npm must not go on when the gateway is killed.
-  const setpriv = findTools().found.setpriv;
-  const bound = setpriv === undefined ? [] : [setpriv, '--pdeathsig=KILL', '--'];
-  const [program = npm.node, ...rest] = [
-    ...bound,
-    npm.node,
-    `--import=${WITHOUT_PROGRAMS}`,
-    npm.cli,
-    ...args,
-    ...FLAGS,
+  const { registry, scopes, logins, handedOn, hosts } = settings();
+  const lines = [
+    `registry=${registry.url}`,
+    ...Object.entries(scopes).map(([scope, { url }]) => `${scope}:registry=${url}`),
+    ...logins.map(
+      ({ place, scheme, variable }) =>
+        `${place}:${scheme === 'Bearer' ? '_authToken' : '_auth'}=\${${variable}}`,
+    ),
+    // The archives' addresses are then of the registry's choosing, and the name that stands for an address is ours.
+    ...(registry.host.dial === undefined ? [] : ['replace-registry-host=always']),
   ];
-  const child = spawn(program, rest, {
-    cwd: folder,
-    env: npmEnvironment(environment),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  const known = [registry, ...Object.values(scopes)].map(({ host }) => host);
+  const all = new Map([...known, ...hosts].map((host) => [`${host.host}:${host.port}`, host]));
+  return {
+    npmrc: `${lines.join('\n')}\n`,
+    network: { kind: 'registry', hosts: [...all.values()], logins },
+    handedOn,
+  };
+}
+
+async function prepare(want: Wanted, into: string, npmrc: string): Promise<void> {
+  await writeFile(join(into, '.npmrc'), npmrc);
+  if (want.lockfile === undefined) return writeFile(join(into, 'package.json'), npmRoot({}));
+  await writeFile(join(into, 'package.json'), npmRoot({ [want.name]: want.version ?? '' }));
+  await writeFile(join(into, 'package-lock.json'), want.lockfile);
+}
+
+interface Run {
+  readonly npm: Npm;
+  readonly want: Wanted;
+  readonly into: string;
+  readonly cell: InstallCell;
+  readonly network: InstallNetwork;
+  readonly handedOn: Readonly<Record<string, string>>;
+  readonly tell: (message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+async function run({ npm, want, into, cell, network, handedOn, tell, signal }: Run): Promise<void> {
+  const wanted = nameOf(want);
+  tell(`fetching ${wanted}`);
+  let answers = 0;
   const lines: string[] = [];
-  for (const output of [child.stdout, child.stderr]) {
-    createInterface({ input: output }).on('line', (line) => {
+  const action =
+    // With a tag, npm resolves it once and saves the exact version it found.
+    want.lockfile === undefined
+      ? ['install', want.version === undefined ? `${want.name}@latest` : wanted]
+      : ['ci'];
+  const guarded = want.allowScripts
+    ? { before: [], after: ['--foreground-scripts'] }
+    : { before: [`--import=${WITHOUT_PROGRAMS}`], after: ['--ignore-scripts'] };
+  const settings = Object.entries(handedOn).map(([name, value]) => `--${name}=${value}`);
+  const end = await cell.run({
+    label: `npm:${wanted}`,
+    command: [npm.node, ...guarded.before, npm.cli, ...action, ...guarded.after, ...FLAGS, ...settings],
+    env: {
+      npm_config_cache: '/package/.sallyport-cache',
+      npm_config_userconfig: '/package/.sallyport-npmrc',
+    },
+    staging: into,
+    tools: npm.tools,
+    network,
+    bytesMax: limits.packageInstallBytesMax,
+    memoryMiB: limits.packageInstallMemoryMiB,
+    onLine(line) {
       lines.push(line);
       if (lines.length > limits.packageInstallLinesMax) lines.shift();
-      onLine(line);
-    });
-  }
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-  }, limits.packageInstallTimeoutMs);
-  const code = await new Promise<number | null>((resolve) => {
-    child.once('error', () => resolve(null));
-    child.once('close', (exitCode) => resolve(exitCode));
+      if (line.startsWith('npm http fetch GET 200 ')) tell(`fetching ${wanted}: ${++answers} done`);
+    },
+    signal,
   });
-  clearTimeout(timer);
-  if (code !== 0) throw npmFailure({ spec, lines, timedOut });
+  if (end.code !== 0) throw npmFailure({ spec: `npm:${wanted}`, lines, end });
 }
 
 interface Npm {
+  /** npm's program and the Node that runs it, as the cell sees them. */
   readonly cli: string;
   readonly node: string;
+  readonly tools: readonly { readonly host: string; readonly cell: string }[];
 }
 
 /**
@@ -127,10 +191,21 @@ export function findNpm(node: string, path = ''): Npm | null {
       join(dirname(folder), 'lib/node_modules/npm/bin/npm-cli.js'),
     ]);
   const usual = ['/usr/lib/node_modules/npm/bin/npm-cli.js', '/usr/share/nodejs/npm/bin/npm-cli.js'];
-  const cli = [beside, ...onPath, ...usual].find((candidate) => candidate !== null && existsSync(candidate));
-  if (cli === undefined || cli === null) return null;
-  const debian = cli.startsWith('/usr/share/nodejs/') && existsSync('/usr/bin/node');
-  return { cli, node: debian ? '/usr/bin/node' : node };
+  const found = [beside, ...onPath, ...usual].find(
+    (candidate) => candidate !== null && existsSync(candidate),
+  );
+  if (found === undefined || found === null) return null;
+  const cli = realpathSync(found);
+  // Every cell has these.
+  if (cli.startsWith('/usr/')) {
+    const debian = cli.startsWith('/usr/share/nodejs/') && existsSync('/usr/bin/node');
+    return { cli, node: debian ? '/usr/bin/node' : 'node', tools: [] };
+  }
+  return {
+    cli: `${TOOL}/bin/npm-cli.js`,
+    node: 'node',
+    tools: [{ host: dirname(dirname(cli)), cell: TOOL }],
+  };
 }
 
 /** Where a link named `npm` leads, if that is npm's program and not a wrapper of another tool. */

@@ -1,0 +1,123 @@
+/** Packages that nobody needs any more. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog, systemClock } from '../../src/kernel/index.ts';
+import {
+  createPackageStore,
+  giveAway,
+  type PackageStore,
+  takeBack,
+  treeBytes,
+} from '../../src/sandbox/index.ts';
+import { removeTree } from '../../src/sandbox/packages/staging.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sallyport-collect-'));
+let dir: string;
+let now: number;
+let store: PackageStore;
+const HOUR_MS = 60 * 60 * 1_000;
+const hash = (letter: string): string => `sha256-${letter.repeat(64)}`;
+
+function put(name: string, ageMs: number): void {
+  mkdirSync(join(dir, name, 'node_modules'), { recursive: true });
+  writeFileSync(join(dir, name, 'node_modules/file'), 'x'.repeat(10_000), { mode: 0o444 });
+  const used = new Date(now - ageMs);
+  utimesSync(join(dir, name), used, used);
+}
+
+beforeEach(() => {
+  dir = join(mkdtempSync(join(root, 'home-')), 'packages');
+  now = systemClock.now();
+  store = createPackageStore({
+    dir,
+    log: silentLog,
+    clock: { ...systemClock, now: () => now },
+    cell: { run: () => Promise.reject(new Error('nothing is installed here')) },
+    installers: [],
+  });
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+describe('collecting', () => {
+  it('removes what is in nobody\u2019s keep and was not used for an hour, and says what that was', async () => {
+    put(hash('a'), 2 * HOUR_MS);
+    put(hash('b'), 2 * HOUR_MS);
+    put(hash('c'), HOUR_MS - 1_000);
+    const { removed, bytes } = await store.collect(new Set([hash('a')]));
+    expect(removed).toEqual([hash('b')]);
+    expect(bytes).toBeGreaterThan(10_000);
+    expect(readdirSync(dir).sort()).toEqual([hash('a'), hash('c')]);
+  });
+
+  it('leaves alone what is no package', async () => {
+    const others = ['.staging-1-2-3', 'notes', 'sha256-short'];
+    for (const other of others) put(other, 2 * HOUR_MS);
+    expect(await store.collect(new Set())).toEqual({ removed: [], bytes: 0 });
+    expect(readdirSync(dir).sort()).toEqual(others);
+  });
+
+  it('finishes what another process left half removed', async () => {
+    put('.trash-0123456789abcdef', 0);
+    expect(await store.sweep()).toBe(1);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+});
+
+describe('a tree that hostile programs left', () => {
+  const tree = (): string => {
+    const made = mkdtempSync(join(root, 'tree-'));
+    mkdirSync(join(made, 'deep/closed'), { recursive: true });
+    writeFileSync(join(made, 'deep/closed/file'), 'x');
+    writeFileSync(join(root, 'outside'), 'outside');
+    chmodSync(join(root, 'outside'), 0o640);
+    symlinkSync(join(root, 'outside'), join(made, 'deep/link'));
+    symlinkSync(root, join(made, 'deep/folder'));
+    chmodSync(join(made, 'deep/closed'), 0);
+    chmodSync(join(made, 'deep'), 0o100);
+    return made;
+  };
+
+  it('is taken back and removed, whatever its modes, without following a link', async () => {
+    const made = tree();
+    await takeBack(made);
+    expect(statSync(join(made, 'deep/closed')).mode & 0o700).toBe(0o700);
+    await removeTree(tree());
+    await removeTree(made);
+    await removeTree(join(root, 'nothing'));
+    expect(existsSync(made)).toBe(false);
+    expect(statSync(join(root, 'outside')).mode & 0o777).toBe(0o640);
+  });
+
+  it('is given away without following a link, and keeps what can be executed so', async () => {
+    const made = tree();
+    await takeBack(made);
+    writeFileSync(join(made, 'program'), '', { mode: 0o755 });
+    await giveAway(made);
+    expect(statSync(join(root, 'outside')).mode & 0o777).toBe(0o640);
+    expect(statSync(join(made, 'deep/closed')).mode & 0o777).toBe(0o777);
+    expect(statSync(join(made, 'deep/closed/file')).mode & 0o777).toBe(0o666);
+    expect(statSync(join(made, 'program')).mode & 0o777).toBe(0o777);
+  });
+
+  it('is measured without what its links lead to', async () => {
+    const made = mkdtempSync(join(root, 'measured-'));
+    writeFileSync(join(root, 'large'), 'x'.repeat(1_000_000));
+    symlinkSync(join(root, 'large'), join(made, 'link'));
+    writeFileSync(join(made, 'file'), 'x'.repeat(8_192));
+    expect(await treeBytes(made)).toBeGreaterThanOrEqual(8_192);
+    expect(await treeBytes(made)).toBeLessThan(100_000);
+  });
+});
