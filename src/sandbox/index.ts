@@ -23,6 +23,8 @@ export type {
 } from './packages/install-cell.ts';
 export type { FinishedTree, Installer, PackagePart, TreeFacts, Wanted } from './packages/installer.ts';
 export { createNpmInstaller } from './packages/npm.ts';
+export { createPypiInstaller } from './packages/pypi.ts';
+export { type PypiSettings, pypiSettings } from './packages/pypi-settings.ts';
 export { type NpmSettings, type NpmSettingsInput, npmSettings } from './packages/npm-settings.ts';
 export { reachableName, type RegistryAddress, registryAddress } from './packages/registry-address.ts';
 export { giveAway, takeBack, treeBytes } from './packages/staging.ts';

@@ -4,6 +4,7 @@ import type { Clock, Log, Random, WorkspaceId } from '../../kernel/index.ts';
 import {
   createNpmInstaller,
   createPackageStore,
+  createPypiInstaller,
   createSandbox,
   hostGroups,
   type PackageStore,
@@ -11,7 +12,7 @@ import {
 } from '../../sandbox/index.ts';
 import { type Config, homeFiles } from '../config.ts';
 import { createInstallCell } from '../packages/install-cell.ts';
-import { installEgress, readNpmSettings } from '../packages/registries.ts';
+import { installEgress, readNpmSettings, readPypiSettings } from '../packages/registries.ts';
 
 export interface SandboxParts {
   readonly sandbox: Sandbox;
@@ -51,6 +52,7 @@ export async function openSandboxParts(config: Config, deps: SandboxPartsDeps): 
         path: config.environment['PATH'] ?? '',
         settings: () => readNpmSettings(config),
       }),
+      createPypiInstaller({ settings: () => readPypiSettings(config) }),
     ],
   });
   await packages.sweep();

@@ -6,7 +6,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EgressConfig } from '../../egress/index.ts';
 import { AppError } from '../../kernel/index.ts';
-import { type NpmSettings, npmSettings, reachableName } from '../../sandbox/index.ts';
+import {
+  type NpmSettings,
+  npmSettings,
+  type PypiSettings,
+  pypiSettings,
+  reachableName,
+  type RegistryHost,
+} from '../../sandbox/index.ts';
 import { parseAuthority } from '../../wire/index.ts';
 import type { Config, Environment } from '../config.ts';
 import { namePattern, proxyUrl } from '../config-proxy.ts';
@@ -17,16 +24,30 @@ type RegistryConfig = Pick<Config, 'packages' | 'environment'>;
 export function readNpmSettings({ packages, environment }: RegistryConfig): NpmSettings {
   return npmSettings({
     ...(packages.npmRegistry === null ? {} : { registry: packages.npmRegistry }),
-    hosts: packages.hosts.map((text) => {
-      const place = parseAuthority(text, 443);
-      if (!place.ok) throw new Error(`unchecked setting: ${text}`);
-      const { host, port } = place.value;
-      return { ...reachableName(host, port), port, protocol: 'https' };
-    }),
+    hosts: furtherHosts(packages),
     environment,
     files: npmFiles(environment).flatMap((path) => textOf(path) ?? []),
   });
 }
+
+/** @throws AppError `package_registry_invalid` */
+export function readPypiSettings({ packages, environment }: RegistryConfig): PypiSettings {
+  const { pypiIndex, python } = packages;
+  return pypiSettings({
+    ...(pypiIndex === null ? {} : { index: pypiIndex }),
+    ...(python === null ? {} : { python }),
+    hosts: furtherHosts(packages),
+    environment,
+  });
+}
+
+const furtherHosts = ({ hosts }: Config['packages']): readonly RegistryHost[] =>
+  hosts.map((text) => {
+    const place = parseAuthority(text, 443);
+    if (!place.ok) throw new Error(`unchecked setting: ${text}`);
+    const { host, port } = place.value;
+    return { ...reachableName(host, port), port, protocol: 'https' };
+  });
 
 /** The user's file, then those of the machine. */
 function npmFiles(environment: Environment): readonly string[] {
