@@ -19,6 +19,7 @@ import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { createProber } from './prober.ts';
+import { keepCollecting } from './packages/collector.ts';
 import { authorityFiles } from './proxy/authority-files.ts';
 import { createProxySessions, type ProxySessions } from './proxy/sessions.ts';
 import { probes, profiles, serverRows } from './repositories.ts';
@@ -82,6 +83,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const killListeners = new Set<() => void>();
   const proxyFiles = authorityFiles(files.proxy);
   let url: string | null = null;
+  let stopCollecting = (): void => undefined;
   let proxyAddress: string | null = null;
 
   const { sandbox, packages } = await openSandboxParts(config, { workspace, audit, log, clock, random });
@@ -232,6 +234,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     },
     listeningAt(address) {
       url = address;
+      stopCollecting = keepCollecting({ store, packages, audit, workspace, log });
       keepCellsReady().catch((error: unknown) => log.warn('cell.prepare_failed', { why: String(error) }));
     },
     serveProxy(server, address) {
@@ -249,6 +252,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     },
     async close() {
       stopWatching();
+      stopCollecting();
       // Together: the front turns everybody away while the servers are asked to end.
       await Promise.all([front.close(), pool.close()]);
       await sandbox.close();

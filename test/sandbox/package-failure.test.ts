@@ -8,6 +8,8 @@ describe('npmFailure', () => {
   it.each([
     ['npm error code E404', 'package_not_found', 'not_found'],
     ['npm ERR! code E404', 'package_not_found', 'not_found'],
+    ['npm error code E401', 'package_login_refused', 'denied'],
+    ['npm error code E403', 'package_login_refused', 'denied'],
     ['npm error code ETARGET', 'package_version_not_found', 'not_found'],
     ['npm error code ENOTFOUND', 'package_registry_unreachable', 'unavailable'],
     ['npm error code EAI_AGAIN', 'package_registry_unreachable', 'unavailable'],

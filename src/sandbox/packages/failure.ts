@@ -43,6 +43,17 @@ export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
       detail,
     });
   }
+  if (code === 'E401' || (code === 'E403' && end.unreached.length === 0) || code === 'ENEEDAUTH') {
+    return new AppError(
+      'package_login_refused',
+      `The registry does not give ${spec} to whoever asks here (${code}).`,
+      {
+        kind: 'denied',
+        hint: 'Log in as the user that runs Sallyport: `npm login` writes what is needed to ~/.npmrc.',
+        detail,
+      },
+    );
+  }
   if (code === 'ETARGET') {
     return new AppError('package_version_not_found', `The registry has the package, but not ${spec}.`, {
       kind: 'not_found',
@@ -67,7 +78,8 @@ export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
       },
     );
   }
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  // A full disk may keep npm from saying so properly.
+  if (lines.some((line) => /\b(?:ENOSPC|EDQUOT)\b/.test(line))) {
     return new AppError('package_store_full', `There is no room on the disk to install ${spec}.`, {
       kind: 'failed',
       hint: 'Make room where SALLYPORT_HOME lies, and try again.',

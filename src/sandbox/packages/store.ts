@@ -231,9 +231,7 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
     open,
 
     async collect(keep) {
-      const collected = await collectPackages(dir, keep, clock.now());
-      if (collected.removed.length > 0) log.info('package.collected', { ...collected });
-      return collected;
+      return collectPackages(dir, keep, clock.now());
     },
 
     async sweep() {

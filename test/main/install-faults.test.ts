@@ -1,0 +1,89 @@
+/** Installations that break: a disk without room, and a gateway that is killed at each step. Nothing is left of them. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { descendantsOf } from '../catalog/cell-processes.ts';
+import { waitFor } from '../e2e/harness.ts';
+import { type LocalRegistry, startRegistry } from '../sandbox/local-registry.ts';
+import { install, makePackageWorld } from '../sandbox/package-world.ts';
+
+let registry: LocalRegistry;
+const world = makePackageWorld(() => registry.url);
+const { root } = world;
+const DRIVER = join(import.meta.dirname, 'install-driver.ts');
+const drivers = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  registry.publish({ name: 'small', version: '1.0.0', files: { 'index.js': 'x' } });
+  registry.publish({ name: 'large', version: '1.0.0', files: { data: 'x'.repeat(6_000_000) } });
+});
+afterAll(() => {
+  for (const driver of drivers) driver.kill('SIGKILL');
+  registry.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const environment = () => ({ PATH: process.env['PATH'] ?? '', npm_config_registry: registry.url });
+
+describe('a disk without room', () => {
+  const asRoot = process.geteuid?.() === 0;
+  const mounting = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']).status === 0;
+
+  it.skipIf(!asRoot || !mounting)(
+    'is said to be full, and keeps nothing (waits for root, who may mount)',
+    async () => {
+      const dir = join(root, 'full');
+      mkdirSync(dir);
+      const script = 'mount -t tmpfs -o size=3m,mode=0700 x "$1" && exec "$2" "$3" "$1" npm:large@1.0.0';
+      const args = ['--mount', 'sh', '-c', script, 'sh', dir, process.execPath, DRIVER];
+      const driver = spawn('unshare', args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+      drivers.add(driver);
+      const lines: string[] = [];
+      createInterface({ input: driver.stdout }).on('line', (line) => lines.push(line));
+      await once(driver, 'close');
+      expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ code: 'package_store_full', left: [] });
+    },
+  );
+});
+
+describe('a gateway that is killed while it installs', () => {
+  it.each([
+    ['when the cell is about to be built', /^fetching small@1\.0\.0$/],
+    ['while npm fetches', /: 1 done$/],
+    ['when npm is done', /^checking/],
+  ])('%s: every process ends, and the next one removes what is left', async (what, step) => {
+    const dir = join(root, what.replaceAll(/\W+/g, '-'));
+    const driver = spawn(process.execPath, [DRIVER, dir, 'npm:small@1.0.0'], {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    drivers.add(driver);
+    const closed = once(driver, 'close');
+    let cell: readonly number[] = [];
+    createInterface({ input: driver.stdout }).on('line', (line) => {
+      if (!step.test(line) || driver.killed) return;
+      cell = descendantsOf(driver.pid ?? 0);
+      driver.kill('SIGKILL');
+    });
+    await closed;
+    expect(driver.signalCode).toBe('SIGKILL');
+    await waitFor(() => cell.every((pid) => !isThere(pid)));
+    const store = await world.store(dir);
+    await store.sweep();
+    expect(readdirSync(dir).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect((await install(store, 'npm:small@1.0.0')).version).toBe('1.0.0');
+  });
+});
+
+function isThere(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
