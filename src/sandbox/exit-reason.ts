@@ -25,21 +25,25 @@ export interface EndFacts {
   readonly writesToHost: boolean;
 }
 
+/** What `unshare` of util-linux 2.38 says, and ends with code 1, instead of ending by the SIGKILL that its child got. */
+const UNSHARE_CONFUSED = 'unshare: sigprocmask unblock failed: Invalid argument';
+
 export function explainExit(facts: EndFacts): CellExit {
-  const { code, signal, killed, overrun, stderr, program } = facts;
+  const { code, killed, overrun, stderr, program } = facts;
   if (overrun !== null) return killedFor(overrun, null, 'SIGKILL');
+  // The kernel ends a group with all that is in it, bubblewrap too.
+  if ((facts.usage?.oomKills ?? 0) > 0 && code !== 0) {
+    return killedFor(limitHit('memory', facts.applied), null, 'SIGKILL');
+  }
   if (killed) {
     return { code: null, signal: 'SIGKILL', started: true, reason: 'stopped by Sallyport', limit: null };
   }
-  const outOfMemory = (facts.usage?.oomKills ?? 0) > 0;
+  const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
+  const signal = code === 1 && lastLine === UNSHARE_CONFUSED ? 'SIGKILL' : facts.signal;
   if (signal !== null) {
-    // The kernel ends a group with all that is in it, bubblewrap too.
-    if (outOfMemory && signal === 'SIGKILL')
-      return killedFor(limitHit('memory', facts.applied), null, signal);
     const reason = `its sandbox was ended from outside by ${signal}`;
     return { code: null, signal, started: true, reason, limit: null };
   }
-  const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
   if (lastLine.startsWith('bwrap: ') || (code === GRANT_CHANGED.code && lastLine === GRANT_CHANGED.line)) {
     const reason = `the sandbox could not be built: ${lastLine}`;
     return { code: null, signal: null, started: false, reason, limit: null };
@@ -54,11 +58,7 @@ export function explainExit(facts: EndFacts): CellExit {
   }
   // Bubblewrap reports a death by signal the way a shell does.
   const died = code === null || code <= 128 ? undefined : signalName(code - 128);
-  if (died !== undefined) {
-    if (outOfMemory && died === 'SIGKILL') return killedFor(limitHit('memory', facts.applied), null, died);
-    return crashed(facts, died);
-  }
-  return gaveUp(facts);
+  return died === undefined ? gaveUp(facts) : crashed(facts, died);
 }
 
 /** It was ended by a signal of the kernel's or its own. */

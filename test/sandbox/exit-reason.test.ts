@@ -52,6 +52,10 @@ describe('explainExit', () => {
       ended(null, 'its sandbox was ended from outside by SIGKILL', { signal: 'SIGKILL' }),
     ],
     [
+      { code: 1, stderr: 'hello\nunshare: sigprocmask unblock failed: Invalid argument\n' },
+      ended(null, 'its sandbox was ended from outside by SIGKILL', { signal: 'SIGKILL' }),
+    ],
+    [
       { code: 127, stderr: 'prlimit: failed to execute server: No such file or directory\n' },
       ended(127, 'the program "server" was not found in the cell', { started: false }),
     ],
@@ -86,14 +90,23 @@ describe('a limit', () => {
       ended(null, 'killed: memory limit 512 MiB', { signal: 'SIGKILL', limit: memory }),
     ],
     [
-      'for which the kernel ended the program alone',
-      { code: 137, usage: { ...usage, oomKills: 1 } },
+      "for which the kernel ended the cell's group, as an `unshare` that does not understand it tells it",
+      {
+        code: 1,
+        stderr: 'unshare: sigprocmask unblock failed: Invalid argument\n',
+        usage: { ...usage, oomKills: 3 },
+      },
       ended(null, 'killed: memory limit 512 MiB', { signal: 'SIGKILL', limit: memory }),
     ],
     [
-      'that was reached by a part of the program, which went on',
-      { code: 3, usage: { ...usage, oomKills: 1 } },
-      ended(3, 'it ended with code 3'),
+      'that was met while Sallyport ended the cell is why it ended',
+      { code: null, signal: 'SIGKILL', killed: true, usage: { ...usage, oomKills: 1 } },
+      ended(null, 'killed: memory limit 512 MiB', { signal: 'SIGKILL', limit: memory }),
+    ],
+    [
+      'of a cell that ended well was not met',
+      { code: 0, usage: { ...usage, oomKills: 1 } },
+      ended(0, 'it ended by itself'),
     ],
     [
       'that only the group has counted',
