@@ -243,4 +243,6 @@ export interface GatewayFacts {
   /** Where MCP clients connect, `http://127.0.0.1:7800`; null when nothing listens. */
   readonly url: string | null;
   readonly startedAt: number;
+  /** Whether servers run in cells; otherwise nothing is kept from them. */
+  readonly isolation: 'cell' | 'none-unsafe';
 }

@@ -143,6 +143,8 @@ export const ServerView = z
     /** What the last probe found; null when there was none. */
     probe: ProbeView.nullable(),
     cells: z.number(),
+    /** `none-unsafe`: it runs without any isolation. */
+    isolation: z.enum(['cell', 'none-unsafe']),
     /** How it died by itself, while it does not run; null where no gateway knows of that. */
     trouble: z
       .object({
@@ -431,6 +433,8 @@ export const StatusView = z
     pid: z.number(),
     url: z.string().nullable(),
     startedAt: z.number(),
+    /** `none-unsafe`: servers run without any isolation. */
+    isolation: z.enum(['cell', 'none-unsafe']),
     cells: z.array(
       z.object({
         id: z.string(),

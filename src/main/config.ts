@@ -71,6 +71,8 @@ const FileSettings = z.strictObject({
     .strictObject({
       /** Without a call for so long, a cell is ended. */
       idleSeconds: z.number().int().min(1).default(limits.cellIdleSeconds),
+      /** `none-unsafe`: servers run as plain programs, for machines that cannot have cells. */
+      isolation: z.enum(['cell', 'none-unsafe']).default('cell'),
       /** How long a server may take to end once its input is closed, and again after SIGTERM. */
       stopSeconds: z.number().int().min(0).max(limits.cellStopSecondsMax).default(limits.cellStopSeconds),
       /** Cells that are made before anybody asks for one, at most. */
@@ -119,6 +121,8 @@ export interface Config {
   readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
   readonly stopSeconds: number;
+  /** Whether servers run in cells. */
+  readonly isolation: 'cell' | 'none-unsafe';
   /** How many cells are kept that wait to be told what they are; 0: none. */
   readonly preparedCells: number;
   /** Where the explicit proxy listens; null: nowhere. */
@@ -184,6 +188,7 @@ export function loadConfig(env: Environment): Config {
     audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
     stopSeconds: settings.cells.stopSeconds,
+    isolation: settings.cells.isolation,
     preparedCells: settings.cells.prepared,
     proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
     packages: {
@@ -279,6 +284,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
   const cells = dropUndefined({
     idleSeconds: wholeNumber(env['SALLYPORT_CELLS_IDLE_SECONDS']),
     stopSeconds: wholeNumber(env['SALLYPORT_CELLS_STOP_SECONDS']),
+    isolation: env['SALLYPORT_CELLS_ISOLATION'],
     prepared: wholeNumber(env['SALLYPORT_CELLS_PREPARED']),
   });
   const packages = dropUndefined({

@@ -6,6 +6,7 @@ import { manifestOf, type ServerRow } from '../api/index.ts';
 import type { Check } from '../cli/index.ts';
 import { isAppError, silentLog, systemClock, systemRandom, toWire } from '../kernel/index.ts';
 import { createSandbox, hostGroups } from '../sandbox/index.ts';
+import { UNISOLATED } from './cells/unisolated-exit.ts';
 import { type Config, type Environment, homeFiles, loadConfig } from './config.ts';
 import { checkAuthorities } from './doctor/authorities.ts';
 import { checkClock } from './doctor/clock.ts';
@@ -29,6 +30,7 @@ export async function diagnose(env: Environment): Promise<readonly Check[]> {
     return checks;
   }
   checks.push(...(await sandboxChecks()), ...(await machineChecks(config)));
+  if (config.isolation !== 'cell') checks.push(notIsolated);
   const home = checkHome(config.home, machine);
   if (!existsSync(config.home)) return [...checks, home];
   const keyInFile = config.masterKey === null;
@@ -38,6 +40,13 @@ export async function diagnose(env: Environment): Promise<readonly Check[]> {
   checks.push(check, ...(await checkNames(places, config.egress, machine)));
   return [...checks, ...(await gatewayChecks(config))];
 }
+
+const notIsolated: Check = {
+  name: 'isolation',
+  ok: false,
+  found: `none: ${UNISOLATED}`,
+  fix: 'Take `isolation: none-unsafe` out of `cells` in sallyport.yaml (or SALLYPORT_CELLS_ISOLATION), and run Sallyport where cells can be had.',
+};
 
 function failed(name: string, error: unknown): Check {
   const { message, hint } = toWire(error);

@@ -9,11 +9,13 @@ import { createEgress } from '../egress/index.ts';
 import { AppError, type JsonObject, type Log, systemClock, systemRandom } from '../kernel/index.ts';
 import { loadCatalog } from '../manifest/index.ts';
 import { createFront, type Front, type Principal } from '../mcp/index.ts';
+import { createUnisolated } from '../sandbox/index.ts';
 import { expectedPorts } from './cells/expected-ports.ts';
 import { planServer } from './cells/plan-server.ts';
 import { createLogFiles } from './cells/log-files.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
 import { openSandboxParts } from './cells/sandbox-parts.ts';
+import { createUnisolatedExit, UNISOLATED, type UnisolatedExit } from './cells/unisolated-exit.ts';
 import { type Config, homeFiles } from './config.ts';
 import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
@@ -67,6 +69,12 @@ export async function createGateway(
 const ownHosts = (listening: string): readonly string[] =>
   listening === '0.0.0.0' || listening === '::' ? [] : [listening];
 
+const noPlan = (): AppError =>
+  new AppError('server_not_isolated', 'Servers run without a cell here: there is no plan of one.', {
+    kind: 'failed',
+    hint: 'It is `cells.isolation: none-unsafe` in sallyport.yaml that says so.',
+  });
+
 const proxyOff = (): AppError =>
   new AppError('proxy_off', 'No gateway is running that serves programs outside of cells.', {
     kind: 'failed',
@@ -101,11 +109,24 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     config: config.egress,
   });
   const logs = createLogFiles(files.logs, log);
+  if (config.isolation !== 'cell') log.warn('cells.unisolated', { why: UNISOLATED });
+  const unisolated: UnisolatedExit | null =
+    config.isolation === 'cell'
+      ? null
+      : createUnisolatedExit({
+          workspace,
+          programs: createUnisolated({ stateDir: files.run, environment: config.environment, log }),
+          egress: () => egress,
+          folder: files.run,
+          random,
+          log,
+        });
   const pool: CellPool = createCellPool({
     workspace,
     vault,
     packages,
     sandbox,
+    unisolated,
     egress,
     audit,
     logs,
@@ -175,7 +196,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
 
   /** Of use only to a gateway that goes on; a command's own is gone before the next start. */
   async function keepCellsReady(): Promise<void> {
-    sandbox.keepReady(expectedPorts(await serverRows(store).list(workspace)));
+    if (unisolated === null) sandbox.keepReady(expectedPorts(await serverRows(store).list(workspace)));
   }
   const api = createApi({
     workspace,
@@ -199,7 +220,10 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       logs: (server, until) => logs.lines(server, until),
       cells: () => pool.list(),
       trouble: (server) => pool.trouble(server),
-      plan: (row) => planServer({ workspace, vault, packages, sandbox, random }, row),
+      plan: async (row) => {
+        if (unisolated !== null) throw noPlan();
+        return planServer({ workspace, vault, packages, sandbox, random }, row);
+      },
       async restart(server, reason) {
         await Promise.all([pool.restart(server, reason), proxy.settle()]);
       },
@@ -217,7 +241,14 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     tokens,
     audit,
     catalog,
-    facts: () => ({ version: VERSION, home: config.home, pid: process.pid, url, startedAt }),
+    facts: () => ({
+      version: VERSION,
+      home: config.home,
+      pid: process.pid,
+      url,
+      startedAt,
+      isolation: config.isolation,
+    }),
     clock,
     random,
     log,
@@ -255,6 +286,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       stopCollecting();
       // Together: the front turns everybody away while the servers are asked to end.
       await Promise.all([front.close(), pool.close()]);
+      await unisolated?.close();
       await sandbox.close();
       proxy.close();
       await egress.close();

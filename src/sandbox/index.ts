@@ -38,3 +38,4 @@ export {
   type PackageStoreDependencies,
 } from './packages/store.ts';
 export { createSandbox, type Sandbox, type SandboxDependencies } from './sandbox.ts';
+export { createUnisolated, type Unisolated } from './unisolated.ts';

@@ -1,5 +1,6 @@
 /** A cell's life from the moment its program starts. */
 import { type CellId, limits, type Log } from '../kernel/index.ts';
+import { askToEnd } from './ask-to-end.ts';
 import type { AppliedLimits } from './cell-limits.ts';
 import type { Cell, CellExit } from './cell-spec.ts';
 import type { CellWatch } from './cell-watch.ts';
@@ -96,12 +97,8 @@ export function runningCell(input: RunningCellInput): Cell {
   }
 
   async function stop(graceMs: number): Promise<void> {
-    launched.stdin.end();
-    if (await settlesWithin(exited, graceMs)) return;
-    signal('SIGTERM');
-    if (await settlesWithin(exited, graceMs)) return;
-    log.info('cell.not_stopping', { cell: id, graceMs: 2 * graceMs });
-    await kill();
+    const hadToKill = await askToEnd({ stdin: launched.stdin, exited, signal, kill }, graceMs);
+    if (hadToKill) log.info('cell.not_stopping', { cell: id, graceMs: 2 * graceMs });
   }
   let stopping: Promise<void> | null = null;
 
@@ -129,15 +126,5 @@ function watchOver(
     memoryBytes: inGroup.includes('memory') ? null : applied.memoryBytes,
     cpus: inGroup.includes('cpu') ? null : applied.cpus,
     over: (kind) => over(limitHit(kind, applied)),
-  });
-}
-
-function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve(true);
-    });
   });
 }

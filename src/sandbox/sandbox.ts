@@ -300,7 +300,7 @@ function readMachine(random: Random, system: HostSystem): Machine {
   if (!checked.ok) {
     throw unavailable(
       `Cells need Linux on x86-64 or arm64; this is ${checked.found}.`,
-      `${checked.alternatives} docs/cells.md says how.`,
+      `${checked.alternatives} docs/cells.md says how, and what the last resort is.`,
     );
   }
   const { architecture } = checked;

@@ -131,6 +131,7 @@ export function makeWorld(): World {
     log,
     idleSeconds: SLEEPLESS_IDLE_SECONDS,
     stopGraceMs: 2_000,
+    unisolated: null,
     logs: {
       append: (slug, { from, text }) => void said.push(`${slug} ${from}: ${text}`),
       remove: (slug) => void said.push(`${slug} forgotten`),

@@ -37,6 +37,7 @@ describe('settings', () => {
       audit: { durability: 'grouped' },
       idleSeconds: 600,
       stopSeconds: 2,
+      isolation: 'cell',
       egress: { resolve: {}, extraCa: [], allowNetworks: [] },
       masterKey: null,
     };
@@ -92,6 +93,7 @@ describe('settings', () => {
     expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
     expect(load(yaml, { SALLYPORT_ALLOWED_ORIGINS: 'd' }).allowedOrigins).toEqual(['d']);
     expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
+    expect(load(yaml, { SALLYPORT_CELLS_ISOLATION: 'none-unsafe' }).isolation).toBe('none-unsafe');
     const one = { SALLYPORT_CELLS_STOP_SECONDS: '0' };
     expect(load('cells: { idleSeconds: 30 }', one)).toMatchObject({ idleSeconds: 30, stopSeconds: 0 });
     expect(load(yaml, { SALLYPORT_CELLS_PREPARED: '7' }).preparedCells).toBe(7);
@@ -158,6 +160,7 @@ describe('settings', () => {
     ],
     ['an unknown log level', 'log: loud', {}, 'log: '],
     ['an unknown durability', '', { SALLYPORT_AUDIT_DURABILITY: 'none' }, 'audit.durability: '],
+    ['an isolation in other words', 'cells: { isolation: none }', {}, 'cells.isolation: '],
     ['a grace without an end', 'cells: { stopSeconds: 3600 }', {}, 'cells.stopSeconds: '],
     ['a grace that is no number', '', { SALLYPORT_CELLS_STOP_SECONDS: '1.5' }, 'cells.stopSeconds: '],
     ['more prepared cells than can be', 'cells: { prepared: 65 }', {}, 'cells.prepared: '],

@@ -27,6 +27,7 @@ it('what docs/configuration.md shows loads, but for the files that it names', ()
   expect(config.egress.proxy).toMatchObject({ host: 'proxy.company.example', port: 3128 });
   expect(config.idleSeconds).toBe(load({}).idleSeconds); // shown as what it is by default
   expect(config.stopSeconds).toBe(load({}).stopSeconds);
+  expect(config.isolation).toBe('cell');
   expect(() => load({ ...settings, colour: 'blue' })).toThrow(/colour/);
 });
 

@@ -2,7 +2,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, createSandbox } from '../../src/sandbox/index.ts';
@@ -16,6 +15,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Longer than any test may take: what waits for it fails. */
 const NEVER_MS = 600_000;
+/** For a program to end, also on a machine that is busy. */
+const ENOUGH_MS = 1_500;
 const cells: Cell[] = [];
 afterEach(async () => {
   await Promise.all(cells.splice(0).map((cell) => cell.kill()));
@@ -24,7 +25,7 @@ afterEach(async () => {
 interface Running {
   readonly cell: Cell;
   /** What it wrote to stdout so far. */
-  out(): string;
+  readonly out: () => string;
 }
 
 /** Starts a shell, and waits until it says READY. */
@@ -47,7 +48,7 @@ async function started(script: string): Promise<Running> {
   cell.stderr.resume();
   let text = '';
   await new Promise<void>((resolve) => {
-    (cell.stdout as Readable).setEncoding('utf8').on('data', (chunk: string) => {
+    cell.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
       if (text.includes('READY\n')) resolve();
     });
@@ -69,7 +70,7 @@ describe('a cell that is asked to end', () => {
 
   it('gets SIGTERM when it goes on', async () => {
     const { cell, out } = await started(`trap 'echo bye; exit 7' TERM; echo READY; ${forEver}`);
-    await cell.stop(20);
+    await cell.stop(ENOUGH_MS);
     expect(await cell.exited).toMatchObject({ code: 7, signal: null });
     expect(out()).toBe('READY\nbye\n');
   });
@@ -90,7 +91,7 @@ describe('a cell that is asked to end', () => {
   it('ends although it never read what was written to it', async () => {
     const { cell } = await started(`echo READY; ${forEver}`);
     cell.stdin.write('x'.repeat(1_000_000));
-    await cell.stop(20);
+    await cell.stop(ENOUGH_MS);
     expect(await cell.exited).toMatchObject({ signal: 'SIGTERM', reason: 'it was ended by SIGTERM' });
   });
 

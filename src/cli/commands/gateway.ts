@@ -92,6 +92,9 @@ export function gatewayCommands(host: CliHost, program: Command): void {
           status.url === null
             ? 'No gateway is running. Start one: sallyport serve. Clients of `sallyport stdio` bring their own.'
             : `Sallyport ${status.version} at ${status.url}, process ${status.pid}, since ${when(status.startedAt)}`,
+          ...(status.isolation === 'cell'
+            ? []
+            : [out.paint('red', 'Servers run WITHOUT ISOLATION: cells.isolation is none-unsafe.')]),
           ...(status.cells.length === 0
             ? ['No cells.']
             : [

@@ -255,10 +255,10 @@ function settings(pairs: readonly string[]): Record<string, string> | undefined 
   );
 }
 
-function stateOf({ problem, enabled, trouble }: ServerView): string {
+function stateOf({ problem, enabled, trouble, isolation }: ServerView): string {
   if (problem !== null) return 'BROKEN';
-  if (enabled && trouble !== null) return 'FAILING';
-  return enabled ? 'enabled' : 'disabled';
+  const state = enabled && trouble !== null ? 'FAILING' : enabled ? 'enabled' : 'disabled';
+  return isolation === 'cell' ? state : `${state}, NOT ISOLATED`;
 }
 
 /** `3 times in a row, at 2026-01-01 10:00:00: it ended with code 1; not started again for 4 s`. */
@@ -339,6 +339,9 @@ function scriptsText({ scriptsRun, scriptsSkipped }: NonNullable<ServerView['pac
   return parts.join('; ') || 'it has none';
 }
 
+const NOT_ISOLATED =
+  'NONE (cells.isolation: none-unsafe): it can read every file of this user, the keys of Sallyport included, and connect anywhere';
+
 function serverText(one: ServerView): string {
   const lines: [string, string][] = [
     ['name', one.slug],
@@ -347,6 +350,7 @@ function serverText(one: ServerView): string {
     ['state', stateOf(one)],
     ...(one.problem === null ? [] : [['problem', one.problem] satisfies [string, string]]),
     ...(one.trouble === null ? [] : [['stopped', troubleText(one.trouble)] satisfies [string, string]]),
+    ...(one.isolation === 'cell' ? [] : [['isolation', NOT_ISOLATED] satisfies [string, string]]),
     ['source', printable(one.source)],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ...(one.package === null ? [] : [['scripts', scriptsText(one.package)] satisfies [string, string]]),

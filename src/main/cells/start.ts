@@ -23,6 +23,7 @@ import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.t
 import type { Caller, CredentialInfo, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import { serverSpec } from './server-spec.ts';
+import type { UnisolatedExit } from './unisolated-exit.ts';
 import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
 import type { LogFiles } from './log-files.ts';
@@ -32,6 +33,8 @@ export interface StartDeps {
   readonly vault: Pick<Vault, 'list' | 'use'>;
   readonly packages: Pick<PackageStore, 'open'>;
   readonly sandbox: Pick<Sandbox, 'launch'>;
+  /** Where servers run instead, without a cell; null: in cells. */
+  readonly unisolated: Pick<UnisolatedExit, 'launch'> | null;
   readonly egress: Pick<Egress, 'openCell'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly logs: Pick<LogFiles, 'append'>;
@@ -113,6 +116,7 @@ export async function startCell(
       profile: key.profile,
       owner: key.owner,
       shared: key.shared,
+      isolation: deps.unisolated === null ? 'cell' : 'none',
       manifest: row.manifestHash,
       package: packageOf(row)?.integrity ?? null,
       credentials: [...present.keys()],
@@ -290,24 +294,25 @@ interface Prepared {
 
 async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
   const { id, key, manifest, egress } = prepared;
-  const cell = await deps.sandbox.launch(
-    serverSpec({
-      id,
-      row,
-      manifest,
-      credentials: prepared.env,
-      installed: prepared.installed,
-      ports: egress.ports,
-      caPem: egress.caPem,
-    }),
-    {
-      onTcp: (port, server) => egress.acceptTcp(port, server),
-      onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
-      onDnsTcp: (server) => egress.acceptDnsTcp(server),
-    },
-  );
+  const spec = serverSpec({
+    id,
+    row,
+    manifest,
+    credentials: prepared.env,
+    installed: prepared.installed,
+    ports: egress.ports,
+    caPem: egress.caPem,
+  });
+  const cell =
+    deps.unisolated === null
+      ? await deps.sandbox.launch(spec, {
+          onTcp: (port, server) => egress.acceptTcp(port, server),
+          onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
+          onDnsTcp: (server) => egress.acceptDnsTcp(server),
+        })
+      : await deps.unisolated.launch(spec, egress);
   const note = noteIn(deps, row, id);
-  note(startedText(key));
+  note(startedText(key) + (deps.unisolated === null ? '' : ' WITHOUT ISOLATION'));
   const log = createCellLog({
     stderr: cell.stderr,
     clock: deps.clock,
