@@ -3,14 +3,14 @@
  * package's install script, its files changed after it was installed, and a new version that wants more or is not what was
  * published: each is stopped, and named.
  */
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ServerView } from '../../src/api/index.ts';
 import { type LocalRegistry, startRegistry } from '../sandbox/local-registry.ts';
-import { type Home, makeHome, type Served } from './harness.ts';
+import { type Home, makeHome, type Served, waitFor } from './harness.ts';
 
 const PROGRAM = readFileSync(join(import.meta.dirname, '../fixtures/servers/prober.mjs'), 'utf8');
 
@@ -196,5 +196,19 @@ describe('a new version', () => {
     expect(held.code).toBe(3);
     expect(held.stderr).toContain('npm:drill@1.1.0 is not the same as when it was installed');
     expect(held.stderr).toContain('same version, other bytes: drill@1.1.0');
+  });
+});
+
+describe('a package that no server names any more', () => {
+  it('is removed when it was not used for an hour, and that is on record; the others stay', async () => {
+    const folder = folderOf(await show('trusted'));
+    expect(await home.run('server', 'remove', 'trusted')).toMatchObject({ code: 0 });
+    await gateway.stop();
+    const lastUsed = new Date(Date.now() - 2 * 60 * 60 * 1_000);
+    utimesSync(folder, lastUsed, lastUsed);
+    gateway = await home.serve();
+    await waitFor(() => !existsSync(folder));
+    await waitFor(async () => (await audit()).includes('"type":"package.removed"'));
+    expect(await tools('drill')).toMatchObject({ code: 0 });
   });
 });
