@@ -41,7 +41,7 @@ export function diffParts(before: readonly PackagePart[], after: readonly Packag
 const NAMED_MAX = 20;
 
 /** One line for each kind of change that there is. */
-export function changeLines(changes: PartChanges): readonly string[] {
+function changeLines(changes: PartChanges): readonly string[] {
   const line = (what: string, names: readonly string[]): readonly string[] => {
     if (names.length === 0) return [];
     const more = names.length > NAMED_MAX ? `, and ${names.length - NAMED_MAX} more` : '';

@@ -32,9 +32,17 @@ const part = (name: string, version: string, scripts = false) => ({
 describe('server add', () => {
   it('passes on what it is told, paths as they are from here', async () => {
     give({ scriptsRun: ['native@1.0.0'], scriptsSkipped: [] });
-    const { stdout, code } = await terminal.run(
-      ...['server', 'add', 'npm:tool', '--allow-scripts', '--from', 'archives', '--from', '/srv/more.tgz'],
-    );
+    const argv = [
+      'server',
+      'add',
+      'npm:tool',
+      '--allow-scripts',
+      '--from',
+      'archives',
+      '--from',
+      '/srv/more.tgz',
+    ];
+    const { stdout, code } = await terminal.run(...argv);
     expect(code).toBe(0);
     expect(asked).toEqual([
       { spec: 'npm:tool', options: { allowScripts: true, from: [resolve('archives'), '/srv/more.tgz'] } },

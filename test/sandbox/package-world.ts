@@ -33,7 +33,7 @@ export interface PackageWorld {
   store(dir: string, options?: StoreOptions): Promise<PackageStore>;
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   /** Variables of the gateway's environment, besides those that lead to the registry. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly clock?: Clock;

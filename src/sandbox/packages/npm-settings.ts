@@ -20,7 +20,7 @@ export interface NpmSettings {
   readonly hosts: readonly RegistryHost[];
 }
 
-export interface NpmLogin extends RegistryLogin {
+interface NpmLogin extends RegistryLogin {
   /** `//host/path/` as npm's settings name it. */
   readonly place: string;
 }
