@@ -66,24 +66,27 @@ export function createCellWatch(deps: WatchDeps): CellWatch {
       const { cell, cpu } = entry;
       const processes = family(cell.first, lines, children);
       for (const { pid } of processes) ours.add(pid);
-      const usedMs = sum(processes, ({ cpuTicks }) => cpuTicks) * (1_000 / TICKS_PER_SECOND);
-      const busy = cpu.averageOver(cpuWindowMs, { atMs: clock.monotonic(), usedMs });
-      if (cell.cpus !== null && busy !== null && busy > cell.cpus) end(entry, 'cpu');
+      if (cell.cpus !== null && busyOf(processes, cpu) > cell.cpus) end(entry, 'cpu');
       else if (cell.memoryBytes !== null && takes(processes, cell.memoryBytes, proc)) end(entry, 'memory');
     }
     foreign = new Set([...lines.keys(), ...foreign].filter((pid) => !ours.has(pid)));
   }
 
-  async function read({ pids, stat }: ProcReader): Promise<ReadonlyMap<number, ProcessLine>> {
+  function busyOf(processes: readonly ProcessLine[], cpu: CpuUse): number {
+    const usedMs = sum(processes, ({ cpuTicks }) => cpuTicks) * (1_000 / TICKS_PER_SECOND);
+    return cpu.averageOver(cpuWindowMs, { atMs: clock.monotonic(), usedMs });
+  }
+
+  async function read(from: ProcReader): Promise<ReadonlyMap<number, ProcessLine>> {
     const lines = new Map<number, ProcessLine>();
     looks += 1;
-    const all = pids();
+    const all = from.pids();
     const present = new Set(all);
     foreign = new Set([...foreign].filter((pid) => present.has(pid)));
     let reads = 0;
     for (const pid of all) {
       if (foreign.has(pid) && (pid + looks) % FOREIGN_LOOKS !== 0) continue;
-      const line = parseStat(stat(pid) ?? '');
+      const line = parseStat(from.stat(pid) ?? '');
       if (line !== null) lines.set(pid, line);
       reads += 1;
       if (reads % READS_PER_TURN === 0) await turn();
@@ -136,9 +139,9 @@ function family(
 }
 
 /** Asks for the exact figure, which takes long, only where the rough one, which counts shared pages for each, is above. */
-function takes(processes: readonly ProcessLine[], bytes: number, { memory, pageBytes }: ProcReader): boolean {
-  if (sum(processes, ({ residentPages }) => residentPages) * pageBytes <= bytes) return false;
-  return sum(processes, ({ pid }) => takenBytes(memory(pid) ?? '')) > bytes;
+function takes(processes: readonly ProcessLine[], bytes: number, proc: ProcReader): boolean {
+  if (sum(processes, ({ residentPages }) => residentPages) * proc.pageBytes <= bytes) return false;
+  return sum(processes, ({ pid }) => takenBytes(proc.memory(pid) ?? '')) > bytes;
 }
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>
@@ -155,15 +158,15 @@ class CpuUse {
   #usedMs = 0;
   #lastMs = 0;
 
-  /** @returns processors kept busy on average; null while they were not watched for that long */
-  averageOver(windowMs: number, now: CpuSample): number | null {
+  /** @returns processors kept busy on average; 0 while they were not watched for that long */
+  averageOver(windowMs: number, now: CpuSample): number {
     // A process that nobody waited for takes its time with it.
     this.#usedMs += Math.max(0, now.usedMs - this.#lastMs);
     this.#lastMs = now.usedMs;
     this.#samples.push({ atMs: now.atMs, usedMs: this.#usedMs });
     while ((this.#samples[1]?.atMs ?? Number.POSITIVE_INFINITY) <= now.atMs - windowMs) this.#samples.shift();
     const [oldest] = this.#samples;
-    if (oldest === undefined || now.atMs - oldest.atMs < windowMs) return null;
+    if (oldest === undefined || now.atMs - oldest.atMs < windowMs) return 0;
     return (this.#usedMs - oldest.usedMs) / (now.atMs - oldest.atMs);
   }
 }

@@ -93,10 +93,10 @@ function passOnFix(own: OwnGroup): string {
 }
 
 /** @returns null where version 2 is not mounted, or shows another part of the hierarchy */
-export function ownGroup({ read }: Pick<GroupReader, 'read'>): OwnGroup | null {
-  const path = /^0::(\/.*)$/m.exec(read('/proc/self/cgroup') ?? '')?.[1];
+export function ownGroup(reader: Pick<GroupReader, 'read'>): OwnGroup | null {
+  const path = /^0::(\/.*)$/m.exec(reader.read('/proc/self/cgroup') ?? '')?.[1];
   if (path === undefined || /(?:^|\/)\.\.(?:\/|$)/.test(path)) return null;
-  for (const { root, point, type } of mounts(read('/proc/self/mountinfo') ?? '')) {
+  for (const { root, point, type } of mounts(reader.read('/proc/self/mountinfo') ?? '')) {
     if (type !== 'cgroup2') continue;
     const inside = root === '/' || path === root || path.startsWith(`${root}/`);
     if (!inside) continue;
@@ -114,14 +114,14 @@ function unitOf(path: string): OwnGroup['unit'] {
 }
 
 /** Whether version 1 has a controller that would be of use; then version 2 does not have it. */
-function onVersion1({ read }: GroupReader): boolean {
-  return mounts(read('/proc/self/mountinfo') ?? '').some(
+function onVersion1(reader: GroupReader): boolean {
+  return mounts(reader.read('/proc/self/mountinfo') ?? '').some(
     ({ type, options }) => type === 'cgroup' && /(?:^|,)(?:memory|pids|cpu)(?:,|$)/.test(options),
   );
 }
 
-const seesVersion2 = ({ read }: GroupReader): boolean =>
-  mounts(read('/proc/self/mountinfo') ?? '').some(({ type }) => type === 'cgroup2');
+const seesVersion2 = (reader: GroupReader): boolean =>
+  mounts(reader.read('/proc/self/mountinfo') ?? '').some(({ type }) => type === 'cgroup2');
 
 interface MountLine {
   /** Which part of the file system is shown. */
