@@ -94,8 +94,12 @@ describe('sallyport call', () => {
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(/exit(ed)?.*(code )?9/);
     expect(outcome.stderr).toContain('exits: the moon is in the wrong phase');
-    expect((await home.run('server', 'logs', 'exits')).stdout).toContain(
-      'exits: the moon is in the wrong phase',
+    expect((await home.run('server', 'logs', 'exits')).stdout).toMatch(
+      / \| exits: the moon is in the wrong phase\n[^\n]* \* ended: it ended with code 9\n$/,
+    );
+    expect((await home.run('server', 'list')).stdout).toMatch(/^exits .*FAILING/m);
+    expect((await home.run('server', 'show', 'exits')).stdout).toMatch(
+      /^stopped +once, at .*: it ended with code 9; /m,
     );
   });
 

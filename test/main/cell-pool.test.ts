@@ -230,6 +230,20 @@ describe('a server that dies', () => {
     expect(world.pool.trouble('echo')).toBeNull();
   });
 
+  it('is one, too, that the front gave up on: what it waited for is the reason', async () => {
+    world.obedient = false;
+    const transport = await world.pool.open('echo', null, null);
+    const given = transport.close('it did not answer initialize within 30 s');
+    await settled();
+    expect(cellAt(0)).toMatchObject({ ending: 'ask' });
+    cellAt(0).end({ code: null, signal: 'SIGKILL', reason: 'stopped by Sallyport' });
+    await given;
+    await settled();
+    await expect(world.pool.open('echo', null, null)).rejects.toThrow(
+      '`echo` stopped a moment ago (it did not answer initialize within 30 s); it starts again in 1 s.',
+    );
+  });
+
   it('starts at once after it was changed, or a value was set', async () => {
     await world.pool.open('echo', null, null);
     await die(0);

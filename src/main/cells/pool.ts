@@ -17,6 +17,7 @@ import {
   sameHeld,
   stillServes,
 } from './cell-key.ts';
+import { Deaths } from './deaths.ts';
 import type { LogFiles } from './log-files.ts';
 import { credentialInfos, type Ending, type RunningCell, type StartDeps, startCell } from './start.ts';
 
@@ -52,16 +53,10 @@ export interface CellPool {
 
 /** One place for a cell: the cell while there is one, and how it fared before. */
 interface Slot {
-  readonly slug: string;
   readonly key: CellKey;
+  readonly deaths: Deaths;
   starting: Promise<RunningCell> | null;
   running: Running | null;
-  deaths: number;
-  /** `Clock.monotonic()` before which it is not started again. */
-  notBefore: number;
-  lastReason: string;
-  /** `Clock.now()` of the last death. */
-  diedAt: number;
 }
 
 interface Running {
@@ -104,25 +99,8 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     }
   }
 
-  function backOff(slot: Slot): void {
-    const waitMs = slot.notBefore - deps.clock.monotonic();
-    if (waitMs <= 0) return;
-    throw new AppError(
-      'cell_backing_off',
-      `\`${slot.slug}\` stopped ${slot.deaths === 1 ? 'a moment ago' : `${slot.deaths} times in a row`} (${slot.lastReason}); it starts again in ${Math.ceil(waitMs / 1_000)} s.`,
-      {
-        kind: 'unavailable',
-        hint: `See what it said: \`sallyport server logs ${slot.slug}\`.`,
-      },
-    );
-  }
-
   function forgive(slug: string): void {
-    for (const slot of slots.values()) {
-      if (slot.slug !== slug) continue;
-      slot.deaths = 0;
-      slot.notBefore = 0;
-    }
+    for (const { key, deaths } of slots.values()) if (key.slug === slug) deaths.forgive();
   }
 
   async function start(slot: Slot): Promise<RunningCell> {
@@ -130,7 +108,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       const running = await startOnce(slot);
       if (await settle(running)) return running.cell;
     }
-    throw changing(slot.slug);
+    throw changing(slot.key.slug);
   }
 
   /** @throws AppError `server_unknown`, `server_disabled`, `server_not_selected` */
@@ -163,7 +141,8 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     if (known !== undefined && known.key.shared === key.value.shared) return known;
     // A server became one that is shared, or is it no more: what its cell was before is being ended.
     if (known !== undefined && (known.running !== null || known.starting !== null)) throw changing(slug);
-    const slot = newSlot(key.value);
+    const deaths = new Deaths(slug, deps.clock);
+    const slot: Slot = { key: key.value, deaths, starting: null, running: null };
     slots.set(text, slot);
     return slot;
   }
@@ -174,7 +153,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     // While it starts it is not yet known to be up to date.
     if (slot.starting === null) {
       if (slot.running !== null) return slot.running.cell;
-      backOff(slot);
+      slot.deaths.checkStart();
       slot.starting = start(slot).finally(() => {
         slot.starting = null;
       });
@@ -193,8 +172,8 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
 
   async function startOnce(slot: Slot): Promise<Running> {
     const { key } = slot;
-    const row = await usableRow(slot.slug, key.profile);
-    if (!stillServes(key, manifestOf(row), await credentialInfos(deps, row))) throw changing(slot.slug);
+    const row = await usableRow(slot.key.slug, key.profile);
+    if (!stillServes(key, manifestOf(row), await credentialInfos(deps, row))) throw changing(slot.key.slug);
     let id: CellId | null = null;
     try {
       const cell = await startCell(deps, row, key, (starting) => {
@@ -221,18 +200,9 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       ending.delete(running);
       rows.delete(cell.id);
       if (running.stopping) return;
-      const nowMs = deps.clock.monotonic();
-      slot.deaths = nowMs - running.bornMs >= limits.cellHealthyMs ? 1 : slot.deaths + 1;
-      slot.lastReason = exit.reason;
-      slot.diedAt = deps.clock.now();
-      slot.notBefore =
-        nowMs + Math.min(limits.cellBackoffMs * 2 ** (slot.deaths - 1), limits.cellBackoffMsMax);
-      deps.log.warn('cell.died', {
-        server: slot.slug,
-        cell: cell.id,
-        reason: exit.reason,
-        deaths: slot.deaths,
-      });
+      const deaths = slot.deaths.add(running.bornMs, exit.reason);
+      const { slug } = slot.key;
+      deps.log.warn('cell.died', { server: slug, cell: cell.id, reason: exit.reason, deaths });
     });
     return running;
   }
@@ -325,15 +295,15 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         owner: cell.key.owner,
         startedAt: cell.startedAt,
       })),
-    trouble(slug) {
-      const failing = [...slots.values()].filter(
-        (slot) => slot.slug === slug && slot.deaths > 0 && slot.running === null,
-      );
-      const [worst] = failing.sort((one, other) => other.deaths - one.deaths);
-      if (worst === undefined) return null;
-      const waitMs = Math.max(0, worst.notBefore - deps.clock.monotonic());
-      return { deaths: worst.deaths, reason: worst.lastReason, at: worst.diedAt, waitMs: Math.ceil(waitMs) };
-    },
+    trouble: (slug) =>
+      [...slots.values()]
+        .filter(({ key, running }) => key.slug === slug && running === null)
+        .map(({ deaths }) => deaths.trouble)
+        .filter((trouble) => trouble !== null)
+        .reduce<Trouble | null>(
+          (worst, one) => (worst !== null && worst.deaths >= one.deaths ? worst : one),
+          null,
+        ),
     kill: (which, reason) => stopWhere(which, reason, 'kill'),
     async restart(slug, reason) {
       await stopWhere((cell) => cell.server.slug === slug, reason, 'cut');
@@ -357,17 +327,6 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     },
   };
 }
-
-const newSlot = (key: CellKey): Slot => ({
-  slug: key.slug,
-  key,
-  starting: null,
-  running: null,
-  deaths: 0,
-  notBefore: 0,
-  lastReason: '',
-  diedAt: 0,
-});
 
 const stopping = (): AppError =>
   new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' });
