@@ -19,7 +19,8 @@ const limitsOfNamespaces = [
 
 /** For user, network and mount namespaces, or a fresh /proc, that were refused. */
 export function namespaceFix(evidence: HostEvidence): string {
-  const { setting, container } = evidence;
+  const { setting, container, namespaces, root } = evidence;
+  if (root && namespaces?.said.startsWith('setpriv:') === true) return rootFix();
   if (setting('kernel/unprivileged_userns_clone') === '0')
     return sysctl('kernel.unprivileged_userns_clone=1');
   const forbidden = limitsOfNamespaces.find(([name]) => setting(name) === '0');
@@ -60,9 +61,13 @@ function containerFix(container: Container, options: readonly string[]): string 
   return `Start this container with: ${program} run ${given.map((option) => `--security-opt ${option}`).join(' ')} …${copy}`;
 }
 
+/** Root of a container that was left without the capabilities to be anybody else. */
+const rootFix = (): string =>
+  'Sallyport is root here, and may not become another user, which cells run as. Run it as an ordinary user (docker run --user 1000), or leave it CAP_SETUID and CAP_SETGID.';
+
 /** No mark of a container, so most likely a unit of systemd that is stricter than cells can bear. */
 const unitFix = (): string =>
-  `Whoever starts Sallyport filters its system calls or covers parts of /proc. A systemd unit: leave out RestrictNamespaces=, SystemCallFilter=, ProtectKernelTunables=, ProtectKernelLogs=, ProtectProc= and ProcSubset=, as ${recipe('sallyport.service')} does.`;
+  `Whoever starts Sallyport filters its system calls or covers parts of /proc. A systemd unit: leave out RestrictNamespaces=, SystemCallFilter=, ProtectKernelTunables=, ProtectKernelLogs=, ProtectProc= and ProcSubset=, as ${recipe('sallyport.service')} does. A container: seccomp=${recipe('docker-seccomp.json')} and systempaths=unconfined, as docs/install.md says.`;
 
 const kubernetesFix = (): string =>
   `Give the pod the securityContext of ${recipe('kubernetes.yaml')}: seccompProfile Localhost, appArmorProfile Unconfined, procMount Unmasked, and hostUsers: false.`;

@@ -177,6 +177,14 @@ describe('user namespaces', () => {
     expect(namespaceFix(over)).toContain('RestrictNamespaces=');
   });
 
+  it('of a root that may be nobody else are asked for as somebody else', () => {
+    const namespaces = { ok: false, said: 'setpriv: setresuid failed: Operation not permitted' };
+    expect(namespaceFix({ namespaces, processes: null, root: true, filtered: true })).toContain('CAP_SETUID');
+    expect(namespaceFix({ namespaces, processes: null, root: false, filtered: true })).not.toContain(
+      'CAP_SETUID',
+    );
+  });
+
   it('of a kernel that has none need another kernel', () => {
     expect(namespaceFix({ ...noNamespaces, setting: () => null })).toContain('CONFIG_USER_NS');
   });
