@@ -17,9 +17,8 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { javaTruststore } from '../../src/sandbox/java-truststore.ts';
 import { API, KEY, openWorld, type World } from '../attacks/whole-world.ts';
-import { createTestAuthority } from '../egress/test-authority.ts';
+import { FIXTURES, makeOtherAuthority, runInCell, type Surroundings } from './runtime-programs.ts';
 
 interface Runtime {
   readonly name: string;
@@ -31,7 +30,6 @@ interface Runtime {
   readonly bare: boolean;
 }
 
-const FIXTURES = join(import.meta.dirname, '../fixtures/runtimes');
 const SETUP_MS = 180_000;
 /** Java compiles the program first, on a machine that may be busy. */
 const RUN_MS = 120_000;
@@ -145,10 +143,7 @@ beforeAll(async () => {
         const env = { ...process.env, CGO_ENABLED: '0', GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
         execFileSync(go, ['build', '-o', 'fetch', '.'], { cwd: join(to, 'go'), env, stdio: 'pipe' });
       }
-      const other = createTestAuthority([API]).caPem;
-      mkdirSync(join(to, 'other'));
-      writeFileSync(join(to, 'other/ca.pem'), other);
-      writeFileSync(join(to, 'other/cacerts'), javaTruststore(other));
+      makeOtherAuthority(to);
       const files = [
         { host: join(folder, 'servers'), cell: '/srv', write: false },
         ...[...mounted].map(([host, cell]) => ({ host, cell, write: false })),
@@ -176,33 +171,6 @@ function reply(socket: Socket, status: string, body: Buffer): void {
   socket.write(body);
 }
 
-type Surroundings = 'given' | 'other authority' | 'emptied';
-
-/** Runs a program in the cell. @param surroundings its environment: the cell's, or one that somebody made of it */
-const run = (command: readonly string[], surroundings: Surroundings) =>
-  world.inCell(
-    ([[program = '', ...args], surroundings], require) => {
-      // Git's library reads a folder besides, which the environment need not name.
-      const changed: Record<string, string> =
-        surroundings === 'other authority' ? { GIT_SSL_CAPATH: '/srv/runtimes/other' } : {};
-      for (const [name, value = ''] of Object.entries(process.env)) {
-        const other = value
-          .replace('/etc/ssl/certs/ca-certificates.crt', '/srv/runtimes/other/ca.pem')
-          .replace('/etc/ssl/certs', '/srv/runtimes/other')
-          .replace('/srv/runtimes/other/java/', '/srv/runtimes/other/');
-        if (surroundings !== 'emptied' || other === value)
-          changed[name] = surroundings === 'given' ? value : other;
-      }
-      const { execFile } = require('node:child_process');
-      return new Promise<{ code: unknown; stdout: string; stderr: string }>((done) => {
-        execFile(program, args, { env: changed, timeout: 100_000 }, (error, stdout, stderr) =>
-          done({ code: error === null ? 0 : (error.code ?? error.signal), stdout, stderr }),
-        );
-      });
-    },
-    [command, surroundings] as const,
-  );
-
 describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))(
   '%s, in a cell',
   (name, { needs, command, bare }) => {
@@ -214,7 +182,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))(
       world.arrived.splice(0).flatMap(({ head }) => head.match(/^authorization: .*$/im)?.[0].slice(15) ?? []);
 
     const expectAnswer = async (surroundings: Surroundings): Promise<void> => {
-      const { stdout, ...rest } = await run(line, surroundings);
+      const { stdout, ...rest } = await runInCell(world, line, surroundings);
       // openssl shows the answer's head and framing besides.
       expect({ ...rest, said: stdout.includes(answer) ? answer : stdout }).toMatchObject({
         code: 0,
@@ -232,7 +200,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))(
     it.skipIf(missing)(
       'believes no other: told of another authority it fails, and sends nothing',
       async () => {
-        const { code, stdout, stderr } = await run(line, 'other authority');
+        const { code, stdout, stderr } = await runInCell(world, line, 'other authority');
         expect(code).not.toBe(0);
         expect(stdout).not.toContain(answer);
         expect(stderr).toMatch(/certificate|issuer|verif|trust|PKIX|handshake/i);
