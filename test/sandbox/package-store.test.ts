@@ -25,6 +25,8 @@ const { root } = world;
 const storeAt = (dir: string, variables: Record<string, string> = {}): Promise<PackageStore> =>
   world.store(dir, { variables });
 
+const silent = (): void => undefined;
+
 beforeAll(async () => {
   registry = await startRegistry();
   const bin = '#!/usr/bin/env node\nconsole.log("hello from the package");\n';
@@ -121,6 +123,27 @@ describe('installing', () => {
     ]);
     expect(one).toBe(two);
     expect(registry.requests.slice(before).filter((path) => path.endsWith('.tgz'))).toHaveLength(1);
+  });
+
+  it('goes on as long as one of those who asked still wants it', async () => {
+    const store = await storeAt(join(root, 'wanted'));
+    const gone = new AbortController();
+    const kept = store.install('npm:plain@0.1.0', {}, () => gone.abort(), new AbortController().signal);
+    const left = store.install('npm:plain@0.1.0', {}, silent, gone.signal);
+    expect((await kept).version).toBe('0.1.0');
+    expect(await left).toBe(await kept);
+  });
+
+  it('ends at once when nobody wants it any more, and leaves nothing', async () => {
+    const unwanted = join(root, 'unwanted');
+    const store = await storeAt(unwanted);
+    const [one, other] = [new AbortController(), new AbortController()];
+    const both = [one, other].map(({ signal }) =>
+      store.install('npm:plain@0.1.0', {}, () => [one, other].forEach((asked) => asked.abort()), signal),
+    );
+    for (const asked of both) await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+    expect(readdirSync(unwanted)).toEqual([]);
+    expect((await install(store, 'npm:plain@0.1.0')).version).toBe('0.1.0');
   });
 
   it('two stores over one folder agree', async () => {

@@ -69,7 +69,7 @@ export function createNpmInstaller({ node, path, settings }: NpmInstallerDepende
       await prepare(want, into, source.npmrc);
       await run({ npm, want, into, cell, network: source.network, handedOn: source.handedOn, tell, signal });
       await Promise.all(OWN_FILES.map((name) => rm(join(into, name), { recursive: true, force: true })));
-      // npm's note of what it did last, with the registry's address in it: the tree is the same wherever it came from.
+      // npm's note of what it did last: the tree is the same whichever way it was made.
       await rm(join(into, 'node_modules/.package-lock.json'), { force: true });
       tell(`checking ${nameOf(want)}`);
       const finished = await npmPackageFacts(into, want);
