@@ -1,14 +1,16 @@
 /** Machines without cells: what is refused and how that is said, and the setting that runs servers without any isolation. */
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestAuthority } from '../egress/test-authority.ts';
-import { type Home, makeHome, proberManifest, type Served, waitFor } from './harness.ts';
+import { type Home, makeHome, type Outcome, proberManifest, type Served, waitFor } from './harness.ts';
 
 const HOST = 'api.test.example';
 const KEY = 'sk-real-value-0123456789';
+const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
 
 const authority = createTestAuthority([HOST]);
 const arrived: string[] = [];
@@ -20,10 +22,26 @@ const upstream = createHttpsServer(authority.issue(HOST), (request, response) =>
 let home: Home;
 const script = `deaf-${process.pid}.mjs`;
 
-/** A process that believes to be on a Mac. */
-const onMac = {
-  NODE_OPTIONS: `--import=data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})`,
-};
+/** Runs a command that believes to be on a Mac, where there is no /proc. */
+async function onMac(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
+  const withoutProc = 'mount -t tmpfs none /proc && exec "$@"';
+  const namespaces = ['--user', '--map-root-user', '--mount', 'sh', '-c', withoutProc, 'sh'];
+  const child = spawn('unshare', [...namespaces, process.execPath, PROGRAM, ...args], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOME: home.temporary,
+      SALLYPORT_HOME: home.path,
+      NODE_OPTIONS: `--import=data:text/javascript,Object.defineProperty(process,'platform',{value:'darwin'})`,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  const code = await new Promise<number | null>((done) => child.once('close', done));
+  return { code, stdout, stderr };
+}
 
 /** The manifest of a program that lies on this machine, and is found there by its own path. */
 function plainManifest(name: string, file: string): string {
@@ -78,20 +96,22 @@ afterAll(() => {
 
 describe('a machine that cannot have cells', () => {
   it('has everything but servers, and is told what to do instead', async () => {
-    const listed = await home.runWith({ env: onMac }, 'server', 'list');
+    const listed = await onMac({}, 'server', 'list');
     expect(listed).toMatchObject({ code: 0, stderr: '' });
-    const refused = await home.runWith({ env: onMac }, 'call', 'plain', 'echo', '{}');
+    const refused = await onMac({}, 'call', 'plain', 'echo', '{}');
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(
       /^error: Cells need Linux on x86-64 or arm64; this is macOS on \w+\.\nhint: {2}Run Sallyport in a Linux virtual machine .* docs\/cells\.md says how/,
     );
-    const { stdout } = await home.runWith({ env: onMac }, 'doctor');
+    const added = await onMac({}, 'server', 'add', 'npm:any-package', '--name', 'any');
+    expect(added.stderr).toContain('Cells need Linux');
+    const { stdout } = await onMac({}, 'doctor');
     expect(stdout).toMatch(/✘ system: macOS on \w+\n {2}fix: Run Sallyport in a Linux virtual machine/);
   });
 
   it('runs them all the same where that is asked for in so many words', async () => {
-    const env = { ...onMac, SALLYPORT_CELLS_ISOLATION: 'none-unsafe' };
-    expect(await home.runWith({ env }, 'call', 'plain', 'echo', '{"a":1}')).toMatchObject({
+    const env = { SALLYPORT_CELLS_ISOLATION: 'none-unsafe' };
+    expect(await onMac(env, 'call', 'plain', 'echo', '{"a":1}')).toMatchObject({
       code: 0,
       stdout: '{"a":1}\n',
     });
