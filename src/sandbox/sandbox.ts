@@ -129,8 +129,12 @@ export async function createSandbox({
     if (preparedMax === 0 || !facts.bubblewrap.sizes) return;
     pool ??= createPreparedPool({
       max: preparedMax,
-      prepare: (shape) =>
-        shells.buildAhead(newId<'cell'>('cell', random), { shape, uid: null, sources: [], memories: [] }),
+      async prepare(shape) {
+        // Whatever is started before is in another group than this process then, and may not be moved to one of its own.
+        await openGroups();
+        const wish = { shape, uid: null, sources: [], memories: [] };
+        return shells.buildAhead(newId<'cell'>('cell', random), wish);
+      },
       clock,
       log,
     });
