@@ -612,6 +612,8 @@ export const runProcessesMax = 4_096;
 export const runOpenFilesMax = 8_192;
 /** Size of `/tmp`, of the home and of any one file that it writes, as a share of the machine's memory. */
 export const runDiskShare = 0.25;
+/** How often it is tried to pass on a signal that came before the command was there, in milliseconds. */
+export const runSignalRetryMs = 20;
 
 /* Cells that wait to be told what they are. */
 /** Prepared cells that are kept ready, all together, where nothing else is configured; 0: none. */

@@ -70,8 +70,8 @@ export interface Cell {
    * Resolves when nothing is left. May be called again, which changes nothing.
    */
   stop(graceMs: number): Promise<void>;
-  /** Sends a signal to the program, and to nothing else of the cell. Does nothing before it runs and after it ended. */
-  signal(signal: NodeJS.Signals): void;
+  /** Sends a signal to the program, and to nothing else of the cell. @returns false before it runs and after it ended */
+  signal(signal: NodeJS.Signals): boolean;
 }
 
 export interface CellExit {

@@ -86,13 +86,14 @@ export function runningCell(input: RunningCellInput): Cell {
     await exited;
   }
 
-  function signal(name: NodeJS.Signals): void {
+  function signal(name: NodeJS.Signals): boolean {
     const program = launched.first === null ? null : programProcess(launched.first);
-    if (program === null || !isAlive(program)) return;
+    if (program === null || !isAlive(program)) return false;
     try {
-      process.kill(program.pid, name);
+      return process.kill(program.pid, name);
     } catch {
       // ESRCH: it ended just now.
+      return false;
     }
   }
 

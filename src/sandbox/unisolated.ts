@@ -33,10 +33,7 @@ const PASSED_ON = [
   'PATHEXT',
 ];
 
-export type UnisolatedSpec = Pick<
-  CellSpec,
-  'id' | 'label' | 'command' | 'args' | 'env' | 'packageDir' | 'files'
->;
+type UnisolatedSpec = Pick<CellSpec, 'id' | 'label' | 'command' | 'args' | 'env' | 'packageDir' | 'files'>;
 
 export interface UnisolatedDependencies {
   /** The sandbox's: its sweep ends what a gateway that was killed left behind, on Linux. */
@@ -109,8 +106,8 @@ function running(
   let killed = false;
   for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on('error', () => undefined);
 
-  function signal(name: NodeJS.Signals): void {
-    if (child.exitCode === null && child.signalCode === null) child.kill(name);
+  function signal(name: NodeJS.Signals): boolean {
+    return child.exitCode === null && child.signalCode === null && child.kill(name);
   }
 
   async function finish(): Promise<CellExit> {

@@ -3,11 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LaunchPlan } from '../../src/api/index.ts';
-import { type Home, makeHome, proberManifest } from './harness.ts';
+import { type Home, makeHome, proberManifest, type Served } from './harness.ts';
 
 const KEY = 'sk-real-value-0123456789';
 
 let home: Home;
+/** So that each call need not begin with one of its own. */
+let gateway: Served | undefined;
 
 interface Result {
   readonly content: readonly { readonly text: string }[];
@@ -23,8 +25,12 @@ beforeAll(async () => {
   const file = join(home.path, 'prober.json');
   writeFileSync(file, proberManifest(home));
   await home.json('server', 'add', file);
+  gateway = await home.serve();
 });
-afterAll(() => home.remove());
+afterAll(async () => {
+  await gateway?.stop();
+  home.remove();
+});
 
 describe('server show --plan', () => {
   it('names the secret that is missing, and still plans', async () => {

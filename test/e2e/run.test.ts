@@ -100,6 +100,13 @@ const events = async (
     .map((line) => JSON.parse(line) as { type: string; data: Record<string, unknown>; server?: string })
     .filter((event) => event.type === type);
 
+/** Whether a process has a handler for SIGHUP (Node itself has one for SIGTERM): bit 0 of the mask that /proc shows. */
+function isListening(pid: number): boolean {
+  const [, caught = '0'] =
+    /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+  return (BigInt(`0x${caught}`) & 1n) !== 0n;
+}
+
 /** A command that says when it runs, and then waits. */
 async function running(
   args: readonly string[],
@@ -403,6 +410,15 @@ describe('while it runs', () => {
     const { child, end } = await running(['--', 'sh', '-c', 'echo READY; exec sleep 1000']);
     child.kill('SIGTERM');
     expect((await end).code).toBe(143);
+  });
+
+  it('a signal that comes before it is there is for it as soon as it is', async () => {
+    const child = start(['--', 'sleep', '1000']);
+    const end = ended(child);
+    // When this process listens: not before, as with any program.
+    await waitFor(() => isListening(child.pid ?? 0));
+    child.kill('SIGHUP');
+    expect((await end).code).toBe(129);
   });
 
   it('the kill switch ends it', async () => {

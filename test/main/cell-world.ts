@@ -227,7 +227,7 @@ export function makeWorld(): World {
             if (world.obedient) cell.end({ code: 0, reason: 'it ended by itself' });
             await exited;
           },
-          signal: () => undefined,
+          signal: () => true,
         };
       },
     },

@@ -89,6 +89,7 @@ describe('the home and its files', () => {
     ['gateway.lock', 0o644, 'chmod 600'],
     ['audit-journal', 0o755, 'chmod 700'],
     ['run', 0o711, 'chmod 700'],
+    ['logs', 0o750, 'chmod 700'],
     ['packages', 0o775, 'chmod 755'],
     ['proxy', 0o777, 'chmod 755'],
   ])('are wrong where %s has mode %o', (name, mode, fix) => {

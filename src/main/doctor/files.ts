@@ -28,7 +28,7 @@ function checkPrivate(name: string, path: string, machine: Machine): Check {
 export function checkFiles(home: string, machine: Machine): Check {
   const files = homeFiles(home);
   const wanted: (readonly [string, number])[] = [
-    ...[files.config, files.socket, files.gatewayLock, files.auditJournal, files.run].map(
+    ...[files.config, files.socket, files.gatewayLock, files.auditJournal, files.run, files.logs].map(
       (path) => [path, PRIVATE] as const,
     ),
     ...['', '-wal', '-shm'].map((suffix) => [`${files.database}${suffix}`, PRIVATE] as const),

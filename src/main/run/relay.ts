@@ -2,6 +2,7 @@
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { limits } from '../../kernel/index.ts';
 import type { Cell, CellExit } from '../../sandbox/index.ts';
 
 export interface OwnStreams {
@@ -33,11 +34,26 @@ export async function relay(
 /** Those that people and supervisors send to programs, and that a program may act on. */
 const PASSED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGCONT'] as const;
 
-/** @returns stops passing them on */
-export function passSignals(to: (signal: NodeJS.Signals) => void): () => void {
-  for (const signal of PASSED) process.on(signal, to);
+/**
+ * Those that come before the program runs are for it too, as soon as it does.
+ *
+ * @param to null as long as there is no cell
+ * @returns stops passing them on
+ */
+export function passSignals(to: () => Pick<Cell, 'signal'> | null): () => void {
+  const waiting: NodeJS.Signals[] = [];
+  const pass = (): void => {
+    while (waiting[0] !== undefined && to()?.signal(waiting[0]) === true) waiting.shift();
+  };
+  const take = (signal: NodeJS.Signals): void => {
+    waiting.push(signal);
+    pass();
+  };
+  const timer = setInterval(pass, limits.runSignalRetryMs).unref();
+  for (const signal of PASSED) process.on(signal, take);
   return () => {
-    for (const signal of PASSED) process.removeListener(signal, to);
+    clearInterval(timer);
+    for (const signal of PASSED) process.removeListener(signal, take);
   };
 }
 

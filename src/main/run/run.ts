@@ -3,7 +3,7 @@
  * command does, when the kill switch is set, and when one of those servers is changed.
  */
 import { accessSync, constants as fileConstants, readFileSync, realpathSync, statSync } from 'node:fs';
-import { constants, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import { manifestOf, type ServerRow, type ServerRows } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
 import type { CellEgress, Egress, EgressRule } from '../../egress/index.ts';
@@ -220,25 +220,20 @@ export function createRuns(deps: RunDeps): Runs {
     const id = newId<'cell'>('cell', deps.random);
     const one: Running = { servers, request, share, egress: null, cell: null, ended: null };
     running.set(id, one);
-    let early: NodeJS.Signals | null = null;
-    const stopPassing = passSignals((signal) => {
-      if (one.cell === null) early ??= signal;
-      else one.cell.signal(signal);
-    });
+    const stopPassing = passSignals(() => one.cell);
     const stopListening = deps.kills.onKill(() => void settle());
     try {
       const cell = await start(id, one, folders, program);
       one.cell = cell;
-      // Told to stop, or changed, before there was anything to tell.
-      if (early !== null || one.ended !== null) await cell.kill();
-      else await settleOne(id, one);
+      // It may have changed before there was anything to end.
+      if (one.ended === null) await settleOne(id, one);
+      else await cell.kill();
       const [exit] = await Promise.all([
         cell.exited,
         request.terminal ? undefined : relay(cell, request.streams),
       ]);
       await finished(id, exit, one.ended?.code ?? exit.reason);
       if (one.ended !== null) throw one.ended;
-      if (early !== null) return 128 + constants.signals[early as NodeJS.Signals]; // set by the listener above
       if (exit.limit !== null || !exit.started) request.note(`${exit.reason}.`);
       return exitCode(exit);
     } catch (error) {
