@@ -61,6 +61,7 @@ describe('findProgram', () => {
     '/p/run.sh': '/p/run.sh',
     '/p/node_modules/.bin/jest': '/p/node_modules/jest/cli.js',
     '/p/out': '/elsewhere/out',
+    '/opt/links/linked': '/opt/tool/bin/linked',
   };
   const find = (program: string, over: Partial<ProgramInput> = {}): string =>
     findProgram({
@@ -68,7 +69,7 @@ describe('findProgram', () => {
       folder: '/p',
       shown: ['/p'],
       cellPath: ['/sallyport/bin', '/usr/local/bin', '/usr/bin', '/bin'],
-      path: '/p/node_modules/.bin:/opt/tool/bin::/home/u/.local/bin:/usr/bin',
+      path: '/p/node_modules/.bin:/opt/tool/bin:/opt/links::/home/u/.local/bin:/usr/bin',
       look: (path) => files[path] ?? null,
       ...over,
     });
@@ -92,10 +93,14 @@ describe('findProgram', () => {
   it.each([
     ['tool', '--mount /opt/tool'],
     ['/opt/tool/bin/tool', '--mount /opt/tool'],
-    ['agent', '--mount /home/u/.local --mount /home/u/.local/share/agent/1'],
+    ['agent', '--mount /home/u/.local'],
+    ['linked', '--mount /opt/links --mount /opt/tool'],
     ['./out', '--mount /elsewhere'],
   ])('names the option that shows %s: %s', (program, hint) => {
     expect(() => find(program)).toThrow(failing('run_program_hidden', hint));
+    // That, and nothing more: a folder within another is refused.
+    expect(() => find(program)).not.toThrow(failing('run_program_hidden', `${hint} `));
+    expect(() => find(program)).not.toThrow(failing('run_program_hidden', `${hint}/`));
   });
 
   it('finds it with that option', () => {

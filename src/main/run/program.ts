@@ -46,7 +46,11 @@ export function findProgram({ program, folder, shown, cellPath, path, look }: Pr
 function reachable(program: string, asked: string, real: string, visible: readonly string[]): string {
   const hidden = [asked, real].filter((path) => !visible.some((folder) => path.startsWith(`${folder}/`)));
   if (hidden.length === 0) return asked;
-  const mounts = [...new Set(hidden.map((path) => `--mount ${installedIn(path)}`))].join(' ');
+  const places = [...new Set(hidden.map(installedIn))];
+  const mounts = places
+    .filter((place) => !places.some((other) => place.startsWith(`${other}/`)))
+    .map((place) => `--mount ${place}`)
+    .join(' ');
   throw new AppError(
     'run_program_hidden',
     `\`${program}\` is ${asked}, which the command's cell does not see.`,
