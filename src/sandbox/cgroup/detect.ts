@@ -75,7 +75,7 @@ function notDelegated(reader: GroupReader, own: OwnGroup, root: string): GroupFa
 }
 
 /** What to do where the group is nobody's to divide, or has nothing to divide. */
-function fixFor({ unit }: OwnGroup): string {
+function fixFor({ unit, path }: OwnGroup): string {
   if (unit === null) {
     return CONTAINER;
   }
@@ -83,7 +83,8 @@ function fixFor({ unit }: OwnGroup): string {
     const edit = unit.manager === 'user' ? 'systemctl --user edit' : 'sudo systemctl edit';
     return `${edit} ${unit.name}, and in it:  [Service]  ${DELEGATE}  Then restart the service.`;
   }
-  return `systemd did not give it a scope of its own; start it so: systemd-run --user --scope -p "${DELEGATE}" -- sallyport serve`;
+  const run = path.startsWith('/user.slice/user-0.slice/') ? 'systemd-run' : 'systemd-run --user';
+  return `systemd did not give it a scope of its own; start it so: ${run} --scope -p "${DELEGATE}" -- sallyport serve`;
 }
 
 /** What to do where it was given away without any controller. */

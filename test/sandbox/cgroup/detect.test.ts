@@ -112,6 +112,18 @@ describe('detectGroups', () => {
       ),
     ],
     [
+      'a login session of root',
+      {
+        group: '0::/user.slice/user-0.slice/session-1.scope\n',
+        controllers: { '/sys/fs/cgroup/user.slice/user-0.slice/session-1.scope': 'memory pids' },
+        delegates: { 'session-1.scope': false },
+      },
+      none(
+        'not-delegated',
+        'systemd did not give it a scope of its own; start it so: systemd-run --scope -p "Delegate=cpu memory pids" -- sallyport serve',
+      ),
+    ],
+    [
       'a scope of its own, as much as the user has',
       {
         group: `0::${OWN}\n`,
