@@ -8,15 +8,13 @@
  * Descriptors: 0-2 the program's, 3 IPC, 4 bubblewrap's options, the rest what those options refer to.
  *
  * Arguments: ip, routes, node, setup program's text, ports, env, bwrap, `--`, arguments of bwrap.
- * Routes and set-up do not depend on each other, so they run side by side.
+ * Routes and set-up do not depend on each other, so they run side by side; the set-up hears of the routes before it is done.
  */
 export const cellScript = `set -eu
 ip=$1 routes=$2 node=$3 setup=$4 ports=$5 env=$6 bwrap=$7
 shift 8
-printf '%s' "$routes" | "$ip" -batch - >&2 &
-routing=$!
-"$node" --input-type=module --eval "$setup" $ports </dev/null >&2
-wait "$routing"
+{ printf '%s' "$routes" | "$ip" -batch - >&2 && echo routed; } |
+  "$node" --input-type=module --eval "$setup" $ports >&2
 unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 exec 3>&-
 exec "$env" -i "$bwrap" "$@"

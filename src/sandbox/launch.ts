@@ -83,7 +83,7 @@ function handOver(listener: Listening, listeners: CellListeners): void {
 /** @throws AppError `sandbox_launch_timeout` where what was prepared reads nothing */
 async function deliverAll(prepared: PreparedCell, { inputs }: CellPlan): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(launchTimeout()), limits.cellSetupTimeoutMs);
+  const timer = setTimeout(() => reject(launchTimeout(limits.cellSetupTimeoutMs)), limits.cellSetupTimeoutMs);
   const deliver = ({ descriptor, content }: CellPlan['inputs'][number]): Promise<void> =>
     delivered(prepared.input(descriptor), content);
   try {

@@ -54,6 +54,7 @@ export async function prepareCell(
   plan: ShellPlan,
   stdio: CellStdio,
   onSpawn: (pid: number) => void,
+  timeoutMs: number = limits.cellSetupTimeoutMs,
 ): Promise<PreparedCell> {
   // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
   for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.on('error', () => {});
@@ -88,7 +89,10 @@ export async function prepareCell(
     started = start(plan, stdio);
     const { child, pid, inputs, ended } = started;
     onSpawn(pid);
-    const ready = await takeListeners(child, plan.terminal, listening, () => tail.text());
+    const ready = await takeListeners(started, plan.terminal, listening, {
+      timeoutMs,
+      stderr: () => tail.text(),
+    });
     ({ first } = ready);
     const input = (descriptor: number): Duplex => {
       const found = inputs.get(descriptor);
@@ -130,8 +134,8 @@ export function launchFailed(why: string, stderr = ''): AppError {
   });
 }
 
-export function launchTimeout(stderr = ''): AppError {
-  const message = `The cell was not ready after ${limits.cellSetupTimeoutMs / 1000} seconds.`;
+export function launchTimeout(timeoutMs: number, stderr = ''): AppError {
+  const message = `The cell was not ready after ${timeoutMs / 1000} seconds.`;
   return new AppError('sandbox_launch_timeout', message, {
     kind: 'failed',
     hint: 'Is the machine overloaded?',
@@ -187,13 +191,13 @@ function furtherDescriptors(inputs: readonly number[]): ('pipe' | 'ignore')[] {
 
 /** Resolves when every listener is here and the set-up program was told to leave. */
 function takeListeners(
-  child: ChildProcess,
+  { child }: Started,
   terminal: boolean,
   listening: Listening[],
-  stderr: () => string,
+  { timeoutMs, stderr }: { readonly timeoutMs: number; readonly stderr: () => string },
 ): Promise<Pick<PreparedCell, 'first' | 'dualStack'>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(launchTimeout(stderr())), limits.cellSetupTimeoutMs);
+    const timer = setTimeout(() => fail(launchTimeout(timeoutMs, stderr())), timeoutMs);
     const fail = (error: unknown): void => {
       finish();
       // Those that are still on their way would stay open, and keep the network namespace.
@@ -240,6 +244,7 @@ function closeLate(_note: unknown, handle?: SendHandle): void {
 function takeOver(note: unknown, handle: SendHandle): Listening {
   if (handle instanceof UdpSocket) return { kind: 'dnsUdp', socket: handle };
   if (!(handle instanceof Server) || typeof note !== 'object' || note === null || !('tcp' in note)) {
+    closeLate(note, handle);
     throw launchFailed('the set-up program sent something unexpected');
   }
   // A connection must wait until its owner looks at it, or its first bytes could be lost.

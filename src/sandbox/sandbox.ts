@@ -52,6 +52,10 @@ export interface SandboxDependencies {
   readonly random: Random;
   /** What kind of machine this is; this process's own where absent. */
   readonly system?: HostSystem;
+  /** What is known of this machine, given what was found. Absent: just that. */
+  readonly host?: (found: HostFacts) => HostFacts;
+  /** How long the steps of a start may take. */
+  readonly setupTimeoutMs?: number;
   /** Holds the limits of a cell as a whole; one that looks once a second where absent. */
   readonly watch?: CellWatch;
   /** Control groups for cells, asked for at the first launch; absent: cells have none. */
@@ -90,6 +94,8 @@ export async function createSandbox({
   clock,
   random,
   system = process,
+  host = (found) => found,
+  setupTimeoutMs = limits.cellSetupTimeoutMs,
   watch = createCellWatch({ proc: openProc, clock }),
   groups: groupsSource,
 }: SandboxDependencies): Promise<Sandbox> {
@@ -105,8 +111,10 @@ export async function createSandbox({
 
   /** What every launch shares, found at the first. @throws AppError `sandbox_unavailable` */
   function getReady(): Ready {
-    const machine = readMachine(random, system);
-    return { ...machine, shells: shellBuilder({ ...machine, records, aheadRecords, packagesDir, log }) };
+    const found = readMachine(random, system);
+    const machine = { ...found, facts: host(found.facts) };
+    const deps = { ...machine, records, aheadRecords, packagesDir, timeoutMs: setupTimeoutMs, log };
+    return { ...machine, shells: shellBuilder(deps) };
   }
 
   /** One that waits to be told what it is, where there is one that fits. */

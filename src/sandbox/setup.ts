@@ -8,6 +8,7 @@
  */
 import type { SendHandle } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** What it tells the gateway, with the listener itself beside the first two. */
@@ -71,4 +72,6 @@ process.once('message', () => process.exit(0));
 
 const ports = process.argv.slice(1).map(Number);
 await Promise.all([...ports.map(giveTcp), giveTcp(53), giveUdp(53)]);
+// From who makes the routes beside this: nothing but that they are there. Waits for it.
+if (readFileSync(0, 'latin1') !== 'routed\n') process.exit(1);
 await give({ ready: true, dualStack });

@@ -9,11 +9,11 @@ import type { CellUsers } from './cell-users.ts';
 import type { HostFacts } from './host.ts';
 import type { MemoryMount } from './mounts.ts';
 import { type CellShape, planShell, type ShellPlan } from './plan-shell.ts';
-import { prepareCell, type PreparedCell } from './prepare.ts';
+import { launchFailed, prepareCell, type PreparedCell } from './prepare.ts';
 import type { Preparable } from './prepared-pool.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { enterable, reachableByAnyone } from './reach.ts';
-import { makeStdioPipes, ownStdio } from './stdio-pipes.ts';
+import { type CellStdio, makeStdioPipes, ownStdio } from './stdio-pipes.ts';
 
 export interface ShellWish {
   readonly shape: CellShape;
@@ -49,6 +49,8 @@ export interface ShellBuilderDependencies {
   readonly aheadRecords: CellRecords;
   /** Folder that the packages of all servers are in; absent: there is none. */
   readonly packagesDir: string | null;
+  /** How long each step may take. */
+  readonly timeoutMs: number;
   readonly log: Log;
 }
 
@@ -62,7 +64,7 @@ export interface ShellBuilder {
 }
 
 export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
-  const { facts, users, setup, packagesDir, log } = deps;
+  const { facts, users, setup, packagesDir, timeoutMs, log } = deps;
   const unreachable = (sources: readonly string[]): readonly string[] =>
     users === null ? [] : sources.filter((path) => !reachableByAnyone(path));
 
@@ -85,6 +87,14 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     return { uid, release: () => users.release(uid) };
   }
 
+  async function makePipes(pathOf: (name: string) => string): Promise<CellStdio> {
+    try {
+      return await makeStdioPipes(facts.tools.mkfifo, pathOf, timeoutMs);
+    } catch (error) {
+      throw launchFailed(`the pipes for its program could not be made: ${String(error)}`);
+    }
+  }
+
   async function build(key: CellId, wish: ShellWish, records: CellRecords): Promise<Shell> {
     const { shape, sources, memories } = wish;
     const staged = stagedFor(sources);
@@ -96,10 +106,8 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     };
     try {
       const plan = planShell({ shape, facts, uid: user.uid, setup, staged, memories });
-      const stdio = shape.terminal
-        ? ownStdio()
-        : await makeStdioPipes(facts.tools.mkfifo, (name) => records.momentary(key, name));
-      const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null));
+      const stdio = shape.terminal ? ownStdio() : await makePipes((name) => records.momentary(key, name));
+      const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), timeoutMs);
       const { pid, first } = prepared;
       return {
         prepared,

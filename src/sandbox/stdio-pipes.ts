@@ -10,6 +10,7 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
+import { limits } from '../kernel/index.ts';
 
 export interface CellStdio {
   /** What the launcher gets as 0, 1 and 2: descriptors of this process. */
@@ -40,12 +41,21 @@ export function ownStdio(): CellStdio {
  * @param pathOf a path for each name, in a folder that is the gateway's alone
  * @throws what the file system throws; nothing is left then
  */
-export async function makeStdioPipes(mkfifo: string, pathOf: (name: string) => string): Promise<CellStdio> {
+export async function makeStdioPipes(
+  mkfifo: string,
+  pathOf: (name: string) => string,
+  timeoutMs: number = limits.cellSetupTimeoutMs,
+): Promise<CellStdio> {
   const paths = { stdin: pathOf('stdin'), stdout: pathOf('stdout'), stderr: pathOf('stderr') };
   const opened: number[] = [];
   try {
     // For everybody, but in a folder that only the gateway enters: a cell's own user may open /dev/stderr again.
-    await promisify(execFile)(mkfifo, ['-m', '666', '--', ...Object.values(paths)], { env: {}, cwd: '/' });
+    await promisify(execFile)(mkfifo, ['-m', '666', '--', ...Object.values(paths)], {
+      env: {},
+      cwd: '/',
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
     const stdin = openEnds(paths.stdin, 'to the cell', opened);
     const stdout = openEnds(paths.stdout, 'from the cell', opened);
     const stderr = openEnds(paths.stderr, 'from the cell', opened);

@@ -1,0 +1,34 @@
+/**
+ * A gateway that starts one cell on a machine one of whose programs never comes back. For tests that kill it then.
+ *
+ * Arguments: folder of the records, folder of packages, step, the program in its place.
+ */
+import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { createSandbox } from '../../src/sandbox/index.ts';
+import { type Step, withProgram } from './fault-tools.ts';
+
+const [stateDir = '', packagesDir = '', step = '', path = ''] = process.argv.slice(2);
+const sandbox = await createSandbox({
+  stateDir,
+  packagesDir,
+  log: silentLog,
+  clock: systemClock,
+  random: systemRandom,
+  host: withProgram(step as Step, path), // a step's name, from the test
+});
+const ignore = (): void => undefined;
+const cell = await sandbox.launch(
+  {
+    id: newId<'cell'>('cell', systemRandom),
+    label: 'test',
+    command: ['sleep', '600'],
+    args: [],
+    env: {},
+    tcpPorts: [443, 80],
+    caPem: '',
+    files: [],
+    limits: {},
+  },
+  { onTcp: ignore, onDnsTcp: ignore, onDnsUdp: ignore },
+);
+await cell.exited;
