@@ -598,6 +598,17 @@ describe('when another process wrote to the store', () => {
     );
   });
 
+  it('and changed it, nothing waits for a server that does not end: it can send nothing any more', async () => {
+    world.obedient = false;
+    await world.pool.open('echo', null, null);
+    world.servers.set('echo', row('echo', { updatedAt: 1 }));
+    await world.pool.storeChanged();
+    expect(cellAt(0)).toMatchObject({ ending: 'cut', egressClosed: true });
+    expect(world.pool.list()).toEqual([]);
+    await world.pool.kill(() => true, 'kill switch');
+    expect(cellAt(0).ending).toBe('kill');
+  });
+
   it('and changed nothing of a server, its cell goes on', async () => {
     await world.pool.open('echo', null, null);
     await world.pool.storeChanged();

@@ -24,7 +24,7 @@ export interface CellKey {
 }
 
 /** One value that a cell may use. */
-export interface HeldCredential {
+interface HeldCredential {
   readonly owner: string | null;
   readonly version: number;
 }

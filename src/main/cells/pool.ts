@@ -93,9 +93,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       const activity = deps.activity(cell.id);
       const idleMs = (cell.idleSeconds ?? deps.idleSeconds) * 1_000;
       if ((activity?.calls ?? 0) > 0 || nowMs - (activity?.lastUsedMs ?? bornMs) <= idleMs) continue;
-      stop(running, 'idle', 'ask').catch((error: unknown) =>
-        deps.log.error('cell.reap_failed', { cell: cell.id, error: String(error) }),
-      );
+      dismiss(running, 'idle', 'ask');
     }
   }
 
@@ -220,6 +218,13 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     await cell.transport.exited;
   }
 
+  /** Without waiting for its end: a server that takes its time must not keep what else has to be done. */
+  function dismiss(running: Running, reason: string, how: Ending): void {
+    stop(running, reason, how).catch((error: unknown) =>
+      deps.log.error('cell.stop_failed', { cell: running.cell.id, error: String(error) }),
+    );
+  }
+
   /**
    * Brings a cell up to date with the store, or ends it where that takes a new one.
    * A cell that cannot be compared is ended too.
@@ -229,11 +234,11 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     const { cell } = running;
     try {
       if (!isSame(cell.server, await deps.servers.find(deps.workspace, cell.server.slug))) {
-        await stop(running, 'server changed', 'cut');
+        dismiss(running, 'server changed', 'cut');
         return false;
       }
       if (!(await deps.offers(cell.key.profile, cell.server.slug))) {
-        await stop(running, 'taken out of its profile', 'cut');
+        dismiss(running, 'taken out of its profile', 'cut');
         return false;
       }
       const infos = await credentialInfos(deps, cell.server);
@@ -242,7 +247,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       if (serves && sameHeld(held, running.held)) return true;
       const gained = [...held].some(([name, { owner }]) => cell.credentials.get(name)?.owner !== owner);
       if (!serves || gained || cell.entrusted) {
-        await stop(running, 'credentials changed', 'cut');
+        dismiss(running, 'credentials changed', 'cut');
         return false;
       }
       await cell.egress.refresh();
@@ -250,7 +255,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       return true;
     } catch (error) {
       deps.log.error('cell.settle_failed', { cell: cell.id, error: String(error) });
-      await stop(running, 'its state could not be compared with the store', 'kill');
+      dismiss(running, 'its state could not be compared with the store', 'kill');
       return false;
     }
   }
