@@ -14,8 +14,12 @@ const [home = '', json = ''] = process.argv.slice(2);
 const input = JSON.parse(json) as DriverInput;
 const preparedMax = input.prepared ?? 0;
 const { promise: allPrepared, resolve: onAllPrepared } = Promise.withResolvers<void>();
+const prepared = new Set<unknown>();
 const log: Log = {
   ...silentLog,
+  info(event, fields) {
+    if (event === 'cell.ready' && fields?.['prepared'] === true) prepared.add(fields['cell']);
+  },
   debug(event, fields) {
     if (event === 'cell.prepared' && fields?.['ready'] === preparedMax) onAllPrepared();
   },
@@ -78,7 +82,14 @@ async function start(wanted: DriverInput['cells'][number]): Promise<Started> {
   });
   cell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const ended = new Promise((resolve) => cell.stdout.once('end', resolve));
-  const report = Promise.all([cell.exited, ended]).then(([exit]) => ({ exit, stdout, stderr, arrived }));
+  const wasPrepared = prepared.has(cell.id);
+  const report = Promise.all([cell.exited, ended]).then(([exit]) => ({
+    exit,
+    stdout,
+    stderr,
+    arrived,
+    wasPrepared,
+  }));
   cell.stdin.on('error', () => undefined);
   return { cell, report, ready };
 }

@@ -18,6 +18,7 @@ import {
   python,
   runCell,
   runOutside,
+  ways,
 } from './cell-harness.ts';
 
 /** What can be tried from any language, and what it must come to in every cell. */
@@ -182,10 +183,11 @@ describe.each(languages)('escaping from a cell, in $name', (language) => {
     if (language.available) control = await language.control();
   });
 
-  describe.skipIf(!language.available).each(modes)('gateway as %s', (mode) => {
+  describe.skipIf(!language.available).each(ways)('gateway as $way', ({ mode, prepared }) => {
     let inside: Outcomes = {};
     beforeAll(async () => {
-      inside = outcomes((await runCell(stage, mode, { command: language.command, env })).stdout);
+      const cell = { command: language.command, env };
+      inside = outcomes((await runCell(stage, mode, cell, { prepared })).stdout);
     });
 
     it('lets ordinary work through, so that a refusal means something', () => {

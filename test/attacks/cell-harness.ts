@@ -16,6 +16,18 @@ const isRoot = process.getuid?.() === 0;
 /** An unprivileged runner can only be itself. */
 export const modes: readonly Mode[] = isRoot ? ['root', 'user'] : ['user'];
 
+/** How a cell comes about, and under whom. It must hold either way. */
+export interface Way {
+  readonly way: string;
+  readonly mode: Mode;
+  /** How many cells wait before it is started: it becomes one of them. */
+  readonly prepared: number;
+}
+export const ways: readonly Way[] = modes.flatMap((mode) => [
+  { way: mode, mode, prepared: 0 },
+  { way: `${mode}, in a cell that was prepared ahead`, mode, prepared: 1 },
+]);
+
 /** User of the gateway in mode `user`, when the tests run as root. Any id that owns nothing. */
 const USER = 54_321;
 
@@ -37,6 +49,8 @@ export interface CellReport {
   readonly stderr: string;
   /** What reached the gateway's listeners, e.g. `tcp 443 ::ffff:192.0.2.1`. */
   readonly arrived: readonly string[];
+  /** Whether it was prepared before anybody knew what it would be. */
+  readonly wasPrepared: boolean;
 }
 
 export interface DriverReport {
@@ -160,12 +174,13 @@ export async function runCell(
   stage: Stage,
   mode: Mode,
   cell: DriverInput['cells'][number],
-  options?: DriverOptions & Pick<DriverInput, 'meanwhile'>,
+  options?: DriverOptions & Pick<DriverInput, 'meanwhile' | 'prepared'>,
 ): Promise<CellReport> {
-  const { meanwhile = [], ...driver } = options ?? {};
-  const input = { cells: [{ files: stage.grant, ...cell }], meanwhile };
+  const { meanwhile = [], prepared = 0, ...driver } = options ?? {};
+  const input = { cells: [{ files: stage.grant, ...cell }], meanwhile, prepared };
   const [report] = await runCells(stage, mode, input, driver);
   if (report === undefined) throw new Error('no report');
+  if (report.wasPrepared !== prepared > 0) throw new Error('the cell did not come about as it was to');
   return report;
 }
 

@@ -1,6 +1,15 @@
 /** ATTACKS 5 and 8: another cell of the same gateway, and outliving one's own. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { makeStage, modes, outcomes, runCell, runCells } from './cell-harness.ts';
+import {
+  hasPython,
+  makeStage,
+  modes,
+  needsPython,
+  outcomes,
+  python,
+  runCell,
+  runCells,
+} from './cell-harness.ts';
 
 const stage = makeStage();
 afterAll(() => stage.remove());
@@ -51,6 +60,36 @@ describe.each(modes)('two cells, gateway as %s', (mode) => {
       tcp: 'ECONNREFUSED',
       'tcp v6': 'ECONNREFUSED',
       processes: 'nobody',
+    });
+  });
+});
+
+describe.skipIf(!hasPython).each(modes)(`two cells, from Python${needsPython}, gateway as %s`, (mode) => {
+  const program = [python, '-B', '/probes/neighbourly.py'];
+  const everything = ['file', 'memory', 'pipe', 'abstract', 'path', 'tcp', 'tcp v6', 'processes'];
+
+  it('control: within one cell all of it is shared', async () => {
+    const both = '"$@" offers & sleep 1; "$@" takes; kill $!';
+    const { stdout } = await runCell(stage, mode, { command: ['/bin/sh', '-c', both, 'sh', ...program] });
+    expect(outcomes(stdout)).toEqual(Object.fromEntries(everything.map((name) => [name, 'neighbour'])));
+  });
+
+  it('between two, nothing is', async () => {
+    const [, taker] = await runCells(stage, mode, {
+      cells: [
+        { command: [...program, 'offers'], files: stage.grant },
+        { command: [...program, 'takes'], files: stage.grant },
+      ],
+    });
+    expect(outcomes(taker?.stdout ?? '')).toEqual({
+      file: 'ENOENT',
+      memory: 'ENOENT',
+      pipe: 'ENOENT',
+      abstract: 'ECONNREFUSED',
+      path: 'ENOENT',
+      tcp: 'ECONNREFUSED',
+      'tcp v6': 'ECONNREFUSED',
+      processes: 'ESRCH',
     });
   });
 });

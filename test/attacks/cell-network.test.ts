@@ -19,6 +19,7 @@ import {
   python,
   runCell,
   runOutside,
+  ways,
 } from './cell-harness.ts';
 
 const refusals: Readonly<Record<string, string>> = {
@@ -192,14 +193,14 @@ describe.each(languages)('reaching the network from a cell, in $name', ({ availa
     }
   });
 
-  describe.skipIf(!available).each(modes)('gateway as %s', (mode) => {
+  describe.skipIf(!available).each(ways)('gateway as $way', ({ mode, prepared }) => {
     let inside: Outcomes = {};
     let arrived: readonly string[] = [];
     let visitsBefore = 0;
     beforeAll(async () => {
       visitsBefore = visits.length;
       const command = [...probe('/probes'), target];
-      const report = await runCell(stage, mode, { command }, { env: services, ...places });
+      const report = await runCell(stage, mode, { command }, { env: services, prepared, ...places });
       inside = outcomes(report.stdout);
       arrived = report.arrived;
     });

@@ -7,7 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createSandbox } from '../../src/sandbox/index.ts';
-import { makeStage, modes, type Mode, runCells, spawnDriver } from './cell-harness.ts';
+import {
+  hasPython,
+  makeStage,
+  modes,
+  type Mode,
+  needsPython,
+  python,
+  runCells,
+  spawnDriver,
+} from './cell-harness.ts';
 import { descendants, hostProcesses, survivors } from './host-processes.ts';
 
 const stage = makeStage();
@@ -15,13 +24,37 @@ afterAll(() => stage.remove());
 
 const newMarker = (): string => `marker-${randomBytes(8).toString('hex')}`;
 
-/** Starts processes that leave every group and session, ignore signals and hold no descriptor of ours; then says READY. */
+/** Each starts processes that leave every group and session, ignore signals and hold no descriptor of ours; then says READY. */
 const daemons = [
-  '/bin/sh',
-  '-c',
-  `for n in 1 2 3; do (trap '' HUP INT TERM; exec setsid sh -c 'trap "" HUP INT TERM; sleep 600; :' "$0" </dev/null >/dev/null 2>&1 &); done
-   sleep 0.2; echo READY; sleep 600`,
+  {
+    language: 'a shell',
+    available: true,
+    command: [
+      '/bin/sh',
+      '-c',
+      `for n in 1 2 3; do (trap '' HUP INT TERM; exec setsid sh -c 'trap "" HUP INT TERM; sleep 600; :' "$0" </dev/null >/dev/null 2>&1 &); done
+       sleep 0.2; echo READY; sleep 600`,
+    ],
+  },
+  {
+    language: 'Node',
+    available: true,
+    command: [
+      'node',
+      '-e',
+      `const { spawn } = require('node:child_process');
+       const sleeper = "for (const name of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(name, () => {}); setTimeout(() => {}, 600000)";
+       for (let n = 0; n < 3; n += 1) spawn('/usr/bin/setsid', ['--fork', process.execPath, '-e', sleeper, process.argv[1]], { detached: true, stdio: 'ignore' }).unref();
+       setTimeout(() => console.log('READY'), 300); setTimeout(() => {}, 600000);`,
+    ],
+  },
+  {
+    language: `Python${needsPython}`,
+    available: hasPython,
+    command: [python, '-B', '/probes/outlive.py'],
+  },
 ] as const;
+const [{ command: shellDaemons }] = daemons;
 
 const marked = (marker: string) => hostProcesses().filter(({ command }) => command.includes(marker));
 
@@ -58,11 +91,13 @@ async function sweep(mode: Mode): Promise<number> {
   return sandbox.sweep();
 }
 
-describe('daemons', () => {
-  it('control: outside, they outlive a killed parent', async () => {
+describe.each(daemons)('daemons of $language', ({ available, command }) => {
+  it.skipIf(!available)('control: outside, they outlive a killed parent', async () => {
     const marker = newMarker();
-    const [shell, ...args] = daemons;
-    const parent = spawn(shell, [...args, marker], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const [program, ...args] = command.map((word) =>
+      word === 'node' ? process.execPath : word.replace('/probes', stage.probes),
+    );
+    const parent = spawn(program ?? '', [...args, marker], { stdio: ['ignore', 'pipe', 'ignore'] });
     await printed(parent, 'READY');
     const before = marked(marker);
     expect(before.length).toBeGreaterThanOrEqual(4);
@@ -75,12 +110,12 @@ describe('daemons', () => {
     for (const { pid } of [...left, ...sleeping]) killQuietly(pid);
   });
 
-  it.each(modes)('do not outlive a killed cell, gateway as %s', async (mode) => {
+  it.skipIf(!available).each(modes)('do not outlive a killed cell, gateway as %s', async (mode) => {
     const marker = newMarker();
     // The first cell is killed by the driver when the second ends; the second sees nothing of the first.
     const reports = await runCells(stage, mode, {
       cells: [
-        { command: [...daemons, marker] },
+        { command: [...command, marker], files: stage.grant },
         { command: ['/bin/sh', '-c', 'ls -d /proc/[0-9]* | wc -l'] },
       ],
     });
@@ -100,7 +135,7 @@ describe('daemons', () => {
 describe.each(modes)('when the gateway is killed with SIGKILL, gateway as %s', (mode) => {
   it('nothing of a running cell is left, and a new gateway forgets it', async () => {
     const marker = newMarker();
-    const gateway = spawnDriver(stage, mode, { hold: true, cells: [{ command: [...daemons, marker] }] });
+    const gateway = spawnDriver(stage, mode, { hold: true, cells: [{ command: [...shellDaemons, marker] }] });
     await printed(gateway, 'HOLDING');
     const before = descendants(gateway.pid ?? 0);
     expect(before.length).toBeGreaterThanOrEqual(5);

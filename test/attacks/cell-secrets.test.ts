@@ -23,6 +23,7 @@ import {
   python,
   runCell,
   runOutside,
+  ways,
 } from './cell-harness.ts';
 
 const stage = makeStage();
@@ -123,7 +124,7 @@ describe.each(searches)('a secret of the gateway, looked for in $language', ({ a
     },
   );
 
-  it.skipIf(!available).each(modes)('is nowhere in a cell, gateway as %s', async (mode) => {
+  it.skipIf(!available).each(ways)('is nowhere in a cell, gateway as $way', async ({ mode, prepared }) => {
     const { secret, backwards, file } = plant();
     const report = await withDescriptor(file, (descriptor) =>
       runCell(
@@ -132,6 +133,7 @@ describe.each(searches)('a secret of the gateway, looked for in $language', ({ a
         { command: [...search('node', '/probes'), 'all', backwards, '/'] },
         // Number 3 becomes close-on-exec in Node; the far ones would be passed on.
         {
+          prepared,
           env: { SECRET: secret, SALLYPORT_MASTER_KEY: secret },
           extra: [descriptor, ...Array.from({ length: 40 }, () => descriptor)],
         },
