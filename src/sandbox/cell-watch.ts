@@ -17,7 +17,7 @@ import {
   TICKS_PER_SECOND,
 } from './process-table.ts';
 
-export interface WatchedCell {
+interface WatchedCell {
   /** First process of the namespace around the cell: everything in it descends from it. */
   readonly first: ProcessIdentity;
   /** Null: not to be watched. */

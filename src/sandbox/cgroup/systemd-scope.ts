@@ -9,7 +9,7 @@ import { limits } from '../../kernel/index.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { Manager, OwnGroup } from './detect.ts';
 
-export const SYSTEMD_TOOLS = { busctl: '/usr/bin/busctl', systemctl: '/usr/bin/systemctl' } as const;
+const SYSTEMD_TOOLS = { busctl: '/usr/bin/busctl', systemctl: '/usr/bin/systemctl' } as const;
 const RUNNING = '/run/systemd/system';
 
 /** @returns whose scope it would be; null for a process that has no business with a manager: a service, or in a container */
