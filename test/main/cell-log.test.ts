@@ -129,4 +129,16 @@ describe('a value that a server was entrusted with', () => {
     expect(written).toEqual(['login with [API_KEY]:[API_KEY] and 123']);
     expect(log.tail()).toBe(written[0]);
   });
+
+  it('of several lines is hidden line by line', () => {
+    const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n}\n-----END KEY-----\n';
+    const mask = maskOf(new Map([['PEM', key]]));
+    expect(key.split('\n').map(mask)).toEqual(['[PEM]', '[PEM]', '}', '[PEM]', '']);
+    expect(mask('$& {MIIEvQIBADANBgkqhkiG9w0B}')).toBe('$& {[PEM]}');
+  });
+
+  it('may hold what patterns of a replacement mean', () => {
+    const mask = maskOf(new Map([['$&', 'secret$1value']]));
+    expect(mask('a secret$1value b')).toBe('a [$&] b');
+  });
 });

@@ -112,11 +112,26 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   };
 }
 
-/** Shorter ones would be found everywhere. */
+/** Shorter values, and lines of a value of several lines, would be found everywhere. */
 const MASKED_CHARS_MIN = 4;
+const MASKED_LINE_CHARS_MIN = 12;
 
-/** Hides values in a text as they are; what a server made of them is not known. @param values by the name that is shown instead */
+/**
+ * Hides values in a line as they are; what a server made of them is not known.
+ *
+ * @param values by the name that is shown instead
+ */
 export function maskOf(values: ReadonlyMap<string, string>): (line: string) => string {
-  const hidden = [...values].filter(([, value]) => value.length >= MASKED_CHARS_MIN);
-  return (line) => hidden.reduce((text, [name, value]) => text.replaceAll(value, `[${name}]`), line);
+  const hidden = [...values].flatMap(([name, value]) =>
+    piecesOf(value).map((piece): [string, string] => [piece, `[${name}]`]),
+  );
+  return (line) => hidden.reduce((text, [piece, shown]) => text.replaceAll(piece, () => shown), line);
+}
+
+/** A log has lines: a key of several is found line by line. */
+function piecesOf(value: string): readonly string[] {
+  const lines = value.split(/\r?\n/).filter((line) => line !== '');
+  return lines.length > 1
+    ? lines.filter((line) => line.length >= MASKED_LINE_CHARS_MIN)
+    : lines.filter((line) => line.length >= MASKED_CHARS_MIN);
 }
