@@ -150,6 +150,38 @@ describe('a gateway', () => {
   });
 });
 
+describe('a server', () => {
+  it('may finish what it does when its gateway stops or it is changed, but not when it is killed', async () => {
+    writeFileSync(
+      join(home.servers, 'farewell.mjs'),
+      "process.stdin.on('end', () => setTimeout(() => console.error('farewell'), 100));\nawait import('./prober.mjs');\n",
+    );
+    const file = join(home.path, 'farewell.json');
+    writeFileSync(file, proberManifest(home, { name: 'farewell', script: 'farewell.mjs', required: false }));
+    await home.json('server', 'add', file);
+    const lastWords = async () =>
+      (await home.run('server', 'logs', 'farewell')).stdout
+        .trim()
+        .split('\n')
+        .slice(-2)
+        .map((line) => line.split(' ').slice(3).join(' '));
+    const gateway = await home.serve();
+    await home.run('call', 'farewell', 'echo', '{}');
+    await home.run('kill', '--server', 'farewell');
+    expect(await lastWords()).toEqual(['| prober: ready', '* ended: kill switch']);
+    await home.run('resume', '--server', 'farewell');
+    await home.run('call', 'farewell', 'echo', '{}');
+    await home.run('server', 'disable', 'farewell');
+    expect(await lastWords()).toEqual(['| farewell', '* ended: changed']);
+    await home.run('server', 'enable', 'farewell');
+    await home.run('call', 'farewell', 'echo', '{}');
+    expect(await gateway.stop()).toBe(0);
+    expect(await lastWords()).toEqual(['| farewell', '* ended: gateway stopped']);
+    await home.run('server', 'remove', 'farewell');
+    expect(existsSync(join(home.path, 'logs/farewell.log'))).toBe(false);
+  });
+});
+
 describe('the log of a server', () => {
   it('is there without a gateway, also of one that was killed, and goes on with what any process runs', async () => {
     const gateway = await home.serve();
