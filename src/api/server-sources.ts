@@ -184,9 +184,14 @@ function manifestForPackage(pinned: PackageRecord, input: AddServer): Manifest {
   });
 }
 
-/** A manifest's version is three numbers; what a package's has beyond them stays in the package's. */
-export const manifestVersion = ({ version }: PackageRecord): string =>
-  /^\d+\.\d+\.\d+/.exec(version)?.[0] ?? '0.0.0';
+/**
+ * A manifest's version is three numbers; what a package's has beyond them stays in the package's. Packages of Python's may
+ * have fewer, where what is missing is zero (PEP 440).
+ */
+export function manifestVersion({ version }: Pick<PackageRecord, 'version'>): string {
+  const numbers = /^(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){0,2}(?![\d!])/.exec(version)?.[0].split('.') ?? [];
+  return [...numbers, '0', '0', '0'].slice(0, 3).join('.');
+}
 
 /** @param text `HOST` or `HOST:PORT`; the rules of manifests decide whether the name will do */
 function egressRule(text: string): EgressRule {
