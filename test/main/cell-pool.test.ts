@@ -356,6 +356,23 @@ describe('stopping', () => {
     expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'kill switch' } });
   });
 
+  it('is at once for those that are there, whatever is being started', async () => {
+    world.obedient = false;
+    await world.pool.open('echo', null, null);
+    const changed = world.pool.restart('echo', 'changed');
+    await settled();
+    const launch = Promise.withResolvers<void>();
+    world.onLaunch = () => launch.promise;
+    const opened = world.pool.open('echo', 'default', null);
+    await settled();
+    const killed = world.pool.kill(() => true, 'kill switch');
+    await settled();
+    expect(cellAt(0).ending).toBe('kill');
+    launch.resolve();
+    await Promise.all([killed, changed, opened]);
+    expect(cellAt(1).ending).toBe('kill');
+  });
+
   it('lets who calls meanwhile have a new cell', async () => {
     world.obedient = false;
     await world.pool.open('echo', null, null);
