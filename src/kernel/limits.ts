@@ -557,6 +557,8 @@ export const packageArchivesMax = 2_000;
 export const packageArchiveBytesMax = 512 * MIB;
 /** Bytes of one `package.json`. */
 export const packageManifestBytesMax = 4 * MIB;
+/** Files larger than this are hashed in pieces, in bytes. */
+export const packageHashedWholeBytesMax = 4 * MIB;
 /** Bytes of a lockfile: a large package has 2,000 parts with some 500 bytes for each. */
 export const packageLockfileBytesMax = 16 * MIB;
 /** Bytes of pip's report of what it installed, which has every package's whole description in it. */

@@ -1,6 +1,15 @@
 /** Packages that try to run something, or to reach something of this machine, while they are installed. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PackageStore } from '../../src/sandbox/index.ts';
@@ -169,6 +178,54 @@ describe('an archive with entries that lead out of it', () => {
     expect(lstatSync(join(installed, 'node_modules/binned/run.js')).mode & 0o7777).toBe(0o555);
     expect(bins['good']).toBe('node_modules/.bin/good');
     rmSync(installed, { recursive: true });
+  });
+});
+
+describe('a script that was allowed, and that lays traps for whoever reads the tree afterwards', () => {
+  const victim = join(root, 'victim');
+  const outside = join(root, 'outside-part');
+  const trap = async (name: string, script: string) => {
+    const fields = { scripts: { postinstall: 'sh trap.sh' } };
+    registry.publish({ name, version: '1.0.0', fields, files: { 'trap.sh': script } });
+    return installIn(store, `npm:${name}@1.0.0`, { allowScripts: true });
+  };
+  beforeAll(() => {
+    writeFileSync(victim, 'untouched');
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'package.json'), '{"name":"folder-trap","version":"1.0.0"}');
+  });
+
+  it.each(['sallyport.json', 'package.json', '.npmrc', 'node_modules/.package-lock.json'])(
+    'a link in place of %s is not written through',
+    async (file) => {
+      const name = `links-${file.replaceAll(/[^a-z]+/g, '-')}x`;
+      // In the cell it leads to a file too, so that npm, which goes on after the script, is content.
+      const own = `mkdir -p ${root}; cp /package/package.json ${victim}`;
+      const { dir: installed } = await trap(
+        name,
+        `${own}; rm -f /package/${file}; ln -s ${victim} /package/${file}`,
+      );
+      expect(readFileSync(victim, 'utf8')).toBe('untouched');
+      expect(lstatSync(join(installed, file), { throwIfNoEntry: false })?.isSymbolicLink() ?? false).toBe(
+        false,
+      );
+      expect(JSON.parse(readFileSync(join(installed, 'sallyport.json'), 'utf8'))).toMatchObject({ name });
+    },
+  );
+
+  it.each([
+    ['link-trap', 'a link to a file of the machine', `rm package.json; ln -s ${victim} package.json`],
+    ['pipe-trap', 'a pipe, to which nobody writes', 'rm package.json; mkfifo package.json'],
+    ['size-trap', 'too large', 'head -c 5000000 /dev/zero | tr "\\0" " " >> package.json'],
+    ['json-trap', 'no JSON', 'echo x > package.json'],
+    [
+      'folder-trap',
+      'in a folder that is a link',
+      `cd .. && mv folder-trap real && ln -s ${outside} folder-trap`,
+    ],
+  ])('%s: a package.json that is %s is not read', async (name, _what, script) => {
+    await expect(trap(name, script)).rejects.toMatchObject({ code: 'package_install_failed' });
+    expect(readdirSync(dir).filter((entry) => entry.startsWith('.'))).toEqual([]);
   });
 });
 

@@ -143,7 +143,23 @@ describe('installing', () => {
     );
     for (const asked of both) await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
     expect(readdirSync(unwanted)).toEqual([]);
-    expect((await install(store, 'npm:plain@0.1.0')).version).toBe('0.1.0');
+  });
+
+  it('begins anew for who asks while one ends that nobody wants any more', async () => {
+    const store = await storeAt(join(root, 'anew'));
+    const gone = new AbortController();
+    let again: Promise<InstalledPackage> | undefined;
+    const left = store.install(
+      'npm:plain@0.1.0',
+      {},
+      () => {
+        gone.abort();
+        again ??= install(store, 'npm:plain@0.1.0');
+      },
+      gone.signal,
+    );
+    await expect(left).rejects.toMatchObject({ code: 'cancelled' });
+    expect((await again)?.version).toBe('0.1.0');
   });
 
   it('two stores over one folder agree', async () => {

@@ -1,10 +1,13 @@
-/** What an installed npm tree says of itself. Its files come from the registry: every field is checked before use. */
+/**
+ * What an installed npm tree says of itself. Its files come from the registry, and where scripts were allowed from anything
+ * that these did: every field is checked before use, and nothing is read from outside of the tree.
+ */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { AppError } from '../../kernel/index.ts';
+import { AppError, limits } from '../../kernel/index.ts';
 import type { FinishedTree, PackagePart, TreeFacts, Wanted } from './installer.ts';
 import { checkSources, fieldsOf, type Fields } from './sources.ts';
+import { readWithin } from './staging.ts';
 
 /**
  * @param want what was asked for; with no version, what was found is taken
@@ -16,8 +19,8 @@ export async function npmPackageFacts(
   { name, version, allowScripts }: Pick<Wanted, 'name' | 'version' | 'allowScripts'>,
 ): Promise<FinishedTree> {
   const [manifest, lockfile] = await Promise.all([
-    readText(`${root}/node_modules/${name}/package.json`).then(parse),
-    readText(`${root}/package-lock.json`),
+    readText(root, `node_modules/${name}/package.json`, limits.packageManifestBytesMax).then(parse),
+    readText(root, 'package-lock.json', limits.packageLockfileBytesMax),
   ]);
   const lock = parse(lockfile);
   const found = manifest['version'];
@@ -55,7 +58,7 @@ async function partsOf(root: string, packages: Fields): Promise<readonly Package
   const found = new Map<string, PackagePart>();
   for (const [path, value] of Object.entries(packages)) {
     if (path === '') continue;
-    const scripts = await wantsToRun(`${root}/${path}`);
+    const scripts = await wantsToRun(root, path);
     // Listed, but for another system than this.
     if (scripts === null) continue;
     const entry = fieldsOf(value);
@@ -76,20 +79,25 @@ async function partsOf(root: string, packages: Fields): Promise<readonly Package
  * Whether npm would run something of a package, by what lies there: what the registry says of it need not be so.
  * Null when there is no such package.
  */
-async function wantsToRun(folder: string): Promise<boolean | null> {
-  const manifest = await readFile(`${folder}/package.json`, 'utf8').catch(() => null);
-  if (manifest === null) return null;
+async function wantsToRun(root: string, path: string): Promise<boolean | null> {
+  let manifest: string;
+  try {
+    manifest = await readWithin(root, `${path}/package.json`, limits.packageManifestBytesMax);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw unexpected(error instanceof Error ? error.message : 'a part cannot be read', error);
+  }
   const scripts = fieldsOf(parse(manifest)['scripts']);
-  return installScripts.some((name) => name in scripts) || existsSync(`${folder}/binding.gyp`);
+  return installScripts.some((name) => name in scripts) || existsSync(`${root}/${path}/binding.gyp`);
 }
 
 const installScripts = ['preinstall', 'install', 'postinstall'];
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
 
-async function readText(path: string): Promise<string> {
+async function readText(root: string, path: string, bytesMax: number): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readWithin(root, path, bytesMax);
   } catch (cause) {
     throw unexpected('npm did not leave the files it should have', cause);
   }

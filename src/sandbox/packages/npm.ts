@@ -13,6 +13,7 @@ import type { InstallCell, InstallNetwork } from './install-cell.ts';
 import type { Installer, Wanted } from './installer.ts';
 import type { NpmSettings } from './npm-settings.ts';
 import { openArchives } from './offline-registry.ts';
+import { writeWithin } from './staging.ts';
 
 export interface NpmInstallerDependencies {
   /** The gateway's Node: npm is looked for beside it first. */
@@ -73,7 +74,7 @@ export function createNpmInstaller({ node, path, settings }: NpmInstallerDepende
       await rm(join(into, 'node_modules/.package-lock.json'), { force: true });
       tell(`checking ${nameOf(want)}`);
       const finished = await npmPackageFacts(into, want);
-      await writeFile(join(into, 'package.json'), npmRoot({ [want.name]: finished.facts.version }));
+      await writeWithin(into, 'package.json', npmRoot({ [want.name]: finished.facts.version }));
       return finished;
     },
   };

@@ -86,6 +86,7 @@ async function archivesAt(path: string): Promise<readonly string[]> {
 }
 
 async function readArchive(file: string): Promise<Archive> {
+  if ((await stat(file)).size > limits.packageArchiveBytesMax) throw unreadable(file, 'it is too large');
   const manifest = await archiveManifest(file);
   if (!manifest.ok) throw unreadable(file, manifest.error);
   const { name, version } = manifest.value;

@@ -3,7 +3,7 @@
  * follows a link, and whatever modes they left, it can be read, measured and removed. To be used when the cell is gone,
  * except for `treeBytes`.
  */
-import { chmod, lchown, lstat, readdir, rm } from 'node:fs/promises';
+import { chmod, lchown, lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const OWNER_MAY_ALL = 0o700;
@@ -44,6 +44,33 @@ export async function takeBack(root: string): Promise<void> {
     return true;
   };
   if (await take(root)) await walk(root, take);
+}
+
+/**
+ * The text of a file in the tree, reached through real folders only: a link could lead to any file of this machine, which
+ * the gateway may read and the program that made the link may not.
+ *
+ * @throws Error for a path that leads elsewhere, what is no file, and what is larger than `bytesMax`
+ */
+export async function readWithin(root: string, path: string, bytesMax: number): Promise<string> {
+  const names = path.split('/');
+  let at = root;
+  for (const [index, name] of names.entries()) {
+    if (name === '' || name === '.' || name === '..') throw new Error(`"${path}" leads out of the package`);
+    at = join(at, name);
+    const stat = await lstat(at);
+    const isLast = index === names.length - 1;
+    if (isLast ? !stat.isFile() : !stat.isDirectory())
+      throw new Error(`"${path}" is not a file in real folders`);
+    if (isLast && stat.size > bytesMax) throw new Error(`"${path}" is larger than ${bytesMax} bytes`);
+  }
+  return readFile(at, 'utf8');
+}
+
+/** Writes a file at the top of the tree, in place of whatever is there: through a link it would be written elsewhere. */
+export async function writeWithin(root: string, name: string, text: string): Promise<void> {
+  await rm(join(root, name), { recursive: true, force: true });
+  await writeFile(join(root, name), text, { flag: 'wx' });
 }
 
 /** Removes a tree whatever modes its folders have. */

@@ -8,7 +8,7 @@
  * is being removed.
  */
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rename, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, type Clock, type Log } from '../../kernel/index.ts';
 import { type PackageSpec, parsePackageSpec } from '../../manifest/index.ts';
@@ -16,7 +16,7 @@ import { identify, isAlive } from '../process-identity.ts';
 import { collectPackages, type Collected, removeTrash } from './collect.ts';
 import type { InstallCell } from './install-cell.ts';
 import type { Installer, TreeFacts, Wanted } from './installer.ts';
-import { removeTree } from './staging.ts';
+import { removeTree, writeWithin } from './staging.ts';
 import { hashTree, settleModes, stampTree } from './tree.ts';
 
 export interface PackageStoreDependencies {
@@ -137,7 +137,7 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
   /** Gives a finished tree its final name. @returns its hash */
   async function adopt(installer: Installer, staging: string, facts: TreeFacts): Promise<string> {
     const { linkTargets } = installer;
-    await writeFile(join(staging, FACTS_FILE), `${JSON.stringify(facts, null, 2)}\n`);
+    await writeWithin(staging, FACTS_FILE, `${JSON.stringify(facts, null, 2)}\n`);
     await settleModes(staging);
     const integrity = await hashTree(staging, linkTargets);
     const final = join(dir, integrity);
@@ -208,8 +208,12 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
         ...(lockfile === undefined ? {} : { lockfile }),
       };
       const key = JSON.stringify([registry, want]);
+      const begun = installing.get(key);
+      // One that nobody wanted any more is about to fail.
       const running =
-        installing.get(key) ?? startInstalling((tell, wanted) => make(installer, want, tell, wanted));
+        begun !== undefined && !begun.unwanted.aborted
+          ? begun
+          : startInstalling((tell, wanted) => make(installer, want, tell, wanted));
       installing.set(key, running);
       void running.done
         .finally(() => {
@@ -248,6 +252,8 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
 /** One installation, and everybody who waits for it. */
 interface Installing {
   readonly done: Promise<InstalledPackage>;
+  /** Aborted when everybody who waited went away. */
+  readonly unwanted: AbortSignal;
   join(tell: (message: string) => void, signal: AbortSignal): Promise<InstalledPackage>;
 }
 
@@ -265,6 +271,7 @@ function startInstalling(
   );
   return {
     done,
+    unwanted: unwanted.signal,
     async join(tell, signal) {
       const mine = (message: string): void => tell(message);
       listeners.add(mine);

@@ -6,7 +6,7 @@
  * for a folder), LF. Times, owners and the other mode bits do not count.
  */
 import { createHash, hash } from 'node:crypto';
-import { lstatSync, readdirSync } from 'node:fs';
+import { createReadStream, lstatSync, readdirSync } from 'node:fs';
 import { chmod, readFile, readlink } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -18,6 +18,7 @@ interface Entry {
   readonly kind: EntryKind;
   /** Relative to the package's folder. */
   readonly path: string;
+  readonly size: number;
   /** Changes whenever content, mode or owner does: inode, size, and time of the last change of either. */
   readonly stamp: string;
 }
@@ -52,7 +53,7 @@ async function listTree(root: string): Promise<readonly Entry[]> {
 function readEntry(root: string, path: string): Entry {
   const stat = lstatSync(`${root}/${path}`, { bigint: true });
   const stamp = `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`;
-  return { kind: kindOf(path, stat), path, stamp };
+  return { kind: kindOf(path, stat), path, size: Number(stat.size), stamp };
 }
 
 function kindOf(
@@ -84,10 +85,14 @@ export async function hashTree(root: string, outside?: RegExp): Promise<string> 
   return `sha256-${whole.digest('hex')}`;
 }
 
-async function contentHash(root: string, { kind, path }: Entry, outside?: RegExp): Promise<string> {
+async function contentHash(root: string, { kind, path, size }: Entry, outside?: RegExp): Promise<string> {
   if (kind === 'd') return '';
   if (kind === 'l') return hash('sha256', await safeTarget(root, path, outside));
-  return hash('sha256', await readFile(`${root}/${path}`));
+  const file = `${root}/${path}`;
+  if (size <= limits.packageHashedWholeBytesMax) return hash('sha256', await readFile(file));
+  const whole = createHash('sha256');
+  for await (const chunk of createReadStream(file)) whole.update(chunk as Buffer); // no encoding was set
+  return whole.digest('hex');
 }
 
 /** A link must stay inside: in a cell it would otherwise lead somewhere else than where it was checked. */
