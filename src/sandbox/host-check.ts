@@ -67,7 +67,14 @@ export function judge(evidence: HostEvidence): HostReport {
 
 function checkTools({ tools: { found, missing } }: HostEvidence): HostCheck {
   const name = 'programs';
-  if (missing.length === 0) return { name, ok: true, found: Object.values(found).join(', ') };
+  if (missing.length === 0) {
+    const there = Object.values(found).join(', ');
+    if (found.script !== undefined) return { name, ok: true, found: there };
+    // Essential on Debian, a package of its own elsewhere.
+    const fix =
+      'Commands of `sallyport run` have no terminal without `script`: install bsdutils, or util-linux-script.';
+    return { name, ok: true, found: there, fix };
+  }
   const packages = [...new Set(missing.map((tool) => packageOf[tool]))].join(' ');
   return {
     name,

@@ -9,7 +9,7 @@ import { bubblewrapVersion } from './host.ts';
 import { findTools, type ToolSearch } from './tools.ts';
 
 /** Something that was tried. */
-export interface Attempt {
+interface Attempt {
   readonly ok: boolean;
   /** What it said about why not. */
   readonly said: string;

@@ -45,7 +45,7 @@ export interface PlanView {
   readonly command: readonly string[];
 }
 
-export interface LimitView {
+interface LimitView {
   readonly what: string;
   readonly most: string;
   /** What enforces it. */

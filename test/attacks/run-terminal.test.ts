@@ -10,6 +10,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeHome, waitFor } from '../e2e/harness.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../bin/sallyport.mjs');
+/** Of the essential packages of every Debian. */
+const SCRIPT = 'script';
 const PYTHON = '/usr/bin/python3';
 /** Since Linux 6.2 a machine may do without the call altogether. */
 const SETTING = '/proc/sys/dev/tty/legacy_tiocsti';
@@ -31,7 +33,7 @@ interface Seat {
 
 /** A person at a terminal with a shell. */
 async function sit(): Promise<Seat> {
-  const child = spawn('script', ['--quiet', '--flush', '--return', '--command', 'exec sh -i', '/dev/null'], {
+  const child = spawn(SCRIPT, ['--quiet', '--flush', '--return', '--command', 'exec sh -i', '/dev/null'], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'] ?? '',

@@ -5,7 +5,7 @@ import { type HostCheck, judge } from '../../src/sandbox/host-check.ts';
 import { gatherEvidence, type HostEvidence, readEvidence } from '../../src/sandbox/host-evidence.ts';
 
 const tools = Object.fromEntries(
-  'bwrap env ip mkdir mkfifo mount prlimit setpriv sh stat unshare'
+  'bwrap env ip mkdir mkfifo mount prlimit script setpriv sh stat unshare'
     .split(' ')
     .map((name) => [name, `/usr/bin/${name}`]),
 );
@@ -70,6 +70,16 @@ describe('programs', () => {
     });
     // What could not be tried is not judged.
     expect(judge({ ...fine, ...over }).map(({ name }) => name)).not.toContain('user namespaces');
+  });
+});
+
+describe('a machine without script', () => {
+  it('is told what it is for, and is fine for everything else', () => {
+    const { script: _script, ...found } = tools;
+    expect(check('programs', { tools: { found, missing: [] } })).toMatchObject({
+      ok: true,
+      fix: expect.stringContaining('bsdutils') as string,
+    });
   });
 });
 

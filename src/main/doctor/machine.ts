@@ -15,7 +15,7 @@ export interface Entry {
 }
 
 /** What is free where a path lies. */
-export interface Room {
+interface Room {
   readonly bytes: number;
   /** Files that can still be made; null where the file system does not count them. */
   readonly files: number | null;
