@@ -26,7 +26,7 @@ describe('the end of what a program said', () => {
   it.each([
     ['in one piece', ['fatal error: runtime: out of memory\n\n', trace(30 * KIB)]],
     ['in two', ['ready\nfatal error: runtime: out', ` of memory\n${trace(30 * KIB)}`]],
-    ['byte by byte', [...'fatal error: runtime: out of memory\n', trace(30 * KIB)]],
+    ['byte by byte', ['fatal error: runtime: out of memory\n'.split(''), trace(30 * KIB)].flat()],
   ])('has before it the line that says why, which a long trace pushed out: %s', async (_how, chunks) => {
     const text = (await tailOf(chunks)).text();
     expect(text.startsWith('fatal error: runtime: out of memory\n')).toBe(true);
