@@ -100,7 +100,11 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     const staged = stagedFor(sources);
     const user = takeUser(wish.uid);
     let recorded = { as: key, in: records };
+    let forgotten = false;
+    let started: Shell | null = null;
     const forget = (): void => {
+      if (forgotten) return;
+      forgotten = true;
       recorded.in.remove(recorded.as);
       user.release();
     };
@@ -109,7 +113,7 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
       const stdio = shape.terminal ? ownStdio() : await makePipes((name) => records.momentary(key, name));
       const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), timeoutMs);
       const { pid, first } = prepared;
-      return {
+      const shell: Shell = {
         prepared,
         // The launcher takes a moment to notice that what it leads is gone.
         alive: () => prepared.alive() && first !== null && isAlive(first),
@@ -130,7 +134,12 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
           else log.error('cell.unkillable', { cell: recorded.as, pid: first.pid });
         },
       };
+      started = shell;
+      // A cell's own is written when it is one, at once.
+      if (records === deps.aheadRecords) records.put(key, pid, first);
+      return shell;
     } catch (error) {
+      if (started !== null) await started.discard();
       forget();
       throw error;
     }

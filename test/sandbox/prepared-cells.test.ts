@@ -237,6 +237,17 @@ describe('a prepared cell', () => {
     await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before));
   });
 
+  it('that cannot be recorded is not kept, and starts go on', async () => {
+    const gateway = await open();
+    rmSync(aheadDir, { recursive: true });
+    expect((await run(gateway, { command: ['echo', 'started'] })).stdout).toBe('started\n');
+    await vi.waitFor(() => expect(named('cell.prepare_failed')).toHaveLength(3), { timeout: 20_000 });
+    expect((await run(gateway, { command: ['echo', 'again'] })).stdout).toBe('again\n');
+    expect(named('cell.ready')).toMatchObject([{ prepared: true }, { prepared: false }]);
+    await vi.waitFor(() => expect(running()).toEqual([]));
+    mkdirSync(aheadDir);
+  });
+
   it('is not made before a gateway says that it goes on', async () => {
     sandbox = await createSandbox({
       stateDir,
