@@ -139,14 +139,6 @@ export function createRuns(deps: RunDeps): Runs {
   async function start(id: CellId, one: Running, folders: Folders, program: string): Promise<Cell> {
     const { request, share } = one;
     const { workspace, operator } = deps;
-    const egress = await deps.egress.openCell({
-      identity: { cell: id, workspace, server: NO_SERVER, profile: request.profile, owner: null },
-      rules: share.rules,
-      credentials: share.bindings,
-      tools: { rules: [], readOnly: 'off' },
-      addresses: 'synthetic',
-    });
-    one.egress = egress;
     await deps.audit.append({
       workspace,
       type: 'run.started',
@@ -161,6 +153,14 @@ export function createRuns(deps: RunDeps): Runs {
         credentials: [...share.credentials.keys()],
       },
     });
+    const egress = await deps.egress.openCell({
+      identity: { cell: id, workspace, server: NO_SERVER, profile: request.profile, owner: null },
+      rules: share.rules,
+      credentials: share.bindings,
+      tools: { rules: [], readOnly: 'off' },
+      addresses: 'synthetic',
+    });
+    one.egress = egress;
     return deps.sandbox.launch(
       {
         id,
