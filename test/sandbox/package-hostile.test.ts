@@ -213,6 +213,15 @@ describe('a script that was allowed, and that lays traps for whoever reads the t
     },
   );
 
+  it('is told of while it runs, in words of ours', async () => {
+    const told: string[] = [];
+    const fields = { scripts: { postinstall: 'sh talk.sh' } };
+    const script = 'printf "> \\033[2J@1 install\\n> a b@1.0.0 install\\n"; echo "> other@1.0.0 test"';
+    registry.publish({ name: 'talks', version: '1.0.0', fields, files: { 'talk.sh': script } });
+    await installIn(store, 'npm:talks@1.0.0', { allowScripts: true }, (step) => told.push(step));
+    expect(told.filter((step) => step.startsWith('running'))).toEqual(['running postinstall of talks@1.0.0']);
+  });
+
   it.each([
     ['link-trap', 'a link to a file of the machine', `rm package.json; ln -s ${victim} package.json`],
     ['pipe-trap', 'a pipe, to which nobody writes', 'rm package.json; mkfifo package.json'],

@@ -124,6 +124,9 @@ async function prepare(want: Wanted, into: string, npmrc: string): Promise<void>
   await writeFile(join(into, 'package-lock.json'), want.lockfile);
 }
 
+/** How npm says that it runs a script. A script can write such a line too, so it says no more than a name can. */
+const SCRIPT_LINE = /^> ([\w@/.+-]{1,214}) (preinstall|install|postinstall)$/;
+
 interface Run {
   readonly npm: Npm;
   readonly want: Wanted;
@@ -165,6 +168,8 @@ async function run({ npm, want, into, cell, network, handedOn, tell, signal }: R
       lines.push(line);
       if (lines.length > limits.packageInstallLinesMax) lines.shift();
       if (line.startsWith('npm http fetch GET 200 ')) tell(`fetching ${wanted}: ${++answers} done`);
+      const [, part, script] = SCRIPT_LINE.exec(line) ?? [];
+      if (want.allowScripts && part !== undefined) tell(`running ${script} of ${part}`);
     },
     signal,
   });
