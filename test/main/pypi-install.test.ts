@@ -52,7 +52,7 @@ def attempt(act):
     except Exception as error: return type(error).__name__
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     seen = "seen = %r\\n" % {
-        "variables": sorted(os.environ), "home": attempt(lambda: os.listdir("/root")), "etc": attempt(lambda: os.listdir("/etc")),
+        "variables": sorted("%s=%s" % one for one in os.environ.items()), "home": attempt(lambda: os.listdir("/root")), "etc": attempt(lambda: os.listdir("/etc")),
         "network": attempt(lambda: socket.create_connection(("192.0.2.1", 22), 5)),
     }
     info, name = "built-1.0.dist-info", "built-1.0-py3-none-any.whl"
@@ -75,7 +75,7 @@ let world: ReturnType<typeof makePackageWorld>;
 let store: PackageStore;
 let stores = 0;
 
-const openStore = async (over: { readonly index?: string } = {}): Promise<PackageStore> =>
+const openStore = async (environment: Readonly<Record<string, string>> = {}): Promise<PackageStore> =>
   createPackageStore({
     dir: join(world.root, `store-${stores++}`),
     log: silentLog,
@@ -83,7 +83,7 @@ const openStore = async (over: { readonly index?: string } = {}): Promise<Packag
     cell: await world.cell(),
     installers: [
       createPypiInstaller({
-        settings: () => pypiSettings({ environment: {}, index: over.index ?? index.url }),
+        settings: () => pypiSettings({ environment: { PIP_INDEX_URL: index.url, ...environment } }),
       }),
     ],
   });
@@ -218,10 +218,32 @@ describe.skipIf(!hasPip)("a package of Python's (waits for /usr/bin/python3 and 
     expect(said).toContain("'home': 'FileNotFoundError'");
     expect(said).toMatch(/'network': '(?:ConnectionRefusedError|TimeoutError|OSError)'/);
     expect(said).not.toContain('shadow');
-    expect(said).not.toContain('SALLYPORT');
+    expect(said).not.toContain('SALLYPORT_');
     // The control: it did look.
-    expect(said).toContain("'PATH'");
+    expect(said).toContain("'PATH=");
     expect(said).toContain('resolv.conf');
+  });
+
+  it('comes from an index that wants a login, which the cell never sees', async () => {
+    const pair = Buffer.from('builder:s3cret/Gate').toString('base64');
+    const closed = await startIndex(
+      [built, makeWheel({ name: 'hinge', version: '2.0' })],
+      undefined,
+      `Basic ${pair}`,
+    );
+    try {
+      const url = closed.url.replace('//', '//builder:s3cret%2FGate@');
+      const own = await openStore({ PIP_INDEX_URL: url });
+      const { dir } = await install(own, 'pypi:built', { allowScripts: true });
+      const said = readFileSync(join(dir, `venv/lib/python${python}/site-packages/built.py`), 'utf8');
+      expect(said).toContain('SALLYPORT_INDEX_LOGIN=slyreg_');
+      expect(said).not.toContain('s3cret');
+      await fails('pypi:latch', {}, own).toMatchObject({ code: 'package_not_found' });
+      const stranger = await openStore({ PIP_INDEX_URL: closed.url });
+      await fails('pypi:hinge', {}, stranger).toMatchObject({ code: 'package_login_refused' });
+    } finally {
+      await closed.close();
+    }
   });
 
   it('comes from archives on this machine, and then nobody is asked', async () => {

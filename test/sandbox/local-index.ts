@@ -102,16 +102,24 @@ export interface LocalIndex {
   close(): Promise<void>;
 }
 
-/** @param answer changes what is sent, such as bytes that are not those of the hash */
+/**
+ * @param answer changes what is sent, such as bytes that are not those of the hash
+ * @param authorization what every request has to bring
+ */
 export async function startIndex(
   archives: readonly Archive[],
   answer: (path: string, body: Buffer) => Buffer | number = (_path, body) => body,
+  authorization?: string,
 ): Promise<LocalIndex> {
   const files = new Map(archives.map((archive) => [archive.file, archive]));
   const paths: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '');
     paths.push(path);
+    if (authorization !== undefined && request.headers.authorization !== authorization) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="index"' }).end();
+      return;
+    }
     const found = bodyOf(path, files);
     const sent = found === null ? 404 : answer(path, found);
     if (typeof sent === 'number') response.writeHead(sent).end();

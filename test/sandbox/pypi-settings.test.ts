@@ -32,8 +32,17 @@ describe('the index', () => {
     });
   });
 
+  it("keeps the login of pip's variable apart from the address", () => {
+    const environment = { PIP_INDEX_URL: 'https://user%40x:pass%2Fword@pip.example.com/simple' };
+    const { index, login } = pypiSettings({ environment });
+    expect(index).toBe('https://pip.example.com/simple/');
+    expect(login).toMatchObject({ user: 'user@x', host: 'pip.example.com', port: 443, scheme: 'Password' });
+    expect(login?.value.reveal()).toBe('pass/word');
+  });
+
   it.each([
-    [{ PIP_INDEX_URL: 'https://user:password@pip.example.com/simple/' }, 'PIP_INDEX_URL'],
+    [{ PIP_INDEX_URL: 'https://token@pip.example.com/simple/' }, 'PIP_INDEX_URL'],
+    [{ PIP_INDEX_URL: 'https://two%20words:password@pip.example.com/simple/' }, 'PIP_INDEX_URL'],
     [{ PIP_INDEX_URL: 'file:///srv/wheels' }, 'PIP_INDEX_URL'],
   ])('is refused where it cannot be used: %j', (environment, named) => {
     expect(() => pypiSettings({ environment })).toThrow(

@@ -104,7 +104,11 @@ async function toRegistry(
         placeholder: env[variable] ?? '',
         hosts: [host],
         ports: [port],
-        inject: [{ header: 'Authorization', format: `${scheme} {token}` }],
+        inject: [
+          scheme === 'Password'
+            ? { basic: 'password' as const }
+            : { header: 'Authorization', format: `${scheme} {token}` },
+        ],
       })),
       tools: { rules: [], readOnly: 'off' },
       addresses: 'synthetic',

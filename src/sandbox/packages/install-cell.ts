@@ -23,8 +23,11 @@ export interface RegistryLogin {
   readonly variable: string;
   readonly host: string;
   readonly port: number;
-  /** First word of the `Authorization` header that the installer sends. */
-  readonly scheme: 'Bearer' | 'Basic';
+  /**
+   * First word of the `Authorization` header that the installer sends, the value being all of the rest; `Password` where it
+   * is only the password of `Basic`.
+   */
+  readonly scheme: 'Bearer' | 'Basic' | 'Password';
   readonly value: Secret;
 }
 

@@ -46,6 +46,13 @@ export function pypiFailure({ spec, interpreter, lines, end, asked }: PypiFailur
       detail,
     });
   }
+  if (find([...lines, ...(asked ?? [])], /\b401 (?:Error|Client Error)|Credentials not correct/) !== null) {
+    return new AppError('package_login_refused', `The index does not give ${spec} to whoever asks here.`, {
+      kind: 'denied',
+      hint: 'Put the login into PIP_INDEX_URL, https://USER:PASSWORD@HOST/simple/, in the environment of the gateway.',
+      detail,
+    });
+  }
   const wanted = missing(lines);
   if (wanted !== null) return notFound({ spec, interpreter, lines, asked: asked ?? [] }, wanted, detail);
   const unsuitable = find(lines, /^ERROR: (Package .* requires a different Python: .*)$/)?.[1];

@@ -19,10 +19,15 @@ export const workFiles = {
 
 /** Python: finds pip's wheel in the index, fetches it, and keeps it if it is the one that is named in the code. */
 const FETCH_PIP = `
-import hashlib, html, re, sys, urllib.parse, urllib.request
-index, into = sys.argv[1:]
-headers = {"Accept": "application/vnd.pypi.simple.v1+html, text/html;q=0.5"}
-def get(url): return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
+import base64, hashlib, html, os, re, sys, urllib.parse, urllib.request
+index, into, user = sys.argv[1:]
+host = urllib.parse.urlsplit(index).netloc
+def get(url):
+    headers = {"Accept": "application/vnd.pypi.simple.v1+html, text/html;q=0.5"}
+    if user and urllib.parse.urlsplit(url).netloc == host:
+        pair = user + ":" + os.environ["SALLYPORT_INDEX_LOGIN"]
+        headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=60)
 try:
     page = get(index + "pip/")
     base, text = page.geturl(), page.read().decode()
@@ -53,7 +58,7 @@ for mark in glob.glob("/package/venv/lib/python3.*/site-packages/*.dist-info/REQ
 compileall.compile_dir("/package/venv/lib", quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 `;
 
-/** Like \`python -m venv\`, which some systems leave out. \`lib64\` is where some of them look. */
+/** Like `python -m venv`, which some systems leave out. `lib64` is where some of them look. */
 const MAKE_ENVIRONMENT = `
 mkdir -p venv/bin "venv/lib/python$version/site-packages" ${workFiles.folder}
 ln -s lib venv/lib64
@@ -63,20 +68,39 @@ ln -s python "venv/bin/python$version"
 printf 'home = %s\\ninclude-system-site-packages = false\\nversion = %s\\n' "\${python%/*}" "$version" >venv/pyvenv.cfg
 `;
 
+/** pip looks for a login in `.netrc`. What lies there is the placeholder. */
+const LOG_IN = `
+if [ -n "$user" ]; then
+  host=\${index#*://} host=\${host%%[:/]*}
+  printf 'machine %s login %s password %s\\n' "$host" "$user" "$SALLYPORT_INDEX_LOGIN" >"$HOME/.netrc"
+fi
+`;
+
+/** Runs pip alone. Arguments: interpreter, pip's wheel, the index, who asks it or nothing, then pip's own. */
+export const PIP_SCRIPT = `
+set -e
+python=$1 pip=$2 index=$3 user=$4
+shift 4
+${LOG_IN}
+exec "$python" -I "$pip/pip" "$@"
+`;
+
 /**
- * Arguments: interpreter, its version, pip's wheel or nothing, the index, two Python programs, then pip's own arguments.
- * \`-I\` keeps Python from what variables and folders say, \`-S\` from what packages would run at its start.
+ * Arguments: interpreter, its version, pip's wheel or nothing, the index, who asks it or nothing, two Python programs, then
+ * pip's own arguments.
+ * `-I` keeps Python from what variables and folders say, `-S` from what packages would run at its start.
  */
 export const INSTALL_SCRIPT = `
 set -e
-python=$1 version=$2 pip=$3 index=$4 fetch=$5 finish=$6
-shift 6
+python=$1 version=$2 pip=$3 index=$4 user=$5 fetch=$6 finish=$7
+shift 7
 export TMPDIR=/package/${workFiles.folder}
 ${MAKE_ENVIRONMENT}
 if [ -z "$pip" ]; then
   pip=/package/${workFiles.folder}/${pinnedPip.file}
-  "$python" -I -S -c "$fetch" "$index" "$pip" || exit ${NO_PIP}
+  "$python" -I -S -c "$fetch" "$index" "$pip" "$user" || exit ${NO_PIP}
 fi
+${LOG_IN}
 venv/bin/python -I "$pip/pip" "$@"
 echo '${OWN_LINE}compiling'
 "$python" -I -S -c "$finish"
@@ -86,4 +110,5 @@ export const installScriptArguments = (
   interpreter: { readonly path: string; readonly version: string },
   pip: string | null,
   index: string,
-): readonly string[] => [interpreter.path, interpreter.version, pip ?? '', index, FETCH_PIP, FINISH];
+  user: string,
+): readonly string[] => [interpreter.path, interpreter.version, pip ?? '', index, user, FETCH_PIP, FINISH];

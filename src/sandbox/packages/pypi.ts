@@ -10,7 +10,7 @@ import type { InstallCell, InstallEnd, InstallNetwork } from './install-cell.ts'
 import type { Installer, Wanted } from './installer.ts';
 import { pypiFacts } from './pypi-facts.ts';
 import { missingPart, pypiFailure } from './pypi-failure.ts';
-import { INSTALL_SCRIPT, installScriptArguments, OWN_LINE, workFiles } from './pypi-script.ts';
+import { INSTALL_SCRIPT, installScriptArguments, OWN_LINE, PIP_SCRIPT, workFiles } from './pypi-script.ts';
 import type { PypiSettings } from './pypi-settings.ts';
 import {
   assertInterpreter,
@@ -64,6 +64,8 @@ export function createPypiInstaller({ settings, system }: PypiInstallerDependenc
 interface Source {
   readonly index: string;
   readonly network: InstallNetwork;
+  /** Who asks the index; empty where it does not want to know. */
+  readonly user: string;
   readonly python?: string;
 }
 
@@ -81,13 +83,17 @@ interface Run {
 
 const nameOf = ({ name, version }: Wanted): string => (version === undefined ? name : `${name}==${version}`);
 
-async function sourceOf(want: Wanted, { index, hosts, python }: PypiSettings): Promise<Source> {
+async function sourceOf(want: Wanted, { index, hosts, login, python }: PypiSettings): Promise<Source> {
   const chosen = python === undefined ? {} : { python };
-  if (want.from.length === 0) return { index, network: { kind: 'registry', hosts }, ...chosen };
+  if (want.from.length === 0) {
+    const logins = login === undefined ? [] : [login];
+    return { index, network: { kind: 'registry', hosts, logins }, user: login?.user ?? '', ...chosen };
+  }
   const wheels = await openWheels(want.from);
   return {
     index: wheels.url,
     network: { kind: 'answers', answer: (path) => wheels.answer(path) },
+    user: '',
     ...chosen,
   };
 }
@@ -106,7 +112,7 @@ async function install(run: Run): Promise<void> {
     run,
     INSTALL_SCRIPT,
     [
-      ...installScriptArguments(interpreter, pip, source.index),
+      ...installScriptArguments(interpreter, pip, source.index, source.user),
       'install',
       ...FLAGS,
       ...from(source),
@@ -138,8 +144,8 @@ async function ask(run: Run, name: string): Promise<readonly string[]> {
   const command = ['index', 'versions', ...FLAGS, '--retries=0', '-vv', ...from(source), name];
   const { lines } = await runScript(
     run,
-    'exec "$@"',
-    [interpreter.path, '-I', `${pip}/pip`, ...command],
+    PIP_SCRIPT,
+    [interpreter.path, pip, source.index, source.user, ...command],
     () => undefined,
   );
   return lines;
