@@ -56,8 +56,8 @@ describe('docker-seccomp.json', () => {
     const given = new Set([...rules.allowed, ...Object.keys(rules.conditional)]);
     const refused = `
       acct add_key bpf delete_module finit_module fsopen init_module io_uring_setup kexec_load keyctl kcmp
-      lookup_dcookie mount_setattr move_mount open_by_handle_at open_tree perf_event_open process_vm_readv ptrace
-      quotactl reboot request_key settimeofday swapon syslog userfaultfd
+      chroot lookup_dcookie mount_setattr move_mount open_by_handle_at open_tree perf_event_open process_vm_readv ptrace
+      quotactl reboot request_key setdomainname setns settimeofday swapon syslog userfaultfd
     `;
     expect(
       refused
