@@ -120,6 +120,23 @@ describe('settings', () => {
     expect(load(yaml, env).proxyListen).toEqual({ host: '::1', port: 1 });
   });
 
+  it("say where packages of Python's come from and who runs them, or leave it to pip and the system", () => {
+    expect(load(null).packages).toMatchObject({ pypiIndex: null, python: null });
+    const yaml = 'packages: { pypiIndex: "https://pypi.corp.example/simple/", python: /usr/bin/python3.12 }';
+    expect(load(yaml).packages).toMatchObject({
+      pypiIndex: 'https://pypi.corp.example/simple/',
+      python: '/usr/bin/python3.12',
+    });
+    const env = {
+      SALLYPORT_PACKAGES_PYPI_INDEX: 'http://127.0.0.1:3141/simple/',
+      SALLYPORT_PACKAGES_PYTHON: '/usr/bin/python3.13',
+    };
+    expect(load(yaml, env).packages).toMatchObject({
+      pypiIndex: 'http://127.0.0.1:3141/simple/',
+      python: '/usr/bin/python3.13',
+    });
+  });
+
   it('say where packages come from, or leave it to npm', () => {
     expect(load(null).packages).toMatchObject({ npmRegistry: null, hosts: [] });
     const yaml =
@@ -168,6 +185,8 @@ describe('settings', () => {
     ['a number of them that is none', '', { SALLYPORT_CELLS_PREPARED: 'two' }, 'cells.prepared: '],
     ['a registry that is none', 'packages: { npmRegistry: npm.example }', {}, 'packages.npmRegistry: '],
     ['a registry with a password', 'packages: { npmRegistry: "https://u:p@npm.example/" }', {}, 'a password'],
+    ['an index that is none', 'packages: { pypiIndex: pypi.example }', {}, 'packages.pypiIndex: '],
+    ['an interpreter that no cell sees', 'packages: { python: /opt/python3 }', {}, 'below /usr'],
     ['an archive host that is none', 'packages: { hosts: [ "https://a" ] }', {}, 'HOST or HOST:PORT'],
     ['no idle time', 'cells: { idleSeconds: 0 }', {}, 'cells.idleSeconds: '],
     ['an idle time that is no number', '', { SALLYPORT_CELLS_IDLE_SECONDS: 'ten' }, 'cells.idleSeconds: '],

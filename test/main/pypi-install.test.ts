@@ -21,7 +21,7 @@ import {
   type PackageStore,
   pypiSettings,
 } from '../../src/sandbox/index.ts';
-import { findPip } from '../../src/sandbox/packages/python-tools.ts';
+import { findPip, pinnedPip } from '../../src/sandbox/packages/python-tools.ts';
 import { type LocalIndex, makeSources, makeWheel, startIndex } from '../sandbox/local-index.ts';
 import { install, makePackageWorld } from '../sandbox/package-world.ts';
 
@@ -75,7 +75,10 @@ let world: ReturnType<typeof makePackageWorld>;
 let store: PackageStore;
 let stores = 0;
 
-const openStore = async (environment: Readonly<Record<string, string>> = {}): Promise<PackageStore> =>
+const openStore = async (
+  environment: Readonly<Record<string, string>> = {},
+  system = '/usr',
+): Promise<PackageStore> =>
   createPackageStore({
     dir: join(world.root, `store-${stores++}`),
     log: silentLog,
@@ -84,6 +87,7 @@ const openStore = async (environment: Readonly<Record<string, string>> = {}): Pr
     installers: [
       createPypiInstaller({
         settings: () => pypiSettings({ environment: { PIP_INDEX_URL: index.url, ...environment } }),
+        system,
       }),
     ],
   });
@@ -222,6 +226,19 @@ describe.skipIf(!hasPip)("a package of Python's (waits for /usr/bin/python3 and 
     // The control: it did look.
     expect(said).toContain("'PATH=");
     expect(said).toContain('resolv.conf');
+  });
+
+  it('is not installed by a pip that is not the one named in the code', async () => {
+    const without = await openStore({}, '/nowhere');
+    await fails('pypi:hinge', {}, without).toMatchObject({
+      code: 'package_pip_missing',
+      message: expect.stringMatching(/pip could not be fetched: .*404/),
+    });
+    index.put({ file: pinnedPip.file, bytes: makeWheel({ name: 'pip', version: '25.3' }).bytes });
+    await fails('pypi:hinge', {}, without).toMatchObject({
+      code: 'package_pip_missing',
+      message: expect.stringMatching(/is something else/),
+    });
   });
 
   it('comes from an index that wants a login, which the cell never sees', async () => {
