@@ -139,7 +139,6 @@ export function createPreparedPool<Item extends Preparable>(
   async function make(kind: Kind<Item>): Promise<void> {
     try {
       const item = await deps.prepare(kind.shape);
-      if (closed) return discard(item);
       kind.ready.push({ item, bornMs: clock.monotonic() });
       log.debug('cell.prepared', { ports: kind.shape.tcpPorts.join(' '), ready: readyCount() });
       void item.ended.then(() => {
