@@ -71,7 +71,7 @@ export function viewPlan({ plan, architecture, ports, ownUser }: PlanViewInput):
     limits: viewLimits(plan.limits),
     systemCalls: {
       allowed: entries.filter((entry) => entry === 'allow').length,
-      byArgument: Object.keys(conditional),
+      byArgument: Object.keys(conditional).filter((name) => (conditional[name]?.cases.length ?? 0) > 0),
       instructions: compileFilter(architecture).length,
     },
     launcher: plan.launcher,
