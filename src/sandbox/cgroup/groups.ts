@@ -167,9 +167,9 @@ async function remove(folder: string): Promise<boolean> {
       rmdirSync(folder);
       return true;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error)) throw error;
-      if (error.code === 'ENOENT') return true;
-      if (error.code !== 'EBUSY') return false;
+      const code = error instanceof Error && 'code' in error ? error.code : null;
+      if (code === 'ENOENT') return true;
+      if (code !== 'EBUSY') return false;
     }
     await sleep(waitMs);
   }
