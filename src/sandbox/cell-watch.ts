@@ -141,7 +141,12 @@ function family(
 /** Asks for the exact figure, which takes long, only where the rough one, which counts shared pages for each, is above. */
 function takes(processes: readonly ProcessLine[], bytes: number, proc: ProcReader): boolean {
   if (sum(processes, ({ residentPages }) => residentPages) * proc.pageBytes <= bytes) return false;
-  return sum(processes, ({ pid }) => takenBytes(proc.memory(pid) ?? '')) > bytes;
+  const takenBy = ({ pid, residentPages }: ProcessLine): number => {
+    const rollup = proc.memory(pid);
+    // Rather too much than nothing: a root without CAP_SYS_PTRACE, as in a container, is refused every cell's figure.
+    return rollup === null ? residentPages * proc.pageBytes : takenBytes(rollup);
+  };
+  return sum(processes, takenBy) > bytes;
 }
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>

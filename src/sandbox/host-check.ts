@@ -128,15 +128,15 @@ function checkIpv6({ ipv6 }: HostEvidence): HostCheck {
   return { name: 'ipv6', ok: true, found };
 }
 
-function checkLimits({ root, kernel }: HostEvidence): HostCheck {
+function checkLimits({ root, kernel, inspects }: HostEvidence): HostCheck {
   const perCell = root || atLeast(5, 14, kernel);
-  return {
-    name: 'limits',
-    ok: true,
-    found: perCell
-      ? 'resource limits: memory for each process, number of processes for each cell'
-      : 'resource limits: memory for each process; this kernel (before 5.14) cannot count the processes of a cell',
-  };
+  const found = perCell
+    ? 'resource limits: memory for each process, number of processes for each cell'
+    : 'resource limits: memory for each process; this kernel (before 5.14) cannot count the processes of a cell';
+  if (!root || inspects) return { name: 'limits', ok: true, found };
+  const rough =
+    'without CAP_SYS_PTRACE, and without control groups, memory that processes of a cell share counts for each of them';
+  return { name: 'limits', ok: true, found: `${found}; ${rough}` };
 }
 
 async function checkTrial(trial: () => Promise<number>): Promise<HostCheck> {

@@ -32,6 +32,8 @@ export interface HostEvidence {
   readonly container: Container | null;
   /** A system call filter of somebody else's holds for this process. */
   readonly filtered: boolean;
+  /** It may look into the memory of other users' processes, as cells are where it is root: CAP_SYS_PTRACE. */
+  readonly inspects: boolean;
   /** Name of the AppArmor profile that holds for this process; null: none does. */
   readonly appArmor: string | null;
   /** Something lies over parts of /proc, as containers have it: then no fresh one can be mounted. */
@@ -61,6 +63,9 @@ const systemFiles: HostFiles = {
   exists: existsSync,
 };
 
+/** Its bit among the capabilities of a process. */
+const CAP_SYS_PTRACE = 19n;
+
 export async function gatherEvidence(): Promise<HostEvidence> {
   const tools = findTools();
   const root = process.getuid?.() === 0;
@@ -79,17 +84,20 @@ export async function gatherEvidence(): Promise<HostEvidence> {
 
 type ReadEvidence = Pick<
   HostEvidence,
-  'kernel' | 'setting' | 'container' | 'filtered' | 'appArmor' | 'procCovered' | 'ipv6'
+  'kernel' | 'setting' | 'container' | 'filtered' | 'inspects' | 'appArmor' | 'procCovered' | 'ipv6'
 >;
 
 /** What files say. Pure but for the reading. */
 export function readEvidence({ text, exists }: HostFiles): ReadEvidence {
   const setting = (name: string): string | null => text(`/proc/sys/${name}`)?.trim() ?? null;
+  const status = text('/proc/self/status') ?? '';
+  const [, capabilities = '0'] = /^CapEff:\s*([0-9a-f]+)$/m.exec(status) ?? [];
   return {
     kernel: setting('kernel/osrelease') ?? '',
     setting,
     container: containerOf(exists),
-    filtered: /^Seccomp:\s*2$/m.test(text('/proc/self/status') ?? ''),
+    filtered: /^Seccomp:\s*2$/m.test(status),
+    inspects: ((BigInt(`0x${capabilities}`) >> CAP_SYS_PTRACE) & 1n) === 1n,
     appArmor: profileIn(text('/proc/self/attr/apparmor/current') ?? text('/proc/self/attr/current') ?? ''),
     procCovered: (text('/proc/self/mountinfo') ?? '')
       .split('\n')

@@ -1,5 +1,5 @@
 /** The machine's processes as `/proc` shows them: who started whom, processor time, memory. Reads only, and trusts the kernel alone. */
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 
 export interface ProcessLine {
   readonly pid: number;
@@ -16,7 +16,7 @@ export interface ProcReader {
   pids(): readonly number[];
   /** `/proc/PID/stat`; null when the process is gone. */
   stat(pid: number): string | null;
-  /** `/proc/PID/smaps_rollup`; null when the process is gone or not to be looked at. */
+  /** `/proc/PID/smaps_rollup`; empty when the process is gone, null when it is not to be looked at. */
   memory(pid: number): string | null;
   readonly pageBytes: number;
 }
@@ -31,7 +31,7 @@ export function openProc(): ProcReader {
         .filter((name) => /^\d+$/.test(name))
         .map(Number),
     stat: (pid) => shortText(`/proc/${pid}/stat`),
-    memory: (pid) => text(`/proc/${pid}/smaps_rollup`),
+    memory: rollup,
     pageBytes: pageBytes(readFileSync('/proc/self/auxv')),
   };
 }
@@ -53,11 +53,13 @@ function shortText(path: string): string | null {
   }
 }
 
-function text(path: string): string | null {
+function rollup(pid: number): string | null {
   try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return null;
+    return readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  } catch (error) {
+    // ESRCH: it ended after the file was opened, and has not been waited for.
+    const ended = error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    return ended || !existsSync(`/proc/${pid}`) ? '' : null;
   }
 }
 

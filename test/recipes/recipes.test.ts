@@ -23,6 +23,7 @@ const evidence = (over: Partial<HostEvidence>): HostEvidence => ({
   setting: (name) => (name === 'user/max_user_namespaces' ? '1000' : null),
   container: null,
   filtered: true,
+  inspects: false,
   appArmor: null,
   procCovered: true,
   namespaces: { ok: false, said: '' },

@@ -9,7 +9,8 @@ interface FakeProcess {
   startTime: string;
   cpuTicks: number;
   residentKiB: number;
-  takenKiB: number;
+  /** Null: this process may not look. */
+  takenKiB: number | null;
 }
 
 const KIB = 1024;
@@ -35,7 +36,9 @@ const reader: ProcReader = {
   },
   memory(pid) {
     exact.push(pid);
-    return `Pss_Anon: ${machine.get(pid)?.takenKiB ?? 0} kB\n`;
+    const found = machine.get(pid);
+    if (found === undefined) return '';
+    return found.takenKiB === null ? null : `Pss_Anon: ${found.takenKiB} kB\n`;
   },
   pageBytes: 4 * KIB,
 };
@@ -96,6 +99,17 @@ describe('memory', () => {
     await looks();
     expect(over).toHaveBeenCalledExactlyOnceWith('memory');
     expect(other.over).not.toHaveBeenCalled();
+  });
+
+  it('that may not be asked for exactly is what is mapped', async () => {
+    put(20, 10, { residentKiB: 500, takenKiB: null });
+    put(21, 20, { residentKiB: 500, takenKiB: 200 });
+    const { over } = cell(20, { memoryKiB: 800 });
+    await looks();
+    expect(over).not.toHaveBeenCalled();
+    put(20, 10, { residentKiB: 700 });
+    await looks();
+    expect(over).toHaveBeenCalledExactlyOnceWith('memory');
   });
 
   it('of a process that has the number of a cell that is gone is not counted', async () => {

@@ -26,6 +26,7 @@ const fine: HostEvidence = {
   ...settings({}),
   container: null,
   filtered: false,
+  inspects: false,
   appArmor: null,
   procCovered: false,
   namespaces: { ok: true, said: '' },
@@ -233,6 +234,17 @@ describe('the rest', () => {
   ])('says whether a kernel %s counts the processes of each cell, root %s: %s', (kernel, root, counts) => {
     expect(check('limits', { kernel, root })?.found.includes('for each cell')).toBe(counts);
   });
+
+  it.each([
+    [true, false, true],
+    [true, true, false],
+    [false, false, false],
+  ])(
+    'says whether a root %s that inspects others %s counts shared memory roughly: %s',
+    (root, inspects, rough) => {
+      expect(check('limits', { root, inspects })?.found.includes('CAP_SYS_PTRACE')).toBe(rough);
+    },
+  );
 });
 
 describe('readEvidence', () => {
@@ -262,6 +274,15 @@ describe('readEvidence', () => {
     ['Name:\tSeccomp:\t2\n', false],
   ])('reads in %j whether it is filtered: %s', (status, filtered) => {
     expect(read({ '/proc/self/status': status }).filtered).toBe(filtered);
+  });
+
+  it.each([
+    ['CapEff:\t000001ffffffffff\n', true],
+    // What Docker leaves to root.
+    ['CapEff:\t00000000a80425fb\n', false],
+    ['', false],
+  ])('reads in %j whether it may look into other processes: %s', (status, inspects) => {
+    expect(read({ '/proc/self/status': status }).inspects).toBe(inspects);
   });
 
   it.each([
