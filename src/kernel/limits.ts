@@ -639,3 +639,11 @@ export const preparedLookMs = 30_000;
 export const preparedFailuresMax = 3;
 /** and for how long, in milliseconds. */
 export const preparedRestMs = 60_000;
+
+/* What the kernel has for each user of the machine, and a cell only a part of. */
+/** Instances of inotify; a program that watches files has one as a rule. The kernel's usual limit for a user is 128. */
+export const cellWatchersMax = 16;
+/** Timers and signals that wait to be delivered. */
+export const cellSignalsMax = 1_024;
+/** Memory that is kept from being swapped out, in bytes. */
+export const cellLockedMemoryBytes = 1 * MIB;

@@ -66,6 +66,9 @@ export function limitOptions({
     ...(dataBytes === null ? [] : [`--data=${dataBytes}`]),
     `--fsize=${diskBytes}`,
     `--nofile=${openFiles}`,
+    // Counted for the user on the whole host too, and so shared by the cells of a gateway that is not root.
+    `--sigpending=${limits.cellSignalsMax}`,
+    `--memlock=${limits.cellLockedMemoryBytes}`,
     ...(processes === null || inGroup.includes('pids') ? [] : [`--nproc=${processes}`]),
   ];
 }

@@ -3,6 +3,7 @@
  * it does an ordinary server's work.
  */
 import { afterAll, describe, expect, it } from 'vitest';
+import { limits as all } from '../../src/kernel/index.ts';
 import {
   type CellReport,
   hasPython,
@@ -105,12 +106,15 @@ describe.each(languages)('taking everything, from $language', ({ language, avail
       expect(exit).toMatchObject({ started: true, code: null, limit: { kind: 'memory' } });
     });
 
-    // A gateway that is not root shares its user with its cells, and the kernel counts these for a user. Node takes one.
-    it.skipIf(mode === 'user' || language === 'Node')(
-      'watches of files: has those of its own user, and so has its neighbour',
+    // Node takes one, however much it watches.
+    it.skipIf(language === 'Node')(
+      'watchers of files and timers: has its own, and so has its neighbour',
       async () => {
-        const { round, took } = await attack(mode, [...probe, 'watches']);
-        expect(took['watches']?.error).toBe('EMFILE');
+        const { round, took } = await attack(mode, [...probe, 'watches', 'timers']);
+        expectWithin(took, {
+          watches: { least: 1, most: all.cellWatchersMax, error: 'EMFILE' },
+          timers: { least: 1, most: all.cellSignalsMax, error: 'EAGAIN' },
+        });
         expect(round).toEqual(works);
       },
     );

@@ -3,6 +3,7 @@
 Arguments: what to take, one after the other. Prints a line of JSON, `{"<what>": {"got": number, "error": name}}`, then HELD.
 """
 
+import ctypes
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import time
 
 MIB = 1 << 20
+libc = ctypes.CDLL(None, use_errno=True)
 kept = []
 taken = {}
 
@@ -121,16 +123,20 @@ def one_file():
     return until_refused(grow)
 
 
-def watches():
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-
+def calls(call):
     def take():
-        if libc.inotify_init() < 0:
+        if call() < 0:
             raise OSError(ctypes.get_errno(), "")
 
     return until_refused(take)
+
+
+def watches():
+    return calls(libc.inotify_init)
+
+
+def timers():
+    return calls(lambda: libc.timer_create(1, None, ctypes.byref(ctypes.c_void_p())))
 
 
 takes = {
@@ -144,6 +150,7 @@ takes = {
     "shared memory": disk("/dev/shm"),
     "one file": one_file,
     "watches": watches,
+    "timers": timers,
 }
 for name in sys.argv[1:]:
     got, refusal = takes[name]()
