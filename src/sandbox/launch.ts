@@ -22,8 +22,8 @@ export interface Launched {
   stderrTail(): string;
   /** Kills everything, unless the launcher has ended. */
   kill(): void;
-  /** The first process of the namespace around the cell: when it is gone, everything is. Null when it is gone already. */
-  readonly first: ProcessIdentity | null;
+  /** The first process of the namespace around the cell: when it is gone, everything is. */
+  readonly first: ProcessIdentity;
   /** What was handed over: holds the cell's network namespace until closed. */
   readonly listening: readonly Listening[];
   /** False when the kernel gave the cell IPv4 only. */
@@ -31,19 +31,22 @@ export interface Launched {
 }
 
 /**
- * @param admit called when the listeners have their owners, and before the cell is told anything: to record it, or to count its
+ * @param admit called with the cell's first process when the listeners have their owners, and before the cell is told anything: to record it, or to count its
  *   processes. Nothing is started when it throws
  * @throws AppError `sandbox_launch_failed`, `sandbox_launch_timeout`, and what `listeners` or `admit` throw; the prepared cell is to be discarded then
  */
 export async function enterCell(
   prepared: PreparedCell,
-  plan: CellPlan,
+  plan: Pick<CellPlan, 'inputs'>,
   listeners: CellListeners,
-  admit: () => void,
+  admit: (first: ProcessIdentity) => void,
 ): Promise<Launched> {
   const { child, pid, stdio, tail, first, listening, dualStack } = prepared;
+  // Without it there is nothing that a control group or a watch could be for.
+  if (first === null)
+    throw launchFailed('its first process was gone before it was told what to start', tail.text());
   for (const listener of listening) handOver(listener, listeners);
-  admit();
+  admit(first);
   if (!prepared.alive()) {
     throw launchFailed(
       `the launcher ended with ${child.signalCode ?? child.exitCode} before it was told what to start`,
@@ -81,7 +84,7 @@ function handOver(listener: Listening, listeners: CellListeners): void {
 }
 
 /** @throws AppError `sandbox_launch_timeout` where what was prepared reads nothing */
-async function deliverAll(prepared: PreparedCell, { inputs }: CellPlan): Promise<void> {
+async function deliverAll(prepared: PreparedCell, { inputs }: Pick<CellPlan, 'inputs'>): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(launchTimeout(limits.cellSetupTimeoutMs)), limits.cellSetupTimeoutMs);
   const deliver = ({ descriptor, content }: CellPlan['inputs'][number]): Promise<void> =>

@@ -71,7 +71,7 @@ export async function prepareCell(
     if (!plan.terminal) killGroup(pid);
     // What carries the terminal is left to end by itself where it can, since it gives the caller's back as it was.
     else if (first === null || !isAlive(first)) child.kill('SIGKILL');
-    else process.kill(first.pid, 'SIGKILL');
+    else killOnly(first.pid);
   }
 
   async function discard(): Promise<void> {
@@ -107,9 +107,12 @@ export async function prepareCell(
 }
 
 /** Kills every process that a launcher leads, and with them the cell. Harmless when there is none. */
-export function killGroup(pid: number): void {
+export const killGroup = (pid: number): void => killOnly(-pid);
+
+/** Harmless when there is no such process. */
+function killOnly(pid: number): void {
   try {
-    process.kill(-pid, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch {
     // ESRCH: there is nothing left to kill.
   }

@@ -49,8 +49,8 @@ export function runningCell(input: RunningCellInput): Cell {
     endWatch();
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
-    if (first !== null && isAlive(first)) killGroup(pid);
-    const left = first !== null && !(await untilGone(first, limits.cellKillTimeoutMs));
+    if (isAlive(first)) killGroup(pid);
+    const left = !(await untilGone(first, limits.cellKillTimeoutMs));
     closeAll(listening);
     launched.stdin.destroy();
     // What nobody reads would stay open.
@@ -87,7 +87,7 @@ export function runningCell(input: RunningCellInput): Cell {
   }
 
   function signal(name: NodeJS.Signals): boolean {
-    const program = launched.first === null ? null : programProcess(launched.first);
+    const program = programProcess(launched.first);
     if (program === null || !isAlive(program)) return false;
     try {
       return process.kill(program.pid, name);
@@ -120,7 +120,6 @@ function watchOver(
   { launched: { first }, applied, watch }: RunningCellInput,
   over: (hit: LimitHit) => void,
 ): () => void {
-  if (first === null) return () => undefined;
   const { inGroup } = applied;
   return watch.add({
     first,

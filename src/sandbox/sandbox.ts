@@ -181,10 +181,9 @@ export async function createSandbox({
       const plan = planCell({ ...planned, staged: taken.staged });
       const own = groups === null ? null : makeGroup(groups, spec.id, plan.limits);
       group = own;
-      const launched = await enterCell(taken.prepared, plan, listeners, () => {
+      const launched = await enterCell(taken.prepared, plan, listeners, (first) => {
         taken.record(spec.id);
-        const { first } = taken.prepared;
-        if (first !== null) own?.admit(first.pid);
+        own?.admit(first.pid);
       });
       cell = runningCell({
         id: spec.id,
