@@ -28,22 +28,26 @@ describe('appliedLimits', () => {
 });
 
 describe('limitOptions', () => {
+  /** What the kernel counts for a user on the whole machine too. */
+  const shared = ['--sigpending=1024', '--memlock=1048576'];
+
   it('are those of each process', () => {
     expect(limitOptions(appliedLimits(wanted, true))).toEqual([
       '--core=1',
       `--data=${1_536 * MIB}`,
       `--fsize=${8 * MIB}`,
       '--nofile=64',
+      ...shared,
       '--nproc=32',
     ]);
   });
 
   it.each([
-    [['memory'], ['--core=1', `--fsize=${8 * MIB}`, '--nofile=64', '--nproc=32']],
-    [['pids'], ['--core=1', `--data=${1_536 * MIB}`, `--fsize=${8 * MIB}`, '--nofile=64']],
+    [['memory'], ['--core=1', `--fsize=${8 * MIB}`, '--nofile=64', ...shared, '--nproc=32']],
+    [['pids'], ['--core=1', `--data=${1_536 * MIB}`, `--fsize=${8 * MIB}`, '--nofile=64', ...shared]],
     [
       ['cpu', 'memory', 'pids'],
-      ['--core=1', `--fsize=${8 * MIB}`, '--nofile=64'],
+      ['--core=1', `--fsize=${8 * MIB}`, '--nofile=64', ...shared],
     ],
   ] as const)('leave to a group with %o what it counts better', (controllers, options) => {
     expect(limitOptions(appliedLimits(wanted, true, new Set(controllers)))).toEqual(options);
