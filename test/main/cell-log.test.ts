@@ -3,18 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { createCellLog, maskOf } from '../../src/main/cells/cell-log.ts';
 
-interface Options {
-  readonly mask?: (line: string) => string;
-}
-
-function makeLog({ mask = (line) => line }: Options = {}) {
+function makeLog(values: ReadonlyMap<string, string> = new Map()) {
   const clock = fixedClock(0);
   const stderr = new PassThrough();
   const written: string[] = [];
   const log = createCellLog({
     stderr,
     clock,
-    mask,
+    mask: maskOf(values),
     write: (from, text) => written.push(from === 'server' ? text : `* ${text}`),
   });
   return { clock, stderr, log, written };
@@ -117,13 +113,11 @@ describe('a server that writes without end', () => {
 
 describe('a value that a server was entrusted with', () => {
   it('is not in its log, nor in what an error quotes', async () => {
-    const mask = maskOf(
-      new Map([
-        ['API_KEY', 'hunter22'],
-        ['PIN', '123'],
-      ]),
-    );
-    const { stderr, log, written } = makeLog({ mask });
+    const values = new Map([
+      ['API_KEY', 'hunter22'],
+      ['PIN', '123'],
+    ]);
+    const { stderr, log, written } = makeLog(values);
     stderr.end('login with hunter22:hunter22 and 123\n');
     await log.drained;
     expect(written).toEqual(['login with [API_KEY]:[API_KEY] and 123']);
@@ -132,13 +126,82 @@ describe('a value that a server was entrusted with', () => {
 
   it('of several lines is hidden line by line', () => {
     const key = '-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n}\n-----END KEY-----\n';
-    const mask = maskOf(new Map([['PEM', key]]));
-    expect(key.split('\n').map(mask)).toEqual(['[PEM]', '[PEM]', '}', '[PEM]', '']);
-    expect(mask('$& {MIIEvQIBADANBgkqhkiG9w0B}')).toBe('$& {[PEM]}');
+    const { hide } = maskOf(new Map([['PEM', key]]));
+    expect(key.split('\n').map((line) => hide(line))).toEqual(['[PEM]', '[PEM]', '}', '[PEM]', '']);
+    expect(hide('$& {MIIEvQIBADANBgkqhkiG9w0B}')).toBe('$& {[PEM]}');
   });
 
   it('may hold what patterns of a replacement mean', () => {
-    const mask = maskOf(new Map([['$&', 'secret$1value']]));
-    expect(mask('a secret$1value b')).toBe('a [$&] b');
+    const { hide } = maskOf(new Map([['$&', 'secret$1value']]));
+    expect(hide('a secret$1value b')).toBe('a [$&] b');
+  });
+
+  it('that begins with another one is hidden whole', () => {
+    const { hide } = maskOf(
+      new Map([
+        ['USER', 'hunter'],
+        ['KEY', 'hunter22'],
+      ]),
+    );
+    expect(hide('hunter hunter22')).toBe('[USER] [KEY]');
+  });
+
+  const value = 'SECRETVALUE123';
+  const values = new Map([['KEY', value]]);
+  /** No six characters of the value are in what was kept. */
+  const expectHidden = (kept: string): void => {
+    for (let at = 0; at + 6 <= value.length; at += 1) expect(kept).not.toContain(value.slice(at, at + 6));
+  };
+
+  it('is not put together by what is taken out of a line for the terminal', async () => {
+    const { stderr, log, written } = makeLog(values);
+    stderr.end('a SECRET\u001b[0mVALUE123 b\n\u001b]0;SECRETVALUE123\u0007c');
+    await log.drained;
+    expect(written).toEqual(['a [KEY] b', 'c']);
+  });
+
+  it('is found wherever a line without an end is cut', async () => {
+    // From a cut well before the value to one well after it.
+    for (let before = -2 * value.length; before <= 2 * value.length; before += 1) {
+      const { stderr, log, written } = makeLog(values);
+      const bytes = `${'x'.repeat(limits.serverLogLineCharsMax + before)}${value}`;
+      for (let at = 0; at < bytes.length; at += 7) stderr.write(bytes.slice(at, at + 7));
+      stderr.end('\n');
+      await log.drained;
+      expectHidden(written.join(''));
+    }
+  });
+
+  it.each([3, 7, 11])('is not told by its parts where %i characters of it were left out', async (cut) => {
+    const { clock, stderr, log, written } = makeLog(values);
+    stderr.write('y\n'.repeat(limits.serverLogBurstBytes / 2 - value.length));
+    stderr.write(`begins ${value.slice(0, cut)}`);
+    // Too much, and the last that is known of it when the cell dies.
+    stderr.write(`${value.slice(cut)} ends${'\nz'.repeat(10)}`);
+    await expect.poll(() => log.tail()).toMatch(/z$/);
+    expectHidden(log.tail() + written.join(''));
+    stderr.write(`\n${'x'.repeat(limits.serverLogLineCharsMax * 5)} ${value.slice(0, cut)}`);
+    await expect.poll(() => stderr.readableLength).toBe(0);
+    clock.advance(60_000);
+    // Piece by piece, and its line has no end yet.
+    for (const character of value.slice(cut)) stderr.write(character);
+    stderr.write(' and more of the same line');
+    stderr.end('\nlast\n');
+    await log.drained;
+    expectHidden(written.join(''));
+    expect(written.at(-1)).toBe('last');
+  });
+
+  it('is not told by its end where the beginning of the last words was too much to keep', async () => {
+    for (let more = -value.length; more <= 2 * value.length; more += 1) {
+      const { stderr, log, written } = makeLog(values);
+      stderr.write(Buffer.alloc(limits.serverLogBurstBytes, 'y'));
+      stderr.write(`${value}${'x'.repeat(limits.serverLogLineCharsMax + more)}`);
+      await expect.poll(() => log.tail()).toMatch(/x$/);
+      expectHidden(log.tail());
+      stderr.end();
+      await log.drained;
+      expectHidden(written.join(''));
+    }
   });
 });

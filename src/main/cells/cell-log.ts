@@ -12,9 +12,15 @@ import { type Clock, limits } from '../../kernel/index.ts';
 export interface CellLogDeps {
   readonly stderr: Readable;
   readonly clock: Clock;
-  /** Hides what must not be kept in a line. */
-  readonly mask: (line: string) => string;
+  readonly mask: Mask;
   readonly write: (from: LogLine['from'], text: string) => void;
+}
+
+/** Hides what must not be kept. */
+export interface Mask {
+  hide(text: string): string;
+  /** Length of the longest text that it looks for, in characters; 0 when it looks for nothing. */
+  readonly longest: number;
 }
 
 export interface CellLog {
@@ -28,16 +34,31 @@ const MS_PER_SECOND = 1_000;
 
 export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): CellLog {
   const last: string[] = [];
-  let decoder = new StringDecoder('utf8');
+  const decoder = new StringDecoder('utf8');
   let rest = '';
   /** What may still be kept at once, in bytes. */
   let allowance: number = limits.serverLogBurstBytes;
   let reckonedAt = clock.monotonic();
   /** What was left out since the last line that was kept, in bytes, and the end of it. */
   let leftOut = 0;
-  let lost: Buffer = Buffer.alloc(0);
+  let lost = '';
+  /** So much of a text may belong to a value of which the other part is not there. */
+  const doubtful = Math.max(0, mask.longest - 1);
+  const lostMax = limits.serverLogLineCharsMax + doubtful;
+  /** How much of what comes next may be the end of a value whose beginning was left out. */
+  let mayEndValue = 0;
 
-  const made = (raw: string): string => printable(mask(raw).slice(0, limits.serverLogLineCharsMax));
+  /** Twice, since what is taken out for the terminal may have stood within a value. */
+  const clean = (raw: string): string => mask.hide(printable(mask.hide(raw)));
+  const made = (raw: string): string => clean(raw).slice(0, limits.serverLogLineCharsMax);
+
+  /** Takes what there is of a line. @returns its end, in which a value may have begun */
+  function takeBegun(): string {
+    const text = clean(rest);
+    const cut = Math.max(0, text.length - doubtful);
+    if (cut > 0) take(text.slice(0, cut));
+    return text.slice(cut);
+  }
 
   function take(raw: string): void {
     const line = made(raw);
@@ -57,11 +78,13 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   }
 
   function leaveOut(chunk: Buffer): void {
-    if (rest !== '') take(rest);
+    const begun = takeBegun();
     rest = '';
-    decoder = new StringDecoder('utf8');
-    leftOut += chunk.length;
-    lost = Buffer.concat([lost, chunk]).subarray(-limits.serverLogLineCharsMax);
+    leftOut += Buffer.byteLength(begun) + chunk.length;
+    const all = lost + begun + decoder.write(chunk);
+    // One more than is shown tells that there was more.
+    lost = all.slice(-lostMax - 1);
+    mayEndValue = doubtful;
     // Reading as fast as it can write would cost everybody else the event loop.
     stderr.pause();
     setTimeout(() => stderr.resume(), limits.serverLogPauseMs);
@@ -69,31 +92,36 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
 
   /** The lines at the end of what was left out; the first of them may have lost its beginning. */
   const lostLines = (): string[] =>
-    lost.toString('utf8').trimEnd().split('\n').slice(-limits.cellStderrTailLines);
+    mask
+      .hide(lost)
+      .slice(lost.length > lostMax ? doubtful : 0)
+      .trimEnd()
+      .split('\n')
+      .slice(-limits.cellStderrTailLines);
 
   function tellLeftOut(): void {
     if (leftOut === 0) return;
     const rate = `${limits.serverLogBytesPerSecond / limits.KIB} KiB a second`;
     write('sallyport', `${leftOut} bytes left out here: it wrote more than ${rate}`);
     leftOut = 0;
-    lost = Buffer.alloc(0);
+    lost = '';
   }
 
   function keep(chunk: Buffer): void {
     let text = decoder.write(chunk);
-    if (leftOut > 0) {
+    if (leftOut > 0 || mayEndValue > 0) {
       tellLeftOut();
       // The rest of a line whose beginning was left out.
-      text = text.slice(text.indexOf('\n') + 1);
+      const end = text.indexOf('\n');
+      const dropped = end >= 0 ? end + 1 : Math.min(mayEndValue, text.length);
+      mayEndValue = end >= 0 ? 0 : mayEndValue - dropped;
+      text = text.slice(dropped);
     }
     const parts = (rest + text).split('\n');
     rest = parts.pop() ?? '';
     for (const part of parts) take(part);
     // A line without an end must not grow without one.
-    if (rest.length > limits.serverLogLineCharsMax) {
-      take(rest);
-      rest = '';
-    }
+    if (rest.length > lostMax) rest = takeBegun();
   }
 
   stderr.on('data', (chunk: Buffer) => (mayKeep(chunk.length) ? keep(chunk) : leaveOut(chunk)));
@@ -117,15 +145,19 @@ const MASKED_CHARS_MIN = 4;
 const MASKED_LINE_CHARS_MIN = 12;
 
 /**
- * Hides values in a line as they are; what a server made of them is not known.
+ * Hides values in a text as they are; what a server made of them is not known.
  *
  * @param values by the name that is shown instead
  */
-export function maskOf(values: ReadonlyMap<string, string>): (line: string) => string {
-  const hidden = [...values].flatMap(([name, value]) =>
-    piecesOf(value).map((piece): [string, string] => [piece, `[${name}]`]),
-  );
-  return (line) => hidden.reduce((text, [piece, shown]) => text.replaceAll(piece, () => shown), line);
+export function maskOf(values: ReadonlyMap<string, string>): Mask {
+  const hidden = [...values]
+    .flatMap(([name, value]) => piecesOf(value).map((piece): [string, string] => [piece, `[${name}]`]))
+    // The longest first: one may be a part of another.
+    .sort(([one], [other]) => other.length - one.length);
+  return {
+    hide: (text) => hidden.reduce((left, [piece, shown]) => left.replaceAll(piece, () => shown), text),
+    longest: hidden[0]?.[0].length ?? 0,
+  };
 }
 
 /** A log has lines: a key of several is found line by line. */
