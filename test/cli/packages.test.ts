@@ -1,7 +1,7 @@
 /** What the commands about packages ask for and say. */
 import { resolve } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PackageOptions, PackageRecord } from '../../src/api/index.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { PackageOptions, PackageRecord, ServerView } from '../../src/api/index.ts';
 import { installed, makeWorld, type World } from '../api/world.ts';
 import { makeTerminal, type Terminal } from './terminal.ts';
 
@@ -76,6 +76,42 @@ describe('server add', () => {
   it('never prints what a package calls itself as it is', async () => {
     give({ scriptsSkipped: ['evil\u001b[2J@1.0.0'] });
     expect((await terminal.run('server', 'add', 'npm:tool')).stdout).not.toContain('\u001b[2J');
+  });
+
+  it('prints nothing that a terminal would obey, whatever is told of a package', async () => {
+    give({});
+    const added = await world.client.addServer({ source: 'npm:tool' }, () => undefined);
+    const hostile = '1.2.3\u001b]0;x\u0007\u001b[2J';
+    const told: ServerView = {
+      ...added,
+      version: hostile,
+      problem: hostile,
+      source: hostile,
+      command: [hostile],
+      package: {
+        kind: 'npm',
+        spec: `npm:tool@${hostile}`,
+        integrity: hostile,
+        parts: 1,
+        scriptsSkipped: [],
+        scriptsRun: [hostile],
+      },
+    };
+    const changes = { added: [hostile], removed: [], altered: [], newScripts: [] };
+    vi.spyOn(world.client, 'addServer').mockResolvedValue(told);
+    vi.spyOn(world.client, 'server').mockResolvedValue(told);
+    vi.spyOn(world.client, 'reinstallServer').mockResolvedValue(told);
+    vi.spyOn(world.client, 'upgradeServer').mockResolvedValue({ ...told, changes });
+    for (const argv of [
+      ['add', 'npm:tool'],
+      ['show', 'tool'],
+      ['upgrade', 'tool'],
+      ['reinstall', 'tool'],
+    ]) {
+      const { stdout } = await terminal.run('server', ...argv);
+      expect(stdout).toContain('1.2.3');
+      expect(stdout.replaceAll('\n', '')).toMatch(/^\P{Cc}*$/u);
+    }
   });
 });
 

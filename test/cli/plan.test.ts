@@ -62,6 +62,8 @@ describe('planText', () => {
       ...plan,
       program: [hostile],
       problems: [hostile],
+      package: { spec: hostile, integrity: hostile },
+      reaches: [{ host: 'a.example', port: 443, protocol: 'https', paths: [hostile] }],
       cell: {
         ...plan.cell,
         environment: { X: hostile },

@@ -84,6 +84,17 @@ describe('the parts of a tree', () => {
     put('node_modules/tool/package.json', manifest);
     await expect(facts()).rejects.toMatchObject(failed);
   });
+
+  it.each(['1.0.0\u001b[31m', '1.0.0\n', '1.0', 'latest', '../1.0.0', ''])(
+    'are not taken where the latest version calls itself %j',
+    async (version) => {
+      put('node_modules/tool/package.json', { name: 'tool', version });
+      const error = await npmPackageFacts(tree, { name: 'tool', allowScripts: false }).catch(String);
+      expect(error).toBe(
+        `AppError: The package could not be installed: npm installed "tool@${JSON.stringify(version).slice(1)} instead.`,
+      );
+    },
+  );
 });
 
 describe('a file in a tree', () => {

@@ -147,6 +147,14 @@ describe('a tree that pip filled', () => {
     await expect(facts(path)).rejects.toThrow(why);
   });
 
+  it('is refused where one version imitates two packages', () => {
+    const { path, library } = tree();
+    rmSync(join(library, 'hinge-2.0.dist-info'), { recursive: true });
+    distribution(library, 'gate-door', '1.2 hinge==2.0');
+    rmSync(join(library, 'Gate_Door-1.2.dist-info'), { recursive: true });
+    return refused(path, /it does not hold what pip says it has installed/);
+  });
+
   it('is refused without the package that was wanted', () =>
     refused(tree().path, /did not install latch/, { name: 'latch' }));
 

@@ -18,7 +18,7 @@ export function planText(plan: LaunchPlan): string {
   const width = Math.max(...facts.map(([label]) => label.length));
   return [
     'What starting it would do. Nothing was started, and no secret was opened.',
-    facts.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n'),
+    facts.map(([label, value]) => `${label.padEnd(width)}  ${printable(value)}`).join('\n'),
     ...(plan.problems.length === 0
       ? []
       : [['It would not start:', ...plan.problems.map(printable)].join('\n  ')]),

@@ -197,7 +197,8 @@ export function serverCommands(host: CliHost, program: Command): void {
       const one = await client.reinstallServer(slug, packageChoices(options), tell);
       out.show(
         one,
-        () => `${slug}: ${one.package?.spec ?? one.version} is installed again, the same as before.`,
+        () =>
+          `${slug}: ${printable(one.package?.spec ?? one.version)} is installed again, the same as before.`,
       );
     },
   );
@@ -277,7 +278,7 @@ const secretsText = (one: ServerView): string => {
 function addedText(out: Output, added: ServerView): string {
   const missing = added.secrets.filter((secret) => secret.required && secret.version === null);
   return [
-    `${out.paint('green', '✔')} ${added.slug} (${printable(added.title)} ${added.version}) is added to the profile default.`,
+    `${out.paint('green', '✔')} ${added.slug} (${printable(`${added.title} ${added.version}`)}) is added to the profile default.`,
     `  May reach: ${hostsText(added)}`,
     ...scriptLines(added),
     ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
@@ -297,7 +298,9 @@ function upgradedText(before: ServerView, after: UpgradedView): string {
   };
   const same = before.package?.integrity === after.package?.integrity;
   return [
-    same ? `${slug} is at ${after.version} already.` : `${slug}: ${before.version} → ${after.version}`,
+    printable(
+      same ? `${slug} is at ${after.version} already.` : `${slug}: ${before.version} → ${after.version}`,
+    ),
     ...line('Added', changes.added),
     ...line('Removed', changes.removed),
     ...line('Same version, other bytes', changes.altered),
@@ -327,14 +330,14 @@ function toolRuleText({ tools, hosts, methods, paths, enforce }: ServerView['too
   const to = hosts === undefined ? '' : ` to ${hosts.join(', ')}`;
   const below = paths === undefined ? '' : ` below ${paths.join(', ')}`;
   const told = enforce ? '' : ' (others are reported)';
-  return `${printable(tools.join(', '))}: ${methods?.join(', ') ?? 'anything'}${to}${below}${told}`;
+  return `${tools.join(', ')}: ${methods?.join(', ') ?? 'anything'}${to}${below}${told}`;
 }
 
 /** `2 run: a@1.0.0, b@2.0.0`. */
 function scriptsText({ scriptsRun, scriptsSkipped }: NonNullable<ServerView['package']>): string {
   const parts = [
-    ...(scriptsRun.length === 0 ? [] : [`run: ${scriptsRun.map(printable).join(', ')}`]),
-    ...(scriptsSkipped.length === 0 ? [] : [`not run: ${scriptsSkipped.map(printable).join(', ')}`]),
+    ...(scriptsRun.length === 0 ? [] : [`run: ${scriptsRun.join(', ')}`]),
+    ...(scriptsSkipped.length === 0 ? [] : [`not run: ${scriptsSkipped.join(', ')}`]),
   ];
   return parts.join('; ') || 'it has none';
 }
@@ -345,16 +348,16 @@ const NOT_ISOLATED =
 function serverText(one: ServerView): string {
   const lines: [string, string][] = [
     ['name', one.slug],
-    ['title', printable(one.title)],
+    ['title', one.title],
     ['version', one.version],
     ['state', stateOf(one)],
     ...(one.problem === null ? [] : [['problem', one.problem] satisfies [string, string]]),
     ...(one.trouble === null ? [] : [['stopped', troubleText(one.trouble)] satisfies [string, string]]),
     ...(one.isolation === 'cell' ? [] : [['isolation', NOT_ISOLATED] satisfies [string, string]]),
-    ['source', printable(one.source)],
+    ['source', one.source],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ...(one.package === null ? [] : [['scripts', scriptsText(one.package)] satisfies [string, string]]),
-    ['command', printable(one.command.join(' '))],
+    ['command', one.command.join(' ')],
     [
       'reaches',
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
@@ -375,7 +378,8 @@ function serverText(one: ServerView): string {
     secret.use === 'always' ? 'any time' : 'during calls',
   ]);
   const width = Math.max(...lines.map(([label]) => label.length));
-  const head = lines.map(([label, value]) => `${label.padEnd(width)}  ${value}`).join('\n');
+  // Whatever a manifest, a package or a server has brought in.
+  const head = lines.map(([label, value]) => `${label.padEnd(width)}  ${printable(value)}`).join('\n');
   return [
     head,
     ...(secrets.length === 0 ? [] : [table(['SECRET', 'TIER', 'VALUE', 'GOES TO', 'USED'], secrets)]),

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { posix } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
+import { parsePackageSpec } from '../../manifest/index.ts';
 import type { FinishedTree, PackagePart, TreeFacts, Wanted } from './installer.ts';
 import { checkSources, fieldsOf, type Fields } from './sources.ts';
 import { readWithin } from './staging.ts';
@@ -27,9 +28,12 @@ export async function npmPackageFacts(
   if (
     typeof found !== 'string' ||
     manifest['name'] !== name ||
-    (version !== undefined && found !== version)
+    (version !== undefined && found !== version) ||
+    // npm takes other versions too, which it only warns of.
+    !parsePackageSpec(`npm:${name}@${found}`).ok
   ) {
-    throw unexpected(`npm installed ${String(manifest['name'])}@${String(found)} instead`);
+    const instead = JSON.stringify(`${String(manifest['name'])}@${String(found)}`);
+    throw unexpected(`npm installed ${instead} instead`);
   }
   const packages = fieldsOf(lock['packages']);
   checkSources(packages);

@@ -28,7 +28,8 @@ export async function pypiFacts(
   const found = await distributions(root, library);
   const named = (one: { name: string; version: string }): string => `${one.name}==${one.version}`;
   const [reported, lying] = [parts.map(named).sort(), found.map(named).sort()];
-  if (reported.join(' ') !== lying.join(' '))
+  // Neither a name nor a version that was reported has a line end.
+  if (reported.join('\n') !== lying.join('\n'))
     throw unexpected('it does not hold what pip says it has installed');
   const name = normalName(want.name);
   const main = found.find((one) => one.name === name);
