@@ -88,7 +88,8 @@ async function startWith(step: Step, path: string, spec: Partial<CellSpec> = {})
     return { error: null, why: exit.reason, exit };
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return { error: error.code, why: String(error.detail?.['why'] ?? error.message), exit: null };
+    const why = error.detail?.['why'];
+    return { error: error.code, why: typeof why === 'string' ? why : error.message, exit: null };
   } finally {
     await sandbox.close();
   }

@@ -14,7 +14,7 @@ export interface PypiSettings {
   readonly python?: string;
 }
 
-export interface PypiLogin extends RegistryLogin {
+interface PypiLogin extends RegistryLogin {
   readonly user: string;
 }
 
