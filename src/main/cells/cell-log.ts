@@ -18,7 +18,7 @@ export interface CellLogDeps {
 
 /** Hides what must not be kept. */
 export interface Mask {
-  hide(text: string): string;
+  readonly hide: (text: string) => string;
   /** Length of the longest text that it looks for, in characters; 0 when it looks for nothing. */
   readonly longest: number;
 }
