@@ -1,4 +1,9 @@
-/** Turns what is known about a cell's end into a code, a signal, the limit that it met, and a sentence. Pure. */
+/**
+ * Turns what is known about a cell's end into a code, a signal, the limit that it met, and a sentence. Pure.
+ *
+ * The end of stderr is the program's own words once anything was executed in the cell. They may then decide which sentence is
+ * said, but nothing of them may get into it: it goes into logs and the audit, and could hold what the program was entrusted with.
+ */
 import { constants } from 'node:os';
 import { cellPaths } from './cell-layout.ts';
 import type { AppliedLimits } from './cell-limits.ts';
@@ -15,6 +20,8 @@ export interface EndFacts {
   readonly killed: boolean;
   /** The limit for which the gateway itself ended the cell. */
   readonly overrun: LimitHit | null;
+  /** Whether bubblewrap got as far as to execute anything in the cell; false too where it was killed. */
+  readonly executed: boolean;
   /** The end of stderr. */
   readonly stderr: string;
   readonly program: string;
@@ -29,7 +36,7 @@ export interface EndFacts {
 const UNSHARE_CONFUSED = 'unshare: sigprocmask unblock failed: Invalid argument';
 
 export function explainExit(facts: EndFacts): CellExit {
-  const { code, killed, overrun, stderr, program } = facts;
+  const { code, killed, overrun, executed, stderr, program } = facts;
   if (overrun !== null) return killedFor(overrun, null, 'SIGKILL');
   // The kernel ends a group with all that is in it, bubblewrap too.
   if ((facts.usage?.oomKills ?? 0) > 0 && code !== 0) {
@@ -39,26 +46,39 @@ export function explainExit(facts: EndFacts): CellExit {
     return { code: null, signal: 'SIGKILL', started: true, reason: 'stopped by Sallyport', limit: null };
   }
   const lastLine = stderr.trimEnd().split('\n').at(-1) ?? '';
-  const signal = code === 1 && lastLine === UNSHARE_CONFUSED ? 'SIGKILL' : facts.signal;
+  // Behind what the program may have begun to say.
+  const isConfused = code === 1 && !executed && lastLine.endsWith(UNSHARE_CONFUSED);
+  const signal = isConfused ? 'SIGKILL' : facts.signal;
   if (signal !== null) {
     const reason = `its sandbox was ended from outside by ${signal}`;
     return { code: null, signal, started: true, reason, limit: null };
   }
-  if (lastLine.startsWith('bwrap: ') || (code === GRANT_CHANGED.code && lastLine === GRANT_CHANGED.line)) {
-    const reason = `the sandbox could not be built: ${lastLine}`;
-    return { code: null, signal: null, started: false, reason, limit: null };
-  }
+  // Behind a terminal, what is above is a signal that ended the sandbox.
+  if (!executed && code !== null && code <= 128)
+    return notBuilt(lastLine === '' ? `its launcher ended with code ${code}` : lastLine);
+  if (code === GRANT_CHANGED.code && lastLine === GRANT_CHANGED.line) return notBuilt(lastLine);
   if ((code === 126 || code === 127) && lastLine.startsWith('prlimit: failed to execute')) {
     const why = code === 127 ? 'was not found in the cell' : 'may not be executed';
     return { code, signal: null, started: false, reason: `the program "${program}" ${why}`, limit: null };
   }
   if ((code === 126 || code === 127) && lastLine.startsWith(`${cellPaths.start}: `)) {
-    const reason = `the program could not be executed: ${lastLine.slice(cellPaths.start.length + 2)}`;
+    const [why] = WHY_NOT_EXECUTED.exec(lastLine) ?? [];
+    const reason = `the program could not be executed${why === undefined ? '' : `: ${why.toLowerCase()}`}`;
     return { code, signal: null, started: false, reason, limit: null };
   }
   // Bubblewrap reports a death by signal the way a shell does.
   const died = code === null || code <= 128 ? undefined : signalName(code - 128);
   return died === undefined ? gaveUp(facts) : crashed(facts, died);
+}
+
+/** What shells say. */
+const WHY_NOT_EXECUTED = /(?:not found|No such file or directory|Permission denied|Argument list too long)$/;
+
+/** @param said by what builds cells */
+function notBuilt(said: string): CellExit {
+  // A path in it may be written with anything.
+  const reason = `the sandbox could not be built: ${said.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '\ufffd')}`;
+  return { code: null, signal: null, started: false, reason, limit: null };
 }
 
 /** It was ended by a signal of the kernel's or its own. */

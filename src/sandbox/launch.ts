@@ -20,6 +20,8 @@ export interface Launched {
   readonly stderr: Readable;
   /** The end of what the program wrote to stderr. */
   stderrTail(): string;
+  /** Resolves when nothing of the cell is left: whether bubblewrap got as far as to execute anything in it. */
+  readonly executed: Promise<boolean>;
   /** Kills everything, unless the launcher has ended. */
   kill(): void;
   /** The first process of the namespace around the cell: when it is gone, everything is. */
@@ -62,6 +64,7 @@ export async function enterCell(
     stdout: stdio.stdout,
     stderr,
     stderrTail: () => tail.text(),
+    executed: prepared.executed,
     kill: () => prepared.kill(),
     first,
     listening,

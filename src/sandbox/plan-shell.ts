@@ -16,8 +16,8 @@ const STAGE = '/dev/shm';
 /** Where the launcher makes memory file systems that bubblewrap cannot make. Never granted to a cell, nor used by the set-up. */
 const MEMORY = '/sys';
 
-/** Descriptors of the launcher besides 0-2. */
-export const descriptors = { ipc: 3, options: 4, filter: 5, firstFile: 6 } as const;
+/** Descriptors of the launcher besides 0-2. Bubblewrap keeps `report` to itself: nothing in the cell can write to it. */
+export const descriptors = { ipc: 3, options: 4, filter: 5, report: 6, firstFile: 7 } as const;
 
 /** What has to be known of a cell before it can be prepared. */
 export interface CellShape {

@@ -123,6 +123,8 @@ function bubblewrapOptions(
     '--die-with-parent',
     '--seccomp',
     `${descriptors.filter}`,
+    '--json-status-fd',
+    `${descriptors.report}`,
   ];
   return [
     ...identity,

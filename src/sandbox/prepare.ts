@@ -40,6 +40,11 @@ export interface PreparedCell {
   alive(): boolean;
   /** Resolves when the launcher has ended. */
   readonly ended: Promise<void>;
+  /**
+   * Resolves when nothing of it is left: whether what it was told to start was executed. False too where bubblewrap was killed
+   * before it could report the end of that.
+   */
+  readonly executed: Promise<boolean>;
   /** Kills everything, unless the launcher has ended: its id may be another process's by then. */
   kill(): void;
   /** Ends it, and resolves when its launcher is gone and nothing is open here any more. May be called again. */
@@ -82,12 +87,14 @@ export async function prepareCell(
       await ended;
     }
     for (const input of started?.inputs.values() ?? []) input.destroy();
+    started?.report.destroy();
     for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.destroy();
   }
 
   try {
     started = start(plan, stdio);
-    const { child, pid, inputs, ended } = started;
+    const { child, pid, inputs, report, ended } = started;
+    const executed = saysExecuted(report);
     onSpawn(pid);
     const ready = await takeListeners(started, plan.terminal, listening, {
       timeoutMs,
@@ -99,7 +106,7 @@ export async function prepareCell(
       if (found === undefined) throw launchFailed(`descriptor ${descriptor} was not planned`);
       return found;
     };
-    return { child, pid, stdio, tail, ...ready, listening, input, alive, ended, kill, discard };
+    return { child, pid, stdio, tail, ...ready, listening, input, alive, ended, executed, kill, discard };
   } catch (error) {
     await discard();
     throw error;
@@ -150,6 +157,8 @@ interface Started {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly inputs: ReadonlyMap<number, Duplex>;
+  /** What bubblewrap says of itself, out of the cell's reach. */
+  readonly report: Duplex;
   readonly ended: Promise<void>;
 }
 
@@ -162,7 +171,7 @@ function start(plan: ShellPlan, stdio: CellStdio): Started {
       env: {},
       // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
       detached: !plan.terminal,
-      stdio: [...stdio.theirs, 'ipc', ...furtherDescriptors(plan.inputs)],
+      stdio: [...stdio.theirs, 'ipc', ...furtherDescriptors([...plan.inputs, descriptors.report])],
     });
   } finally {
     stdio.giveAway();
@@ -179,16 +188,30 @@ function start(plan: ShellPlan, stdio: CellStdio): Started {
         stream.on('error', () => {}),
       );
   }
-  if (child.pid === undefined) throw launchFailed(`${program} could not be executed`);
+  const report = all[descriptors.report];
+  if (child.pid === undefined || !(report instanceof Duplex))
+    throw launchFailed(`${program} could not be executed`);
+  report.on('error', () => {});
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { child, pid: child.pid, inputs, ended };
+  return { child, pid: child.pid, inputs, report, ended };
+}
+
+/** The end is reported of nothing but what was executed. */
+const END_REPORTED = /"exit-code"/;
+
+function saysExecuted(report: Duplex): Promise<boolean> {
+  let said = '';
+  report.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString('latin1')).slice(-limits.cellStderrTailBytes);
+  });
+  return new Promise((resolve) => report.once('close', () => resolve(END_REPORTED.test(said))));
 }
 
 /** Node closes what is `ignore` here, since it opened it as close-on-exec. */
-function furtherDescriptors(inputs: readonly number[]): ('pipe' | 'ignore')[] {
+function furtherDescriptors(numbers: readonly number[]): ('pipe' | 'ignore')[] {
   const first = descriptors.ipc + 1;
-  return Array.from({ length: Math.max(...inputs) - first + 1 }, (_, index) =>
-    inputs.includes(first + index) ? 'pipe' : 'ignore',
+  return Array.from({ length: Math.max(...numbers) - first + 1 }, (_, index) =>
+    numbers.includes(first + index) ? 'pipe' : 'ignore',
   );
 }
 

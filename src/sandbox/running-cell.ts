@@ -66,6 +66,8 @@ export function runningCell(input: RunningCellInput): Cell {
       ...end,
       killed,
       overrun,
+      // What is left could hold the report open.
+      executed: left || (await launched.executed),
       stderr: launched.stderrTail(),
       program,
       applied,

@@ -159,6 +159,30 @@ describe('what it ends with', () => {
     });
   });
 
+  it('is not told by a program that imitates what builds its cell', async () => {
+    const words = 'bwrap: SECRETVALUE123 \u001b]0;x\u0007';
+    const cell = await launch({ command: ['sh', '-c', `printf '%s' "$0" >&2; exit 1`, words] });
+    expect(await cell.exited).toEqual({
+      code: 1,
+      signal: null,
+      started: true,
+      reason: 'it ended with code 1',
+      limit: null,
+    });
+  });
+
+  it('is told in the words of what could not build its cell', async () => {
+    const cell = await launch({ command: ['true'], workDir: '/no/such/folder' });
+    expect(await cell.exited).toEqual({
+      code: null,
+      signal: null,
+      started: false,
+      reason:
+        "the sandbox could not be built: bwrap: Can't chdir to /no/such/folder: No such file or directory",
+      limit: null,
+    });
+  });
+
   it('says that it was stopped, and by whom', async () => {
     const cell = await launch({ command: ['sleep', '600'] });
     await cell.kill();

@@ -9,6 +9,7 @@ const end: EndFacts = {
   signal: null,
   killed: false,
   overrun: null,
+  executed: true,
   stderr: '',
   program: 'server',
   applied,
@@ -52,7 +53,11 @@ describe('explainExit', () => {
       ended(null, 'its sandbox was ended from outside by SIGKILL', { signal: 'SIGKILL' }),
     ],
     [
-      { code: 1, stderr: 'hello\nunshare: sigprocmask unblock failed: Invalid argument\n' },
+      {
+        code: 1,
+        executed: false,
+        stderr: 'hello\nunshare: sigprocmask unblock failed: Invalid argument\n',
+      },
       ended(null, 'its sandbox was ended from outside by SIGKILL', { signal: 'SIGKILL' }),
     ],
     [
@@ -65,15 +70,67 @@ describe('explainExit', () => {
     ],
     [{ code: 127, stderr: 'server: cannot find plugin\n' }, ended(127, 'it ended with code 127')],
     [
-      { code: 1, stderr: "bwrap: Can't find source path /x: No such file or directory\n" },
+      {
+        code: 1,
+        executed: false,
+        stderr: "bwrap: Can't find source path /x: No such file or directory\n",
+      },
       ended(
         null,
         "the sandbox could not be built: bwrap: Can't find source path /x: No such file or directory",
         { started: false },
       ),
     ],
+    [
+      { code: 127, executed: false, stderr: '' },
+      ended(null, 'the sandbox could not be built: its launcher ended with code 127', { started: false }),
+    ],
+    [
+      { code: 1, executed: false, stderr: 'bwrap: \u001b]0;x\u0007\u202e\n' },
+      ended(null, 'the sandbox could not be built: bwrap: \ufffd]0;x\ufffd\ufffd', { started: false }),
+    ],
+    [
+      { code: 126, stderr: '/sallyport/start: 2: /usr/bin/prlimit: Argument list too long\n' },
+      ended(126, 'the program could not be executed: argument list too long', { started: false }),
+    ],
+    [
+      { code: 125, stderr: 'sallyport: a granted path was replaced while the cell was built\n' },
+      ended(
+        null,
+        'the sandbox could not be built: sallyport: a granted path was replaced while the cell was built',
+        { started: false },
+      ),
+    ],
   ])('%o', (facts, exit) => {
     expect(explainExit({ ...end, ...facts })).toEqual(exit);
+  });
+});
+
+describe('a program that imitates what builds its cell', () => {
+  const last = 'SECRETVALUE123 \u001b]0;x\u0007';
+
+  it.each([
+    `bwrap: ${last}`,
+    `bwrap: execvp ${last}`,
+    'unshare: sigprocmask unblock failed: Invalid argument',
+    `sallyport: a granted path was replaced while the cell was built`,
+    `prlimit: failed to execute ${last}`,
+    `/sallyport/start: 1: ${last}`,
+  ])('has been started all the same: %j', (words) => {
+    expect(explainExit({ ...end, code: 1, stderr: `${words}\n` })).toEqual(ended(1, 'it ended with code 1'));
+  });
+
+  it.each([125, 126, 127])('brings nothing of its own into the reason, whatever its code: %i', (code) => {
+    const begins = [
+      'bwrap: ',
+      'sallyport: a granted path',
+      'prlimit: failed to execute ',
+      '/sallyport/start: 1: ',
+    ];
+    for (const begin of begins) {
+      for (const stderr of [`${begin}${last}`, `${begin}${last}: not found`])
+        expect(explainExit({ ...end, code, stderr }).reason).not.toMatch(/SECRET|\P{ASCII}|\p{Cc}/u);
+    }
   });
 });
 
@@ -93,6 +150,7 @@ describe('a limit', () => {
       "for which the kernel ended the cell's group, as an `unshare` that does not understand it tells it",
       {
         code: 1,
+        executed: false,
         stderr: 'unshare: sigprocmask unblock failed: Invalid argument\n',
         usage: { ...usage, oomKills: 3 },
       },

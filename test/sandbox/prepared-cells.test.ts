@@ -169,8 +169,8 @@ describe('a prepared cell', () => {
     // Of the launcher's, Node's own two for the channel that is closed by now.
     for (const one of running()) expect(environmentOf(one)).toMatch(/^((NODE_CHANNEL_\w+|PWD)=[\w/]+\0)*$/);
     const numbers = readdirSync(`/proc/${bubblewrap.pid}/fd`).map(Number);
-    // Its three streams, and what it reads; no channel to the gateway any more.
-    expect(new Set(numbers)).toEqual(new Set([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, ...sources]));
+    // Its three streams, what it reads, and where it reports; no channel to the gateway any more.
+    expect(new Set(numbers)).toEqual(new Set([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ...sources]));
     expect([readdirSync(aheadDir).length, readdirSync(recordsDir)]).toEqual([1, []]);
   });
 
