@@ -42,6 +42,8 @@ export interface RunOptions {
   /** The current folder cannot be written. */
   readonly readOnly: boolean;
   readonly mounts: readonly string[];
+  /** The command may write what programs outside of its cell run. */
+  readonly allowHooks: boolean;
   /** The program, then its arguments. */
   readonly command: readonly string[];
   /** Told what the user should know. */

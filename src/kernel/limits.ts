@@ -647,3 +647,11 @@ export const cellWatchersMax = 16;
 export const cellSignalsMax = 1_024;
 /** Memory that is kept from being swapped out, in bytes. */
 export const cellLockedMemoryBytes = 1 * MIB;
+
+/* What `sallyport run` looks at besides the command. */
+/** Files and folders of one writable folder that are looked through for repositories, before and after. */
+export const runEntriesMax = 100_000;
+/** A configuration of git is read up to this size, in bytes. */
+export const runGitConfigBytesMax = 1 * MIB;
+/** Paths that are named when a command made several. */
+export const runMadeNamedMax = 20;

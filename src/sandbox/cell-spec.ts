@@ -26,6 +26,11 @@ export interface CellSpec {
   readonly limits: CellLimits;
   /** What the gateway itself shows to the cell; never out of a manifest, since it is not checked as `files` are. */
   readonly binds?: readonly CellBind[];
+  /**
+   * Places in `files` that may be written, outer ones first: each is mounted once more over itself. They have to exist, without
+   * a link on the way.
+   */
+  readonly pins?: readonly CellPin[];
   /** Where the program starts, in the cell. Default: its home. */
   readonly workDir?: string;
   /**
@@ -47,12 +52,22 @@ export interface CellBind {
   readonly write: boolean;
 }
 
+/** What is mounted over itself can be neither moved nor removed. The folders that it lies in can, unless they are pins too. */
+export interface CellPin {
+  /** On the host, in what one of `files` names there. */
+  readonly host: string;
+  /** False: it, and what is in it, is read-only besides. */
+  readonly write: boolean;
+}
+
 /** Takes over what listens inside the cell. Called before `launch` resolves, once per listener. */
 export interface CellListeners {
   /** `server` pauses each connection until it is resumed; `socket.localAddress` is where the program wanted to go. */
   onTcp(port: number, server: Server): void;
   onDnsUdp(socket: UdpSocket): void;
   onDnsTcp(server: Server): void;
+  /** Of `files`, one that holds more than is searched for sockets. It is in the log too. */
+  onUnsearched?(folder: string): void;
 }
 
 /** A running cell. */

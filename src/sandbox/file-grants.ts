@@ -8,6 +8,7 @@ import { posix } from 'node:path';
 import { AppError } from '../kernel/index.ts';
 import type { FileGrant } from '../manifest/index.ts';
 import { cellPaths } from './cell-layout.ts';
+import type { CellPin } from './cell-spec.ts';
 import { findDoor } from './grant-doors.ts';
 import { type GrantedObject, holdObject } from './granted-object.ts';
 import { openToAnyone, openToOwner } from './reach.ts';
@@ -26,6 +27,8 @@ export interface GrantCheck {
   readonly foreignUser: boolean;
   /** That user's id, where it is not one that nothing belongs to. */
   readonly user?: number | undefined;
+  /** Absent: none. */
+  readonly pins?: readonly CellPin[] | undefined;
 }
 
 /** A grant, and what its path named when it was checked. */
@@ -35,6 +38,7 @@ export interface CheckedGrant extends FileGrant {
 
 export interface CheckedGrants {
   readonly files: readonly CheckedGrant[];
+  readonly pins: readonly CheckedGrant[];
   /** Folders with more in them than was searched for sockets. */
   readonly unsearched: readonly string[];
   /** To be called when the cell is gone. */
@@ -43,7 +47,7 @@ export interface CheckedGrants {
 
 /**
  * @throws AppError `sandbox_file_missing`, `sandbox_file_link`, `sandbox_file_closed`, `sandbox_file_nested`,
- *   `sandbox_file_socket`, `sandbox_file_unreadable`
+ *   `sandbox_file_socket`, `sandbox_file_unreadable`, `sandbox_file_pin`
  */
 export async function checkGrants(grants: readonly FileGrant[], check: GrantCheck): Promise<CheckedGrants> {
   const plain = grants.map((grant) => checkText(grant, check));
@@ -60,11 +64,25 @@ export async function checkGrants(grants: readonly FileGrant[], check: GrantChec
       if (!(await checkDoors(grant.host, object))) unsearched.push(grant.host);
       files.push({ ...grant, identity: object.identity });
     }
-    return { files, unsearched, release };
+    const pins = (check.pins ?? []).map((pin) => {
+      const grant = pinned(pin, files);
+      const object = hold(grant.host);
+      objects.push(object);
+      return { ...grant, identity: object.identity };
+    });
+    return { files, pins, unsearched, release };
   } catch (error) {
     release();
     throw error;
   }
+}
+
+/** Where the cell has what it is mounted over. */
+function pinned({ host, write }: CellPin, files: readonly FileGrant[]): FileGrant {
+  const within = files.find((file) => file.write && host.startsWith(`${file.host}/`));
+  if (within !== undefined && posix.normalize(host) === host)
+    return { host, cell: `${within.cell}${host.slice(within.host.length)}`, write };
+  throw refused('sandbox_file_pin', host, 'it is in nothing that the cell may write', 'Leave it out.');
 }
 
 /** What the paths themselves say. @returns the grant with both paths in plain form */

@@ -27,6 +27,8 @@ export interface MountInput {
   readonly packageDir: string | null;
   readonly binds: readonly CellBind[];
   readonly files: readonly FileGrant[];
+  /** Over what `files` show, in this order. */
+  readonly pins: readonly FileGrant[];
   readonly applied: AppliedLimits;
 }
 
@@ -59,7 +61,7 @@ export function cellMounts(input: MountInput): readonly Mount[] {
     ...(packageDir === null
       ? []
       : [{ kind: 'bind', source: reach(packageDir), path: cellPaths.package, write: false } as const]),
-    ...[...input.binds, ...input.files].map(
+    ...[...input.binds, ...input.files, ...input.pins].map(
       ({ host, cell, write }): Mount => ({ kind: 'bind', source: reach(host), path: cell, write }),
     ),
     // Both are memory file systems of bubblewrap's without a size limit.

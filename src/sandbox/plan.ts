@@ -22,6 +22,8 @@ export interface PlanInput {
   /** The package's folder, links resolved. */
   readonly packageDir: string | null;
   readonly files: readonly CheckedGrant[];
+  /** Absent: none. */
+  readonly pins?: readonly CheckedGrant[];
   /** Host paths that are shown to the launcher, since the cell's user cannot reach them by itself. */
   readonly staged: readonly string[];
   /** What a control group of the cell's own will hold; absent: there is none. */
@@ -45,7 +47,8 @@ export interface CellPlan {
 }
 
 export function planCell(input: PlanInput): CellPlan {
-  const { spec, facts, files: grants } = input;
+  const { spec, facts, files: granted, pins = [] } = input;
+  const grants = [...granted, ...pins];
   const applied = appliedLimits(spec.limits, facts.processesCountedPerCell, input.groups);
   const mounts = mountsOf(input);
   const environment = cellEnvironment(spec.env);
@@ -82,13 +85,14 @@ export const memoriesAhead = (input: PlanInput): readonly MemoryMount[] =>
 
 const isMemory = (mount: Mount): mount is MemoryMount => mount.kind === 'memory';
 
-function mountsOf({ spec, facts, packageDir, files, staged }: PlanInput): readonly Mount[] {
+function mountsOf({ spec, facts, packageDir, files, pins = [], staged }: PlanInput): readonly Mount[] {
   return cellMounts({
     facts,
     reach: (path) => reachStaged(staged, path),
     packageDir,
     binds: spec.binds ?? [],
     files,
+    pins,
     applied: appliedLimits(spec.limits, facts.processesCountedPerCell),
   });
 }

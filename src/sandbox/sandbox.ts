@@ -155,12 +155,16 @@ export async function createSandbox({
     checkSpec(spec, facts);
     const startedMs = clock.monotonic();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
-    const { files, unsearched, release } = await checkGrants(spec.files, {
+    const { files, pins, unsearched, release } = await checkGrants(spec.files, {
       closed,
       foreignUser: users !== null,
       user: spec.uid,
+      pins: spec.pins,
     });
-    for (const folder of unsearched) log.warn('cell.grant_unsearched', { cell: spec.id, folder });
+    for (const folder of unsearched) {
+      log.warn('cell.grant_unsearched', { cell: spec.id, folder });
+      listeners.onUnsearched?.(folder);
+    }
     let shell: Shell | null = null;
     let group: CellGroup | null = null;
     let cell: Cell | null = null;
@@ -171,6 +175,7 @@ export async function createSandbox({
         facts,
         packageDir,
         files,
+        pins,
         ...(groups === null ? {} : { groups: groups.controllers }),
       };
       const wish = wishOf(planned);
@@ -251,14 +256,15 @@ export async function createSandbox({
     checkSpec(spec, facts);
     const found = groupsSource?.facts();
     const packageDir = spec.packageDir === undefined ? null : resolveFolder(spec.packageDir);
-    const { files, release } = await checkGrants(spec.files, {
+    const { files, pins, release } = await checkGrants(spec.files, {
       closed,
       foreignUser: users !== null,
       user: spec.uid,
+      pins: spec.pins,
     });
     try {
       const held = found?.kind === 'delegated' ? { groups: found.controllers } : {};
-      const planned = { spec, facts, packageDir, files, ...held };
+      const planned = { spec, facts, packageDir, files, pins, ...held };
       const { shell, staged } = shells.plan(wishOf(planned));
       return viewPlan({
         plan: { ...planCell({ ...planned, staged }), launcher: shell.launcher },

@@ -37,17 +37,27 @@ describe('sallyport run', () => {
     endsWith(0);
     await terminal.run('run', '--', 'npm', 'test');
     const all =
-      '--profile work --host a.example --host b.example:8443 --ro --mount /opt/x --mount /data:rw'.split(' ');
+      '--profile work --host a.example --host b.example:8443 --ro --allow-hooks --mount /opt/x --mount /data:rw'.split(
+        ' ',
+      );
     await terminal.run('run', ...all, '--', 'sh', '-c', 'exit', '--', '--ro');
     // Without the dashes too: what comes behind the program is not an option of ours.
     await terminal.run('run', 'tool', '--profile', 'its-own', '--json', '--help');
     expect(asked).toEqual([
-      { profile: 'default', hosts: [], readOnly: false, mounts: [], command: ['npm', 'test'] },
+      {
+        profile: 'default',
+        hosts: [],
+        readOnly: false,
+        mounts: [],
+        allowHooks: false,
+        command: ['npm', 'test'],
+      },
       {
         profile: 'work',
         hosts: ['a.example', 'b.example:8443'],
         readOnly: true,
         mounts: ['/opt/x', '/data:rw'],
+        allowHooks: true,
         command: ['sh', '-c', 'exit', '--', '--ro'],
       },
       {
@@ -55,6 +65,7 @@ describe('sallyport run', () => {
         hosts: [],
         readOnly: false,
         mounts: [],
+        allowHooks: false,
         command: ['tool', '--profile', 'its-own', '--json', '--help'],
       },
     ]);

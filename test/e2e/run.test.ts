@@ -1,5 +1,5 @@
 /** `sallyport run` as a user meets it: a command of theirs, in a cell, with keys that it cannot see. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -11,6 +11,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:https';
@@ -18,6 +19,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { createTestAuthority } from '../egress/test-authority.ts';
 import { type Home, makeHome, type Outcome, proberManifest, waitFor } from './harness.ts';
 
@@ -28,6 +30,10 @@ const KEY = 'sk-real-value-0123456789';
 /** Where root runs this, its folders have to be somebody's: no command runs as root. */
 const OWNER = 23_456;
 const isRoot = process.getuid?.() === 0;
+/** What is said wherever root runs a command that has a key. */
+const AS_OWNER = isRoot
+  ? `sallyport: the command is user ${OWNER}, whom the folder belongs to: as long as it runs, every program of that user can use the keys through its cell.\n`
+  : '';
 
 const authority = createTestAuthority([HOST, OTHER]);
 const arrived: string[] = [];
@@ -176,7 +182,7 @@ describe('the end of a command', () => {
     ['kill -TERM $$', 143],
     ['kill -KILL $$', 137],
   ])('is its own: %s', async (script, code) => {
-    expect(await sh(script)).toMatchObject({ code, stdout: '', stderr: '' });
+    expect(await sh(script)).toMatchObject({ code, stdout: '', stderr: AS_OWNER });
   });
 
   it('is told as by a shell where there was none', async () => {
@@ -212,7 +218,7 @@ describe('its streams', () => {
     expect(through.code).toBe(0);
     const hash = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
     expect(hash(through.bytes)).toBe(hash(input));
-    expect(await sh('echo out; echo err >&2')).toMatchObject({ stdout: 'out\n', stderr: 'err\n' });
+    expect(await sh('echo out; echo err >&2')).toMatchObject({ stdout: 'out\n', stderr: `${AS_OWNER}err\n` });
   });
 
   it('end a command that nobody reads any more', async () => {
@@ -221,7 +227,7 @@ describe('its streams', () => {
     const { code, stderr } = await ended(child);
     // `yes` says so itself; it is enough that it came to its end.
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^(?:yes: .*\n)?\d+\n$/);
+    expect(stderr.slice(AS_OWNER.length)).toMatch(/^(?:yes: .*\n)?\d+\n$/);
   });
 });
 
@@ -264,6 +270,15 @@ describe('what it sees', () => {
     expect([existsSync(join(write, 'made')), existsSync(join(read, 'made'))]).toEqual([true, false]);
   });
 
+  it('is told when it is more than is searched for sockets', async () => {
+    const cwd = makeFolder('many');
+    for (let each = 0; each <= limits.grantEntriesMax; each += 1) symlinkSync('x', join(cwd, `${each}`));
+    const ran = await sh('exit 4', { cwd });
+    expect(ran.code).toBe(4);
+    expect(ran.stderr).toContain(`${cwd} is large: only its first 20000 files and folders were searched`);
+    expect(ran.stderr).not.toContain('repositories');
+  });
+
   it('is not the home of Sallyport', async () => {
     const refused = await run(['--', 'true'], { cwd: home.path });
     expect(refused.code).toBe(125);
@@ -299,7 +314,7 @@ describe('the keys', () => {
   it('are put in for it, and taken out of what comes back', async () => {
     arrived.length = 0;
     const ran = await sh(`echo "$API_KEY"; node fetch.mjs https://${HOST}/`);
-    expect(ran.stderr).toBe('');
+    expect(ran.stderr).toBe(AS_OWNER);
     const [, placeholder = ''] = /^(key_[A-Za-z0-9]{32})\n/.exec(ran.stdout) ?? [];
     expect(placeholder).not.toBe('');
     expect(arrived).toEqual([`${HOST} Bearer ${KEY}`]);
@@ -366,7 +381,7 @@ describe('the keys', () => {
     ).toBe(0);
     const ran = await sh('env');
     expect(ran.stderr).toBe(
-      'sallyport: two/LICENCE is for that server itself, which would be given its value.\n',
+      `sallyport: two/LICENCE is for that server itself, which would be given its value.\n${AS_OWNER}`,
     );
     expect(ran.stdout).not.toContain('LICENCE');
     await home.json('server', 'remove', 'two');
@@ -387,7 +402,8 @@ describe('the keys', () => {
   it('of another profile are not there', async () => {
     await home.json('profile', 'create', 'empty');
     const ran = await run(['--profile', 'empty', '--', 'sh', '-c', 'env']);
-    expect(ran.code).toBe(0);
+    // Nor is there anything to be told of keys.
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout).not.toContain('API_KEY');
   });
 });
@@ -476,5 +492,141 @@ describe('while it runs', () => {
       await new Promise((done) => setTimeout(done, 200));
       return before === read();
     });
+  });
+});
+
+describe('what runs outside of the cell later', () => {
+  const NAME = ['-c', 'user.name=t', '-c', 'user.email=t@t.example'];
+  const git = (...args: string[]): void => {
+    const any = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' };
+    execFileSync('git', args, { env: { PATH: process.env['PATH'] ?? '', HOME: scratch, ...any } });
+  };
+  const ownAll = (path: string): void => {
+    if (isRoot) execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, path]);
+  };
+  /** A folder with a repository, what an editor, an agent and direnv take from it, and a repository further down. */
+  function makeRepository(name: string): string {
+    const path = makeFolder(name);
+    for (const at of [path, join(path, 'deep/inner')]) git('init', '-q', at);
+    for (const each of ['.vscode', '.claude', 'scripts/hooks'])
+      mkdirSync(join(path, each), { recursive: true });
+    writeFileSync(join(path, '.vscode/tasks.json'), '{}');
+    writeFileSync(join(path, '.envrc'), 'true\n');
+    ownAll(path);
+    return path;
+  }
+  const attempt = (command: string): string => `(${command}) 2>&1 && echo DONE;`;
+
+  it('cannot be written where it is there, nor moved away with what it lies in', async () => {
+    const cwd = makeRepository('guarded');
+    const config = readFileSync(join(cwd, '.git/config'), 'utf8');
+    const hook = 'echo "#!/bin/sh" >.git/hooks/pre-commit';
+    expect((await sh(attempt(hook), { cwd })).stdout).toMatch(/Read-only file system\n$/);
+    const commands = [
+      'git config core.fsmonitor ./evil',
+      'echo x >>.git/config',
+      'mv .git .elsewhere',
+      'mv .git/hooks .git/other',
+      'rm -rf .git/hooks',
+      'echo x >.envrc',
+      'rm .envrc',
+      'mv .vscode other',
+      'echo x >.vscode/tasks.json',
+      'echo x >.claude/settings.json',
+    ];
+    const ran = await sh(commands.map((command) => attempt(command)).join('\n'), { cwd });
+    expect(ran.stdout).not.toContain('DONE');
+    expect(ran.stdout.trimEnd().split('\n').length).toBeGreaterThanOrEqual(commands.length);
+    expect(existsSync(join(cwd, '.git/hooks/pre-commit'))).toBe(false);
+    expect(readFileSync(join(cwd, '.git/config'), 'utf8')).toBe(config);
+    expect(readFileSync(join(cwd, '.envrc'), 'utf8')).toBe('true\n');
+    // What keeps it out is this, and nothing else.
+    const control = await run(['--allow-hooks', '--', 'sh', '-c', attempt(hook)], { cwd });
+    expect(control.stdout).toBe('DONE\n');
+    expect(existsSync(join(cwd, '.git/hooks/pre-commit'))).toBe(true);
+  });
+
+  it('leaves git to work as ever, and says nothing when nothing was made', async () => {
+    const cwd = makeRepository('committed');
+    const work = [
+      'echo x >file',
+      'git add file',
+      `git ${NAME.join(' ')} commit -qm one`,
+      'git checkout -qb other',
+      'git gc -q',
+      'git stash list',
+      'git log --oneline | wc -l',
+    ];
+    const ran = await sh(work.join(' && '), { cwd });
+    expect(ran).toMatchObject({ code: 0, stdout: '1\n' });
+    expect(ran.stderr).not.toContain('made or changed');
+  });
+
+  it('is told when it was made or changed where nothing could keep it, with the exit code as it is', async () => {
+    const cwd = makeRepository('made');
+    const script = [
+      'mkdir .idea .cursor src .git/refs/x',
+      'echo x >.mcp.json',
+      'echo .. >.git/commondir',
+      'git init -q vendor/dep',
+      'echo x >deep/inner/.git/hooks/post-checkout',
+      'echo "[core]" >>deep/inner/.git/config',
+      'exit 3',
+    ];
+    const made = await sh(script.join('\n'), { cwd });
+    expect(made.code).toBe(3);
+    const [, told = ''] = /made or changed during the run: (.*)\. Look/.exec(made.stderr) ?? [];
+    expect(told.split(', ').toSorted()).toEqual([
+      '.cursor',
+      '.git/commondir',
+      '.idea',
+      '.mcp.json',
+      'deep/inner/.git/config',
+      'deep/inner/.git/hooks/post-checkout',
+      'vendor/dep/.git',
+    ]);
+    const quiet = await run(['--allow-hooks', '--', 'mkdir', '.husky'], { cwd });
+    expect(quiet).toMatchObject({
+      code: 0,
+      stderr: expect.not.stringContaining('made or changed') as string,
+    });
+  });
+
+  it('is the place of hooks that a configuration names, and the folder of a repository itself too', async () => {
+    const cwd = makeRepository('placed');
+    git('-C', cwd, 'config', 'core.hooksPath', 'scripts/hooks');
+    ownAll(cwd);
+    const control = attempt('echo x >scripts/other');
+    const script = attempt('echo x >scripts/hooks/pre-commit') + attempt('mv scripts away') + control;
+    expect((await sh(script, { cwd })).stdout.match(/DONE/g)).toHaveLength(1);
+    const inside = attempt('echo x >hooks/pre-commit') + attempt('echo x >config') + attempt('echo x >other');
+    expect((await sh(inside, { cwd: join(cwd, '.git') })).stdout.match(/DONE/g)).toHaveLength(1);
+  });
+
+  it('is a file called .git too', async () => {
+    const cwd = makeFolder('worktree');
+    writeFileSync(join(cwd, '.git'), 'gitdir: /elsewhere\n');
+    ownAll(cwd);
+    const script = attempt('echo x >.git') + attempt('rm -f .git') + attempt('echo x >file');
+    expect((await sh(script, { cwd })).stdout.match(/DONE/g)).toHaveLength(1);
+    expect(readFileSync(join(cwd, '.git'), 'utf8')).toBe('gitdir: /elsewhere\n');
+  });
+
+  it('is told where a link stands in its place, which cannot be kept', async () => {
+    const cwd = makeFolder('linked');
+    mkdirSync(join(cwd, 'real'));
+    symlinkSync('real', join(cwd, '.vscode'));
+    expect(await sh('true', { cwd })).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`${cwd}/.vscode is a link`) as string,
+    });
+  });
+
+  it('is kept in further folders that may be written', async () => {
+    const other = makeRepository('further');
+    const script = attempt(`echo x >${other}/.git/hooks/pre-commit`) + attempt(`echo x >${other}/file`);
+    const ran = await run(['--mount', `${other}:rw`, '--', 'sh', '-c', script]);
+    expect(ran.stdout.match(/DONE/g)).toHaveLength(1);
+    expect(existsSync(join(other, '.git/hooks/pre-commit'))).toBe(false);
   });
 });

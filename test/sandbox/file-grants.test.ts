@@ -173,3 +173,31 @@ describe('sockets and pipes', () => {
     expect(unsearched).toEqual([many]);
   });
 });
+
+describe('places in a grant that are mounted over themselves', () => {
+  const pinned = async (host: string, write = true) => {
+    const pins = [{ host, write: false }];
+    const { pins: found, release } = await checkGrants([grant(folder, '/data', write)], { ...check, pins });
+    release();
+    return found;
+  };
+
+  it('are named as the cell has them, with what they are', async () => {
+    const { dev, ino } = statSync(join(folder, 'notes'), { bigint: true });
+    expect(await pinned(join(folder, 'notes'))).toEqual([
+      { host: join(folder, 'notes'), cell: '/data/notes', write: false, identity: `${dev}:${ino}` },
+    ]);
+  });
+
+  it.each([
+    ['outside of it', home, true, 'sandbox_file_pin'],
+    ['outside of it by name', `${folder}/../home`, true, 'sandbox_file_pin'],
+    ['the grant itself', folder, true, 'sandbox_file_pin'],
+    ['in what is read-only', join(folder, 'notes'), false, 'sandbox_file_pin'],
+    ['not there', join(folder, 'nothing'), true, 'sandbox_file_missing'],
+    ['a link', join(folder, 'inner-link'), true, 'sandbox_file_link'],
+    ['behind a link', join(folder, 'link', 'passwd'), true, 'sandbox_file_link'],
+  ])('are refused: %s', async (_, host, write, code) => {
+    await expect(pinned(host, write)).rejects.toMatchObject({ code });
+  });
+});

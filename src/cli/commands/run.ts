@@ -4,7 +4,7 @@ import { type AppError, isAppError, toWire } from '../../kernel/index.ts';
 import { listOption, local, repeated, textOption } from '../command.ts';
 import { CommandFailed } from '../failed.ts';
 import type { CliHost } from '../host.ts';
-import { renderError } from '../output.ts';
+import { printable, renderError } from '../output.ts';
 
 /** As shells and `env` have them, so that they are not taken for the command's own. */
 const NOT_RUN = 125;
@@ -21,6 +21,10 @@ export function runCommand(host: CliHost, program: Command): void {
     .option('--host <host>', 'further host that it may reach, HOST or HOST:PORT (repeatable)', repeated)
     .option('--ro', 'the current folder is read-only')
     .option('--mount <dir>', 'further folder that it sees, DIR, or DIR:rw to write (repeatable)', repeated)
+    .option(
+      '--allow-hooks',
+      'it may also write what git, editors and agents run from these folders (.git/hooks, .git/config, .vscode, .envrc…)',
+    )
     // What comes behind the program's name is the program's.
     .passThroughOptions();
   local(host, run, async (_, out, args, options) => {
@@ -30,8 +34,9 @@ export function runCommand(host: CliHost, program: Command): void {
         hosts: listOption(options, 'host'),
         readOnly: options['ro'] === true,
         mounts: listOption(options, 'mount'),
+        allowHooks: options['allowHooks'] === true,
         command: args.filter((word) => word !== undefined),
-        note: (text) => out.note(`sallyport: ${text}`),
+        note: (text) => out.note(`sallyport: ${printable(text)}`),
       })
       .catch((error: unknown) => {
         if (!isAppError(error)) throw error;

@@ -24,6 +24,7 @@ import type { Vault } from '../../vault/index.ts';
 import { credentialVersions } from '../cells/start.ts';
 import type { StoredCredential } from '../egress-ports.ts';
 import { type Folders, planFolders } from './folders.ts';
+import { guardFolder, type Guarded, lookOutside, madeBetween, type Outside } from './outside.ts';
 import { findProgram } from './program.ts';
 import { exitCode, type OwnStreams, passSignals, relay } from './relay.ts';
 import { type RunServer, type RunShare, rulesOfHosts, shareOf } from './share.ts';
@@ -51,6 +52,8 @@ export interface RunRequest {
   readonly readOnly: boolean;
   /** Further folders, to be read; with `:rw` behind it, to be written too. */
   readonly mounts: readonly string[];
+  /** It may write what programs outside of its cell run. */
+  readonly allowHooks: boolean;
   readonly command: readonly string[];
   /** Its streams are this process's terminal; otherwise `streams` are passed on. */
   readonly terminal: boolean;
@@ -136,7 +139,7 @@ export function createRuns(deps: RunDeps): Runs {
     await Promise.all([...running].map(([cell, one]) => settleOne(cell, one)));
   }
 
-  async function start(id: CellId, one: Running, folders: Folders, program: string): Promise<Cell> {
+  async function start(id: CellId, one: Running, { folders, guarded, program }: Start): Promise<Cell> {
     const { request, share } = one;
     const { workspace, operator } = deps;
     await deps.audit.append({
@@ -171,6 +174,7 @@ export function createRuns(deps: RunDeps): Runs {
         tcpPorts: egress.ports,
         caPem: egress.caPem,
         files: folders.grants,
+        pins: guarded.flatMap(({ pins }) => pins.map(({ path, write }) => ({ host: path, write }))),
         workDir: request.folder,
         limits: generousLimits(),
         terminal: request.terminal,
@@ -180,6 +184,7 @@ export function createRuns(deps: RunDeps): Runs {
         onTcp: (port, server) => egress.acceptTcp(port, server),
         onDnsUdp: (socket) => egress.acceptDnsUdp(socket),
         onDnsTcp: (server) => egress.acceptDnsTcp(server),
+        onUnsearched: (path) => request.note(unsearchedNote(path)),
       },
     );
   }
@@ -215,7 +220,11 @@ export function createRuns(deps: RunDeps): Runs {
       path: request.environment['PATH'] ?? '',
       look: executable,
     });
-    for (const note of [...folders.notes, ...share.notes]) request.note(note);
+    const writable = folders.grants.filter(({ write }) => write && !request.allowHooks);
+    const guarded = writable.map(({ host }) => ({ folder: host, ...guardFolder(host) }));
+    const notes = [...folders.notes, ...share.notes, ...guarded.flatMap((each) => each.notes)];
+    for (const note of notes) request.note(note);
+    if (folders.uid !== null && share.credentials.size > 0) request.note(asUserNote(folders.uid));
 
     const id = newId<'cell'>('cell', deps.random);
     const one: Running = { servers, request, share, egress: null, cell: null, ended: null };
@@ -223,7 +232,8 @@ export function createRuns(deps: RunDeps): Runs {
     const stopPassing = passSignals(() => one.cell);
     const stopListening = deps.kills.onKill(() => void settle());
     try {
-      const cell = await start(id, one, folders, program);
+      const before = await Promise.all(guarded.map(lookAt));
+      const cell = await start(id, one, { folders, guarded, program });
       one.cell = cell;
       // It may have changed before there was anything to end.
       if (one.ended === null) await settleOne(id, one);
@@ -233,6 +243,7 @@ export function createRuns(deps: RunDeps): Runs {
         request.terminal ? undefined : relay(cell, request.streams),
       ]);
       await finished(id, exit, one.ended?.code ?? exit.reason);
+      await tellMade(request, guarded, before);
       if (one.ended !== null) throw one.ended;
       if (exit.limit !== null || !exit.started) request.note(`${exit.reason}.`);
       return exitCode(exit);
@@ -247,6 +258,45 @@ export function createRuns(deps: RunDeps): Runs {
 
   return { run, credentialsOf: (cell) => running.get(cell)?.share.credentials ?? null, settle };
 }
+
+type GuardedFolder = Guarded & { readonly folder: string };
+
+interface Start {
+  readonly folders: Folders;
+  readonly guarded: readonly GuardedFolder[];
+  readonly program: string;
+}
+
+const lookAt = ({ folder, places }: GuardedFolder): Promise<Outside> => lookOutside(folder, places);
+
+/** What came into being where nothing could keep the command from it. */
+async function tellMade(
+  { folder, note }: RunRequest,
+  guarded: readonly GuardedFolder[],
+  before: readonly Outside[],
+): Promise<void> {
+  const made: string[] = [];
+  for (const [index, each] of guarded.entries()) {
+    const [then, now] = [before[index], await lookAt(each)];
+    if (then === undefined) continue;
+    made.push(...madeBetween(then, now));
+    if (!then.whole || !now.whole)
+      note(`${each.folder} is large: it was not searched for repositories further down.`);
+  }
+  if (made.length === 0) return;
+  const named = made.slice(0, limits.runMadeNamedMax).map((path) => path.replace(`${folder}/`, ''));
+  const more = made.length > named.length ? `, and ${made.length - named.length} more` : '';
+  note(
+    `made or changed during the run: ${named.join(', ')}${more}. ` +
+      'Look at them before git, an editor or an agent does: these run what is in there.',
+  );
+}
+
+const unsearchedNote = (folder: string): string =>
+  `${folder} is large: only its first ${limits.grantEntriesMax} files and folders were searched for sockets, through which the command could talk to a program outside of its cell.`;
+
+const asUserNote = (uid: number): string =>
+  `the command is user ${uid}, whom the folder belongs to: as long as it runs, every program of that user can use the keys through its cell.`;
 
 /** @returns a name for what is no longer as it was; null when all of it is */
 function changedServer(before: readonly RunServer[], now: readonly RunServer[]): string | null {
