@@ -132,7 +132,9 @@ describe('sallyport call', () => {
 
   it('says so when the gateway is killed under a call, and the next call works without a gateway', async () => {
     const call = home.run('call', 'prober', 'sleep', '{"ms":60000}');
-    await new Promise((done) => setTimeout(done, 1_500));
+    for (let began = ''; !began.includes('"tool":"sleep"'); ) {
+      began = (await home.run('audit', 'tail', '-n', '20', '--json')).stdout;
+    }
     await gateway.crash();
     const outcome = await call;
     clear(outcome);
