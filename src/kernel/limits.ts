@@ -548,6 +548,13 @@ export const packageInstallBytesMax = 2 * 1024 * MIB;
 export const packageRoomIntervalMs = 250;
 /** Every so many of these looks, the folder itself is measured. */
 export const packageRoomLooksPerMeasure = 40;
+/** An installation ends when no more room is left on the disk than this, or a quarter of what there was, in bytes. */
+export const packageRoomLeftBytesMin = 1024 * MIB;
+/** Bytes of a path within a package; the system's own bound is 4,096, with the folder's around it. */
+export const packagePathBytesMax = 2_048;
+/** What an installer may say at once, and for long, in bytes; it waits when that is used up. */
+export const packageInstallOutputBurstBytes = 1 * MIB;
+export const packageInstallOutputBytesPerSecond = 128 * KIB;
 /** Characters of an installer's output that are one line at most. */
 export const packageInstallLineCharsMax = 4_096;
 /** Hosts that an installation wanted to reach and could not, of which an error may speak. */

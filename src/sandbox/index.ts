@@ -27,7 +27,7 @@ export { createPypiInstaller } from './packages/pypi.ts';
 export { type PypiSettings, pypiSettings } from './packages/pypi-settings.ts';
 export { type NpmSettings, type NpmSettingsInput, npmSettings } from './packages/npm-settings.ts';
 export { reachableName, type RegistryAddress, registryAddress } from './packages/registry-address.ts';
-export { giveAway, takeBack, treeBytes } from './packages/staging.ts';
+export { giveAway, isWithin, takeBack } from './packages/staging.ts';
 export {
   createPackageStore,
   type InstallOptions,

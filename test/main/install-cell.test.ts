@@ -16,6 +16,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstallCell, InstallEnd, InstallJob } from '../../src/sandbox/index.ts';
 import { reachableName } from '../../src/sandbox/index.ts';
+import { limits } from '../../src/kernel/index.ts';
+import { removeTree } from '../../src/sandbox/packages/removal.ts';
 import { makePackageWorld } from '../sandbox/package-world.ts';
 
 const world = makePackageWorld(() => 'http://127.0.0.1:1/');
@@ -184,6 +186,33 @@ describe('what stops an installer', () => {
   it('is more on the disk, also when it is done before anybody looks', async () => {
     const { stopped } = await shell('head -c 3000000 /dev/zero > part', { bytesMax: 2_000_000 });
     expect(stopped).toBe('too-large');
+  });
+
+  it('is more files than a package may have, however little is in them', async () => {
+    const script = `for (let index = 0; index <= ${limits.packageEntriesMax}; index += 1)
+      require('node:fs').closeSync(require('node:fs').openSync('file-' + index, 'w'));
+      setTimeout(() => undefined, 120_000);`;
+    // In memory, where there is such a place: on a disk it takes a minute.
+    const memory = existsSync('/dev/shm') ? '/dev/shm' : world.root;
+    const staging = mkdtempSync(join(memory, 'sallyport-many-'));
+    try {
+      const { code, stopped } = await run(['node', '-e', script], { bytesMax: 2 ** 40, staging });
+      expect({ code, stopped }).toEqual({ code: null, stopped: 'too-large' });
+    } finally {
+      await removeTree(staging);
+    }
+  });
+
+  it('is a path that is too long to be looked at, and what lies below it', async () => {
+    const script = `for (let depth = 0; depth < 60; depth += 1) {
+      require('node:fs').mkdirSync('x'.repeat(200));
+      process.chdir('x'.repeat(200));
+    }
+    require('node:fs').writeFileSync('hidden', 'x'.repeat(5_000_000));`;
+    const { stopped, staging } = await run(['node', '-e', script], { bytesMax: 2_000_000 });
+    expect(stopped).toBe('too-large');
+    await removeTree(staging);
+    expect(existsSync(staging)).toBe(false);
   });
 
   it('is that nobody wants it any more, before and while it runs', async () => {

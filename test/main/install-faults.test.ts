@@ -20,6 +20,12 @@ beforeAll(async () => {
   registry = await startRegistry();
   registry.publish({ name: 'small', version: '1.0.0', files: { 'index.js': 'x' } });
   registry.publish({ name: 'large', version: '1.0.0', files: { data: 'x'.repeat(6_000_000) } });
+  registry.publish({
+    name: 'hog',
+    version: '1.0.0',
+    fields: { scripts: { postinstall: 'node hog.js' } },
+    files: { 'hog.js': HOG },
+  });
 });
 afterAll(() => {
   for (const driver of drivers) driver.kill('SIGKILL');
@@ -29,25 +35,37 @@ afterAll(() => {
 
 const environment = () => ({ PATH: process.env['PATH'] ?? '', npm_config_registry: registry.url });
 
+/** Writes to a file that has no name any more, and minds no error; then all is well. */
+const HOG = `
+  const { openSync, unlinkSync, writeSync } = require('node:fs');
+  const file = openSync('hog', 'w');
+  unlinkSync('hog');
+  const write = (left) => {
+    try { writeSync(file, Buffer.alloc(1_000_000)); } catch {}
+    if (left > 0) setTimeout(write, 100, left - 1);
+  };
+  write(90);`;
+
 describe('a disk without room', () => {
   const asRoot = process.geteuid?.() === 0;
   const mounting = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']).status === 0;
 
-  it.skipIf(!asRoot || !mounting)(
-    'is said to be full, and keeps nothing (waits for root, who may mount)',
-    async () => {
-      const dir = join(root, 'full');
-      mkdirSync(dir);
-      const script = 'mount -t tmpfs -o size=3m,mode=0700 x "$1" && exec "$2" "$3" "$1" npm:large@1.0.0';
-      const args = ['--mount', 'sh', '-c', script, 'sh', dir, process.execPath, DRIVER];
-      const driver = spawn('unshare', args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
-      drivers.add(driver);
-      const lines: string[] = [];
-      createInterface({ input: driver.stdout }).on('line', (line) => lines.push(line));
-      await once(driver, 'close');
-      expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ code: 'package_store_full', left: [] });
-    },
-  );
+  it.skipIf(!asRoot || !mounting).each([
+    ['is said to be full', '3m', 'large', ''],
+    ['is not filled with what is in no folder', '64m', 'hog', 'scripts'],
+  ])('%s, and keeps nothing (waits for root, who may mount)', async (_, size, name, scripts) => {
+    const dir = join(root, name);
+    mkdirSync(dir);
+    const script = 'mount -t tmpfs -o size="$4",mode=0700 x "$1" && exec "$2" "$3" "$1" "$5" "$6"';
+    const spec = `npm:${name}@1.0.0`;
+    const args = ['--mount', 'sh', '-c', script, 'sh', dir, process.execPath, DRIVER, size, spec, scripts];
+    const driver = spawn('unshare', args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+    drivers.add(driver);
+    const lines: string[] = [];
+    createInterface({ input: driver.stdout }).on('line', (line) => lines.push(line));
+    await once(driver, 'close');
+    expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ code: 'package_store_full', left: [] });
+  });
 });
 
 describe('a gateway that is killed while it installs', () => {

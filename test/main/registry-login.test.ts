@@ -31,7 +31,10 @@ const front = createServer(authority.issue(HOST), (request, response) => {
       ? Buffer.from(
           body
             .toString()
-            .replaceAll(registry.url, `https://${HOST}${/^\/private/.exec(request.url ?? '') ?? ''}`),
+            .replaceAll(
+              registry.url,
+              `https://${HOST}${request.url?.startsWith('/private') === true ? '/private' : ''}`,
+            ),
         )
       : body;
     response.writeHead(answer.status, { 'content-type': type }).end(text);

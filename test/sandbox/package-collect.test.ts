@@ -1,4 +1,5 @@
 /** Packages that nobody needs any more. */
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -14,15 +15,17 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog, systemClock } from '../../src/kernel/index.ts';
+import { type Log, silentLog, systemClock } from '../../src/kernel/index.ts';
 import {
   createPackageStore,
   giveAway,
+  isWithin,
   type PackageStore,
   takeBack,
-  treeBytes,
 } from '../../src/sandbox/index.ts';
-import { removeTree } from '../../src/sandbox/packages/staging.ts';
+import { removeAll } from '../../src/sandbox/packages/collect.ts';
+import { removeTree } from '../../src/sandbox/packages/removal.ts';
+import { treeBytes } from '../../src/sandbox/packages/staging.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-collect-'));
 let dir: string;
@@ -51,6 +54,20 @@ beforeEach(() => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+/** A chain of folders whose path is longer than the system takes (4096 bytes), as a program makes it that goes down step by step. */
+function nest(top: string, inner = ''): void {
+  const script = `
+    const { chmodSync, mkdirSync, writeFileSync } = require('node:fs');
+    const name = 'x'.repeat(200);
+    for (let depth = 0; depth < 60; depth += 1) {
+      mkdirSync(name);
+      process.chdir(name);
+      writeFileSync('file', 'x');
+    }
+    ${inner}`;
+  execFileSync(process.execPath, ['-e', script], { cwd: top });
+}
+
 describe('collecting', () => {
   it('removes what is in nobody\u2019s keep and was not used for an hour, and says what that was', async () => {
     put(hash('a'), 2 * HOUR_MS);
@@ -76,6 +93,17 @@ describe('collecting', () => {
   });
 });
 
+describe('what cannot be removed', () => {
+  it('is in the log, and keeps nothing else from being removed', async () => {
+    const warned: string[] = [];
+    const log: Log = { ...silentLog, warn: (event) => void warned.push(event) };
+    put('.trash-11', 0);
+    expect(await removeAll(dir, ['no\0name', '.trash-11'], log)).toBe(1);
+    expect(readdirSync(dir)).toEqual([]);
+    expect(warned).toEqual(['package.left_behind']);
+  });
+});
+
 describe('a tree that hostile programs left', () => {
   const tree = (): string => {
     const made = mkdtempSync(join(root, 'tree-'));
@@ -92,7 +120,7 @@ describe('a tree that hostile programs left', () => {
 
   it('is taken back and removed, whatever its modes, without following a link', async () => {
     const made = tree();
-    await takeBack(made);
+    expect(await takeBack(made, 1_000_000)).toBe(true);
     expect(statSync(join(made, 'deep/closed')).mode & 0o700).toBe(0o700);
     await removeTree(tree());
     await removeTree(made);
@@ -101,9 +129,39 @@ describe('a tree that hostile programs left', () => {
     expect(statSync(join(root, 'outside')).mode & 0o777).toBe(0o640);
   });
 
+  it('is removed although its path is longer than any can be, at the next start too', async () => {
+    const made = mkdtempSync(join(root, 'nested-'));
+    nest(made, "mkdirSync('closed/in', { recursive: true }); chmodSync('closed', 0); chmodSync('.', 0o100);");
+    await removeTree(made);
+    expect(existsSync(made)).toBe(false);
+
+    const left = join(dir, '.staging-999999999-1-abc');
+    mkdirSync(left);
+    nest(left);
+    expect(await store.sweep()).toBe(1);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it('is removed with names that are no text, and more folders than are held at a time', async () => {
+    const made = mkdtempSync(join(root, 'many-'));
+    writeFileSync(Buffer.concat([Buffer.from(`${made}/`), Buffer.from([0x61, 0xff, 0xfe])]), 'x');
+    for (let index = 0; index < 1_500; index += 1) mkdirSync(join(made, `folder-${index}`));
+    await removeTree(made);
+    expect(existsSync(made)).toBe(false);
+  });
+
+  it('is too large where its paths are too long to be looked at', async () => {
+    const nested = mkdtempSync(join(root, 'nested-'));
+    expect(await isWithin(nested, 1_000_000)).toBe(true);
+    nest(nested);
+    expect(await isWithin(nested, 1_000_000_000)).toBe(false);
+    expect(await takeBack(nested, 1_000_000_000)).toBe(false);
+    await removeTree(nested);
+  });
+
   it('is given away without following a link, and keeps what can be executed so', async () => {
     const made = tree();
-    await takeBack(made);
+    expect(await takeBack(made, 1_000_000)).toBe(true);
     writeFileSync(join(made, 'program'), '', { mode: 0o755 });
     await giveAway(made);
     expect(statSync(join(root, 'outside')).mode & 0o777).toBe(0o640);

@@ -55,6 +55,7 @@ export async function openSandboxParts(config: Config, deps: SandboxPartsDeps): 
       createPypiInstaller({ settings: () => readPypiSettings(config) }),
     ],
   });
-  await packages.sweep();
+  // What is left takes room; that alone keeps nobody from working.
+  await packages.sweep().catch((error: unknown) => log.warn('package.sweep_failed', { why: String(error) }));
   return { sandbox, packages };
 }

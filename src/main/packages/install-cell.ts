@@ -4,7 +4,7 @@
  * credential: a registry's login is put in on the way.
  */
 import { statfs } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { limits, newId } from '../../kernel/index.ts';
 import {
   cellPaths,
@@ -12,10 +12,11 @@ import {
   type InstallCell,
   type InstallEnd,
   type InstallJob,
+  isWithin,
   type Sandbox,
   takeBack,
-  treeBytes,
 } from '../../sandbox/index.ts';
+import { readLines } from './installer-output.ts';
 import { openWayOut, type WayOutDeps } from './way-out.ts';
 
 export interface InstallCellDeps extends WayOutDeps {
@@ -32,7 +33,7 @@ async function runInstaller(deps: InstallCellDeps, job: InstallJob): Promise<Ins
   try {
     // Otherwise the cell's user is the gateway's own.
     if (process.geteuid?.() === 0) await giveAway(job.staging);
-    const free = await freeBytes(job.staging);
+    const room = await roomOf(job.staging);
     const cell = await deps.sandbox.launch(
       {
         id,
@@ -61,15 +62,16 @@ async function runInstaller(deps: InstallCellDeps, job: InstallJob): Promise<Ins
     job.signal.addEventListener('abort', onAbort, { once: true });
     if (job.signal.aborted) onAbort();
     const timer = setTimeout(() => stop('timeout'), limits.packageInstallTimeoutMs);
-    const unwatch = watchRoom(job, free, () => stop('too-large'));
+    const unwatch = watchRoom(job, room, stop);
     cell.stdin.end();
-    for (const output of [cell.stdout, cell.stderr]) eachLine(output, job.onLine);
+    const outputs = [cell.stdout, cell.stderr].map((output) => readLines(output, deps.clock, job.onLine));
     const exit = await cell.exited;
     clearTimeout(timer);
     unwatch();
     job.signal.removeEventListener('abort', onAbort);
-    await takeBack(job.staging);
-    if (stopped === null && (await treeBytes(job.staging)) > job.bytesMax) stopped = 'too-large';
+    const said = Promise.all(outputs.map((output) => output.rest()));
+    await Promise.race([said, sleep(limits.cellStderrDrainMs, undefined, { ref: false })]);
+    if (stopped === null && !(await takeBack(job.staging, job.bytesMax))) stopped = 'too-large';
     return {
       code: stopped === null ? exit.code : null,
       stopped,
@@ -81,56 +83,54 @@ async function runInstaller(deps: InstallCellDeps, job: InstallJob): Promise<Ins
   }
 }
 
+/** What a disk has left. */
+interface Room {
+  readonly bytes: number;
+  /** Files and folders that can still be made; 0 where the file system does not say. */
+  readonly entries: number;
+}
+
+async function roomOf(folder: string): Promise<Room> {
+  const { bavail, bsize, ffree } = await statfs(folder);
+  return { bytes: bavail * bsize, entries: ffree };
+}
+
 /**
- * Calls back when the job's folder has grown beyond its bound. How much room the disk has is asked often, since that costs
- * nothing; the folder itself is measured when as much of it went as the folder may take, and now and then.
+ * Calls back when the job's folder has grown beyond its bounds, or the disk is nearly full: what a program holds open and has
+ * removed is in no folder. How much room the disk has is asked often, since that costs nothing; the folder itself is
+ * measured when as much of it went as the folder may take, and now and then.
  *
- * @param free bytes that the disk had when the job began
+ * @param start what the disk had when the job began
  */
-function watchRoom({ staging, bytesMax }: InstallJob, free: number, tooLarge: () => void): () => void {
-  let before = free;
+function watchRoom(
+  { staging, bytesMax }: InstallJob,
+  start: Room,
+  stop: (why: 'too-large' | 'disk-full') => void,
+): () => void {
+  const bytesLeftMin = Math.min(limits.packageRoomLeftBytesMin, start.bytes / 4);
+  let before = start;
   let measuring = false;
   let looks = 0;
-  const look = async (): Promise<void> => {
-    const now = await freeBytes(staging);
-    looks += 1;
-    if (before - now <= bytesMax && looks % limits.packageRoomLooksPerMeasure !== 0) return;
-    if ((await treeBytes(staging)) > bytesMax) tooLarge();
+  const measure = async (now: Room): Promise<void> => {
+    if (!(await isWithin(staging, bytesMax))) stop('too-large');
     // What others wrote meanwhile does not count.
     else before = now;
   };
-  const timer = setInterval(() => {
-    if (measuring) return;
+  const look = async (): Promise<void> => {
+    const now = await roomOf(staging);
+    if (now.bytes < bytesLeftMin) return stop('disk-full');
+    looks += 1;
+    const hasGrown =
+      before.bytes - now.bytes > bytesMax || before.entries - now.entries > limits.packageEntriesMax;
+    if (measuring || (!hasGrown && looks % limits.packageRoomLooksPerMeasure !== 0)) return;
     measuring = true;
-    void look()
-      .catch(() => undefined) // looked at again soon, and once more at the end
-      .finally(() => {
-        measuring = false;
-      });
+    await measure(now).finally(() => {
+      measuring = false;
+    });
+  };
+  const timer = setInterval(() => {
+    void look().catch(() => undefined); // looked at again soon, and once more at the end
   }, limits.packageRoomIntervalMs);
   timer.unref();
   return () => clearInterval(timer);
-}
-
-async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
-}
-
-/** Lines without an end are cut, so that none can fill the memory. */
-function eachLine(output: Readable, onLine: (line: string) => void): void {
-  let rest = '';
-  output.setEncoding('utf8');
-  output.on('data', (text: string) => {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop() ?? '';
-    for (const part of parts) onLine(part);
-    if (rest.length <= limits.packageInstallLineCharsMax) return;
-    onLine(rest);
-    rest = '';
-  });
-  output.on('error', () => undefined);
-  output.on('end', () => {
-    if (rest !== '') onLine(rest);
-  });
 }

@@ -6,8 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits } from '../../kernel/index.ts';
-import { removeTree, treeBytes } from './staging.ts';
+import { limits, type Log } from '../../kernel/index.ts';
+import { removeTree } from './removal.ts';
+import { treeBytes } from './staging.ts';
 
 export interface Collected {
   /** Their hashes. */
@@ -24,6 +25,7 @@ export async function collectPackages(
   dir: string,
   keep: ReadonlySet<string>,
   nowMs: number,
+  log: Log,
 ): Promise<Collected> {
   const removed: string[] = [];
   let bytes = 0;
@@ -40,16 +42,36 @@ export async function collectPackages(
     } catch {
       continue; // another process was faster
     }
-    bytes += await treeBytes(trash);
-    await removeTree(trash);
+    bytes += await treeBytes(trash).catch(() => 0);
+    await removeOrTell(trash, log);
     removed.push(name);
   }
   return { removed, bytes };
 }
 
 /** What was to be removed when its process ended. @returns how many */
-export async function removeTrash(dir: string): Promise<number> {
-  const left = (await readdir(dir)).filter((name) => name.startsWith(TRASH));
-  for (const name of left) await removeTree(join(dir, name));
-  return left.length;
+export async function removeTrash(dir: string, log: Log): Promise<number> {
+  return removeAll(
+    dir,
+    (await readdir(dir)).filter((name) => name.startsWith(TRASH)),
+    log,
+  );
+}
+
+/** @returns how many of them are gone */
+export async function removeAll(dir: string, names: readonly string[], log: Log): Promise<number> {
+  let count = 0;
+  for (const name of names) if (await removeOrTell(join(dir, name), log)) count += 1;
+  return count;
+}
+
+/** What cannot be removed takes room, and keeps nobody from working. @returns whether it is gone */
+export async function removeOrTell(path: string, log: Log): Promise<boolean> {
+  try {
+    await removeTree(path);
+    return true;
+  } catch (error) {
+    log.warn('package.left_behind', { path, why: String(error) });
+    return false;
+  }
 }

@@ -137,7 +137,14 @@ export function stoppedFailure(
       detail,
     });
   }
-  const written = `${limits.packageInstallBytesMax / limits.MIB} MiB`;
+  if (stopped === 'disk-full') {
+    return new AppError('package_store_full', `Installing ${spec} was stopped: the disk was nearly full.`, {
+      kind: 'failed',
+      hint: 'Make room where SALLYPORT_HOME lies, and try again.',
+      detail,
+    });
+  }
+  const written = `${limits.packageInstallBytesMax / limits.MIB} MiB, more than ${limits.packageEntriesMax} files, or paths of more than ${limits.packagePathBytesMax} bytes`;
   return new AppError('package_too_large', `Installing ${spec} was stopped: it wrote more than ${written}.`, {
     kind: 'denied',
     hint: 'No server needs that much. Look at what it fetches before you try again.',

@@ -68,7 +68,7 @@ export interface InstallJob {
   readonly staging: string;
   readonly tools: readonly InstallTool[];
   readonly network: InstallNetwork;
-  /** Of everything below `staging`; more ends the cell. */
+  /** Of everything below `staging`; more ends the cell, and so do more entries or longer paths than a package may have. */
   readonly bytesMax: number;
   /** Memory of the cell, MiB. */
   readonly memoryMiB: number;
@@ -89,7 +89,7 @@ export interface InstallEnd {
   /** Exit code; null when the installer was killed or never ran. */
   readonly code: number | null;
   /** Why it was ended before it was done; null when it ended by itself. */
-  readonly stopped: 'timeout' | 'too-large' | 'cancelled' | null;
+  readonly stopped: 'timeout' | 'too-large' | 'disk-full' | 'cancelled' | null;
   /** One sentence that may be shown to the user. */
   readonly reason: string;
   /** The last ones, oldest first. */
@@ -98,7 +98,8 @@ export interface InstallEnd {
 
 export interface InstallCell {
   /**
-   * Resolves when nothing of the cell is left, and `staging` belongs to the gateway again.
+   * Resolves when nothing of the cell is left, and, unless it was stopped, `staging` belongs to the gateway again. What was
+   * stopped leaves a folder that is only to be removed.
    *
    * @throws AppError `sandbox_*` when no cell can be had
    */

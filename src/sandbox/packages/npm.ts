@@ -4,7 +4,7 @@
  * the registry. What npm leaves is read and checked, never believed.
  */
 import { existsSync, realpathSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
 import { npmPackageFacts } from './facts.ts';
@@ -13,6 +13,7 @@ import type { InstallCell, InstallNetwork } from './install-cell.ts';
 import type { Installer, Wanted } from './installer.ts';
 import type { NpmSettings } from './npm-settings.ts';
 import { openArchives } from './offline-registry.ts';
+import { removeTree } from './removal.ts';
 import { writeWithin } from './staging.ts';
 
 export interface NpmInstallerDependencies {
@@ -69,11 +70,12 @@ export function createNpmInstaller({ node, path, settings }: NpmInstallerDepende
       const source = await sourceOf(want, settings);
       await prepare(want, into, source.npmrc);
       await run({ npm, want, into, cell, network: source.network, handedOn: source.handedOn, tell, signal });
-      await Promise.all(OWN_FILES.map((name) => rm(join(into, name), { recursive: true, force: true })));
-      // npm's note of what it did last: the tree is the same whichever way it was made.
-      await rm(join(into, 'node_modules/.package-lock.json'), { force: true });
+      await Promise.all(OWN_FILES.map((name) => removeTree(join(into, name))));
       tell(`checking ${nameOf(want)}`);
       const finished = await npmPackageFacts(into, want);
+      // npm's note of what it did last: the tree is the same whichever way it was made. That its folder is one, and no link
+      // that leads elsewhere, was just checked.
+      await removeTree(join(into, 'node_modules/.package-lock.json'));
       await writeWithin(into, 'package.json', npmRoot({ [want.name]: finished.facts.version }));
       return finished;
     },

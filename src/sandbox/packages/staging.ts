@@ -1,19 +1,24 @@
 /**
  * The folder that an installation fills. What is in there was written by programs that are not trusted: nothing here
- * follows a link, and whatever modes they left, it can be read, measured and removed. To be used when the cell is gone,
- * except for `treeBytes`.
+ * follows a link, and whatever modes they left, it can be read and measured. To be used when the cell is gone, except
+ * for `isWithin`.
  */
-import { chmod, lchown, lstat, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, lchown, lstat, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { limits } from '../../kernel/index.ts';
+import { removeTree } from './removal.ts';
+import { codeOf, isTooDeep, walk } from './walk.ts';
 
 const OWNER_MAY_ALL = 0o700;
+const BLOCK_BYTES = 512;
 
 /** Bytes on the disk of everything below a folder. What vanishes meanwhile does not count. */
 export async function treeBytes(root: string): Promise<number> {
   let bytes = 0;
-  await walk(root, async (path) => {
+  await walk(Buffer.from(root), async (path) => {
     const stat = await lstat(path);
-    bytes += stat.blocks * 512;
+    bytes += stat.blocks * BLOCK_BYTES;
     return stat.isDirectory();
   });
   return bytes;
@@ -24,26 +29,64 @@ export async function treeBytes(root: string): Promise<number> {
  * the folder around it is the gateway's alone.
  */
 export async function giveAway(root: string): Promise<void> {
-  const give = async (path: string): Promise<boolean> => {
+  const give = async (path: Buffer): Promise<boolean> => {
     const stat = await lstat(path);
     if (stat.isDirectory()) await chmod(path, 0o777);
     else if (stat.isFile()) await chmod(path, 0o666 | (stat.mode & 0o111));
     return stat.isDirectory();
   };
-  if (await give(root)) await walk(root, give);
+  if (await give(Buffer.from(root))) await walk(Buffer.from(root), give);
 }
 
-/** Makes everything the gateway's own again, and every folder one that it can read. */
-export async function takeBack(root: string): Promise<void> {
+/**
+ * Whether a tree takes no more of the disk than it may: in bytes, entries and lengths of paths. Looks no further than it has
+ * to. What cannot be looked at is too large: nobody can say how much of it there is.
+ */
+export const isWithin = (root: string, bytesMax: number): Promise<boolean> =>
+  measured(root, bytesMax, async () => undefined);
+
+/**
+ * Makes everything the gateway's own again, and every folder one that it can read.
+ *
+ * @returns whether it is within its bounds (see `isWithin`); if not, it is only to be removed
+ */
+export async function takeBack(root: string, bytesMax: number): Promise<boolean> {
   const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
-  const take = async (path: string): Promise<boolean> => {
-    const stat = await lstat(path);
+  return measured(root, bytesMax, async (path, stat) => {
     if (stat.uid !== uid || stat.gid !== gid) await lchown(path, uid, gid);
-    if (!stat.isDirectory()) return false;
-    if ((stat.mode & OWNER_MAY_ALL) !== OWNER_MAY_ALL) await chmod(path, OWNER_MAY_ALL);
-    return true;
+    if (stat.isDirectory() && (stat.mode & OWNER_MAY_ALL) !== OWNER_MAY_ALL) await chmod(path, OWNER_MAY_ALL);
+  });
+}
+
+async function measured(
+  root: string,
+  bytesMax: number,
+  prepare: (path: Buffer, stat: Stats) => Promise<void>,
+): Promise<boolean> {
+  const top = Buffer.from(root);
+  let bytes = 0;
+  let entries = 0;
+  const look = async (path: Buffer): Promise<boolean | 'stop'> => {
+    const stat = await lstat(path);
+    bytes += stat.blocks * BLOCK_BYTES;
+    entries += 1;
+    if (bytes > bytesMax || entries > limits.packageEntriesMax || isTooDeep(top, path)) return 'stop';
+    await prepare(path, stat);
+    return stat.isDirectory();
   };
-  if (await take(root)) await walk(root, take);
+  let isWhole = true;
+  try {
+    if ((await look(top)) !== true) return false;
+    await walk(top, async (path) => {
+      const next = await look(path);
+      if (next === 'stop') isWhole = false;
+      return next;
+    });
+  } catch (error) {
+    if (codeOf(error) !== 'EACCES' && codeOf(error) !== 'ENAMETOOLONG') throw error;
+    return false;
+  }
+  return isWhole;
 }
 
 /**
@@ -69,24 +112,6 @@ export async function readWithin(root: string, path: string, bytesMax: number): 
 
 /** Writes a file at the top of the tree, in place of whatever is there: through a link it would be written elsewhere. */
 export async function writeWithin(root: string, name: string, text: string): Promise<void> {
-  await rm(join(root, name), { recursive: true, force: true });
+  await removeTree(join(root, name));
   await writeFile(join(root, name), text, { flag: 'wx' });
-}
-
-/** Removes a tree whatever modes its folders have. */
-export async function removeTree(root: string): Promise<void> {
-  await takeBack(root).catch(() => undefined); // gone already, or `rm` says what is wrong
-  await rm(root, { recursive: true, force: true });
-}
-
-/** @param visit whether the entry is a folder to go down into; its failure leaves the entry out */
-async function walk(root: string, visit: (path: string) => Promise<boolean>): Promise<void> {
-  const pending = [root];
-  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    const parent = folder;
-    const names = await readdir(parent).catch(() => []);
-    const paths = names.map((name) => join(parent, name));
-    const folders = await Promise.all(paths.map((path) => visit(path).catch(() => false)));
-    pending.push(...paths.filter((_, index) => folders[index] === true));
-  }
 }

@@ -13,10 +13,11 @@ import { join } from 'node:path';
 import { AppError, type Clock, type Log } from '../../kernel/index.ts';
 import { type PackageSpec, parsePackageSpec } from '../../manifest/index.ts';
 import { identify, isAlive } from '../process-identity.ts';
-import { collectPackages, type Collected, removeTrash } from './collect.ts';
+import { collectPackages, type Collected, removeAll, removeOrTell, removeTrash } from './collect.ts';
 import type { InstallCell } from './install-cell.ts';
 import type { Installer, TreeFacts, Wanted } from './installer.ts';
-import { removeTree, writeWithin } from './staging.ts';
+import { removeTree } from './removal.ts';
+import { writeWithin } from './staging.ts';
 import { hashTree, settleModes, stampTree } from './tree.ts';
 
 export interface PackageStoreDependencies {
@@ -85,7 +86,7 @@ export interface PackageStore {
   open(lock: PackageLock): Promise<OpenedPackage>;
   /** Removes packages that are not in `keep`, but for those that were used a short while ago. */
   collect(keep: ReadonlySet<string>): Promise<Collected>;
-  /** Removes what processes that are gone left unfinished. @returns how many */
+  /** Removes what processes that are gone left unfinished; what cannot be removed is in the log. @returns how many */
   sweep(): Promise<number>;
 }
 
@@ -130,7 +131,7 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
     } catch (error) {
       throw isFull(error) ? storeFull(error) : error;
     } finally {
-      await removeTree(staging);
+      await removeOrTell(staging, log);
     }
   }
 
@@ -235,7 +236,7 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
     open,
 
     async collect(keep) {
-      return collectPackages(dir, keep, clock.now());
+      return collectPackages(dir, keep, clock.now(), log);
     },
 
     async sweep() {
@@ -243,8 +244,7 @@ export function createPackageStore(deps: PackageStoreDependencies): PackageStore
         const [, pid, startTime] = /^\.staging-(\d+)-(\d+)-/.exec(name) ?? [];
         return pid !== undefined && startTime !== undefined && !isAlive({ pid: Number(pid), startTime });
       });
-      for (const name of left) await removeTree(join(dir, name));
-      return left.length + (await removeTrash(dir));
+      return (await removeAll(dir, left, log)) + (await removeTrash(dir, log));
     },
   };
 }
