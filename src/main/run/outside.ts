@@ -5,8 +5,8 @@
  *
  * It trusts no name and no text in such a folder, and follows no link.
  */
-import { type BigIntStats, lstatSync, readFileSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { type BigIntStats, type Dirent, lstatSync, readFileSync, statSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { limits } from '../../kernel/index.ts';
 
@@ -17,6 +17,7 @@ export const OUTSIDE_NAMES = (
 ).split(' ');
 /** In the folder of a repository. The last two say where its configuration is. */
 const GIT_PARTS = ['hooks', 'config', 'config.worktree', 'commondir'];
+const GIT_STORES = ['objects', 'refs', 'logs'];
 
 /** A place that is mounted over itself: read-only, or with `write` only so that it cannot be moved away with what is in it. */
 export interface Pin {
@@ -35,12 +36,15 @@ export interface Guarded {
 
 /** @param folder absolute, links resolved */
 export function guardFolder(folder: string): Guarded {
-  const git = isRepository(folder) ? folder : `${folder}/.git`;
-  const hooks = hooksOf(folder, git);
+  const git = `${folder}/.git`;
+  // A command can make its folder look like a repository: that must not take the place of the one in there.
+  const repositories = isRepository(folder) ? [folder, git] : [git];
   const places = [
-    ...(kindOf(git) === 'folder' ? GIT_PARTS.map((part) => `${git}/${part}`) : [git]),
+    ...repositories.flatMap((at) =>
+      kindOf(at) === 'folder' ? GIT_PARTS.map((part) => `${at}/${part}`) : [at],
+    ),
     ...OUTSIDE_NAMES.map((name) => `${folder}/${name}`),
-    ...(hooks === null ? [] : [hooks]),
+    ...repositories.flatMap((at) => hooksOf(folder, at)),
   ];
   const pins = new Map<string, boolean>();
   const notes: string[] = [];
@@ -69,30 +73,46 @@ export interface Outside {
 
 export async function lookOutside(folder: string, places: readonly string[]): Promise<Outside> {
   const deep = new Map<string, string>();
-  const note = (path: string): void => mark(deep, path);
-  let seen = 0;
-  for (let level = [folder]; level.length > 0; ) {
+  let left = limits.runEntriesMax;
+  const list = async (path: string): Promise<readonly Dirent[]> => {
+    const entries = await listUpTo(path, left + 1);
+    left -= entries.length;
+    return entries;
+  };
+  for (let level = [folder]; level.length > 0 && left >= 0; ) {
     const below: string[] = [];
     for (const path of level) {
-      const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
-      seen += entries.length;
-      if (seen > limits.runEntriesMax) return { top: topOf(places), deep, whole: false };
-      const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-      if (entries.some(({ name }) => name === '.git')) note(`${path}/.git`);
-      if (!isRepository(path)) {
-        below.push(...folders.map((name) => `${path}/${name}`));
-        continue;
+      const entries = await list(path);
+      if (entries.some(({ name }) => name === '.git')) mark(deep, `${path}/.git`);
+      if (isRepository(path)) {
+        for (const part of GIT_PARTS.slice(1)) mark(deep, `${path}/${part}`);
+        for (const { name } of await list(`${path}/hooks`)) mark(deep, `${path}/hooks/${name}`);
       }
-      for (const part of GIT_PARTS.slice(1)) note(`${path}/${part}`);
-      for (const hook of await readdir(`${path}/hooks`).catch(() => [])) note(`${path}/hooks/${hook}`);
-      // Of submodules and further worktrees; the rest is git's own, and much.
-      below.push(
-        ...folders.filter((name) => /^(?:modules|worktrees)$/.test(name)).map((name) => `${path}/${name}`),
+      // Git takes nothing for a repository that lies in there, and it is much.
+      const inGit = `${path}/`.includes('/.git/');
+      const folders = entries.filter(
+        (entry) => entry.isDirectory() && !(inGit && GIT_STORES.includes(entry.name)),
       );
+      below.push(...folders.map(({ name }) => `${path}/${name}`));
+      if (left < 0) break;
     }
     level = below;
   }
-  return { top: topOf(places), deep, whole: true };
+  return { top: topOf(places), deep, whole: left >= 0 };
+}
+
+/** Never more than is wanted, whatever a command has put there. */
+async function listUpTo(path: string, most: number): Promise<readonly Dirent[]> {
+  const entries: Dirent[] = [];
+  try {
+    for await (const entry of await opendir(path, { bufferSize: 256 })) {
+      entries.push(entry);
+      if (entries.length >= most) break;
+    }
+  } catch {
+    // It is gone, or nothing that this user can list.
+  }
+  return entries;
 }
 
 /** @returns what was made or changed in between, the outermost of each only */
@@ -121,14 +141,14 @@ const isRepository = (path: string): boolean =>
   kindOf(`${path}/HEAD`) !== null &&
   (kindOf(`${path}/objects`) !== null || kindOf(`${path}/commondir`) !== null);
 
-/** Where its configuration has its hooks; null when that is nowhere in the folder. */
-function hooksOf(folder: string, git: string): string | null {
+/** Where its configuration has its hooks; none when that is nowhere in the folder. */
+function hooksOf(folder: string, git: string): readonly string[] {
   const config = `${git}/config`;
-  if (kindOf(config) !== 'file' || statSync(config).size > limits.runGitConfigBytesMax) return null;
+  if (kindOf(config) !== 'file' || statSync(config).size > limits.runGitConfigBytesMax) return [];
   const [, said = ''] =
     /^[ \t]*hookspath[ \t]*=[ \t]*"?([^"\r\n]*?)"?[ \t]*$/im.exec(readFileSync(config, 'utf8')) ?? [];
   const path = posix.resolve(folder, said);
-  return path.startsWith(`${folder}/`) ? path : null;
+  return path.startsWith(`${folder}/`) ? [path] : [];
 }
 
 /** Every path from below a folder to a place in it. */
