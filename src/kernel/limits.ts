@@ -557,6 +557,10 @@ export const packageInstallOutputBurstBytes = 1 * MIB;
 export const packageInstallOutputBytesPerSecond = 128 * KIB;
 /** Characters of an installer's output that are one line at most. */
 export const packageInstallLineCharsMax = 4_096;
+/** Connections that an install cell may have to the gateway where that plays its registry; npm opens 15. */
+export const packageAnswerConnectionsMax = 32;
+/** How long nothing may be sent on one of them, in milliseconds. */
+export const packageAnswerIdleMs = 60_000;
 /** Hosts that an installation wanted to reach and could not, of which an error may speak. */
 export const packageUnreachedMax = 20;
 /** Archives that one installation may be given, and bytes of each, packed and unpacked. */

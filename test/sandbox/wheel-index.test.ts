@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { LocalAnswer } from '../../src/sandbox/index.ts';
 import { openWheels } from '../../src/sandbox/packages/wheel-index.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-wheels-'));
@@ -23,22 +24,31 @@ put('wheels/README.txt');
 put('wheels/nothing.whl');
 const sha256 = createHash('sha256').update('Gate.Door-1.2-py3-none-any.whl').digest('hex');
 
+const textOf = (answer: LocalAnswer | null): string =>
+  answer !== null && answer.body instanceof Buffer ? answer.body.toString() : '';
+
 describe('archives as an index', () => {
   it('lists what there is of a package, by the one form of its name, with hashes', async () => {
     const index = await openWheels([folder]);
     const page = await index.answer('/simple/gate-door/');
     expect(page?.type).toBe('text/html; charset=utf-8');
-    const links = [...String(page?.body).matchAll(/href="([^"]+)"/g)].map(([, link]) => link);
+    const links = [...textOf(page).matchAll(/href="([^"]+)"/g)].map(([, link]) => link);
     expect(links).toHaveLength(2);
     expect(links[0]).toBe(`Gate.Door-1.2-py3-none-any.whl#sha256=${sha256}`);
   });
 
-  it('gives the bytes of each, whatever is in its name', async () => {
+  it('names the file of each, whatever is in its name', async () => {
     const index = await openWheels([folder]);
     const got = await index.answer('/simple/gate-door/Gate.Door-1.2-py3-none-any.whl');
-    expect(String(got?.body)).toBe('Gate.Door-1.2-py3-none-any.whl');
+    expect(got).toMatchObject({
+      status: 200,
+      body: { file: join(folder, 'Gate.Door-1.2-py3-none-any.whl') },
+    });
     const odd = await index.answer('/simple/hinge/hinge-2.0%2Bcpu-py3-none-any.whl');
-    expect(String(odd?.body)).toBe('hinge-2.0+cpu-py3-none-any.whl');
+    expect(odd).toMatchObject({
+      status: 200,
+      body: { file: join(folder, 'hinge-2.0+cpu-py3-none-any.whl') },
+    });
   });
 
   it.each([
@@ -58,7 +68,7 @@ describe('archives as an index', () => {
   it('takes single files', async () => {
     const index = await openWheels([wheel]);
     expect(await index.answer('/simple/hinge/')).toBeNull();
-    expect(String((await index.answer('/simple/gate-door/'))?.body)).toContain(sha256);
+    expect(textOf(await index.answer('/simple/gate-door/'))).toContain(sha256);
   });
 
   it.each([

@@ -3,8 +3,6 @@
  * It shares no connection, no name and no credential with the one that servers have. It may dial where a server never
  * may, because it was the operator who chose the registry, and that is often on the company's own network.
  */
-import { createServer } from 'node:http';
-import type { Server, Socket } from 'node:net';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
 import { createEgress, type CredentialSource, type EgressConfig } from '../../egress/index.ts';
 import {
@@ -24,6 +22,7 @@ import type {
   RegistryLogin,
   Unreached,
 } from '../../sandbox/index.ts';
+import { createAnswerServer } from './answer-server.ts';
 
 export interface WayOutDeps {
   readonly workspace: WorkspaceId;
@@ -201,35 +200,13 @@ function loginSource(
   };
 }
 
-/** One path, one answer. Reads no body, keeps no connection longer than Node's own limits. */
 function toAnswers(answer: (path: string) => Promise<LocalAnswer | null>): WayOut {
-  const open = new Set<Socket>();
-  const http = createServer((request, response) => {
-    const unreadable = { status: 500, type: 'application/json', body: Buffer.from('{}') };
-    void answer(request.url ?? '/')
-      .catch(() => unreadable)
-      .then((found) => {
-        const { status, type, body } = found ?? { ...unreadable, status: 404 };
-        response.writeHead(status, { 'content-type': type }).end(body);
-      });
-  });
+  const answers = createAnswerServer(answer);
   return {
     ...nowhere,
     ports: [80],
-    listeners: {
-      ...nowhere.listeners,
-      onTcp(_port: number, server: Server) {
-        server.on('connection', (socket) => {
-          open.add(socket);
-          socket.on('error', () => undefined).once('close', () => open.delete(socket));
-          http.emit('connection', socket);
-          socket.resume();
-        });
-      },
-    },
-    async close() {
-      for (const socket of open) socket.destroy();
-    },
+    listeners: { ...nowhere.listeners, onTcp: (_port, server) => answers.accept(server) },
+    close: async () => answers.close(),
   };
 }
 

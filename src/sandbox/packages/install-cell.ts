@@ -38,7 +38,8 @@ export interface LocalAnswer {
   readonly status: number;
   /** Media type. */
   readonly type: string;
-  readonly body: Buffer;
+  /** Bytes, or a file of the gateway's machine, absolute, that is sent as it is. */
+  readonly body: Buffer | { readonly file: string };
 }
 
 export type InstallNetwork =

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
 import { archiveManifest } from './archives.ts';
@@ -58,16 +58,22 @@ export async function openArchives(from: readonly string[]): Promise<ArchiveRegi
     }
     byName.set(archive.name, versions.set(archive.version, archive));
   }
+  /** Of names that were asked for; made once, however often one is. */
+  const documents = new Map<string, LocalAnswer>();
   return {
     url: URL_IN_CELL,
     async answer(path) {
       const [name = '', file] = decode(path).split('/-/', 2);
       const versions = byName.get(name);
       if (versions === undefined) return null;
-      if (file === undefined) return json(packument(name, [...versions.values()]));
+      if (file === undefined) {
+        const document = documents.get(name) ?? json(packument(name, [...versions.values()]));
+        documents.set(name, document);
+        return document;
+      }
       const archive = versions.get(file.replace(/\.tgz$/, ''));
       if (archive === undefined) return null;
-      return { status: 200, type: 'application/octet-stream', body: await readFile(archive.file) };
+      return { status: 200, type: 'application/octet-stream', body: { file: archive.file } };
     },
   };
 }

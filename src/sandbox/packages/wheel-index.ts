@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
 import type { LocalAnswer } from './install-cell.ts';
@@ -68,7 +68,7 @@ export async function openWheels(from: readonly string[]): Promise<WheelIndex> {
       if (file === '') return archives.length === 0 ? null : page(archives);
       const archive = archives.find((one) => one.file === file);
       if (archive === undefined) return null;
-      return { status: 200, type: 'application/octet-stream', body: await readFile(archive.path) };
+      return { status: 200, type: 'application/octet-stream', body: { file: archive.path } };
     },
   };
 }
