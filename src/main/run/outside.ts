@@ -11,7 +11,7 @@ import { posix } from 'node:path';
 import { limits } from '../../kernel/index.ts';
 
 /** At the top of a folder, besides `.git`. */
-export const OUTSIDE_NAMES = (
+const OUTSIDE_NAMES = (
   '.envrc .mise.toml mise.toml .vscode .idea .zed .devcontainer .exrc .nvim.lua ' +
   '.mcp.json .claude .cursor .codex .gemini .husky .githooks .pre-commit-config.yaml lefthook.yml .lefthook.yml'
 ).split(' ');
@@ -20,7 +20,7 @@ const GIT_PARTS = ['hooks', 'config', 'config.worktree', 'commondir'];
 const GIT_STORES = ['objects', 'refs', 'logs'];
 
 /** A place that is mounted over itself: read-only, or with `write` only so that it cannot be moved away with what is in it. */
-export interface Pin {
+interface Pin {
   readonly path: string;
   readonly write: boolean;
 }
