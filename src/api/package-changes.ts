@@ -105,7 +105,7 @@ export function differsFrom(slug: string, before: PackageRecord, after: PackageR
     {
       kind: 'denied',
       hint: scripts
-        ? `Its install scripts were run, and need not leave the same twice. Take what there is now with \`sallyport server upgrade ${slug} --to ${before.version} --allow-scripts --accept\`.`
+        ? `Its install scripts were allowed, and need not leave the same twice. Take what there is now with \`sallyport server upgrade ${slug} --to ${before.version} --allow-scripts --accept\`.`
         : `Find out why. If it is as it should be, take what there is now: \`sallyport server upgrade ${slug} --to ${before.version} --accept\`.`,
       detail: { expected: before.integrity, found: after.integrity },
     },

@@ -30,7 +30,7 @@ export interface PackageRecord {
   readonly parts: readonly PackagePart[];
   /** `NAME@VERSION` of each part whose install scripts were not run. */
   readonly scriptsSkipped: readonly string[];
-  /** The same of those whose scripts were run, because the operator allowed it. */
+  /** The same of those whose scripts were allowed to be run. */
   readonly scriptsRun: readonly string[];
   /** The installer's own lockfile: the same tree can be made from it. Never shown, never in the audit log. */
   readonly lockfile: string;

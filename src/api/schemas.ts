@@ -127,7 +127,7 @@ export const ServerView = z
         parts: z.number(),
         /** Those whose install scripts were not run. */
         scriptsSkipped: z.array(z.string()),
-        /** Those whose install scripts were run, because the operator allowed it. */
+        /** Those that have install scripts, which the operator allowed to be run. */
         scriptsRun: z.array(z.string()),
       })
       .nullable(),

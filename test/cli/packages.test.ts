@@ -47,7 +47,7 @@ describe('server add', () => {
     expect(asked).toEqual([
       { spec: 'npm:tool', options: { allowScripts: true, from: [resolve('archives'), '/srv/more.tgz'] } },
     ]);
-    expect(stdout).toContain('Install scripts run: native@1.0.0');
+    expect(stdout).toContain('Install scripts allowed: native@1.0.0');
     expect(stdout).not.toContain('not run');
   });
 
@@ -119,7 +119,7 @@ describe('server show', () => {
   it.each([
     [{}, 'it has none'],
     [{ scriptsSkipped: ['a@1.0.0'] }, 'not run: a@1.0.0'],
-    [{ scriptsRun: ['a@1.0.0', 'b@1.0.0'] }, 'run: a@1.0.0, b@1.0.0'],
+    [{ scriptsRun: ['a@1.0.0', 'b@1.0.0'] }, 'allowed: a@1.0.0, b@1.0.0'],
   ])('says of scripts, for %j: %s', async (over, text) => {
     give(over);
     await terminal.run('server', 'add', 'npm:tool');

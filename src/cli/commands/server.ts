@@ -316,7 +316,7 @@ const scriptLines = ({ package: installed }: ServerView): readonly string[] => [
     : [`  Install scripts not run: ${installed?.scriptsSkipped.map(printable).join(', ')}`]),
   ...((installed?.scriptsRun.length ?? 0) === 0
     ? []
-    : [`  Install scripts run: ${installed?.scriptsRun.map(printable).join(', ')}`]),
+    : [`  Install scripts allowed: ${installed?.scriptsRun.map(printable).join(', ')}`]),
 ];
 
 const READ_ONLY: Readonly<Record<ServerView['readOnlyTools'], string>> = {
@@ -333,10 +333,10 @@ function toolRuleText({ tools, hosts, methods, paths, enforce }: ServerView['too
   return `${tools.join(', ')}: ${methods?.join(', ') ?? 'anything'}${to}${below}${told}`;
 }
 
-/** `2 run: a@1.0.0, b@2.0.0`. */
+/** `allowed: a@1.0.0; not run: b@2.0.0`. Which of those that were allowed did run, only they themselves could say. */
 function scriptsText({ scriptsRun, scriptsSkipped }: NonNullable<ServerView['package']>): string {
   const parts = [
-    ...(scriptsRun.length === 0 ? [] : [`run: ${scriptsRun.join(', ')}`]),
+    ...(scriptsRun.length === 0 ? [] : [`allowed: ${scriptsRun.join(', ')}`]),
     ...(scriptsSkipped.length === 0 ? [] : [`not run: ${scriptsSkipped.join(', ')}`]),
   ];
   return parts.join('; ') || 'it has none';

@@ -36,7 +36,7 @@ export interface TreeFacts {
   readonly parts: readonly PackagePart[];
   /** `NAME@VERSION` of each part with install scripts that were not run, sorted. */
   readonly scriptsSkipped: readonly string[];
-  /** The same of those that were run. */
+  /** The same of those whose were allowed to be run, by what lies in the tree afterwards: what did run need not have left it so. */
   readonly scriptsRun: readonly string[];
   /** `3.11`: the interpreter that a tree of Python's was made for. */
   readonly python?: string;
