@@ -666,3 +666,5 @@ export const runEntriesMax = 100_000;
 export const runGitConfigBytesMax = 1 * MIB;
 /** Paths that are named when a command made several. */
 export const runMadeNamedMax = 20;
+/** How long the outputs of a program that has ended wait for somebody to read them, in milliseconds. */
+export const cellOutputUnreadMs = 1_000;

@@ -11,6 +11,7 @@ import { type LimitHit, limitHit } from './limit-hit.ts';
 import { closeAll, killGroup } from './prepare.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { programProcess } from './program-process.ts';
+import { closeUnread } from './stdio-pipes.ts';
 
 export interface RunningCellInput {
   readonly id: CellId;
@@ -53,9 +54,7 @@ export function runningCell(input: RunningCellInput): Cell {
     const left = !(await untilGone(first, limits.cellKillTimeoutMs));
     closeAll(listening);
     launched.stdin.destroy();
-    // What nobody reads would stay open.
-    for (const output of [launched.stdout, launched.stderr])
-      if (output.readableFlowing === null) output.resume();
+    closeUnread([launched.stdout, launched.stderr]);
     // What is left keeps its record, for a later sweep, and its user id, which no other cell must get.
     if (left) log.error('cell.unkillable', { cell: id, pid: first.pid });
     else forget();

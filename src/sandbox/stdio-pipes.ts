@@ -100,3 +100,13 @@ function openEnds(path: string, direction: 'to the cell' | 'from the cell', open
     closeSync(both);
   }
 }
+
+/**
+ * Outputs of a program that has ended: what nobody reads would stay open. Whoever started it may only be about to read, so
+ * they are given a moment, without which the last words of a quick program would be lost.
+ */
+export function closeUnread(outputs: readonly Readable[]): void {
+  setTimeout(() => {
+    for (const output of outputs) if (output.readableFlowing === null) output.resume();
+  }, limits.cellOutputUnreadMs).unref();
+}

@@ -12,6 +12,7 @@ import { AppError, type CellId, limits, type Log } from '../kernel/index.ts';
 import { askToEnd } from './ask-to-end.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellExit, CellSpec } from './cell-spec.ts';
+import { closeUnread } from './stdio-pipes.ts';
 
 /** What a program is started with besides what the spec names. Nothing of Sallyport's own is among it. */
 const PASSED_ON = [
@@ -113,7 +114,7 @@ function running(
   async function finish(): Promise<CellExit> {
     const end = await ended(child);
     await endGroup(child.pid, id, log);
-    for (const output of [child.stdout, child.stderr]) if (output.readableFlowing === null) output.resume();
+    closeUnread([child.stdout, child.stderr]);
     forget();
     const exit = explain(end, killed, program);
     log.info('cell.exited', {

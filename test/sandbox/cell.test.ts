@@ -105,6 +105,12 @@ describe('a program in a cell', () => {
     expect(stderr).toBe('problem\n');
   });
 
+  it('is heard though it has ended before anybody listens', async () => {
+    const cell = await launch({ command: ['/bin/sh', '-c', 'echo out; echo err >&2'] });
+    await cell.exited;
+    expect(await Promise.all([text(cell.stdout), text(cell.stderr)])).toEqual(['out\n', 'err\n']);
+  });
+
   it('may open its stdout and stderr again by their names, as scripts do', async () => {
     const { stdout, stderr } = await sh('echo out >/dev/stdout; echo problem >/dev/stderr; echo more');
     expect([stdout, stderr]).toEqual(['out\nmore\n', 'problem\n']);
