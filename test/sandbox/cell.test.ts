@@ -108,6 +108,7 @@ describe('a program in a cell', () => {
   it('is heard though it has ended before anybody listens', async () => {
     const cell = await launch({ command: ['/bin/sh', '-c', 'echo out; echo err >&2'] });
     await cell.exited;
+    for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(await Promise.all([text(cell.stdout), text(cell.stderr)])).toEqual(['out\n', 'err\n']);
   });
 
