@@ -213,6 +213,14 @@ describe('a script that was allowed, and that lays traps for whoever reads the t
     },
   );
 
+  it('a link in place of node_modules: nothing is removed where it leads', async () => {
+    const note = join(outside, '.package-lock.json');
+    writeFileSync(note, 'untouched');
+    const script = `mkdir -p ${outside}; cd /package; cp -r node_modules/. ${outside}; mv node_modules was; ln -s ${outside} node_modules`;
+    await expect(trap('folder-link', script)).rejects.toMatchObject({ code: 'package_install_failed' });
+    expect(readFileSync(note, 'utf8')).toBe('untouched');
+  });
+
   it('is told of while it runs, in words of ours', async () => {
     const told: string[] = [];
     const fields = { scripts: { postinstall: 'sh talk.sh' } };
@@ -235,6 +243,26 @@ describe('a script that was allowed, and that lays traps for whoever reads the t
   ])('%s: a package.json that is %s is not read', async (name, _what, script) => {
     await expect(trap(name, script)).rejects.toMatchObject({ code: 'package_install_failed' });
     expect(readdirSync(dir).filter((entry) => entry.startsWith('.'))).toEqual([]);
+  });
+});
+
+describe('a script that was allowed, and that makes more than can be looked at', () => {
+  const nested = `for (let depth = 0; depth < 60; depth += 1) {
+    require('node:fs').mkdirSync('x'.repeat(200));
+    process.chdir('x'.repeat(200));
+  }`;
+  it('is stopped, and nothing of it is left, not even what has too long a path', async () => {
+    registry.publish({
+      name: 'nester',
+      version: '1.0.0',
+      fields: { scripts: { postinstall: 'node nest.js' } },
+      files: { 'nest.js': nested },
+    });
+    await expect(installIn(store, 'npm:nester@1.0.0', { allowScripts: true })).rejects.toMatchObject({
+      code: 'package_too_large',
+    });
+    expect(readdirSync(dir).filter((entry) => entry.startsWith('.'))).toEqual([]);
+    expect(await store.sweep()).toBe(0);
   });
 });
 
