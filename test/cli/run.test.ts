@@ -71,6 +71,15 @@ describe('sallyport run', () => {
     ]);
   });
 
+  it('says in its help what is kept from a command, and what is not', async () => {
+    const { stdout } = await terminal.run('run', '--help');
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'Where .git/hooks, .git/config, .vscode, .envrc, .claude and the like are there, they are read-only: ' +
+        'programs outside of the cell run what is in them. Those that a command makes are named when it has ended. ' +
+        'Nothing else of what it writes is kept from it: look at it before you run it (docs/run.md).',
+    );
+  });
+
   it('says on stderr what the user should know, in its own name', async () => {
     terminal.host.run = async ({ note }) => {
       note('API_KEY has no value.');

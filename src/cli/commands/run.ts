@@ -10,6 +10,12 @@ import { printable, renderError } from '../output.ts';
 const NOT_RUN = 125;
 const CODES: Readonly<Record<string, number>> = { run_program_hidden: 126, run_program_unknown: 127 };
 
+const KEPT = `
+Where .git/hooks, .git/config, .vscode, .envrc, .claude and the like are there,
+they are read-only: programs outside of the cell run what is in them. Those that
+a command makes are named when it has ended. Nothing else of what it writes is
+kept from it: look at it before you run it (docs/run.md).`;
+
 export function runCommand(host: CliHost, program: Command): void {
   const run = program
     .command('run')
@@ -23,8 +29,9 @@ export function runCommand(host: CliHost, program: Command): void {
     .option('--mount <dir>', 'further folder that it sees, DIR, or DIR:rw to write (repeatable)', repeated)
     .option(
       '--allow-hooks',
-      'it may also write what git, editors and agents run from these folders (.git/hooks, .git/config, .vscode, .envrc…)',
+      'it may also write what git, editors and agents run from these folders: .git/hooks and the like',
     )
+    .addHelpText('after', KEPT)
     // What comes behind the program's name is the program's.
     .passThroughOptions();
   local(host, run, async (_, out, args, options) => {
