@@ -65,6 +65,11 @@ describe('the hash of a tree', () => {
     await expect(hashTree(tree, /^\/usr\/bin\/node$/)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
   });
 
+  it('is not taken with a name that is no text: two could not be told apart', async () => {
+    writeFileSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0x61, 0xff])]), 'x');
+    await expect(hashTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+  });
+
   it('does not change with modes that do not count, nor with times', async () => {
     writeFileSync(join(tree, 'file'), 'x', { mode: 0o600 });
     const before = [await hashTree(tree), await stampTree(tree)];

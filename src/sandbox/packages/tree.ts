@@ -51,7 +51,8 @@ async function listTree(root: string): Promise<readonly Entry[]> {
 }
 
 function readEntry(root: string, path: string): Entry {
-  const stat = lstatSync(`${root}/${path}`, { bigint: true });
+  const stat = lstatSync(`${root}/${path}`, { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) throw unsafe(`the name of "${path}" is no text in UTF-8`);
   const stamp = `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`;
   return { kind: kindOf(path, stat), path, size: Number(stat.size), stamp };
 }
