@@ -58,6 +58,7 @@ describe('npmFailure', () => {
   it.each([
     ['timeout', 'package_install_timeout', 'unavailable'],
     ['too-large', 'package_too_large', 'denied'],
+    ['disk-full', 'package_store_full', 'failed'],
     ['cancelled', 'cancelled', 'failed'],
   ] as const)('says when it was stopped: %s', (stopped, code, kind) => {
     const lines = ['npm error code E404'];
