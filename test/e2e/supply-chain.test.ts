@@ -108,7 +108,9 @@ describe('an install script', () => {
     const added = await home.run('server', 'add', 'npm:drill@1.0.0', '--name', 'trusted', '--allow-scripts');
     expect(added).toMatchObject({ code: 0 });
     expect(added.stdout).toContain('Install scripts allowed: scripted@1.0.0');
-    expect((await home.run('server', 'show', 'trusted')).stdout).toMatch(/scripts +allowed: scripted@1\.0\.0/);
+    expect((await home.run('server', 'show', 'trusted')).stdout).toMatch(
+      /scripts +allowed: scripted@1\.0\.0/,
+    );
     const report = JSON.parse(
       readFileSync(await fileIn('trusted', 'node_modules/scripted/report.json'), 'utf8'),
     ) as Record<string, unknown>;
