@@ -116,6 +116,8 @@ const rival = await sandboxRuntime(flags.srt).catch((error: unknown) => {
   return null;
 });
 const starters = [bare, cold, prepared, ...(rival === null ? [] : [rival])];
+// A gateway lives by what it listens on; what makes its cells ahead would not keep a process alive.
+const awake = setInterval(() => undefined, 1_000);
 try {
   const rounds = Number(flags.rounds);
   await starts(starters, 'first answer of sh', shell, rounds);
@@ -138,6 +140,7 @@ try {
   await idleCells(stateDir('idle'), packageDir, Number(flags.live), Number(flags.idle));
   await memoryOfGateway(folder);
 } finally {
+  clearInterval(awake);
   for (const starter of starters) await starter.close();
   rmSync(folder, { recursive: true, force: true });
 }

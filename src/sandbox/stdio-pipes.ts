@@ -106,7 +106,9 @@ function openEnds(path: string, direction: 'to the cell' | 'from the cell', open
  * they are given a moment, without which the last words of a quick program would be lost.
  */
 export function closeUnread(outputs: readonly Readable[]): void {
+  const unread = (): readonly Readable[] => outputs.filter(({ readableFlowing }) => readableFlowing === null);
+  if (unread().length === 0) return;
   setTimeout(() => {
-    for (const output of outputs) if (output.readableFlowing === null) output.resume();
-  }, limits.cellOutputUnreadMs).unref();
+    for (const output of unread()) output.resume();
+  }, limits.cellOutputUnreadMs);
 }
