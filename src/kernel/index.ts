@@ -24,7 +24,7 @@ export {
   type WorkspaceId,
 } from './ids.ts';
 export type { Json, JsonObject } from './json.ts';
-export * as limits from './limits.ts';
+export * as limits from './limits/index.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
 export { type Random, systemRandom } from './random.ts';
 export { err, ok, type Result } from './result.ts';

@@ -1,0 +1,39 @@
+/** The front: clients, their sessions, and the servers behind them. */
+import { MIB } from './size.ts';
+
+/** One MCP message in either direction, in bytes: a stdio line or a POST body. */
+export const mcpMessageBytesMax = 32 * MIB;
+/** Bytes waiting to be read by one MCP client or server before it counts as not reading. */
+export const mcpSendBufferBytesMax = 64 * MIB;
+/** Requests that clients have in flight on one server's connection. */
+export const mcpPendingRequestsMax = 4096;
+/** Requests that one server has waiting for a client's answer. */
+export const mcpServerRequestsMax = 64;
+/** Notifications that one server may send in a second; what is more is dropped. */
+export const mcpNotificationsPerSecondMax = 2000;
+/** How long a server may take from its start to its answer to `initialize`, in milliseconds. */
+export const mcpInitializeMs = 30_000;
+/** How long a listing of a whole profile waits for each of its servers, in milliseconds. */
+export const mcpListMs = 8_000;
+/** How long a request may stay without an answer and without progress, in milliseconds. */
+export const mcpRequestIdleMs = 600_000;
+/** How long a Streamable HTTP session lives without a request or an open stream, in milliseconds. */
+export const mcpSessionIdleMs = 1_800_000;
+/** Streamable HTTP sessions that one token may have at a time; the longest unused one goes first. */
+export const mcpSessionsPerCallerMax = 256;
+/** Between two comment lines that keep an event stream open, in milliseconds. */
+export const mcpKeepAliveMs = 15_000;
+/** How long a POST may wait for its answer before it is answered as an event stream, in milliseconds. */
+export const mcpStreamAfterMs = 5_000;
+/** Messages in one JSON-RPC batch. */
+export const mcpBatchMax = 100;
+/** Longest tool or prompt name that every client accepts, in characters. */
+export const mcpNameCharsMax = 64;
+/** Pages that are fetched of one listing of one server. */
+export const mcpListPagesMax = 200;
+/** Of a server's stderr, how much an error shows, in characters. */
+export const mcpStderrShownCharsMax = 1500;
+/** How long a client may take to send the head of its request to the gateway's own listener, in milliseconds. */
+export const frontHeadTimeoutMs = 15_000;
+/** Of a tool's name, how much an event about a request shows, in characters. */
+export const toolNameShownCharsMax = 128;
