@@ -86,6 +86,21 @@ describe('a server that writes without end', () => {
     ]);
   });
 
+  it('has what was left out told soon, also when it says nothing more', async () => {
+    const { stderr, log, written } = makeLog();
+    stderr.write(Buffer.alloc(limits.serverLogBurstBytes, 'y'));
+    stderr.write('too much\n'.repeat(10));
+    const told = () => written.filter((line) => line.startsWith('* '));
+    await expect
+      .poll(told, { timeout: 10_000 })
+      .toEqual(['* 90 bytes left out here: it wrote more than 16 KiB a second']);
+    expect(log.tail()).toMatch(/too much$/);
+    stderr.end();
+    await log.drained;
+    expect(told()).toHaveLength(1);
+    expect(written.at(-1)).toBe('too much');
+  });
+
   it('has its last words kept all the same', async () => {
     const { stderr, log, written } = makeLog();
     stderr.write(Buffer.alloc(limits.serverLogBurstBytes, 'y'));

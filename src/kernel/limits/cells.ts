@@ -56,6 +56,8 @@ export const serverLogBurstBytes = 64 * KIB;
 export const serverLogBytesPerSecond = 16 * KIB;
 /** How long a cell that writes more is not read then, in milliseconds. */
 export const serverLogPauseMs = 10;
+/** How long after something is left out that is told at the latest, in milliseconds. */
+export const serverLogLeftOutMs = 1_000;
 /** A server's log on disk, in bytes; when it is longer, a new file is begun, and the one before it is kept. */
 export const serverLogFileBytesMax = 2 * MIB;
 /** How long lines wait to be written together, in milliseconds. */

@@ -39,9 +39,11 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   /** What may still be kept at once, in bytes. */
   let allowance: number = limits.serverLogBurstBytes;
   let reckonedAt = clock.monotonic();
-  /** What was left out since the last line that was kept, in bytes, and the end of it. */
-  let leftOut = 0;
-  let lost = '';
+  /** The end of what was left out since the last line that was kept; null when nothing was. */
+  let lost: string | null = null;
+  /** What was left out and not told yet, in bytes. */
+  let untold = 0;
+  let telling: NodeJS.Timeout | null = null;
   /** So much of a text may belong to a value of which the other part is not there. */
   const doubtful = Math.max(0, mask.longest - 1);
   const lostMax = limits.serverLogLineCharsMax + doubtful;
@@ -80,8 +82,10 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   function leaveOut(chunk: Buffer): void {
     const begun = takeBegun();
     rest = '';
-    leftOut += Buffer.byteLength(begun) + chunk.length;
-    const all = lost + begun + decoder.write(chunk);
+    untold += Buffer.byteLength(begun) + chunk.length;
+    // A server may say nothing for hours after that.
+    telling ??= setTimeout(tellLeftOut, limits.serverLogLeftOutMs).unref();
+    const all = (lost ?? '') + begun + decoder.write(chunk);
     // One more than is shown tells that there was more.
     lost = all.slice(-lostMax - 1);
     mayEndValue = doubtful;
@@ -91,26 +95,28 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   }
 
   /** The lines at the end of what was left out; the first of them may have lost its beginning. */
-  const lostLines = (): string[] =>
+  const lostLines = (end: string): string[] =>
     mask
-      .hide(lost)
-      .slice(lost.length > lostMax ? doubtful : 0)
+      .hide(end)
+      .slice(end.length > lostMax ? doubtful : 0)
       .trimEnd()
       .split('\n')
       .slice(-limits.cellStderrTailLines);
 
   function tellLeftOut(): void {
-    if (leftOut === 0) return;
+    if (telling !== null) clearTimeout(telling);
+    telling = null;
+    if (untold === 0) return;
     const rate = `${limits.serverLogBytesPerSecond / limits.KIB} KiB a second`;
-    write('sallyport', `${leftOut} bytes left out here: it wrote more than ${rate}`);
-    leftOut = 0;
-    lost = '';
+    write('sallyport', `${untold} bytes left out here: it wrote more than ${rate}`);
+    untold = 0;
   }
 
   function keep(chunk: Buffer): void {
     let text = decoder.write(chunk);
-    if (leftOut > 0 || mayEndValue > 0) {
+    if (lost !== null || mayEndValue > 0) {
       tellLeftOut();
+      lost = null;
       // The rest of a line whose beginning was left out.
       const end = text.indexOf('\n');
       const dropped = end >= 0 ? end + 1 : Math.min(mayEndValue, text.length);
@@ -127,7 +133,7 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   stderr.on('data', (chunk: Buffer) => (mayKeep(chunk.length) ? keep(chunk) : leaveOut(chunk)));
   stderr.on('error', () => undefined);
   stderr.on('end', () => {
-    const unread = leftOut > 0 ? lostLines() : [];
+    const unread = lost === null ? [] : lostLines(lost);
     tellLeftOut();
     for (const line of unread) take(line);
     if (rest !== '') take(rest);
@@ -135,7 +141,7 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   });
 
   return {
-    tail: () => (leftOut > 0 ? lostLines().map(made) : last).join('\n'),
+    tail: () => (lost === null ? last : lostLines(lost).map(made)).join('\n'),
     drained: new Promise((resolve) => stderr.once('close', () => resolve())),
   };
 }
