@@ -116,7 +116,7 @@ describe.each(modes)('a cell that asks too much of the gateway, gateway as %s', 
       const kept = readdirSync(folder).map((name) => statSync(join(folder, name)).size);
       expect(kept.reduce((sum, size) => sum + size, 0)).toBeLessThan(2 * MIB);
       await expect
-        .poll(async () => (await world.run('server', 'logs', 'attacker')).stdout)
+        .poll(async () => (await world.run('server', 'logs', 'attacker')).stdout, { timeout: 10_000 })
         .toMatch(/bytes left out here/);
       const { stdout } = await world.run('server', 'logs', 'attacker');
       expect(stdout).not.toContain('\u001b');
