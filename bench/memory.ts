@@ -45,7 +45,7 @@ const jobFor = (doors: readonly Door[], path: string, connections: number, fresh
   pauseMs: 0,
 });
 
-const bench = await openBench({ rivals: [], egressArguments: [...serveFlags, '--expose-gc'] });
+const bench = await openBench({ rivals: [], egressArguments: serveFlags });
 const loads = [new Helper('load.mjs'), new Helper('load.mjs')] as const;
 try {
   const doors = bench.targets.at(-1)?.http1 ?? [];

@@ -71,7 +71,7 @@ if (descriptorsNeeded > descriptorsMax) {
 
 const { ca, identities } = identitiesFor([HOST]);
 const upstream = new Helper('soak-upstream.ts');
-const egress = new Helper('egress-process.ts', [...serveFlags, '--expose-gc']);
+const egress = new Helper('egress-process.ts', serveFlags);
 const clients = new Helper('soak-clients.ts');
 const victimLoad = new Helper('load.mjs');
 const helpers = [victimLoad, clients, egress, upstream];

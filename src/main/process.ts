@@ -82,6 +82,8 @@ async function serve(
   try {
     unlock = lockGateway(files.gatewayLock);
     await gateway.record('gateway.started', { version: VERSION, pid: process.pid });
+    // Before anybody waits for it; absent where Node was not started with bin/flags.mjs.
+    await globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     let reason = 'it could not listen';
     try {
       doors.push(await openLocalDoor(gateway, files.socket));
