@@ -24,6 +24,7 @@ const child = spawn(process.execPath, [fileURLToPath(new URL('echo-server.mjs', 
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 const transport: UpstreamTransport = {
+  kind: 'lines',
   cell: 'cell_bench' as CellId,
   input: child.stdin,
   output: child.stdout,

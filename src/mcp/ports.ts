@@ -44,20 +44,29 @@ export interface UpstreamExit {
   readonly limit?: string;
 }
 
-/** A server running in a cell: newline-delimited JSON-RPC both ways. */
-export interface UpstreamTransport {
+/** A running server, however it is reached. */
+export interface UpstreamBase {
+  /** Who its requests are in the data plane and in the audit log. */
   readonly cell: CellId;
+  /** Settles once, when the server is gone; never rejects. */
+  readonly exited: Promise<UpstreamExit>;
+  /** Ends it: it broke the protocol beyond repair, or nobody may use it any more. */
+  close(reason: string): Promise<void>;
+}
+
+/** A server running in a cell: newline-delimited JSON-RPC both ways. */
+export interface LineTransport extends UpstreamBase {
+  readonly kind: 'lines';
   /** The server's stdin. */
   readonly input: Writable;
   /** The server's stdout. The front is its only reader. */
   readonly output: Readable;
   /** The last lines of the server's stderr as they came, bounded; the front neutralises control characters. */
   stderrTail(): string;
-  /** Settles once, when the server is gone; never rejects. */
-  readonly exited: Promise<UpstreamExit>;
-  /** Ends the cell: the server broke the protocol beyond repair. */
-  close(reason: string): Promise<void>;
 }
+
+/** What a server can be reached by; `kind` says which. */
+export type UpstreamTransport = LineTransport;
 
 /** Profiles and running servers. Both methods are called for every request: answer from memory where possible. */
 export interface Upstreams {

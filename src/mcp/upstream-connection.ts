@@ -1,12 +1,11 @@
 /**
- * One connection to one server in a cell, shared by every client session that uses it. Ids and progress tokens
- * are the connection's own on the server's side, so that no session can meet another's.
+ * One connection to one server, shared by every client session that uses it: what is said, while its link is how that
+ * travels. Ids and progress tokens are the connection's own on the server's side, so that no session can meet another's.
  *
  * Trusts nothing that the server writes: an answer counts only for a request that is waiting, progress only for
  * a request in flight, and whatever else it prints is dropped.
  */
 import { AppError, type Clock, limits, type Log } from '../kernel/index.ts';
-import { LineReader } from './lines.ts';
 import {
   notificationText,
   paramSpan,
@@ -16,11 +15,12 @@ import {
   type RpcResponse,
   rewritten,
 } from './message.ts';
-import type { UpstreamTransport } from './ports.ts';
+import type { UpstreamBase, UpstreamExit } from './ports.ts';
 import { printable } from './printable.ts';
 import { type Edit, elementsOf, slice } from './raw-json.ts';
 import type { Attachment, ServerRequests } from './server-requests.ts';
 import { createServerRequests } from './server-requests.ts';
+import type { UpstreamLink } from './upstream-link.ts';
 
 export interface OutgoingRequest {
   readonly message: RpcRequest;
@@ -54,7 +54,8 @@ interface Waiting {
 }
 
 export interface ConnectionDeps {
-  readonly transport: UpstreamTransport;
+  readonly transport: UpstreamBase;
+  readonly link: UpstreamLink;
   readonly slug: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -63,8 +64,6 @@ export interface ConnectionDeps {
 }
 
 const OWN_ID = /^[0-9]{1,15}$/;
-/** How the printable head or tail of an over-long answer names its id. */
-const LONG_ID = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),|"id":(\d{1,15})\}$/;
 
 export class UpstreamConnection {
   readonly #deps: ConnectionDeps;
@@ -84,21 +83,12 @@ export class UpstreamConnection {
     this.#serverRequests = createServerRequests({
       slug: deps.slug,
       attached: () => this.#attachments,
-      write: (text) => this.#write(text),
+      write: (text) => this.#send(text),
     });
-    const reader = new LineReader(limits.mcpMessageBytesMax, {
-      line: (text) => this.#receive(text),
-      broken: (reason, head, tail) => this.#receiveBroken(reason, head, tail),
-    });
-    const { transport } = deps;
-    transport.output.on('data', (chunk: Buffer) => reader.push(chunk));
-    transport.output.on('error', () => {});
-    transport.input.on('error', () => {});
-    void transport.exited.then(({ reason, limit }) => {
-      reader.end();
-      const cause = limit === undefined ? [] : [`The limit is \`${limit}\` of its manifest.`];
-      const hint = [...cause, this.lastWords() ?? []].flat().join(' ');
-      this.#end('upstream_exited', `The server "${deps.slug}" stopped: ${reason}.`, hint || undefined);
+    deps.link.listen({
+      message: (text) => this.#receive(text),
+      failed: (idText, error) => this.#failed(idText, error),
+      exited: (exit) => this.#exited(exit),
     });
   }
 
@@ -155,13 +145,14 @@ export class UpstreamConnection {
       reject,
       timer: this.#startTimer(idText, request),
     });
-    this.#write(text);
+    this.#lastUsedMs = this.#deps.clock.monotonic();
+    this.#deps.link.request({ idText, text });
     return { response: promise, cancel: (error, notification) => this.#cancel(idText, error, notification) };
   }
 
   /** Writes a message that expects no answer. */
   notify(text: string): void {
-    if (this.#gone === null) this.#write(text);
+    if (this.#gone === null) this.#send(text);
   }
 
   /** Ends the cell, because the server broke the protocol beyond repair or nobody may use it any more. */
@@ -172,7 +163,7 @@ export class UpstreamConnection {
 
   /** What the server said before it failed, for the hint of an error. */
   lastWords(): string | undefined {
-    const words = printable(this.#deps.transport.stderrTail(), limits.mcpStderrShownCharsMax);
+    const words = printable(this.#deps.link.lastWords(), limits.mcpStderrShownCharsMax);
     if (words.length > 0) return `Its last output: ${words}`;
     return this.#noise.length > 0 ? `It printed, instead of JSON-RPC: ${this.#noise}` : undefined;
   }
@@ -185,7 +176,7 @@ export class UpstreamConnection {
         hint: 'Try again when some of them are answered.',
       });
     }
-    if (this.#deps.transport.input.writableLength > limits.mcpSendBufferBytesMax) {
+    if (this.#deps.link.backlogBytes > limits.mcpSendBufferBytesMax) {
       throw new AppError('upstream_not_reading', `The server "${this.slug}" does not read its input.`, {
         kind: 'unavailable',
       });
@@ -205,11 +196,9 @@ export class UpstreamConnection {
     return setTimeout(expire, idleMs);
   }
 
-  #write(text: string): void {
+  #send(text: string): void {
     this.#lastUsedMs = this.#deps.clock.monotonic();
-    // A text from a client may be spread over lines; the server reads one message a line.
-    const line = text.includes('\n') || text.includes('\r') ? text.replace(/[\r\n]+/g, ' ') : text;
-    this.#deps.transport.input.write(`${line}\n`);
+    this.#deps.link.send(text);
   }
 
   #settle(idText: string): Waiting | undefined {
@@ -224,16 +213,9 @@ export class UpstreamConnection {
     const waiting = this.#settle(idText);
     if (waiting === undefined) return;
     waiting.reject(error);
-    if (this.#gone !== null || waiting.request.message.method === 'initialize') return;
-    const requestId = notification === undefined ? null : paramSpan(notification, 'requestId');
-    this.#write(
-      notification === undefined || requestId === null
-        ? notificationText(
-            'notifications/cancelled',
-            `{"requestId":${idText},"reason":${JSON.stringify(error.message)}}`,
-          )
-        : rewritten(notification, null, [{ ...requestId, text: idText }]),
-    );
+    if (this.#gone !== null) return;
+    this.#lastUsedMs = this.#deps.clock.monotonic();
+    this.#deps.link.cancel(idText, cancellation(idText, waiting.request, error, notification));
   }
 
   #receive(text: string): void {
@@ -256,21 +238,16 @@ export class UpstreamConnection {
     this.#deps.log.debug('mcp.upstream.noise', { server: this.slug, reason: parsed.error.reason });
   }
 
-  #receiveBroken(reason: 'too_long' | 'not_utf8', head: string, tail: string): void {
-    this.#deps.log.warn('mcp.upstream.broken_line', { server: this.slug, reason });
-    const match = LONG_ID.exec(head) ?? LONG_ID.exec(tail.trimEnd());
-    const idText = match?.[1] ?? match?.[2];
-    if (reason === 'not_utf8' && idText === undefined) return;
-    const error = new AppError(
-      reason === 'too_long' ? 'upstream_answer_too_large' : 'upstream_answer_malformed',
-      reason === 'too_long'
-        ? `The server "${this.slug}" sent a message larger than ${limits.mcpMessageBytesMax / limits.MIB} MiB.`
-        : `The server "${this.slug}" sent a message that is not UTF-8.`,
-      { kind: 'unavailable' },
-    );
-    // Where its id cannot be told, any waiting request may be the one; none must wait for an answer that is lost.
-    const lost = idText === undefined ? [...this.#waiting.keys()] : [idText];
+  #failed(idText: string | null, error: AppError): void {
+    // Where it cannot be told which one is meant, any may be; none must wait for an answer that is lost.
+    const lost = idText === null ? [...this.#waiting.keys()] : [idText];
     for (const id of lost) this.#settle(id)?.reject(error);
+  }
+
+  #exited({ reason, limit }: UpstreamExit): void {
+    const cause = limit === undefined ? [] : [`The limit is \`${limit}\` of its manifest.`];
+    const hint = [...cause, this.lastWords() ?? []].flat().join(' ');
+    this.#end('upstream_exited', `The server "${this.slug}" stopped: ${reason}.`, hint || undefined);
   }
 
   #answer(response: RpcResponse): void {
@@ -333,4 +310,20 @@ export class UpstreamConnection {
     for (const attachment of this.#attachments) attachment.gone(error);
     this.#attachments.clear();
   }
+}
+
+/** What tells a server that an answer is not wanted any more; null for `initialize`, which must not be cancelled. */
+function cancellation(
+  idText: string,
+  { message }: OutgoingRequest,
+  error: AppError,
+  notification: RpcNotification | undefined,
+): string | null {
+  if (message.method === 'initialize') return null;
+  const requestId = notification === undefined ? null : paramSpan(notification, 'requestId');
+  if (notification !== undefined && requestId !== null) {
+    return rewritten(notification, null, [{ ...requestId, text: idText }]);
+  }
+  const reason = JSON.stringify(error.message);
+  return notificationText('notifications/cancelled', `{"requestId":${idText},"reason":${reason}}`);
 }

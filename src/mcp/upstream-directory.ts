@@ -4,6 +4,7 @@
  */
 import { AppError, type CellId, type Clock, type Log } from '../kernel/index.ts';
 import { type ServerHello, shakeHands } from './handshake.ts';
+import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
 import { ResourceWatchers } from './resource-watchers.ts';
 import { ToolCatalog } from './tool-catalog.ts';
@@ -75,6 +76,7 @@ export class UpstreamDirectory {
     let tools: ToolCatalog | null = null;
     const connection = new UpstreamConnection({
       transport,
+      link: new LineLink(transport, { slug, log }),
       slug,
       clock,
       log,

@@ -48,6 +48,7 @@ export interface TestServer {
 }
 
 class ChildTransport implements UpstreamTransport {
+  readonly kind = 'lines';
   readonly cell: CellId;
   readonly exited: Promise<UpstreamExit>;
   readonly child: ChildProcessWithoutNullStreams;

@@ -2,21 +2,25 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { type CellId, silentLog, systemClock } from '../../src/kernel/index.ts';
-import type { UpstreamExit } from '../../src/mcp/index.ts';
+import type { UpstreamExit, UpstreamTransport } from '../../src/mcp/index.ts';
+import { LineLink } from '../../src/mcp/line-link.ts';
 import { ownRequest } from '../../src/mcp/message.ts';
 import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
 
 async function failureAfter(exit: UpstreamExit, stderr: string): Promise<unknown> {
   const { promise: exited, resolve } = Promise.withResolvers<UpstreamExit>();
+  const transport: UpstreamTransport = {
+    kind: 'lines',
+    cell: 'cell_a' as CellId,
+    input: new PassThrough(),
+    output: new PassThrough(),
+    stderrTail: () => stderr,
+    exited,
+    close: () => Promise.resolve(),
+  };
   const connection = new UpstreamConnection({
-    transport: {
-      cell: 'cell_a' as CellId,
-      input: new PassThrough(),
-      output: new PassThrough(),
-      stderrTail: () => stderr,
-      exited,
-      close: () => Promise.resolve(),
-    },
+    transport,
+    link: new LineLink(transport, { slug: 'notes', log: silentLog }),
     slug: 'notes',
     clock: systemClock,
     log: silentLog,

@@ -347,6 +347,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     egress,
     idleSeconds: manifest.idleSeconds ?? null,
     transport: {
+      kind: 'lines',
       cell: id,
       input: cell.stdin,
       output: cell.stdout,

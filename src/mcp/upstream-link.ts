@@ -1,0 +1,41 @@
+/**
+ * The seam between what is said to a server and how it travels: `UpstreamConnection` decides the one, a link does the
+ * other. A link knows bytes, and which of them belong to which request; ids, sessions and their clients it never sees.
+ */
+import type { AppError } from '../kernel/index.ts';
+import type { UpstreamExit } from './ports.ts';
+
+/** A request on its way to the server. */
+export interface LinkRequest {
+  /** The connection's own id, as it stands in `text`; digits. */
+  readonly idText: string;
+  readonly text: string;
+}
+
+export interface UpstreamLink {
+  /** Bytes that the server has not taken yet. */
+  readonly backlogBytes: number;
+  /** What arrives from now on goes to the sink. Called once, before anything is sent. */
+  listen(sink: LinkSink): void;
+  /** The answer comes to `sink.message`, or to `sink.failed` why there is none. */
+  request(request: LinkRequest): void;
+  /** A notification, or the answer to a request of the server's own. */
+  send(text: string): void;
+  /**
+   * Nobody waits for the answer to this request any more.
+   *
+   * @param notification what tells a server so, for links on which only a message can; null where none may be sent
+   */
+  cancel(idText: string, notification: string | null): void;
+  /** What the server said before it failed, as it came, where its transport has a place for that; empty: nothing. */
+  lastWords(): string;
+}
+
+export interface LinkSink {
+  /** A message as the server wrote it; nobody has looked at it yet. */
+  message(text: string): void;
+  /** No answer to this request will come. `idText` null: to one of those that wait, and it cannot be told to which. */
+  failed(idText: string | null, error: AppError): void;
+  /** The server is gone. Told once, after its last message. */
+  exited(exit: UpstreamExit): void;
+}

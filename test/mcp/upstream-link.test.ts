@@ -1,0 +1,155 @@
+/** The seam between a connection and what carries it: what either side may count on. */
+import { PassThrough } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { AppError, type CellId, limits, silentLog, systemClock } from '../../src/kernel/index.ts';
+import type { UpstreamExit, UpstreamTransport } from '../../src/mcp/index.ts';
+import { LineLink } from '../../src/mcp/line-link.ts';
+import { ownRequest } from '../../src/mcp/message.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
+import type { LinkSink, UpstreamLink } from '../../src/mcp/upstream-link.ts';
+
+const gone = Promise.withResolvers<UpstreamExit>();
+const base = { cell: 'cell_a' as CellId, exited: gone.promise, close: () => Promise.resolve() };
+
+/** A link that notes what it is told, and whose server is the test. */
+class ScriptedLink implements UpstreamLink {
+  readonly told: string[] = [];
+  backlogBytes = 0;
+  sink: LinkSink | undefined;
+  listen(sink: LinkSink): void {
+    this.sink = sink;
+  }
+  request({ idText, text }: { idText: string; text: string }): void {
+    this.told.push(`request ${idText} ${text}`);
+  }
+  send(text: string): void {
+    this.told.push(`send ${text}`);
+  }
+  cancel(idText: string, notification: string | null): void {
+    this.told.push(`cancel ${idText} ${notification ?? 'without a word'}`);
+  }
+  lastWords(): string {
+    return '';
+  }
+}
+
+function connectionOver(link: ScriptedLink): UpstreamConnection {
+  const deps = { slug: 'notes', clock: systemClock, log: silentLog, notified: () => undefined };
+  return new UpstreamConnection({ transport: base, link, ...deps });
+}
+
+const failed = (code: string): AppError => new AppError(code, code, { kind: 'unavailable' });
+const codeOf = (answer: Promise<unknown>): Promise<unknown> =>
+  answer.then(
+    () => 'answered',
+    (error: unknown) => (error instanceof AppError ? error.code : error),
+  );
+
+describe('a connection', () => {
+  it('fails the one request whose answer its link lost, or all where that cannot be told', async () => {
+    const link = new ScriptedLink();
+    const connection = connectionOver(link);
+    const ask = (): Promise<unknown> =>
+      codeOf(connection.request({ message: ownRequest('tools/list'), owner: null }).response);
+    const [first, second, third] = [ask(), ask(), ask()];
+    link.sink?.failed('2', failed('lost_one'));
+    expect(await second).toBe('lost_one');
+    link.sink?.message('{"jsonrpc":"2.0","id":1,"result":{}}');
+    expect(await first).toBe('answered');
+    const fourth = ask();
+    link.sink?.failed(null, failed('lost_any'));
+    expect([await third, await fourth]).toEqual(['lost_any', 'lost_any']);
+    expect(connection.alive).toBe(true);
+  });
+
+  it('tells its link of a request that nobody waits for, and what a server may be told of it', async () => {
+    const link = new ScriptedLink();
+    const connection = connectionOver(link);
+    for (const method of ['tools/list', 'initialize']) {
+      const pending = connection.request({ message: ownRequest(method), owner: null });
+      pending.cancel(failed('mcp_cancelled'));
+      expect(await codeOf(pending.response)).toBe('mcp_cancelled');
+    }
+    expect(link.told).toEqual([
+      'request 1 {"jsonrpc":"2.0","id":1,"method":"tools/list"}',
+      'cancel 1 {"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"mcp_cancelled"}}',
+      'request 2 {"jsonrpc":"2.0","id":2,"method":"initialize"}',
+      'cancel 2 without a word',
+    ]);
+  });
+
+  it('asks nothing more of a server that has not taken what it was sent', () => {
+    const link = new ScriptedLink();
+    const connection = connectionOver(link);
+    link.backlogBytes = limits.mcpSendBufferBytesMax + 1;
+    expect(() => connection.request({ message: ownRequest('tools/list'), owner: null })).toThrow(
+      expect.objectContaining({ code: 'upstream_not_reading' }),
+    );
+    expect(link.told).toEqual([]);
+  });
+});
+
+describe('a link of lines', () => {
+  function started() {
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const { promise: exited, resolve: exit } = Promise.withResolvers<UpstreamExit>();
+    const transport: UpstreamTransport = {
+      ...base,
+      kind: 'lines',
+      exited,
+      input,
+      output,
+      stderrTail: () => 'last words',
+    };
+    const link = new LineLink(transport, { slug: 'notes', log: silentLog });
+    const heard: string[] = [];
+    link.listen({
+      message: (text) => void heard.push(`message ${text}`),
+      failed: (idText, error) => void heard.push(`failed ${idText} ${error.code}`),
+      exited: ({ reason }) => void heard.push(`exited ${reason}`),
+    });
+    return { link, input, output, exit, heard };
+  }
+
+  it('writes a line for each message, whatever line breaks are in it', () => {
+    const { link, input } = started();
+    link.request({ idText: '1', text: '{"id":1,\r\n"method":"a"}' });
+    link.send('{"method":\n"b"}');
+    link.cancel('1', '{"method":"c"}');
+    link.cancel('2', null);
+    expect(String(input.read())).toBe('{"id":1, "method":"a"}\n{"method": "b"}\n{"method":"c"}\n');
+  });
+
+  it('hands up the last line of a server before its exit, also one that it did not end', async () => {
+    const { output, exit, heard } = started();
+    output.write('{"a":1}\n{"b":2}');
+    await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['message {"a":1}']);
+    exit({ code: 0, signal: null, reason: 'it ended' });
+    await expect
+      .poll(() => heard, { timeout: 10_000 })
+      .toEqual(['message {"a":1}', 'message {"b":2}', 'exited it ended']);
+  });
+
+  it.each([
+    ['is not UTF-8 and names its request', '{"jsonrpc":"2.0","id":7,"result":"\xff"}', '7'],
+    ['is not UTF-8 and names it at its end', '{"jsonrpc":"2.0","result":"\xff","id":8}', '8'],
+  ])('says whose answer a line is that %s', async (_which, line, idText) => {
+    const { output, heard } = started();
+    output.write(Buffer.from(`${line}\n`, 'latin1'));
+    await expect
+      .poll(() => heard, { timeout: 10_000 })
+      .toEqual([`failed ${idText} upstream_answer_malformed`]);
+  });
+
+  it('passes over a line of other bytes, and says that a line too long may be anybody’s', async () => {
+    const { output, heard } = started();
+    output.write(Buffer.from('\xff\xfe\n', 'latin1'));
+    for (let left = limits.mcpMessageBytesMax; left >= 0; left -= limits.MIB) {
+      output.write(Buffer.alloc(limits.MIB, 'x'));
+    }
+    output.write('\n{"next":1}\n');
+    await expect
+      .poll(() => heard, { timeout: 10_000 })
+      .toEqual(['failed null upstream_answer_too_large', 'message {"next":1}']);
+  });
+});
