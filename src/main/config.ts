@@ -3,8 +3,7 @@
  * besides `bin.ts`. Owner-only: nothing here can be set by a manifest.
  */
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { certificateFingerprints, type EgressConfig, parseRevocationLists } from '../egress/index.ts';
@@ -13,6 +12,7 @@ import { AppError, limits, Secret } from '../kernel/index.ts';
 import { registryAddress } from '../sandbox/index.ts';
 import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
 import { namePattern, proxyUrl } from './config-proxy.ts';
+import { type Environment, homeFiles, homeOf } from './home.ts';
 
 const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
 const isHostPort = (text: string): boolean => Number(HOST_PORT.exec(text)?.[1] ?? Infinity) <= 65_535;
@@ -144,25 +144,7 @@ export interface Config {
   readonly environment: Environment;
 }
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-export function homeOf(env: Environment): string {
-  return resolve(env['SALLYPORT_HOME'] || join(homedir(), '.sallyport'));
-}
-
-/** Every file and socket of a home. */
-export const homeFiles = (home: string) => ({
-  config: join(home, 'sallyport.yaml'),
-  database: join(home, 'sallyport.db'),
-  masterKey: join(home, 'master.key'),
-  socket: join(home, 'sallyport.sock'),
-  gatewayLock: join(home, 'gateway.lock'),
-  auditJournal: join(home, 'audit-journal'),
-  packages: join(home, 'packages'),
-  run: join(home, 'run'),
-  logs: join(home, 'logs'),
-  proxy: join(home, 'proxy'),
-});
+export { type Environment, homeFiles, homeOf };
 
 /** @throws AppError `config_unreadable`, `config_invalid` with the field and what would be right */
 export function loadConfig(env: Environment): Config {

@@ -12,8 +12,9 @@ import { initHome } from './init.ts';
 import { lintReports } from './lint.ts';
 import { type Door, openLocalDoor, openProxyDoor, openTcpDoor } from './listeners.ts';
 import { createLog } from './log.ts';
+import { joinGateway, type StdioOptions } from './stdio-join.ts';
 import { stopSignal } from './stop-signal.ts';
-import { gatewayGone, isListening, openStdioBridge, socketTransport } from './transport.ts';
+import { isListening, joinError, socketTransport } from './transport.ts';
 import { VERSION } from './version.ts';
 
 export function processHost(env: Environment): CliHost {
@@ -132,34 +133,15 @@ async function runCommand(env: Environment, options: RunOptions): Promise<number
   }
 }
 
-interface StdioOptions {
-  readonly profile: string;
-  readonly server?: string;
-}
-
 /** Joins the running gateway, or runs one for this client alone. Nothing but protocol goes to stdout. */
 async function stdio(env: Environment, socketPath: string, options: StdioOptions): Promise<void> {
   // A client that no longer reads is gone; what is open here is then closed in order.
   const { promise: unread, resolve } = Promise.withResolvers<void>();
   process.stdout.removeAllListeners('error').on('error', () => resolve());
-  if (await isListening(socketPath)) await joinGateway(socketPath, options, unread);
-  else await ownGateway(env, options, unread);
-}
-
-async function joinGateway(socketPath: string, options: StdioOptions, unread: Promise<void>): Promise<void> {
-  const bridge = await openStdioBridge(socketPath, new URLSearchParams({ ...options }));
-  let clientLeft = false;
-  for (const event of ['end', 'close', 'error']) process.stdin.once(event, () => (clientLeft = true));
-  void unread.then(() => {
-    clientLeft = true;
-    bridge.destroy();
-  });
-  const closed = new Promise((done) => bridge.once('close', done));
-  bridge.on('error', () => undefined);
-  process.stdin.pipe(bridge);
-  bridge.pipe(process.stdout);
-  await closed;
-  if (!clientLeft) throw gatewayGone();
+  const { stdin: input, stdout: output } = process;
+  const outcome = await joinGateway(socketPath, options, { input, output, unread });
+  if (outcome.kind === 'absent') await ownGateway(env, options, unread);
+  else if (outcome.kind !== 'done') throw joinError(outcome);
 }
 
 async function ownGateway(env: Environment, options: StdioOptions, unread: Promise<void>): Promise<void> {

@@ -1,8 +1,9 @@
 /** The API over the local socket of a running gateway. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { Transport } from '../api/index.ts';
 import { AppError } from '../kernel/index.ts';
+import { type JoinFailure, joinProblem } from './stdio-join.ts';
 
 /** Whether a gateway answers on this socket. */
 export function isListening(path: string): Promise<boolean> {
@@ -16,12 +17,13 @@ export function isListening(path: string): Promise<boolean> {
   });
 }
 
-export const gatewayGone = (cause?: unknown): AppError =>
-  new AppError('gateway_gone', 'The gateway ended the connection before it was done.', {
-    kind: 'unavailable',
-    hint: 'See whether it is still running: `sallyport status`; its log says why it stopped.',
-    cause,
-  });
+/** @param outcome what the connection came to */
+export function joinError(outcome: JoinFailure, cause?: unknown): AppError {
+  const { message, hint } = joinProblem(outcome);
+  return new AppError(`gateway_${outcome.kind}`, message, { kind: 'unavailable', hint, cause });
+}
+
+const gatewayGone = (cause: unknown): AppError => joinError({ kind: 'gone' }, cause);
 
 export function socketTransport(path: string): Transport {
   return async (request) => {
@@ -74,31 +76,5 @@ function webStream(incoming: IncomingMessage): ReadableStream<Uint8Array> {
     cancel() {
       incoming.destroy();
     },
-  });
-}
-
-/** A raw stream for one stdio MCP client, through the running gateway. */
-export function openStdioBridge(path: string, query: URLSearchParams): Promise<Socket> {
-  return new Promise((done, fail) => {
-    const outgoing = httpRequest({
-      socketPath: path,
-      path: `/stdio?${query.toString()}`,
-      headers: { host: 'localhost', connection: 'Upgrade', upgrade: 'mcp-stdio' },
-      agent: false,
-    });
-    outgoing.once('upgrade', (_, socket, head) => {
-      if (head.length > 0) socket.unshift(head);
-      done(socket);
-    });
-    outgoing.once('response', (response) => {
-      response.resume();
-      fail(
-        new AppError('gateway_refused', `The gateway answered ${response.statusCode} to the stdio client.`, {
-          kind: 'unavailable',
-        }),
-      );
-    });
-    outgoing.once('error', (error) => fail(gatewayGone(error)));
-    outgoing.end();
   });
 }
