@@ -14,6 +14,7 @@ import {
   type Reply,
   type Upstream,
   type World,
+  turns,
 } from '../egress/world.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
@@ -84,7 +85,7 @@ describe('ATTACKS 11: an answer, and the next request', () => {
   ])('%s: the next one gets its own, on another connection', async (_name, method, answered, first) => {
     await answering(first, async (world, upstream) => {
       expect(said(await world.request({ method, path: '/first' }))).toBe(answered);
-      await new Promise((resolve) => setTimeout(resolve, 60)); // whatever comes late is there
+      await turns(20); // whatever comes late is there
       expect(said(await world.request({ path: '/second' }))).toBe('200 second');
       expect(upstream.connections).toHaveLength(2);
       const finished = await world.eventsOf('egress.finished', 2);
@@ -177,7 +178,7 @@ describe('ATTACKS 11: an answer, and the next request', () => {
     await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
       /* It came with the handshake, so it may be taken for the answer to this. Then it is the last one there. */
       await world.request({ path: '/first' });
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await turns(20);
       expect(said(await world.request({ path: '/second' }))).toBe('200 second');
     });
   });

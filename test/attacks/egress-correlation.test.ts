@@ -63,8 +63,18 @@ async function hold(): Promise<string> {
   while (memory.found === undefined) await new Promise((done) => setTimeout(done, 10));
   return memory.found;
 }
-/** Stays in flight for so long. Runs in the cell. */
-const wait = (ms: number): Promise<string> => new Promise((done) => setTimeout(() => done('waited'), ms));
+/** Stays in flight until it is let go. Runs in the cell. */
+const wait = (): Promise<void> =>
+  new Promise((done) => {
+    const memory = globalThis as { waiting?: (() => void)[] };
+    memory.waiting = [...(memory.waiting ?? []), done];
+  });
+/** How many wait. Runs in the cell. */
+const waiting = (): string => String((globalThis as { waiting?: unknown[] }).waiting?.length ?? 0);
+/** Lets all go that wait. Runs in the cell. */
+const letGo = (): void => {
+  for (const done of (globalThis as { waiting?: (() => void)[] }).waiting ?? []) done();
+};
 
 let world: World;
 beforeAll(async () => {
@@ -187,7 +197,8 @@ describe('a key that is for calls', () => {
     expect(await meanwhile('attacker', { method: 'GET', path: '/v1/any-time', later })).toBe('200 ok');
     const used = await event('credential.used', '/v1/any-time');
     expect(used.data['for']).toMatchObject({ attribution: 'none', calls: [] });
-    expect(await meanwhile('strict', { method: 'GET', path: '/v1/late', later: 200 })).toBe('200 ok');
+    const soon = limits.callGraceMs / 3; // neither while the call is still being recorded, nor too late
+    expect(await meanwhile('strict', { method: 'GET', path: '/v1/late', later: soon })).toBe('200 ok');
     const late = await event('credential.used', '/v1/late');
     expect(late.data['for']).toMatchObject({ attribution: 'late', calls: [{ tool: 'run' }] });
   });
@@ -225,9 +236,12 @@ describe("a server that waits for somebody else's call", () => {
   });
 
   it('has several calls named where there are several', async () => {
-    const calls = [call('tied', 'run', wait, 1_500), call('tied', 'look', wait, 1_500)];
-    await new Promise((done) => setTimeout(done, 500));
+    const calls = [call('tied', 'run', wait, null), call('tied', 'look', wait, null)];
+    await waitFor(async () => (await call('tied', 'look', waiting, null)) === '2');
+    // Nor does the call count any more that asked.
+    await new Promise((done) => setTimeout(done, limits.callGraceMs + 100));
     expect(await attempt('tied', 'run', { method: 'POST', path: '/v1/among' })).toBe('200 ok');
+    await call('tied', 'look', letGo, null);
     await Promise.all(calls);
     const used = await event('credential.used', '/v1/among');
     const { attribution, calls: named } = used.data['for'] as {

@@ -10,7 +10,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { connectHttp2 as openHttp2, ask as askHttp2 } from '../egress/http2-world.ts';
-import { API, httpsUpstream, inWorld, type World } from '../egress/world.ts';
+import { API, httpsUpstream, inWorld, turns, type World } from '../egress/world.ts';
 import { connectIn, neighbourCell } from './neighbour-cell.ts';
 
 interface Place {
@@ -235,6 +235,7 @@ describe('HTTP/2 connections that are held open', () => {
       socket.write(bytes);
       socket.resume();
       const closed = once(socket, 'close');
+      await turns(); // lets it arrive
       await new Promise((resolve) => setTimeout(resolve, MARGIN_MS));
       expect(socket.destroyed).toBe(false);
       clock.advance(limits.egressIdleTimeoutMs);

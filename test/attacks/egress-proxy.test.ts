@@ -19,6 +19,7 @@ import {
   PLACEHOLDER,
   readAll,
   TOKEN,
+  turns,
 } from '../egress/world.ts';
 
 const OTHER = 'other.test';
@@ -446,7 +447,7 @@ describe('ATTACKS 7: connections to the proxy that go nowhere', () => {
       const socket = await proxy.connect();
       socket.resume().write(`CONNECT ${API}:443 HTTP/1.1\r\n`);
       const closed = once(socket, 'close');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await turns();
       clock.advance(limits.egressHeadTimeoutMs);
       await closed;
     }, clock);

@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSecureContext, createServer, type TLSSocket } from 'node:tls';
 import { type ApiClient, createClient } from '../../src/api/index.ts';
+import { limits } from '../../src/kernel/index.ts';
 import { socketTransport } from '../../src/main/transport.ts';
 import { createTestAuthority } from '../egress/test-authority.ts';
 
@@ -211,7 +212,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     },
     event: (test) =>
       waitFor(async () => {
-        for await (const one of client.audit({ last: 1_000 })) {
+        for await (const one of client.audit({ last: limits.auditTailMax })) {
           const line = one as unknown as AuditLine; // as the API describes it
           if (test(line)) return line;
         }

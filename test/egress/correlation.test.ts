@@ -14,6 +14,7 @@ import {
   PLACEHOLDER,
   bearer,
   readAll,
+  turns,
 } from './world.ts';
 
 const CELL = 'cel_a' as CellId;
@@ -357,7 +358,7 @@ describe('a request', () => {
         const socket = await world.connectTls();
         const answer = readAll(socket);
         socket.write(`POST / HTTP/1.1\r\nHost: ${API}\r\nContent-Length: 2\r\nConnection: close\r\n\r\na`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await turns();
         clock.advance(waitMs);
         socket.write('b');
         return answer;

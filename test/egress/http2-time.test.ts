@@ -24,7 +24,7 @@ import {
   openFrames,
   requestLines,
 } from './http2-frames.ts';
-import { API, inWorld, type World } from './world.ts';
+import { API, inWorld, turns, type World } from './world.ts';
 
 const NO_ERROR = 0;
 const CANCEL = 8;
@@ -101,8 +101,8 @@ describe('what takes too long', () => {
             headersOf(1, [...requestLines({ method: 'POST' }), [length, '9']], FLAG.endHeaders),
             frame(FRAME.data, 0, 1, Buffer.from('half')),
           );
-          if (length === 'x-other') while (upstream.peers.length === 0) await turn();
-          else await turn();
+          if (length === 'x-other') while (upstream.peers.length === 0) await turns(1);
+          else await turns();
           pass(limits.egressBodyIdleTimeoutMs);
           expect(await client.bodyOf(1)).toContain('egress_request_timeout');
           for (const peer of upstream.peers) {
@@ -122,7 +122,7 @@ describe('what takes too long', () => {
       () => undefined,
       async ({ client, upstream, world, pass }) => {
         client.send(get);
-        while (upstream.peers.length === 0) await turn();
+        while (upstream.peers.length === 0) await turns(1);
         await requestOn(upstream.peers[0] ?? client, 1);
         pass(limits.upstreamHeadTimeoutMs);
         expect(await client.bodyOf(1)).toContain('egress_timeout');
@@ -162,7 +162,7 @@ describe('what takes too long', () => {
         await client.first(() => client.frames.filter(({ type }) => type === FRAME.data).length === read);
         const other = connect(await world.placeOf(API, 443));
         await once(other, 'connect');
-        await turn();
+        await turns();
         clock.advance(limits.egressHeadTimeoutMs);
         await once(other, 'close'); // looked at behind the client's
         expect(client.frames.some(({ type }) => type === FRAME.reset)).toBe(false);
@@ -187,5 +187,3 @@ describe('what takes too long', () => {
     );
   });
 });
-
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));

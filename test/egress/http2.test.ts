@@ -14,6 +14,7 @@ import {
   rawUpstream,
   TOKEN,
   type World,
+  turns,
 } from './world.ts';
 
 const AUTH = { authorization: `Bearer ${PLACEHOLDER}` };
@@ -217,7 +218,7 @@ describe('an upstream that speaks h2 and breaks off', () => {
     const upstream = await http2Upstream((stream) => {
       stream.respond({ ':status': 200 });
       stream.write('half\n\n');
-      setTimeout(() => breakOff(stream), 20);
+      void turns().then(() => breakOff(stream)); // once that has arrived
     });
     await inWorld({ upstreams: { [`${API}:443`]: upstream } }, async (world) => {
       const session = await connectHttp2(world);

@@ -17,6 +17,7 @@ import {
   type RequestOptions,
   type World,
   type WorldOptions,
+  turns,
 } from './world.ts';
 
 /** Makes a request against an upstream that says `ok`, in a world of its own. */
@@ -203,7 +204,7 @@ describe('refusals of requests', () => {
     await inWorld({ clock: { ...clock, now: () => Date.now() } }, async (world) => {
       const socket = await world.connectTls();
       socket.write('GET / HTTP/1.1\r\nHost: a');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await turns();
       clock.advance(limits.egressHeadTimeoutMs);
       const text = await readAll(socket);
       expect(text.startsWith('HTTP/1.1 408 Request Timeout\r\n')).toBe(true);

@@ -20,7 +20,18 @@ import {
   wsProgram,
   wsUpstream,
 } from './websocket-world.ts';
-import { API, apiRule, bearer, call, inWorld, PLACEHOLDER, readAll, rawUpstream, TOKEN } from './world.ts';
+import {
+  API,
+  apiRule,
+  bearer,
+  call,
+  inWorld,
+  PLACEHOLDER,
+  readAll,
+  rawUpstream,
+  TOKEN,
+  turns,
+} from './world.ts';
 
 const PLACE = `${API}:443`;
 const headers = { Authorization: `Bearer ${PLACEHOLDER}` };
@@ -330,7 +341,7 @@ describe('the end', () => {
         const program = await rawProgram(world);
         program.write(fromProgram(OPCODE.close, Buffer.of(3, 232)));
         while (world.events.length < 1) await new Promise((resolve) => setTimeout(resolve, 5));
-        await new Promise((resolve) => setTimeout(resolve, 50)); // lets the Close arrive
+        await turns(); // lets the Close arrive
         clock.advance(limits.webSocketCloseTimeoutMs);
         expect(await readAll(program)).toBe('');
         const [finished] = await world.eventsOf('egress.finished');

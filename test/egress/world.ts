@@ -392,6 +392,14 @@ export async function readAll(socket: Socket): Promise<string> {
   return text;
 }
 
+/**
+ * Lets what was sent within this process arrive. Each of its turns looks at the sockets, so a busy machine takes longer
+ * but skips nothing, as it would where so many milliseconds were waited for.
+ */
+export async function turns(count = 10): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
 /** Opens a world, gives it to `body`, and closes it whatever happens. */
 export async function inWorld(options: WorldOptions, body: (world: World) => Promise<void>): Promise<void> {
   const world = await World.open(options);
