@@ -85,11 +85,15 @@ describe('sallyport run', () => {
       note('API_KEY has no value.');
       return 0;
     };
-    expect(await terminal.run('run', 'true')).toEqual({
-      code: 0,
-      stdout: '',
-      stderr: 'sallyport: API_KEY has no value.\n',
-    });
+    for (const argv of [
+      ['run', 'true'],
+      ['run', '--json', 'true'],
+    ])
+      expect(await terminal.run(...argv)).toEqual({
+        code: 0,
+        stdout: '',
+        stderr: 'sallyport: API_KEY has no value.\n',
+      });
   });
 
   it.each([

@@ -515,6 +515,10 @@ describe('what runs outside of the cell later', () => {
     ownAll(path);
     return path;
   }
+  const namedIn = (stderr: string): readonly string[] => {
+    const [, told = ''] = /made or changed during the run: (.*)\. Look/.exec(stderr) ?? [];
+    return told.split(', ').toSorted();
+  };
   const attempt = (command: string): string => `(${command}) 2>&1 && echo DONE;`;
 
   it('cannot be written where it is there, nor moved away with what it lies in', async () => {
@@ -575,8 +579,7 @@ describe('what runs outside of the cell later', () => {
     ];
     const made = await sh(script.join('\n'), { cwd });
     expect(made.code).toBe(3);
-    const [, told = ''] = /made or changed during the run: (.*)\. Look/.exec(made.stderr) ?? [];
-    expect(told.split(', ').toSorted()).toEqual([
+    expect(namedIn(made.stderr)).toEqual([
       '.cursor',
       '.git/commondir',
       '.idea',
@@ -620,6 +623,20 @@ describe('what runs outside of the cell later', () => {
       code: 0,
       stderr: expect.stringContaining(`${cwd}/.vscode is a link`) as string,
     });
+  });
+
+  it('is told where nothing that is looked through has it', async () => {
+    const cwd = makeRepository('hidden');
+    // What was known lies where git keeps its objects, and a link leads there.
+    const script = 'mv deep .git/objects/deep; ln -s .git/objects/deep deep; mkdir $(printf "no\\377text")';
+    const { stderr } = await sh(script, { cwd });
+    expect(namedIn(stderr)).toEqual(['deep', 'no\u{fffd}text']);
+  });
+
+  it('is a home folder, of which more is told', async () => {
+    const cwd = makeFolder('home');
+    const ran = await sh('true', { cwd, env: { HOME: cwd } });
+    expect(ran.stderr).toContain(`${cwd} is your home folder: the command can read your own keys in it`);
   });
 
   it('is kept in further folders that may be written', async () => {

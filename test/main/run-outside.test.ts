@@ -1,5 +1,8 @@
 /** What a folder has for programs outside of a cell, and how what a command made of it is found. */
+import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -9,13 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { guardFolder, lookOutside, madeBetween } from '../../src/main/run/outside.ts';
+import { guardFolder, lookAgain, lookOutside, madeBetween } from '../../src/main/run/outside.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-outside-')));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+const isRoot = process.getuid?.() === 0;
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(root, 'folder-'));
@@ -40,7 +44,7 @@ async function made(change: () => void): Promise<readonly string[]> {
   const { places } = guardFolder(folder);
   const before = await lookOutside(folder, places);
   change();
-  return madeBetween(before, await lookOutside(folder, places))
+  return madeBetween(before, await lookAgain(folder, places, before))
     .map((path) => path.slice(folder.length + 1))
     .toSorted();
 }
@@ -68,15 +72,45 @@ describe('guardFolder', () => {
     expect(order.indexOf(join(folder, '.git'))).toBeLessThan(order.indexOf(join(folder, '.git/config')));
   });
 
-  it.each(['hooksPath = tools/hooks', '\thookspath="tools/hooks"  ', 'hooksPath = ./tools/../tools/hooks'])(
-    'keeps the folder of hooks that a configuration names: %s',
-    (line) => {
-      repository('.git');
-      put('.git/config', `[core]\n${line}\n[user]\n`);
-      put('tools/hooks/pre-commit');
-      expect(pins()).toMatchObject({ tools: 'held', 'tools/hooks': 'kept' });
-    },
-  );
+  it.each([
+    'hooksPath = tools/hooks',
+    '\thookspath="tools/hooks"  ',
+    'hooksPath = ./tools/../tools/hooks',
+    'hooksPath = tools/hooks # as everybody',
+    '[core] hooksPath = tools/hooks',
+    'hooksPath = before\nhooksPath = tools/hooks',
+  ])('keeps the folder of hooks that a configuration names: %s', (line) => {
+    repository('.git');
+    put('.git/config', `[core]\n${line}\n[user]\n`);
+    put('tools/hooks/pre-commit');
+    expect(pins()).toMatchObject({ tools: 'held', 'tools/hooks': 'kept' });
+  });
+
+  it('finds it where a worktree has its configuration: with the repository that it belongs to, or of its own', () => {
+    const main = mkdtempSync(join(root, 'main-'));
+    mkdirSync(join(main, '.git/worktrees/one'), { recursive: true });
+    writeFileSync(join(main, '.git/config'), '[core]\nhooksPath = shared/hooks\n');
+    writeFileSync(join(main, '.git/worktrees/one/commondir'), '../..\n');
+    writeFileSync(join(main, '.git/worktrees/one/config.worktree'), '[core]\nhooksPath = own/hooks\n');
+    put('.git', `gitdir: ${main}/.git/worktrees/one\n`);
+    put('shared/hooks/pre-commit');
+    put('own/hooks/pre-commit');
+    expect(pins()).toMatchObject({ '.git': 'kept', 'shared/hooks': 'kept', 'own/hooks': 'kept' });
+  });
+
+  it('waits for nothing that a pipe in the place of a configuration would say', () => {
+    repository('.git');
+    rmSync(join(folder, '.git/config'));
+    execFileSync('mkfifo', [join(folder, '.git/config')]);
+    // In another process, since what waits for a pipe can only be ended from outside.
+    const source = resolve(import.meta.dirname, '../../src/main/run/outside.ts');
+    const program = `import { guardFolder } from ${JSON.stringify(source)};
+      console.log(guardFolder(${JSON.stringify(folder)}).pins.length);`;
+    const said = execFileSync(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+      timeout: 20_000,
+    });
+    expect(said.toString()).toBe('3\n');
+  });
 
   it.each(['hooksPath = ../elsewhere', 'hooksPath = /etc', 'hooksPath =', 'hooksPath = .'])(
     'leaves alone what is elsewhere, or everything: %s',
@@ -178,6 +212,61 @@ describe('what was made meanwhile', () => {
       'lib/.git',
       'src/objects/deep/.git',
     ]);
+  });
+
+  it.each([
+    ['.git/modules/sub', '../objects/moved'],
+    ['lib', '.git/objects/moved'],
+    ['lib', 'fixtures/bare'],
+  ])('is not hidden by a link to what is not looked through: %s to %s', async (link, target) => {
+    repository('.git');
+    repository('.git/modules/sub');
+    repository('fixtures/bare');
+    put('lib/x');
+    const change = (): void => {
+      renameSync(join(folder, link), join(folder, '.git/objects/moved'));
+      symlinkSync(target, join(folder, link));
+    };
+    expect(await made(change)).toEqual([link]);
+  });
+
+  it('leaves links alone that lead to no repository', async () => {
+    put('src/x');
+    const change = (): void => {
+      mkdirSync(join(folder, 'bin'));
+      symlinkSync('../src/x', join(folder, 'bin/x'));
+      symlinkSync('src', join(folder, 'lib'));
+      symlinkSync('nowhere', join(folder, 'gone'));
+    };
+    expect(await made(change)).toEqual([]);
+  });
+
+  it('is told where a file of a kept folder has a further name, by which it was written', async () => {
+    put('.vscode/tasks.json', 'as it was');
+    linkSync(join(folder, '.vscode/tasks.json'), join(folder, 'alias'));
+    const change = (): void => {
+      put('alias', 'changed');
+      rmSync(join(folder, 'alias'));
+    };
+    expect(await made(change)).toEqual(['.vscode/tasks.json']);
+    expect(await made(() => put('src/x'))).toEqual([]);
+  });
+
+  it('is the folder itself where its name is no text', async () => {
+    const change = (): void => {
+      mkdirSync(Buffer.concat([Buffer.from(`${folder}/a`), Buffer.of(0xff)]));
+    };
+    expect(await made(change)).toEqual(['a\u{fffd}']);
+  });
+
+  it.skipIf(isRoot)('is the folder itself where it cannot be listed any more', async () => {
+    repository('lib/deep/.git');
+    const change = (): void => {
+      put('lib/deep/.git/config', 'changed');
+      chmodSync(join(folder, 'lib'), 0o311);
+    };
+    expect(await made(change)).toEqual(['lib']);
+    chmodSync(join(folder, 'lib'), 0o755);
   });
 
   it('is found at the top also where there is more than is looked through', async () => {

@@ -43,7 +43,8 @@ export function runCommand(host: CliHost, program: Command): void {
         mounts: listOption(options, 'mount'),
         allowHooks: options['allowHooks'] === true,
         command: args.filter((word) => word !== undefined),
-        note: (text) => out.note(`sallyport: ${printable(text)}`),
+        // Also where a machine reads: stderr is the command's as well, and nothing else tells of it.
+        note: (text) => void host.stderr.write(`sallyport: ${printable(text)}\n`),
       })
       .catch((error: unknown) => {
         if (!isAppError(error)) throw error;

@@ -5,15 +5,17 @@
  *
  * It trusts no name and no text in such a folder, and follows no link.
  */
-import { type BigIntStats, type Dirent, lstatSync, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, type Dirent, lstatSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { opendir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { limits } from '../../kernel/index.ts';
 
 /** At the top of a folder, besides `.git`. */
 const OUTSIDE_NAMES = (
-  '.envrc .mise.toml mise.toml .vscode .idea .zed .devcontainer .exrc .nvim.lua ' +
-  '.mcp.json .claude .cursor .codex .gemini .husky .githooks .pre-commit-config.yaml lefthook.yml .lefthook.yml'
+  '.husky .githooks .pre-commit-config.yaml lefthook.yml .lefthook.yml lefthook.yaml .lefthook.yaml lefthook-local.yml ' +
+  '.vscode .idea .zed .helix .devcontainer .devcontainer.json .exrc .vimrc .nvimrc .nvim.lua ' +
+  '.envrc mise.toml .mise.toml mise.local.toml .mise.local.toml .mise .config/mise .config/mise.toml ' +
+  '.mcp.json .claude .cursor .codex .gemini .qwen .opencode opencode.json opencode.jsonc .kiro .windsurf .roo .aider.conf.yml'
 ).split(' ');
 /** In the folder of a repository. The last two say where its configuration is. */
 const GIT_PARTS = ['hooks', 'config', 'config.worktree', 'commondir'];
@@ -64,45 +66,66 @@ export function guardFolder(folder: string): Guarded {
 
 /** What there is at such places, to be compared with what there is later. */
 export interface Outside {
+  /** At places that were asked for, and in them what has a further name, by which it could be written. */
   readonly top: ReadonlyMap<string, string>;
-  /** In repositories further down. */
+  /** In repositories further down, and what could hide one. */
   readonly deep: ReadonlyMap<string, string>;
   /** False when the folder holds more than is looked at. */
   readonly whole: boolean;
 }
 
 export async function lookOutside(folder: string, places: readonly string[]): Promise<Outside> {
-  const deep = new Map<string, string>();
+  const [top, deep] = [new Map<string, string>(), new Map<string, string>()];
+  const asked = new Set(places);
+  for (const place of asked) mark(top, place);
   let left = limits.runEntriesMax;
   const list = async (path: string): Promise<readonly Dirent[]> => {
     const entries = await listUpTo(path, left + 1);
-    left -= entries.length;
-    return entries;
+    // Its owner may go in all the same, by the names that are in there.
+    if (entries === null) mark(deep, path);
+    left -= entries?.length ?? 0;
+    return entries ?? [];
   };
   for (let level = [folder]; level.length > 0 && left >= 0; ) {
     const below: string[] = [];
     for (const path of level) {
       const entries = await list(path);
-      if (entries.some(({ name }) => name === '.git')) mark(deep, `${path}/.git`);
-      if (isRepository(path)) {
+      // Not by the name in the list: not every file system heeds its case.
+      mark(deep, `${path}/.git`);
+      const repository = isRepository(path);
+      if (repository) {
         for (const part of GIT_PARTS.slice(1)) mark(deep, `${path}/${part}`);
-        for (const { name } of await list(`${path}/hooks`)) mark(deep, `${path}/hooks/${name}`);
+        if (kindOf(`${path}/hooks`) === 'folder')
+          for (const { name } of await list(`${path}/hooks`)) mark(deep, `${path}/hooks/${name}`);
       }
-      // Git takes nothing for a repository that lies in there, and it is much.
-      const inGit = `${path}/`.includes('/.git/');
-      const folders = entries.filter(
-        (entry) => entry.isDirectory() && !(inGit && GIT_STORES.includes(entry.name)),
-      );
-      below.push(...folders.map(({ name }) => `${path}/${name}`));
+      const kept = isWithin(asked, path);
+      for (const entry of entries) {
+        const at = `${path}/${entry.name}`;
+        if (entry.isSymbolicLink() && (repository || isInGit(path) || leadsToRepository(at))) mark(deep, at);
+        // A name that is no text, which no path can be made of here.
+        if (entry.isDirectory() && entry.name.includes('\u{fffd}')) deep.set(at, '');
+        if (kept && entry.isFile() && (look(at)?.nlink ?? 1n) > 1n) mark(top, at);
+        // Much, and nobody comes upon a repository in there but by a link.
+        const skipped = isInGit(path) && GIT_STORES.includes(entry.name);
+        if (entry.isDirectory() && !skipped) below.push(at);
+      }
       if (left < 0) break;
     }
     level = below;
   }
-  return { top: topOf(places), deep, whole: left >= 0 };
+  return { top, deep, whole: left >= 0 };
 }
 
-/** Never more than is wanted, whatever a command has put there. */
-async function listUpTo(path: string, most: number): Promise<readonly Dirent[]> {
+/** The same once more. What had a further name may have it no more. */
+export const lookAgain = (folder: string, places: readonly string[], before: Outside): Promise<Outside> =>
+  lookOutside(folder, [...places, ...before.top.keys()]);
+
+/**
+ * Never more than is wanted, whatever a command has put there.
+ *
+ * @returns null for what this user cannot list
+ */
+async function listUpTo(path: string, most: number): Promise<readonly Dirent[] | null> {
   const entries: Dirent[] = [];
   try {
     for await (const entry of await opendir(path, { bufferSize: 256 })) {
@@ -110,7 +133,7 @@ async function listUpTo(path: string, most: number): Promise<readonly Dirent[]> 
       if (entries.length >= most) break;
     }
   } catch {
-    // It is gone, or nothing that this user can list.
+    return look(path) === null ? [] : null;
   }
   return entries;
 }
@@ -121,13 +144,13 @@ export function madeBetween(before: Outside, after: Outside): readonly string[] 
     [...after[kind]].filter(([path, print]) => before[kind].get(path) !== print).map(([path]) => path);
   // What was left out at one time may have been seen at the other.
   const found = new Set([...differing('top'), ...(before.whole && after.whole ? differing('deep') : [])]);
-  return [...found].filter((path) => ![...found].some((other) => path.startsWith(`${other}/`)));
+  return [...found].filter((path) => !isWithin(found, posix.dirname(path)));
 }
 
-function topOf(places: readonly string[]): ReadonlyMap<string, string> {
-  const top = new Map<string, string>();
-  for (const place of places) mark(top, place);
-  return top;
+/** In as many steps as a path is deep: how many there are, a command decides. */
+function isWithin(folders: ReadonlySet<string>, path: string): boolean {
+  for (let at = path; at.length > 1; at = posix.dirname(at)) if (folders.has(at)) return true;
+  return false;
 }
 
 /** No program without rights can choose a file's time of change. A folder's changes with every file in it that comes or goes. */
@@ -141,14 +164,47 @@ const isRepository = (path: string): boolean =>
   kindOf(`${path}/HEAD`) !== null &&
   (kindOf(`${path}/objects`) !== null || kindOf(`${path}/commondir`) !== null);
 
-/** Where its configuration has its hooks; none when that is nowhere in the folder. */
+const isInGit = (path: string): boolean => `${path}/`.includes('/.git/');
+
+/** By such a link git comes to what is in none of the places where it is looked for. */
+function leadsToRepository(link: string): boolean {
+  try {
+    // First what is quick: most lead to files.
+    if (statSync(link, { throwIfNoEntry: false })?.isDirectory() !== true) return false;
+    const real = realpathSync.native(link);
+    return isInGit(real) || isRepository(real) || kindOf(`${real}/.git`) !== null;
+  } catch {
+    return false; // It leads in a circle, or to where this user may not go.
+  }
+}
+
+/** Where the configurations of a work tree have its hooks; none when that is nowhere in the folder. */
 function hooksOf(folder: string, git: string): readonly string[] {
-  const config = `${git}/config`;
-  if (kindOf(config) !== 'file' || statSync(config).size > limits.runGitConfigBytesMax) return [];
-  const [, said = ''] =
-    /^[ \t]*hookspath[ \t]*=[ \t]*"?([^"\r\n]*?)"?[ \t]*$/im.exec(readFileSync(config, 'utf8')) ?? [];
-  const path = posix.resolve(folder, said);
-  return path.startsWith(`${folder}/`) ? [path] : [];
+  const said = configsOf(git).flatMap((config) => [...textOf(config).matchAll(HOOKS_PATH)]);
+  return said
+    .map(([, quoted, plain = '']) => posix.resolve(folder, quoted ?? plain.trim()))
+    .filter((path) => path.startsWith(`${folder}/`));
+}
+
+const HOOKS_PATH = /^[ \t]*(?:\[core\][ \t]*)?hookspath[ \t]*=[ \t]*(?:"([^"\r\n]*)"|([^"#;\r\n]*))/gim;
+
+/** With the repository itself, or where it says that they are when it is one more worktree or a submodule. */
+function configsOf(git: string): readonly string[] {
+  const [, elsewhere] = /^gitdir: (.+)$/m.exec(textOf(git)) ?? [];
+  const own = elsewhere === undefined ? git : posix.resolve(posix.dirname(git), elsewhere);
+  const common = posix.resolve(own, textOf(`${own}/commondir`).trim());
+  return [`${common}/config`, `${own}/config.worktree`];
+}
+
+/** Empty for anything that is not a file of some reasonable size: a pipe would be waited for. */
+function textOf(path: string): string {
+  const stat = look(path);
+  if (stat === null || !stat.isFile() || stat.size > limits.runGitConfigBytesMax) return '';
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return ''; // Not to be read by this user, and so not by git.
+  }
 }
 
 /** Every path from below a folder to a place in it. */
@@ -166,7 +222,7 @@ function kindOf(path: string): 'file' | 'folder' | 'link' | null {
 
 function look(path: string): BigIntStats | null {
   try {
-    return lstatSync(path, { bigint: true });
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
   } catch {
     return null;
   }

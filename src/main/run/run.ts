@@ -2,7 +2,14 @@
  * `sallyport run`: any command in a cell, with placeholders for the credentials of a profile's servers. It ends when the
  * command does, when the kill switch is set, and when one of those servers is changed.
  */
-import { accessSync, constants as fileConstants, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants as fileConstants,
+  existsSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { totalmem } from 'node:os';
 import { manifestOf, type ServerRow, type ServerRows } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
@@ -24,7 +31,7 @@ import type { Vault } from '../../vault/index.ts';
 import { credentialVersions } from '../cells/start.ts';
 import type { StoredCredential } from '../egress-ports.ts';
 import { type Folders, planFolders } from './folders.ts';
-import { guardFolder, type Guarded, lookOutside, madeBetween, type Outside } from './outside.ts';
+import { guardFolder, type Guarded, lookAgain, lookOutside, madeBetween, type Outside } from './outside.ts';
 import { findProgram } from './program.ts';
 import { exitCode, type OwnStreams, passSignals, relay } from './relay.ts';
 import { type RunServer, type RunShare, rulesOfHosts, shareOf } from './share.ts';
@@ -222,7 +229,11 @@ export function createRuns(deps: RunDeps): Runs {
     });
     const writable = folders.grants.filter(({ write }) => write && !request.allowHooks);
     const guarded = writable.map(({ host }) => ({ folder: host, ...guardFolder(host) }));
-    const notes = [...folders.notes, ...share.notes, ...guarded.flatMap((each) => each.notes)];
+    const home = homeNotes(
+      request.environment['HOME'] ?? '',
+      writable.map(({ host }) => host),
+    );
+    const notes = [...folders.notes, ...share.notes, ...home, ...guarded.flatMap((each) => each.notes)];
     for (const note of notes) request.note(note);
     if (folders.uid !== null && share.credentials.size > 0) request.note(asUserNote(folders.uid));
 
@@ -232,7 +243,7 @@ export function createRuns(deps: RunDeps): Runs {
     const stopPassing = passSignals(() => one.cell);
     const stopListening = deps.kills.onKill(() => void settle());
     try {
-      const before = await Promise.all(guarded.map(lookAt));
+      const before = await Promise.all(guarded.map((each) => lookOutside(each.folder, each.places)));
       const cell = await start(id, one, { folders, guarded, program });
       one.cell = cell;
       // It may have changed before there was anything to end.
@@ -267,8 +278,6 @@ interface Start {
   readonly program: string;
 }
 
-const lookAt = ({ folder, places }: GuardedFolder): Promise<Outside> => lookOutside(folder, places);
-
 /** What came into being where nothing could keep the command from it. */
 async function tellMade(
   { folder, note }: RunRequest,
@@ -277,8 +286,9 @@ async function tellMade(
 ): Promise<void> {
   const made: string[] = [];
   for (const [index, each] of guarded.entries()) {
-    const [then, now] = [before[index], await lookAt(each)];
+    const then = before[index];
     if (then === undefined) continue;
+    const now = await lookAgain(each.folder, each.places, then);
     made.push(...madeBetween(then, now));
     if (!then.whole || !now.whole)
       note(`${each.folder} is large: it was not searched for repositories further down.`);
@@ -290,6 +300,18 @@ async function tellMade(
     `made or changed during the run: ${named.join(', ')}${more}. ` +
       'Look at them before git, an editor or an agent does: these run what is in there.',
   );
+}
+
+/** What shells and programs run from there is by no name in a list. */
+function homeNotes(home: string, writable: readonly string[]): readonly string[] {
+  if (!home.startsWith('/') || !existsSync(home)) return [];
+  const real = realpathSync(home);
+  const around = writable.find((folder) => `${real}/`.startsWith(folder === '/' ? '/' : `${folder}/`));
+  return around === undefined
+    ? []
+    : [
+        `${real} is your home folder: the command can read your own keys in it, and write what your shells run.`,
+      ];
 }
 
 const unsearchedNote = (folder: string): string =>
