@@ -3,6 +3,7 @@
  * something of it is asked for.
  */
 import type { ClientSession, Router } from './client-session.ts';
+import type { ClientRequest } from './client-request.ts';
 import { listAll } from './aggregate-lists.ts';
 import { nameUnknown, ResourceRoutes, resourceUnknown, serverOfName } from './aggregate-routes.ts';
 import { fetchAll, isListMethod, listings } from './listing.ts';
@@ -12,7 +13,6 @@ import { requiredParam } from './params.ts';
 import type { ProfileServer } from './ports.ts';
 import { metaKey, sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
 import { type Edit, find, stringAt } from './raw-json.ts';
-import type { RequestControl } from './request-control.ts';
 import { methodUnknown } from './rpc-error.ts';
 import { watch } from './single-endpoint.ts';
 import { exposedName, plainName } from './tool-names.ts';
@@ -50,28 +50,29 @@ class AggregateRouter implements Router {
     await watch(session, await session.use(server), own);
   }
 
-  async handle(session: ClientSession, request: RpcRequest, control: RequestControl): Promise<string> {
+  async handle(session: ClientSession, request: ClientRequest): Promise<string> {
     const servers = await this.servers(session);
-    const { method } = request;
+    const { message } = request;
+    const { method } = message;
     if (isListMethod(method)) {
       const items = await listAll(session, servers, method, this.#routes);
-      return resultText(request.idText, `{"${listings[method]}":[${items.join(',')}]}`);
+      return resultText(message.idText, `{"${listings[method]}":[${items.join(',')}]}`);
     }
     switch (method) {
       case 'tools/call':
-        return this.#callTool(session, servers, request, control);
+        return this.#callTool(session, servers, request);
       case 'prompts/get':
-        return this.#byPrompt(session, servers, request, control, ['name']);
+        return this.#byPrompt(session, servers, request, ['name']);
       case 'resources/read':
       case 'resources/subscribe':
       case 'resources/unsubscribe':
-        return this.#byResource(session, servers, request, control, ['uri']);
+        return this.#byResource(session, servers, request, ['uri']);
       case 'completion/complete':
-        return paramString(request, 'ref', 'type') === 'ref/prompt'
-          ? this.#byPrompt(session, servers, request, control, ['ref', 'name'])
-          : this.#byResource(session, servers, request, control, ['ref', 'uri']);
+        return paramString(message, 'ref', 'type') === 'ref/prompt'
+          ? this.#byPrompt(session, servers, request, ['ref', 'name'])
+          : this.#byResource(session, servers, request, ['ref', 'uri']);
       case 'logging/setLevel':
-        return this.#setLevel(session, request);
+        return this.#setLevel(session, message);
       default:
         throw methodUnknown(method);
     }
@@ -80,63 +81,58 @@ class AggregateRouter implements Router {
   async #callTool(
     session: ClientSession,
     servers: readonly ProfileServer[],
-    request: RpcRequest,
-    control: RequestControl,
+    request: ClientRequest,
   ): Promise<string> {
-    const exposed = requiredParam(request, 'name');
+    const { message } = request;
+    const exposed = requiredParam(message, 'name');
     const server = serverOfName(servers, exposed);
     if (server === null) throw nameUnknown('tool', exposed);
     const upstream = await session.use(server, plainName(server.slug, exposed) ?? exposed);
-    session.sentTo(request.idText, server.slug);
+    session.sentTo(message.idText, server.slug);
     const tool = plainName(server.slug, exposed) ?? (await listedTool(upstream, exposed));
     if (tool === null) throw nameUnknown('tool', exposed);
     const owner = session.attachment(upstream);
-    const edits = replaceParam(request, ['name'], tool);
-    const response = await session.gate.call(session.target(server), upstream, tool, {
-      message: request,
-      edits,
-      owner,
-      control,
-    });
-    return rewritten(response, request.idText);
+    const edits = replaceParam(message, ['name'], tool);
+    const forwarded = { ...request, edits, owner };
+    const response = await session.gate.call(session.target(server), upstream, tool, forwarded);
+    return rewritten(response, message.idText);
   }
 
   async #byPrompt(
     session: ClientSession,
     servers: readonly ProfileServer[],
-    request: RpcRequest,
-    control: RequestControl,
+    request: ClientRequest,
     path: readonly string[],
   ): Promise<string> {
-    const exposed = requiredParam(request, ...path);
+    const exposed = requiredParam(request.message, ...path);
     const server = serverOfName(servers, exposed);
     if (server === null) throw nameUnknown('prompt', exposed);
     const upstream = await session.use(server);
     const own = plainName(server.slug, exposed) ?? (await listedPrompt(upstream, exposed));
     if (own === null) throw nameUnknown('prompt', exposed);
-    return this.#forward(session, server, request, control, replaceParam(request, path, own));
+    return this.#forward(session, server, request, replaceParam(request.message, path, own));
   }
 
   async #byResource(
     session: ClientSession,
     servers: readonly ProfileServer[],
-    request: RpcRequest,
-    control: RequestControl,
+    request: ClientRequest,
     path: readonly string[],
   ): Promise<string> {
-    const { server, uri } = await this.#resourceServer(session, servers, requiredParam(request, ...path));
+    const { message } = request;
+    const { server, uri } = await this.#resourceServer(session, servers, requiredParam(message, ...path));
     const upstream = await session.use(server);
     const owner = session.attachment(upstream);
     if (
-      request.method === 'resources/unsubscribe' &&
+      message.method === 'resources/unsubscribe' &&
       owner !== null &&
       upstream.watchers.remove(uri, owner)
     ) {
-      return resultText(request.idText, '{}');
+      return resultText(message.idText, '{}');
     }
-    const watches = request.method === 'resources/subscribe' && owner !== null;
+    const watches = message.method === 'resources/subscribe' && owner !== null;
     if (watches) upstream.watchers.add(uri, owner);
-    const answer = await this.#forward(session, server, request, control, replaceParam(request, path, uri));
+    const answer = await this.#forward(session, server, request, replaceParam(message, path, uri));
     if (watches && find(answer, 0, ['result']) === null) upstream.watchers.remove(uri, owner);
     return answer;
   }
@@ -144,20 +140,16 @@ class AggregateRouter implements Router {
   async #forward(
     session: ClientSession,
     server: ProfileServer,
-    message: RpcRequest,
-    control: RequestControl,
+    request: ClientRequest,
     edits: readonly Edit[],
   ): Promise<string> {
+    const { idText } = request.message;
     const upstream = await session.use(server);
-    session.sentTo(message.idText, server.slug);
+    session.sentTo(idText, server.slug);
     const owner = session.attachment(upstream);
-    const response = await session.gate.forward(session.target(server), upstream, {
-      message,
-      edits,
-      owner,
-      control,
-    });
-    return rewritten(response, message.idText);
+    const forwarded = { ...request, edits, owner };
+    const response = await session.gate.forward(session.target(server), upstream, forwarded);
+    return rewritten(response, idText);
   }
 
   /** Whoever listed it; everyone is asked for their lists when nobody did yet. */

@@ -5,6 +5,15 @@
  * Every message of a client is hostile until read; ids count only within this session.
  */
 import { AppError, type Log } from '../kernel/index.ts';
+import {
+  type Carried,
+  type ClientFacts,
+  NOTHING_CARRIED,
+  sessionFacts,
+  statelessFacts,
+  UNKNOWN_CLIENT,
+} from './client-facts.ts';
+import type { ClientRequest } from './client-request.ts';
 import type { Gate, Target } from './gate.ts';
 import { askForLevel, LogLevels } from './log-levels.ts';
 import {
@@ -22,7 +31,7 @@ import { find, slice } from './raw-json.ts';
 import { RequestControl } from './request-control.ts';
 import { failureText } from './rpc-error.ts';
 import type { Attachment } from './server-requests.ts';
-import { finishStateless, isStateless, statelessCapabilities, withoutEnvelope } from './stateless.ts';
+import { finishStateless, isStateless, withoutEnvelope } from './stateless.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
@@ -40,7 +49,7 @@ export interface ClientChannel {
 export interface Router {
   initialize(session: ClientSession, request: RpcRequest): Promise<string>;
   /** @returns the whole answer as text */
-  handle(session: ClientSession, request: RpcRequest, control: RequestControl): Promise<string>;
+  handle(session: ClientSession, request: ClientRequest): Promise<string>;
   /** The `capabilities` and what else `server/discover` says, as members of a JSON object. */
   discover(session: ClientSession): Promise<string>;
   /** Servers whose changes a subscription of this endpoint is about. */
@@ -75,10 +84,9 @@ export class ClientSession {
   readonly #asked = new Map<string, (response: RpcResponse) => void>();
   readonly #askedTokens = new Map<string, { readonly upstream: OpenUpstream; readonly token: string }>();
   #nextAskId = 1;
-  #capabilitiesText = '{}';
+  /** What the client said of itself last. */
+  #client: ClientFacts = UNKNOWN_CLIENT;
   #closed = false;
-  /** In the stateless revision no server asks a client anything outside the answer to a request. */
-  #stateless = false;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
@@ -115,9 +123,9 @@ export class ClientSession {
     return this.#attached.keys();
   }
 
-  receive(message: RpcMessage): void {
+  receive(message: RpcMessage, carried: Carried = NOTHING_CARRIED): void {
     if (this.#closed) return;
-    if (message.kind === 'request') void this.#request(message);
+    if (message.kind === 'request') void this.#request(message, carried);
     else if (message.kind === 'response') this.#answered(message);
     else this.#notification(message);
   }
@@ -129,7 +137,7 @@ export class ClientSession {
    * @throws AppError
    */
   async use(server: ProfileServer, tool?: string): Promise<OpenUpstream> {
-    const upstream = await this.gate.open(this.target(server), this.#capabilitiesText, tool);
+    const upstream = await this.gate.open(this.target(server), this.#client, tool);
     if (!this.#closed && !this.#attached.has(upstream)) {
       const attachment = this.#attachmentTo(upstream);
       this.#attached.set(upstream, attachment);
@@ -175,7 +183,7 @@ export class ClientSession {
     this.subscriptions.close();
   }
 
-  async #request(request: RpcRequest): Promise<void> {
+  async #request(request: RpcRequest, carried: Carried): Promise<void> {
     const { idText } = request;
     if (this.#inFlight.has(idText)) {
       const error = new AppError('mcp_id_in_use', 'A request with this id is in flight already.', {
@@ -188,7 +196,7 @@ export class ClientSession {
     this.#inFlight.set(idText, { control, slug: null });
     let answer: string | null;
     try {
-      answer = await this.#dispatch(request, control);
+      answer = await this.#dispatch(request, carried, control);
     } catch (error) {
       if (!(error instanceof AppError))
         this.log.error('mcp.request.failed', { method: request.method, error: String(error) });
@@ -199,12 +207,12 @@ export class ClientSession {
     this.#deps.channel.answer(idText, answer);
   }
 
-  async #dispatch(request: RpcRequest, control: RequestControl): Promise<string | null> {
+  async #dispatch(request: RpcRequest, carried: Carried, control: RequestControl): Promise<string | null> {
     const { router } = this.#deps;
     if (isStateless(request)) {
-      this.#stateless = true;
-      this.#capabilitiesText = statelessCapabilities(request);
-      this.levels.setForStateless(request);
+      const client = statelessFacts(request);
+      this.#client = client;
+      this.levels.setForStateless(client.logLevel);
       if (request.method === 'subscriptions/listen') {
         return this.subscriptions.serve(request, control, (uris) => this.#watch(uris));
       }
@@ -214,16 +222,17 @@ export class ClientSession {
           resultText(request.idText, `{${await router.discover(this)}}`),
         );
       }
-      const answer = await router.handle(this, withoutEnvelope(request), control);
+      const message = withoutEnvelope(request);
+      const answer = await router.handle(this, { message, client, carried, control });
       return finishStateless(request.method, answer);
     }
     if (request.method === 'ping') return resultText(request.idText, '{}');
     if (request.method === 'initialize') {
-      const capabilities = paramSpan(request, 'capabilities');
-      if (capabilities !== null) this.#capabilitiesText = slice(request.text, capabilities);
+      this.#client = sessionFacts(request);
       return resultText(request.idText, await router.initialize(this, request));
     }
-    return router.handle(this, request, control);
+    const client = { ...this.#client, logLevel: this.levels.level };
+    return router.handle(this, { message: request, client, carried, control });
   }
 
   /** Attaches to the endpoint's servers, so that their changes arrive, and subscribes to resources there. */
@@ -276,8 +285,10 @@ export class ClientSession {
 
   #answers(method: string): boolean {
     const capability = ANSWERED_BY[method];
-    if (this.#stateless) return false;
-    return capability === undefined || find(this.#capabilitiesText, 0, [capability]) !== null;
+    const { era, capabilitiesText } = this.#client;
+    // In the stateless revision no server asks a client anything outside the answer to a request.
+    if (era === 'stateless') return false;
+    return capability === undefined || find(capabilitiesText, 0, [capability]) !== null;
   }
 
   #ask(

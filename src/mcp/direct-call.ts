@@ -1,6 +1,7 @@
 /** One tool call outside any session, for the command line: the same gate, and the server's own answer. */
 import { AppError } from '../kernel/index.ts';
 import { checkJson } from '../wire/index.ts';
+import { NOTHING_CARRIED, UNKNOWN_CLIENT } from './client-facts.ts';
 import type { Gate } from './gate.ts';
 import { ownRequest, resultOf } from './message.ts';
 import type { Principal } from './ports.ts';
@@ -35,10 +36,12 @@ export async function callOnce(gate: Gate, call: DirectCall): Promise<string> {
   }
   const server = await gate.server(principal, profile, slug);
   const target = { principal, profile, server };
-  const upstream = await gate.open(target, '{}', tool);
+  const upstream = await gate.open(target, UNKNOWN_CLIENT, tool);
   const message = ownRequest('tools/call', `{"name":${JSON.stringify(tool)},"arguments":${argumentsText}}`);
   const response = await gate.call(target, upstream, tool, {
     message,
+    client: UNKNOWN_CLIENT,
+    carried: NOTHING_CARRIED,
     owner: null,
     control: new RequestControl(),
   });

@@ -1,6 +1,7 @@
 /** How the parts of the front are put together. */
 import { AppError } from '../kernel/index.ts';
 import { aggregateEndpoint } from './aggregate-endpoint.ts';
+import { UNKNOWN_CLIENT } from './client-facts.ts';
 import { type ClientChannel, ClientSession } from './client-session.ts';
 import { callOnce } from './direct-call.ts';
 import { Gate } from './gate.ts';
@@ -63,7 +64,7 @@ export function createFront(deps: FrontDeps): Front {
       callOnce(gate, { principal, profile, slug, tool, argumentsJson }),
     async listTools(principal, slug) {
       const server = await gate.server(principal, principal.profile, slug);
-      const upstream = await gate.open({ principal, profile: principal.profile, server }, '{}');
+      const upstream = await gate.open({ principal, profile: principal.profile, server }, UNKNOWN_CLIENT);
       return `[${(await upstream.tools.list()).map((tool) => tool.text).join(',')}]`;
     },
     async close() {

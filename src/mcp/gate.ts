@@ -5,7 +5,9 @@
 import { AppError, type CellId, type Clock, type Log, newId, type Random } from '../kernel/index.ts';
 import { decideCall, type ToolFacts, visibleTools } from '../policy/index.ts';
 import { CallsInFlight } from './cell-calls.ts';
-import { resultOf, type RpcRequest, type RpcResponse } from './message.ts';
+import type { ClientFacts } from './client-facts.ts';
+import type { ClientRequest } from './client-request.ts';
+import { resultOf, type RpcResponse } from './message.ts';
 import type {
   CallAudit,
   CallFacts,
@@ -30,11 +32,10 @@ export interface Target {
   readonly server: ProfileServer;
 }
 
-export interface Forwarded {
-  readonly message: RpcRequest;
+export interface Forwarded extends ClientRequest {
+  /** Changes that the server's own names and the profile's choices make necessary. */
   readonly edits?: readonly Edit[];
   readonly owner: Attachment | null;
-  readonly control: RequestControl;
 }
 
 export interface GateDeps {
@@ -104,14 +105,15 @@ export class Gate {
   /**
    * The running server, started if need be.
    *
+   * @param client whose capabilities the server is told, if this is what starts it
    * @param tool what is to be called, so that a refusal is recorded as that of a call
    * @throws AppError `kill_active`, or why it does not start
    */
-  async open(target: Target, capabilitiesText: string, tool?: string): Promise<OpenUpstream> {
+  async open(target: Target, client: ClientFacts, tool?: string): Promise<OpenUpstream> {
     const { principal, profile, server } = target;
     await this.#checkKills(target, tool);
     const kills = this.#killsSeen;
-    const upstream = await this.#deps.directory.open(principal, profile, server.slug, capabilitiesText);
+    const upstream = await this.#deps.directory.open(principal, profile, server.slug, client);
     // A start takes a while; a switch that was set meanwhile holds too.
     if (kills !== this.#killsSeen) await this.#checkKills(target, tool);
     return upstream;
@@ -209,9 +211,9 @@ export class Gate {
   }
 
   async #send(upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
-    const { message, owner, control } = request;
+    const { control, ...outgoing } = request;
     control.assertGoing();
-    const pending = upstream.connection.request({ message, owner, edits: request.edits ?? [] });
+    const pending = upstream.connection.request(outgoing);
     control.bind(pending);
     return pending.response;
   }

@@ -1,5 +1,6 @@
 /** The `initialize` exchange with a server: once per connection, whoever uses it later. */
 import { AppError, limits } from '../kernel/index.ts';
+import type { ClientFacts } from './client-facts.ts';
 import { notificationText, ownRequest, resultOf } from './message.ts';
 import { LATEST_SESSION_VERSION, SESSION_VERSIONS } from './protocol.ts';
 import { find, slice, stringAt } from './raw-json.ts';
@@ -18,16 +19,16 @@ export interface ServerHello {
 /**
  * Asks for the newest revision with a handshake; an older server answers with its own, back to 2024-10-07.
  *
- * @param capabilitiesText the client's capabilities as JSON: those of the client that the server is started for
+ * @param client the one that the server is started for: its capabilities are what the server is told
  * @throws AppError `upstream_…`; the caller closes the connection then
  */
 export async function shakeHands(
   connection: UpstreamConnection,
-  capabilitiesText: string,
+  client: ClientFacts,
   version: string,
 ): Promise<ServerHello> {
   const clientInfo = JSON.stringify({ name: 'sallyport', version });
-  const params = `{"protocolVersion":"${LATEST_SESSION_VERSION}","capabilities":${capabilitiesText},"clientInfo":${clientInfo}}`;
+  const params = `{"protocolVersion":"${LATEST_SESSION_VERSION}","capabilities":${client.capabilitiesText},"clientInfo":${clientInfo}}`;
   const message = ownRequest('initialize', params);
   const { response } = connection.request({ message, owner: null, idleMs: limits.mcpInitializeMs });
   const answer = await response;

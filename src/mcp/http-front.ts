@@ -11,7 +11,7 @@ import { answerFailure, answerJson, readBody } from './http-answer.ts';
 import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-door.ts';
 import { acceptedKinds, HttpExchange } from './http-exchange.ts';
 import { type HttpSession, HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
-import { classify, statelessStatus } from './http-stateless.ts';
+import { carriedBy, classify, statelessStatus } from './http-stateless.ts';
 import type { Authenticate, CallAudit, Principal } from './ports.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
 import { find } from './raw-json.ts';
@@ -197,6 +197,6 @@ export class HttpFront {
       },
     });
     this.#stateless.add(client);
-    client.receive(message);
+    client.receive(message, carriedBy(req));
   }
 }

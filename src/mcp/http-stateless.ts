@@ -4,6 +4,7 @@
  * by the SDK's own classifier.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Carried } from './client-facts.ts';
 import type { RpcMessage } from './message.ts';
 import { paramSpan, paramString } from './message.ts';
 import { STATELESS_VERSION } from './protocol.ts';
@@ -23,6 +24,8 @@ const NAMED_BY: Readonly<Record<string, string>> = {
   'prompts/get': 'name',
   'resources/read': 'uri',
 };
+
+const PARAM_PREFIX = 'mcp-param-';
 
 const header = (req: IncomingMessage, name: string): string | undefined => {
   const value = req.headers[name];
@@ -65,6 +68,17 @@ export async function classify(req: IncomingMessage, messages: readonly RpcMessa
   }
   return checkHeaders(message, { versionHeader, methodHeader, nameHeader });
 }
+
+/** What stands beside the message in its headers. Several of one name are joined by Node, and then equal no parameter. */
+export const carriedBy = (req: IncomingMessage): Carried => ({
+  paramHeaders: new Map(
+    Object.entries(req.headers).flatMap(([name, value]): [string, string][] =>
+      name.startsWith(PARAM_PREFIX) && typeof value === 'string'
+        ? [[name.slice(PARAM_PREFIX.length), value]]
+        : [],
+    ),
+  ),
+});
 
 /** The status of an answer in JSON: errors that the revision gives a status of their own, else 200. */
 export function statelessStatus(text: string): number {

@@ -1,6 +1,6 @@
 /** Which log messages one client wants. A shared server logs as much as its most curious client asked for. */
-import { ownRequest, paramString, type RpcRequest } from './message.ts';
-import { LOG_LEVELS, metaKey } from './protocol.ts';
+import { ownRequest } from './message.ts';
+import { LOG_LEVELS } from './protocol.ts';
 import type { Attachment } from './server-requests.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
@@ -18,9 +18,9 @@ export class LogLevels {
   }
 
   /** In the stateless revision each request names its level, and without one none is sent. */
-  setForStateless(request: RpcRequest): void {
+  setForStateless(level: string | null): void {
     this.#stateless = true;
-    this.#level = paramString(request, '_meta', metaKey.logLevel);
+    this.#level = level;
   }
 
   wants(level: string | null): boolean {

@@ -1,16 +1,15 @@
 /** `/mcp/<profile>/<server>`: one server under its own names, as if there were no gateway. */
 import type { ClientSession, Router } from './client-session.ts';
-import type { Forwarded } from './gate.ts';
+import type { ClientRequest } from './client-request.ts';
 import { readTool } from './tool-catalog.ts';
 import { malformedListing } from './listing.ts';
 import { effectiveLevel } from './log-levels.ts';
-import { type RpcRequest, type RpcResponse, resultOf, rewritten } from './message.ts';
+import { type RpcResponse, resultOf, rewritten } from './message.ts';
 import { ownRequest, paramSpan } from './message.ts';
 import { requiredParam } from './params.ts';
 import type { ProfileServer } from './ports.ts';
 import { sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
 import { type Edit, elementsOf, find, keepElements, membersOf, slice, splice } from './raw-json.ts';
-import type { RequestControl } from './request-control.ts';
 import { resultText } from './message.ts';
 import { metaKey } from './protocol.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
@@ -30,11 +29,12 @@ export function singleEndpoint(slug: string): Router {
       if (version === null) return hello;
       return splice(hello, [{ ...version, text: JSON.stringify(sessionVersionFor(request)) }]);
     },
-    async handle(session, request, control) {
-      const tool = request.method === 'tools/call' ? requiredParam(request, 'name') : undefined;
+    async handle(session, request) {
+      const { message } = request;
+      const tool = message.method === 'tools/call' ? requiredParam(message, 'name') : undefined;
       const { server, upstream } = await open(session, tool);
-      session.sentTo(request.idText, slug);
-      return answerFrom(session, server, upstream, request, control);
+      session.sentTo(message.idText, slug);
+      return answerFrom(session, server, upstream, request);
     },
     async discover(session) {
       const hello = (await open(session)).upstream.hello.resultText;
@@ -71,48 +71,46 @@ async function answerFrom(
   session: ClientSession,
   server: ProfileServer,
   upstream: OpenUpstream,
-  request: RpcRequest,
-  control: RequestControl,
+  request: ClientRequest,
 ): Promise<string> {
+  const { message } = request;
   const owner = session.attachment(upstream);
   const target = session.target(server);
-  const forward = (edits: readonly Edit[] = []): Promise<RpcResponse> => {
-    const forwarded: Forwarded = { message: request, edits, owner, control };
-    return session.gate.forward(target, upstream, forwarded);
-  };
-  switch (request.method) {
+  const forward = (edits: readonly Edit[] = []): Promise<RpcResponse> =>
+    session.gate.forward(target, upstream, { ...request, edits, owner });
+  switch (message.method) {
     case 'tools/call': {
-      const tool = requiredParam(request, 'name');
-      const response = await session.gate.call(target, upstream, tool, { message: request, owner, control });
-      return rewritten(response, request.idText);
+      const tool = requiredParam(message, 'name');
+      const response = await session.gate.call(target, upstream, tool, { ...request, owner });
+      return rewritten(response, message.idText);
     }
     case 'tools/list': {
       const response = await forward();
-      return rewritten(response, request.idText, chosenTools(session, server, response));
+      return rewritten(response, message.idText, chosenTools(session, server, response));
     }
     case 'logging/setLevel': {
-      const level = requiredParam(request, 'level');
-      const span = paramSpan(request, 'level');
+      const level = requiredParam(message, 'level');
+      const span = paramSpan(message, 'level');
       const shared = JSON.stringify(effectiveLevel(upstream.connection, owner, level));
       const response = await forward(span === null ? [] : [{ ...span, text: shared }]);
       if (!response.failed) session.levels.set(level);
-      return rewritten(response, request.idText);
+      return rewritten(response, message.idText);
     }
     case 'resources/subscribe': {
-      const uri = requiredParam(request, 'uri');
+      const uri = requiredParam(message, 'uri');
       // Before the answer, which the first update may overtake.
       if (owner !== null) upstream.watchers.add(uri, owner);
       const response = await forward();
       if (response.failed && owner !== null) upstream.watchers.remove(uri, owner);
-      return rewritten(response, request.idText);
+      return rewritten(response, message.idText);
     }
     case 'resources/unsubscribe': {
-      const uri = requiredParam(request, 'uri');
-      if (owner !== null && upstream.watchers.remove(uri, owner)) return resultText(request.idText, '{}');
-      return rewritten(await forward(), request.idText);
+      const uri = requiredParam(message, 'uri');
+      if (owner !== null && upstream.watchers.remove(uri, owner)) return resultText(message.idText, '{}');
+      return rewritten(await forward(), message.idText);
     }
     default:
-      return rewritten(await forward(), request.idText);
+      return rewritten(await forward(), message.idText);
   }
 }
 

@@ -58,12 +58,6 @@ export const unsupportedVersion = (requested: string): AppError =>
     detail: { requested: requested.slice(0, 40) },
   });
 
-/** What the client says that it can do, as JSON. */
-export function statelessCapabilities(request: RpcRequest): string {
-  const span = paramSpan(request, '_meta', metaKey.clientCapabilities);
-  return span === null ? '{}' : slice(request.text, span);
-}
-
 /** The request as a server of an older revision expects it. */
 export function withoutEnvelope(request: RpcRequest): RpcRequest {
   const meta = paramSpan(request, '_meta');

@@ -6,6 +6,7 @@
  * a request in flight, and whatever else it prints is dropped.
  */
 import { AppError, type Clock, limits, type Log } from '../kernel/index.ts';
+import type { Carried, ClientFacts } from './client-facts.ts';
 import {
   notificationText,
   paramSpan,
@@ -28,6 +29,10 @@ export interface OutgoingRequest {
   readonly edits?: readonly Edit[];
   /** The session that asked; null for the gateway's own requests. */
   readonly owner: Attachment | null;
+  /** What asked; absent for the gateway's own requests. */
+  readonly client?: ClientFacts;
+  /** What came beside it. */
+  readonly carried?: Carried;
   /** Ends after this long without an answer or progress. */
   readonly idleMs?: number;
 }

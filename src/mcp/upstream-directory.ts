@@ -3,6 +3,7 @@
  * and forgotten when its cell ends.
  */
 import { AppError, type CellId, type Clock, type Log } from '../kernel/index.ts';
+import type { ClientFacts } from './client-facts.ts';
 import { type ServerHello, shakeHands } from './handshake.ts';
 import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
@@ -44,19 +45,19 @@ export class UpstreamDirectory {
   }
 
   /**
-   * @param capabilitiesText told to the server if this is what starts the connection
+   * @param client whose capabilities the server is told, if this is what starts the connection
    * @throws AppError of `Upstreams.open`, or `upstream_…`
    */
   async open(
     principal: Principal,
     profile: string | null,
     slug: string,
-    capabilitiesText: string,
+    client: ClientFacts,
   ): Promise<OpenUpstream> {
     const transport = await this.#deps.upstreams.open(principal, profile, slug);
     const known = this.#entries.get(transport.cell);
     if (known !== undefined && known.transport === transport) return known.ready;
-    const entry = this.#connect(transport, slug, capabilitiesText);
+    const entry = this.#connect(transport, slug, client);
     this.#entries.set(transport.cell, entry);
     const forget = () => {
       if (this.#entries.get(transport.cell) === entry) this.#entries.delete(transport.cell);
@@ -71,7 +72,7 @@ export class UpstreamDirectory {
     this.#entries.clear();
   }
 
-  #connect(transport: UpstreamTransport, slug: string, capabilitiesText: string): Entry {
+  #connect(transport: UpstreamTransport, slug: string, client: ClientFacts): Entry {
     const { clock, log, version } = this.#deps;
     let tools: ToolCatalog | null = null;
     const connection = new UpstreamConnection({
@@ -86,7 +87,7 @@ export class UpstreamDirectory {
     });
     tools = new ToolCatalog(connection);
     const catalog = tools;
-    const ready = shakeHands(connection, capabilitiesText, version).then(
+    const ready = shakeHands(connection, client, version).then(
       (hello) => ({ connection, hello, tools: catalog, watchers: new ResourceWatchers(connection) }),
       (error: unknown) => this.#startFailed(connection, error),
     );
