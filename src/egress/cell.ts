@@ -18,7 +18,16 @@ import { DnsListener } from './dns-listener.ts';
 import { HandshakeGate } from './handshake-gate.ts';
 import type { PlaceholderIndex } from './inject/placeholder-index.ts';
 import { listenedPorts } from './listened-ports.ts';
-import type { CallCorrelation, CellEgressSpec, CredentialSource, KnownSecret } from './ports.ts';
+import { OwnExchange, shareClosed, tooManyRequests } from './own/exchange-client.ts';
+import { fillPlaces } from './own/fill-places.ts';
+import type {
+  CallCorrelation,
+  CellEgressSpec,
+  CredentialSource,
+  KnownSecret,
+  OwnAnswer,
+  OwnRequest,
+} from './ports.ts';
 import { converse } from './protocol.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
 import { sourceOf, Trail } from './trail.ts';
@@ -62,6 +71,8 @@ export class EgressCell implements ConnectionHost {
   readonly overhead: CellOverhead;
   readonly handshakes: HandshakeGate;
   readonly tunnels = new Set<Conversation>();
+  /** Requests that the gateway makes in this cell's name. */
+  readonly #own = new Set<OwnExchange>();
   readonly dialer: Dialer;
   readonly addresses: AddressTable;
   scrubSet: ScrubSet = createScrubSet([]);
@@ -132,6 +143,28 @@ export class EgressCell implements ConnectionHost {
     this.#connections.set(socket, handle(socket));
   }
 
+  /**
+   * A request of the gateway's own, with placeholders where it needs credentials.
+   *
+   * @param signal nobody wants the answer any more; its reason is thrown, and ends a body that has begun
+   * @throws AppError with a refusal's code, message and hint; `egress_closed`
+   */
+  async request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer> {
+    signal.throwIfAborted();
+    if (this.#closed) throw shareClosed();
+    if (this.#own.size >= limits.cellConnectionsMax) throw tooManyRequests();
+    const set = this.spec.credentials.filter(({ name }) => this.#set.has(name));
+    const exchange: OwnExchange = new OwnExchange(this, fillPlaces(request, set), () => {
+      this.#own.delete(exchange);
+      signal.removeEventListener('abort', abort);
+    });
+    const abort = (): void => exchange.abort('client_closed', signal.reason);
+    signal.addEventListener('abort', abort);
+    this.#own.add(exchange);
+    exchange.start();
+    return exchange.answer;
+  }
+
   acceptDnsUdp(socket: UdpSocket): void {
     this.#dns.serveUdp(socket);
   }
@@ -196,6 +229,7 @@ export class EgressCell implements ConnectionHost {
       socket.destroy();
     }
     for (const tunnel of this.tunnels) tunnel.close();
+    for (const exchange of this.#own) exchange.abort('cell_closed', shareClosed());
     this.handshakes.close();
     this.#dns.close();
     this.trail.close();
@@ -209,6 +243,7 @@ export class EgressCell implements ConnectionHost {
   sweep(now: number): void {
     for (const conversation of this.#connections.values()) conversation?.sweep(now);
     for (const tunnel of this.tunnels) tunnel.sweep(now);
+    for (const exchange of this.#own) exchange.sweep(now);
     this.pool.sweep(now);
     this.trail.sweep();
   }

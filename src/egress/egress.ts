@@ -16,6 +16,7 @@ import type {
   CellEgress,
   CellEgressSpec,
   CredentialSource,
+  OwnShare,
   ProxyAdmission,
   Resolver,
 } from './ports.ts';
@@ -45,6 +46,12 @@ export interface Egress {
    * @throws whatever `CredentialSource.known` throws; then there is no cell
    */
   openCell(spec: CellEgressSpec): Promise<CellEgress>;
+  /**
+   * The same for a server that is no program: its requests are the gateway's own, and take the same way.
+   *
+   * @throws whatever `CredentialSource.known` throws; then there is no share
+   */
+  openOwn(spec: Omit<CellEgressSpec, 'addresses'>): Promise<OwnShare>;
   /**
    * Sends random values where a server's credentials would go, and tells who sends them back: see `probe/`.
    *
@@ -105,18 +112,23 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
   const sweeper = setInterval(() => setImmediate(sweep), limits.egressSweepIntervalMs);
   sweeper.unref();
 
+  async function open(spec: CellEgressSpec): Promise<EgressCell> {
+    const addresses = new AddressTable(deps.random, internals.ipv4Base);
+    const cell = new EgressCell(spec, addresses, { ...deps, dialer, upstreams, placeholders, descriptors });
+    cells.add(cell);
+    try {
+      cell.claimPlaceholders();
+      await cell.refresh();
+      return cell;
+    } catch (error) {
+      closeCell(cell);
+      throw error;
+    }
+  }
+
   return {
     async openCell(spec) {
-      const addresses = new AddressTable(deps.random, internals.ipv4Base);
-      const cell = new EgressCell(spec, addresses, { ...deps, dialer, upstreams, placeholders, descriptors });
-      cells.add(cell);
-      try {
-        cell.claimPlaceholders();
-        await cell.refresh();
-      } catch (error) {
-        closeCell(cell);
-        throw error;
-      }
+      const cell = await open(spec);
       const share: CellEgress = {
         caPem: cell.caPem,
         ports: cell.ports,
@@ -128,6 +140,14 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
       };
       cellOf.set(share, cell);
       return share;
+    },
+    async openOwn(spec) {
+      const cell = await open({ ...spec, addresses: 'real' });
+      return {
+        request: (request, signal) => cell.request(request, signal),
+        refresh: () => cell.refresh(),
+        close: () => closeCell(cell),
+      };
     },
     acceptProxied(server, admission) {
       const door = new ProxyDoor(admission, { ...deps, hostOf: (share) => cellOf.get(share) });

@@ -4,8 +4,10 @@
  */
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { CellId, JsonObject, Secret, WorkspaceId } from '../kernel/index.ts';
 import type { CredentialUse, ToolEgress, ToolUse } from '../policy/index.ts';
+import type { Fields } from '../wire/index.ts';
 
 /** Who all traffic on a cell's listeners comes from. Decided by which listener accepted, never by the sender. */
 export interface CellIdentity {
@@ -190,5 +192,40 @@ export interface CellEgress {
   /** Credentials have changed: from now on answers are scrubbed of the new values too. */
   refresh(): Promise<void>;
   /** Cuts every connection of the cell, and of its upstreams, now. The listeners stay their owner's. */
+  close(): void;
+}
+
+/** A request that the gateway makes itself, for a server that is no program in a cell. */
+export interface OwnRequest {
+  readonly method: string;
+  readonly scheme: 'https' | 'http';
+  /** Canonical name. */
+  readonly host: string;
+  readonly port: number;
+  /** Path and query. Judged like that of any other request. */
+  readonly target: string;
+  /** Without Host and framing. Credentials are put in below this, where their bindings say. */
+  readonly fields: readonly (readonly [string, string])[];
+  readonly body: Buffer | null;
+}
+
+export interface OwnAnswer {
+  readonly status: number;
+  /** Scrubbed, without those that concern one connection only. */
+  readonly fields: Fields;
+  /** Scrubbed. Errors with an AppError when it breaks off; destroying it gives the request up. */
+  readonly body: Readable;
+}
+
+/** The share of the data plane of a server for which the gateway makes the requests. */
+export interface OwnShare {
+  /**
+   * @param signal nobody wants the answer any more; its reason is thrown, and ends a body that has begun
+   * @throws AppError with the refusal's code, message and hint, as a program in a cell would get them; `egress_closed`
+   */
+  request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer>;
+  /** Credentials have changed. */
+  refresh(): Promise<void>;
+  /** Ends every request now. */
   close(): void;
 }

@@ -1,0 +1,118 @@
+/**
+ * Puts placeholders where a manifest declares credentials, in a request that the gateway makes itself: an MCP server
+ * in a cell does that on its own. Pure. There is no real value here, and no way to one.
+ */
+import { matchBinding } from '../../policy/index.ts';
+import { Fields, normalizeTarget } from '../../wire/index.ts';
+import { type BasicPair, fillFormat, formatBasic } from '../inject/injection.ts';
+import type { CredentialBinding, InjectRule, OwnRequest } from '../ports.ts';
+
+interface Filled {
+  target: string;
+  readonly fields: Fields;
+  body: Buffer | null;
+  /** Both halves, which may be two credentials. */
+  basic: Partial<BasicPair>;
+}
+
+/**
+ * The request with the placeholder of every binding that covers it in every place that the binding declares, so far as
+ * the request has that place: one without a body has none in a body. What stood there is replaced.
+ *
+ * @param bindings of credentials that have a value
+ */
+export function fillPlaces(request: OwnRequest, bindings: readonly CredentialBinding[]): OwnRequest {
+  const { host, port, method } = request;
+  const target = normalizeTarget(request.target);
+  if (!target.ok) return request; // refused by the first step, with a reason
+  const fields = new Fields();
+  for (const [name, value] of request.fields) fields.add(name, value);
+  const filled: Filled = { target: request.target, fields, body: request.body, basic: {} };
+  for (const binding of bindings) {
+    if (!matchBinding(binding, { host, port, method, path: target.value.path }).allow) continue;
+    for (const rule of binding.inject) fill(filled, rule, binding.placeholder);
+  }
+  const { user, password } = filled.basic;
+  if (user !== undefined || password !== undefined)
+    setField(fields, 'Authorization', formatBasic({ user: user ?? '', password: password ?? '' }));
+  const pairs = fields.names.map((name, index) => [name, fields.values[index] ?? ''] as const);
+  return { ...request, target: filled.target, fields: pairs, body: filled.body };
+}
+
+function fill(filled: Filled, rule: InjectRule, token: string): void {
+  if ('header' in rule) setField(filled.fields, rule.header, fillFormat(rule.format, token));
+  else if ('basic' in rule) filled.basic = { ...filled.basic, [rule.basic]: token };
+  else if ('cookie' in rule) addCookie(filled.fields, rule.cookie, token);
+  else if ('query' in rule) filled.target = withParameter(filled.target, rule.query, token);
+  else if ('path' in rule) filled.target = withSegments(filled.target, rule.path, token);
+  else if ('json' in rule) filled.body = withJson(filled.fields, filled.body, rule.json, token);
+  else if ('form' in rule) filled.body = withForm(filled.fields, filled.body, rule.form, token);
+}
+
+function setField(fields: Fields, name: string, value: string): void {
+  const at = fields.keys.indexOf(name.toLowerCase());
+  if (at < 0) fields.add(name, value);
+  else fields.setAt(at, value);
+}
+
+function addCookie(fields: Fields, name: string, value: string): void {
+  const had = fields.get('cookie');
+  setField(fields, 'Cookie', had === undefined ? `${name}=${value}` : `${had}; ${name}=${value}`);
+}
+
+const parameter = (name: string, value: string): string =>
+  `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+
+function withParameter(target: string, name: string, value: string): string {
+  const at = target.indexOf('?');
+  if (at < 0) return `${target}?${parameter(name, value)}`;
+  return `${target.slice(0, at)}?${withPair(target.slice(at + 1), name, value)}`;
+}
+
+/** Of `application/x-www-form-urlencoded`; a pair of the same name gives way. */
+function withPair(text: string, name: string, value: string): string {
+  const others = text.split('&').filter((pair) => pair !== '' && !new URLSearchParams(pair).has(name));
+  return [...others, parameter(name, value)].join('&');
+}
+
+/** @param template a path in which one segment has the value in it, and `*` stands for any */
+function withSegments(target: string, template: string, token: string): string {
+  const [path = '', ...query] = target.split('?');
+  const segments = path.split('/');
+  for (const [index, part] of template.split('/').entries()) {
+    const full = fillFormat(part, encodeURIComponent(token));
+    if (full !== part && index < segments.length) segments[index] = full;
+  }
+  return [segments.join('/'), ...query].join('?');
+}
+
+const isOf = (fields: Fields, type: RegExp): boolean => type.test(fields.get('content-type') ?? '');
+
+/** @param pointer RFC 6901; objects on the way are made where there are none */
+function withJson(fields: Fields, body: Buffer | null, pointer: string, token: string): Buffer | null {
+  if (body === null || !isOf(fields, /^application\/(?:[\w.+-]+\+)?json\b/i)) return body;
+  const keys = pointer
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  try {
+    return Buffer.from(JSON.stringify(withValueAt(JSON.parse(body.toString('utf8')), keys, token)), 'utf8');
+  } catch {
+    return body;
+  }
+}
+
+function withValueAt(whole: unknown, [key, ...rest]: readonly string[], value: string): unknown {
+  if (key === undefined) return value;
+  if (Array.isArray(whole))
+    return whole.map((item: unknown, at) => (String(at) === key ? withValueAt(item, rest, value) : item));
+  const members = Object.entries(typeof whole === 'object' && whole !== null ? whole : {});
+  const inner: unknown = members.find(([name]) => name === key)?.[1];
+  const others = members.filter(([name]) => name !== key);
+  return Object.fromEntries([...others, [key, withValueAt(inner, rest, value)]]);
+}
+
+function withForm(fields: Fields, body: Buffer | null, name: string, token: string): Buffer | null {
+  if (body === null || !isOf(fields, /^application\/x-www-form-urlencoded\b/i)) return body;
+  return Buffer.from(withPair(body.toString('utf8'), name, token), 'utf8');
+}
