@@ -1,11 +1,11 @@
 import { PassThrough } from 'node:stream';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { createCellLog, maskOf } from '../../src/main/cells/cell-log.ts';
 
-function makeLog(values: ReadonlyMap<string, string> = new Map()) {
+function makeLog(values: ReadonlyMap<string, string> = new Map(), stderr = new PassThrough()) {
   const clock = fixedClock(0);
-  const stderr = new PassThrough();
   const written: string[] = [];
   const log = createCellLog({
     stderr,
@@ -218,5 +218,60 @@ describe('a value that a server was entrusted with', () => {
       await log.drained;
       expectHidden(written.join(''));
     }
+  });
+
+  it('is hidden whole where another one lies in it, wherever it is cut or coloured', async () => {
+    const within = new Map([...values, ['NAME', value.slice(0, 6)], ['PART', value.slice(4, 9)]]);
+    for (let before = -2 * value.length; before <= 2 * value.length; before += 1) {
+      const { stderr, log, written } = makeLog(within);
+      const cut = Math.abs(before) % value.length;
+      const coloured = `${value.slice(0, cut)}\u001b[0m${value.slice(cut)}`;
+      const bytes = `${'x'.repeat(limits.serverLogLineCharsMax + before)}${coloured}`;
+      for (let at = 0; at < bytes.length; at += 7) stderr.write(bytes.slice(at, at + 7));
+      stderr.end(`\n${coloured}\n`);
+      await log.drained;
+      expectHidden(written.join(''));
+      expect(written.at(-1)).toBe('[KEY]');
+    }
+  });
+
+  /** A stream that never pauses, so that all of it passes at once. */
+  class Unpaused extends PassThrough {
+    override pause(): this {
+      return this;
+    }
+  }
+  const text = fc.array(
+    fc.oneof(
+      fc.constantFrom(value, `${value}\n`, 'OTHERVALUE99', '\n', '\u001b[31m'),
+      fc.nat(value.length).map((cut) => `${value.slice(0, cut)}\u001b[0m${value.slice(cut)}`),
+      fc.nat(limits.serverLogLineCharsMax * 2).map((length) => 'x'.repeat(length)),
+    ),
+    { maxLength: 40 },
+  );
+  const step = fc.record({
+    bytes: fc.constantFrom(1, 9, 900, 40_000),
+    waits: fc.nat(4_000),
+    asks: fc.boolean(),
+  });
+
+  it('is in nothing that is kept or quoted, whatever is cut, coloured and left out', () => {
+    const within = new Map([...values, ['NAME', value.slice(0, 6)], ['OTHER', 'OTHERVALUE99']]);
+    const property = fc.property(text, fc.array(step, { minLength: 1, maxLength: 30 }), (parts, steps) => {
+      const stderr = new Unpaused();
+      const { clock, log, written } = makeLog(within, stderr);
+      const bytes = Buffer.from(parts.join(''));
+      const quoted: string[] = [];
+      for (let at = 0, turn = 0; at < bytes.length; turn += 1) {
+        const { bytes: length = 1, waits = 0, asks = false } = steps[turn % steps.length] ?? {};
+        stderr.emit('data', bytes.subarray(at, at + length));
+        at += length;
+        clock.advance(waits);
+        if (asks) quoted.push(log.tail());
+      }
+      stderr.emit('end');
+      expectHidden([...quoted, log.tail(), written.join('')].join('\n'));
+    });
+    fc.assert(property, { numRuns: 100 });
   });
 });

@@ -6,7 +6,7 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { LogLine } from '../../api/index.ts';
-import { printable } from '../../cli/index.ts';
+import { printable, printableLines } from '../../cli/index.ts';
 import { type Clock, limits } from '../../kernel/index.ts';
 
 export interface CellLogDeps {
@@ -16,11 +16,20 @@ export interface CellLogDeps {
   readonly write: (from: LogLine['from'], text: string) => void;
 }
 
-/** Hides what must not be kept. */
+/** Hides what must not be kept, in text that was made harmless for a terminal. */
 export interface Mask {
   readonly hide: (text: string) => string;
+  /** Where each thing begins and ends that `hide` would hide. */
+  readonly found: (text: string) => Iterable<readonly [start: number, end: number]>;
   /** Length of the longest text that it looks for, in characters; 0 when it looks for nothing. */
   readonly longest: number;
+}
+
+/** The end of what was left out. */
+interface Lost {
+  readonly text: string;
+  /** False when there was more before it. */
+  readonly whole: boolean;
 }
 
 export interface CellLog {
@@ -40,7 +49,7 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   let allowance: number = limits.serverLogBurstBytes;
   let reckonedAt = clock.monotonic();
   /** The end of what was left out since the last line that was kept; null when nothing was. */
-  let lost: string | null = null;
+  let lost: Lost | null = null;
   /** What was left out and not told yet, in bytes. */
   let untold = 0;
   let telling: NodeJS.Timeout | null = null;
@@ -50,16 +59,22 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   /** How much of what comes next may be the end of a value whose beginning was left out. */
   let mayEndValue = 0;
 
-  /** Twice, since what is taken out for the terminal may have stood within a value. */
-  const clean = (raw: string): string => mask.hide(printable(mask.hide(raw)));
-  const made = (raw: string): string => clean(raw).slice(0, limits.serverLogLineCharsMax);
+  /** What is taken out for the terminal may have stood within a value, so that comes first. */
+  const made = (raw: string): string => mask.hide(printable(raw)).slice(0, limits.serverLogLineCharsMax);
 
-  /** Takes what there is of a line. @returns its end, in which a value may have begun */
+  /** Takes what there is of a line. @returns its end, in which a value may have begun: not hidden, since another may lie in that */
   function takeBegun(): string {
-    const text = clean(rest);
-    const cut = Math.max(0, text.length - doubtful);
+    const text = harmless(rest);
+    const cut = undivided(text, Math.max(0, text.length - doubtful), 'before');
     if (cut > 0) take(text.slice(0, cut));
     return text.slice(cut);
+  }
+
+  /** The next place that is within no value. */
+  function undivided(text: string, wanted: number, side: 'before' | 'after'): number {
+    for (const [start, end] of mask.found(text))
+      if (start < wanted && wanted < end) return side === 'before' ? start : end;
+    return wanted;
   }
 
   function take(raw: string): void {
@@ -85,9 +100,11 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
     untold += Buffer.byteLength(begun) + chunk.length;
     // A server may say nothing for hours after that.
     telling ??= setTimeout(tellLeftOut, limits.serverLogLeftOutMs).unref();
-    const all = (lost ?? '') + begun + decoder.write(chunk);
-    // One more than is shown tells that there was more.
-    lost = all.slice(-lostMax - 1);
+    const all = (lost?.text ?? '') + begun + decoder.write(chunk);
+    // Not all of it, which could take longer than to read it; escapes are taken out of what is looked at.
+    const end = harmless(all.slice(-2 * lostMax));
+    const whole = (lost?.whole ?? true) && all.length <= 2 * lostMax && end.length <= lostMax;
+    lost = { text: end.slice(-lostMax), whole };
     mayEndValue = doubtful;
     // Reading as fast as it can write would cost everybody else the event loop.
     stderr.pause();
@@ -95,10 +112,9 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   }
 
   /** The lines at the end of what was left out; the first of them may have lost its beginning. */
-  const lostLines = (end: string): string[] =>
-    mask
-      .hide(end)
-      .slice(end.length > lostMax ? doubtful : 0)
+  const lostLines = ({ text, whole }: Lost): string[] =>
+    text
+      .slice(whole ? 0 : undivided(text, doubtful, 'after'))
       .trimEnd()
       .split('\n')
       .slice(-limits.cellStderrTailLines);
@@ -116,6 +132,7 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
     let text = decoder.write(chunk);
     if (lost !== null || mayEndValue > 0) {
       tellLeftOut();
+      text = harmless(openIn(lost?.text ?? '') + text);
       lost = null;
       // The rest of a line whose beginning was left out.
       const end = text.indexOf('\n');
@@ -146,6 +163,16 @@ export function createCellLog({ stderr, clock, mask, write }: CellLogDeps): Cell
   };
 }
 
+/** An escape sequence that may go on in what comes next. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a control character is what this looks for
+const OPEN_ESCAPE = /\u001b(?:\[[0-?]*[ -/]*)?$/;
+const openIn = (raw: string): string => OPEN_ESCAPE.exec(raw)?.[0] ?? '';
+/** Lines as they will be shown, but for an escape sequence that is still open at their end. */
+function harmless(raw: string): string {
+  const open = openIn(raw);
+  return printableLines(raw.slice(0, raw.length - open.length)) + open;
+}
+
 /** Shorter values, and lines of a value of several lines, would be found everywhere. */
 const MASKED_CHARS_MIN = 4;
 const MASKED_LINE_CHARS_MIN = 12;
@@ -156,19 +183,32 @@ const MASKED_LINE_CHARS_MIN = 12;
  * @param values by the name that is shown instead
  */
 export function maskOf(values: ReadonlyMap<string, string>): Mask {
-  const hidden = [...values]
-    .flatMap(([name, value]) => piecesOf(value).map((piece): [string, string] => [piece, `[${name}]`]))
-    // The longest first: one may be a part of another.
-    .sort(([one], [other]) => other.length - one.length);
+  const hidden = new Map(
+    [...values]
+      .flatMap(([name, value]) => piecesOf(value).map((piece): [string, string] => [piece, `[${name}]`]))
+      // The longest first: one may be a part of another.
+      .sort(([one], [other]) => other.length - one.length),
+  );
+  const [longest = ''] = hidden.keys();
+  if (longest === '') return { hide: (text) => text, found: () => [], longest: 0 };
+  const any = new RegExp([...hidden.keys()].map(literally).join('|'), 'g');
   return {
-    hide: (text) => hidden.reduce((left, [piece, shown]) => left.replaceAll(piece, () => shown), text),
-    longest: hidden[0]?.[0].length ?? 0,
+    hide: (text) => text.replaceAll(any, (piece) => hidden.get(piece) ?? ''),
+    *found(text) {
+      for (const { index, 0: piece } of text.matchAll(any)) yield [index, index + piece.length];
+    },
+    longest: longest.length,
   };
 }
 
+const literally = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`);
+
 /** A log has lines: a key of several is found line by line. */
 function piecesOf(value: string): readonly string[] {
-  const lines = value.split(/\r?\n/).filter((line) => line !== '');
+  const lines = value
+    .split(/\r?\n/)
+    .map(printable)
+    .filter((line) => line !== '');
   return lines.length > 1
     ? lines.filter((line) => line.length >= MASKED_LINE_CHARS_MIN)
     : lines.filter((line) => line.length >= MASKED_CHARS_MIN);
