@@ -1,4 +1,5 @@
 // Makes package-lock.json anew from package.json, in a scratch folder, so that nothing installed leaks into it.
+// `node scripts/lock.mjs test/clients` does it for the package in that folder.
 //
 // Some registries (mirrors above all) lack the binaries of platforms that nobody there uses. npm then leaves
 // these optional packages out of the lock, and `npm ci` refuses that lock everywhere. So each one that is
@@ -18,9 +19,11 @@ const SYSTEMS = {
 };
 const PROCESSORS = ['arm64', 'x64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x'];
 
+const folder = process.argv[2] ?? '.';
 const scratch = mkdtempSync(join(tmpdir(), 'lock-'));
 try {
-  for (const file of ['package.json', '.npmrc']) cpSync(file, join(scratch, file));
+  cpSync(join(folder, 'package.json'), join(scratch, 'package.json'));
+  cpSync('.npmrc', join(scratch, '.npmrc'));
   execFileSync('npm', ['install', '--package-lock-only'], {
     cwd: scratch,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -49,7 +52,7 @@ try {
   }
   const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1));
   writeFileSync(
-    'package-lock.json',
+    join(folder, 'package-lock.json'),
     `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`,
   );
   console.log(`package-lock.json: ${sorted.length - 1} packages, ${added} of them by platform only`);
