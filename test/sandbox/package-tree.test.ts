@@ -70,6 +70,26 @@ describe('the hash of a tree', () => {
     await expect(hashTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
   });
 
+  it('is not taken with such a name beside the one that it is shown as: what is below it would not be covered', async () => {
+    mkdirSync(join(tree, '\ufffd'));
+    const alone = await hashTree(tree);
+    expect(alone).toBe(expected(['d', '\ufffd', '']));
+    mkdirSync(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff])]));
+    await expect(hashTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+    await expect(stampTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+  });
+
+  it('is not taken with a link that goes up behind another one: that leads out, although it does not look so', async () => {
+    mkdirSync(join(tree, 'a/b'), { recursive: true });
+    symlinkSync('../..', join(tree, 'a/b/top'));
+    symlinkSync('../b/../../a', join(tree, 'a/b/around'));
+    await expect(hashTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+    rmSync(join(tree, 'a/b/around'));
+    expect(await hashTree(tree)).toMatch(/^sha256-/);
+    symlinkSync('a/b/top/../neighbour', join(tree, 'out'));
+    await expect(hashTree(tree)).rejects.toMatchObject({ code: 'package_tree_unsafe' });
+  });
+
   it('does not change with modes that do not count, nor with times', async () => {
     writeFileSync(join(tree, 'file'), 'x', { mode: 0o600 });
     const before = [await hashTree(tree), await stampTree(tree)];

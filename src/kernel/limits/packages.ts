@@ -19,13 +19,19 @@ export const packageRoomIntervalMs = 250;
 export const packageRoomLooksPerMeasure = 40;
 /** An installation ends when no more room is left on the disk than this, or a quarter of what there was, in bytes. */
 export const packageRoomLeftBytesMin = 1024 * MIB;
+/** The same for files and folders that can still be made. */
+export const packageRoomLeftEntriesMin = 20_000;
 /** Bytes of a path within a package; the system's own bound is 4,096, with the folder's around it. */
 export const packagePathBytesMax = 2_048;
+/** Bytes of all paths within a package together: they are held and sorted at each start. Of 20,000 files they are 2 MiB. */
+export const packagePathsBytesMax = 32 * MIB;
 /** What an installer may say at once, and for long, in bytes; it waits when that is used up. */
 export const packageInstallOutputBurstBytes = 1 * MIB;
 export const packageInstallOutputBytesPerSecond = 128 * KIB;
-/** Characters of an installer's output that are one line at most. */
-export const packageInstallLineCharsMax = 4_096;
+/** Characters of an installer's output that are one line at most: pip names all versions of a package in one. */
+export const packageInstallLineCharsMax = 64 * KIB;
+/** Characters of such a line, or of anything else that a package says, that an error quotes. */
+export const packageQuotedCharsMax = 500;
 /** Connections that an install cell may have to the gateway where that plays its registry; npm opens 15. */
 export const packageAnswerConnectionsMax = 32;
 /** How long nothing may be sent on one of them, in milliseconds. */

@@ -5,6 +5,7 @@
  * `x` executable file, `l` link), NUL, path with `/`, NUL, hex SHA-256 of the content (of the target for a link; nothing
  * for a folder), LF. Times, owners and the other mode bits do not count.
  */
+import { isUtf8 } from 'node:buffer';
 import { createHash, hash } from 'node:crypto';
 import { createReadStream, lstatSync, readdirSync } from 'node:fs';
 import { chmod, readFile, readlink } from 'node:fs/promises';
@@ -35,14 +36,18 @@ const LOOKS_PER_TURN = 32;
 /** Every entry below a folder, sorted by path. @throws AppError `package_tree_unsafe` for what a package cannot hold */
 async function listTree(root: string): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
+  let pathBytes = 0;
   const pending = [''];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    for (const name of readdirSync(`${root}/${folder}`)) {
+    for (const name of namesIn(`${root}/${folder}`)) {
       const entry = readEntry(root, folder === '' ? name : `${folder}/${name}`);
       entries.push(entry);
       if (entry.kind === 'd') pending.push(entry.path);
       if (entries.length > limits.packageEntriesMax)
         throw unsafe(`it has more than ${limits.packageEntriesMax} files`);
+      pathBytes += Buffer.byteLength(entry.path);
+      if (pathBytes > limits.packagePathsBytesMax)
+        throw unsafe(`the paths of its files take more than ${limits.packagePathsBytesMax} bytes`);
       if (entries.length % LOOKS_PER_TURN === 0) await nextTurn();
     }
   }
@@ -50,9 +55,21 @@ async function listTree(root: string): Promise<readonly Entry[]> {
   return keyed.sort((one, other) => Buffer.compare(one.bytes, other.bytes)).map(({ entry }) => entry);
 }
 
+/** What stands in a text for bytes that are none. */
+const REPLACEMENT = '\ufffd';
+
+/** Names that are no text could not be told apart, and one of them would be taken for another file, of just that name. */
+function namesIn(folder: string): readonly string[] {
+  const names = readdirSync(folder);
+  if (names.some((name) => name.includes(REPLACEMENT))) {
+    const odd = readdirSync(folder, { encoding: 'buffer' }).find((name) => !isUtf8(name));
+    if (odd !== undefined) throw unsafe(`the name of "${odd.toString()}" is no text in UTF-8`);
+  }
+  return names;
+}
+
 function readEntry(root: string, path: string): Entry {
-  const stat = lstatSync(`${root}/${path}`, { bigint: true, throwIfNoEntry: false });
-  if (stat === undefined) throw unsafe(`the name of "${path}" is no text in UTF-8`);
+  const stat = lstatSync(`${root}/${path}`, { bigint: true });
   const stamp = `${stat.ino} ${stat.size} ${stat.mode} ${stat.mtimeNs} ${stat.ctimeNs}`;
   return { kind: kindOf(path, stat), path, size: Number(stat.size), stamp };
 }
@@ -96,16 +113,24 @@ async function contentHash(root: string, { kind, path, size }: Entry, outside?: 
   return whole.digest('hex');
 }
 
-/** A link must stay inside: in a cell it would otherwise lead somewhere else than where it was checked. */
+/**
+ * A link must stay inside: in a cell it would otherwise lead somewhere else than where it was checked. It may go up only
+ * before it goes down: behind a name that is another link, up is not where it seems to be.
+ */
 async function safeTarget(root: string, path: string, outside?: RegExp): Promise<string> {
   const target = await readlink(`${root}/${path}`);
   if (outside?.test(target) === true) return target;
   const resolved = posix.normalize(posix.join(posix.dirname(path), target));
-  if (posix.isAbsolute(target) || resolved === '..' || resolved.startsWith('../')) {
-    throw unsafe(`the link "${path}" leads out of it`);
-  }
+  const leadsOut = posix.isAbsolute(target) || resolved === '..' || resolved.startsWith('../');
+  if (leadsOut || turnsUp(target)) throw unsafe(`the link "${path}" leads out of it`);
   return target;
 }
+
+const turnsUp = (target: string): boolean =>
+  target
+    .split('/')
+    .filter((name) => name !== '' && name !== '.')
+    .some((name, index, names) => name === '..' && index > 0 && names[index - 1] !== '..');
 
 /**
  * A cheap stand-in for the hash: what the file system says of every entry, without reading contents. Equal means
