@@ -26,6 +26,12 @@ beforeAll(async () => {
     fields: { scripts: { postinstall: 'node hog.js' } },
     files: { 'hog.js': HOG },
   });
+  registry.publish({
+    name: 'maker',
+    version: '1.0.0',
+    fields: { scripts: { postinstall: 'node maker.js' } },
+    files: { 'maker.js': MAKER },
+  });
 });
 afterAll(() => {
   for (const driver of drivers) driver.kill('SIGKILL');
@@ -46,6 +52,17 @@ const HOG = `
   };
   write(90);`;
 
+/** Makes files for as long as there can be more; then removes them, and all is well. */
+const MAKER = `
+  const { closeSync, openSync, unlinkSync } = require('node:fs');
+  const made = [];
+  const make = (left) => {
+    try { for (;;) { closeSync(openSync('made-' + made.length, 'w')); made.push('made-' + made.length); } } catch {}
+    if (left > 0) return setTimeout(make, 100, left - 1);
+    for (const name of made) unlinkSync(name);
+  };
+  make(90);`;
+
 describe('a disk without room', () => {
   const asRoot = process.geteuid?.() === 0;
   const mounting = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'x', '/mnt']).status === 0;
@@ -53,6 +70,7 @@ describe('a disk without room', () => {
   it.skipIf(!asRoot || !mounting).each([
     ['is said to be full', '3m', 'large', ''],
     ['is not filled with what is in no folder', '64m', 'hog', 'scripts'],
+    ['is not filled with files that hold nothing', '64m,nr_inodes=4000', 'maker', 'scripts'],
   ])('%s, and keeps nothing (waits for root, who may mount)', async (_, size, name, scripts) => {
     const dir = join(root, name);
     mkdirSync(dir);

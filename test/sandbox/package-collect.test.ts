@@ -9,13 +9,14 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Log, silentLog, systemClock } from '../../src/kernel/index.ts';
+import { limits, type Log, silentLog, systemClock } from '../../src/kernel/index.ts';
 import {
   createPackageStore,
   giveAway,
@@ -157,6 +158,28 @@ describe('a tree that hostile programs left', () => {
     expect(await isWithin(nested, 1_000_000_000)).toBe(false);
     expect(await takeBack(nested, 1_000_000_000)).toBe(false);
     await removeTree(nested);
+  });
+
+  it('is too large where its files say so, although nothing of them is on the disk', async () => {
+    const made = mkdtempSync(join(root, 'sparse-'));
+    writeFileSync(join(made, 'file'), '');
+    truncateSync(join(made, 'file'), 1_000_000);
+    expect(await takeBack(made, 1_010_000)).toBe(true);
+    expect(await takeBack(made, 999_999)).toBe(false);
+    expect(await isWithin(made, 999_999)).toBe(false);
+  });
+
+  it('is too large where its paths are, all together', async () => {
+    const made = mkdtempSync(join(root, 'paths-'));
+    const folder = join(made, ...Array.from({ length: 1_000 }, () => 'x'));
+    mkdirSync(folder, { recursive: true });
+    process.chdir(folder);
+    const count = Math.ceil(limits.packagePathsBytesMax / 2_000);
+    for (let index = 0; index < count; index += 1) writeFileSync(`${index}`, '');
+    process.chdir(root);
+    expect(await isWithin(made, 2 ** 40)).toBe(false);
+    expect(await takeBack(made, 2 ** 40)).toBe(false);
+    await removeTree(made);
   });
 
   it('is given away without following a link, and keeps what can be executed so', async () => {

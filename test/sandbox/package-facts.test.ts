@@ -67,6 +67,49 @@ describe('the parts of a tree', () => {
     },
   );
 
+  it('are also those that do not say what they are', async () => {
+    put('node_modules/silent/index.js', '');
+    put('node_modules/builds/binding.gyp', '');
+    lock({
+      'node_modules/tool': { version: '1.0.0', integrity: 'sha512-a' },
+      'node_modules/silent': { version: '2.0.0', integrity: 'sha512-b' },
+      'node_modules/builds': { version: '3.0.0', integrity: 'sha512-c' },
+    });
+    expect((await facts()).facts.parts).toEqual([
+      { name: 'builds', version: '3.0.0', integrity: 'sha512-c', scripts: true },
+      { name: 'silent', version: '2.0.0', integrity: 'sha512-b', scripts: false },
+      { name: 'tool', version: '1.0.0', integrity: 'sha512-a', scripts: false },
+    ]);
+  });
+
+  it.each([
+    ['a name', 'node_modules/a\u001b[2J', {}],
+    ['a name', 'node_modules/a b', {}],
+    ['a name', 'node_modules/a/b', {}],
+    ['a name', `node_modules/${'a'.repeat(215)}`, {}],
+    ['a name', 'node_modules/a', { name: 'tool@1.0.0\nb' }],
+    ['a name', 'node_modules/a', { name: '' }],
+    ['a version', 'node_modules/a', { version: '1.0.0 \u202e' }],
+    ['a version', 'node_modules/a', { version: '1'.repeat(257) }],
+    ['a hash', 'node_modules/a', { integrity: 'sha512-\n' }],
+    ['a hash', 'node_modules/a', { integrity: 'a'.repeat(1_025) }],
+  ])('are refused with %s that is none: %j %j', async (what, path, entry) => {
+    put(`${path}/package.json`, {});
+    lock({ [path]: { version: '1.0.0', ...entry } });
+    await expect(facts()).rejects.toMatchObject({
+      ...failed,
+      message: `The package could not be installed: npm lists a part without ${what}.`,
+    });
+  });
+
+  it('control: odd ones that registries have are taken', async () => {
+    put('node_modules/@Scope/Old~!_name/package.json', {});
+    const integrity = `sha1-${'a'.repeat(27)}= sha512-${'b'.repeat(86)}==`;
+    lock({ 'node_modules/@Scope/Old~!_name': { version: '1.0.0beta', integrity } });
+    const { parts } = (await facts()).facts;
+    expect(parts).toEqual([{ name: '@Scope/Old~!_name', version: '1.0.0beta', integrity, scripts: false }]);
+  });
+
   it('are not read through links', async () => {
     mkdirSync(join(root, 'linked'), { recursive: true });
     writeFileSync(join(root, 'linked/package.json'), '{}');

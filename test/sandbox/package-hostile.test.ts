@@ -340,6 +340,31 @@ describe('the lockfile of an installed tree', () => {
     }
   });
 
+  it('is quoted in a refusal, in part and as it can be read', () => {
+    const nested = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`) as unknown;
+    const refusal = (packages: object): unknown => {
+      try {
+        checkSources({ ...packages });
+      } catch (error) {
+        return error;
+      }
+      return null;
+    };
+    for (const packages of [
+      { 'node_modules/a': { link: true, resolved: nested } },
+      { 'node_modules/a': { dependencies: { b: nested } } },
+      { 'node_modules/a': { dependencies: { b: `https://${'x'.repeat(100_000)}` } } },
+      { [`node_modules/${'a'.repeat(100_000)}`]: { dependencies: { b: '/' } } },
+      { 'node_modules/a': { dependencies: { ['b'.repeat(100_000)]: '/' } } },
+    ]) {
+      expect(refusal(packages)).toMatchObject(refused);
+      expect(String(refusal(packages)).length).toBeLessThan(1_000);
+    }
+    expect(String(refusal({ 'node_modules/a\n\u001b[2J': { link: true } }))).toBe(
+      'AppError: The package cannot be installed: "a\\n\\u001b[2J" came from "a folder".',
+    );
+  });
+
   it.each([
     ['git', { resolved: 'git+ssh://git@host/a.git#0' }],
     ['a path', { resolved: 'file:../a.tgz' }],

@@ -108,6 +108,7 @@ function watchRoom(
   stop: (why: 'too-large' | 'disk-full') => void,
 ): () => void {
   const bytesLeftMin = Math.min(limits.packageRoomLeftBytesMin, start.bytes / 4);
+  const entriesLeftMin = Math.min(limits.packageRoomLeftEntriesMin, start.entries / 4);
   let before = start;
   let measuring = false;
   let looks = 0;
@@ -118,7 +119,7 @@ function watchRoom(
   };
   const look = async (): Promise<void> => {
     const now = await roomOf(staging);
-    if (now.bytes < bytesLeftMin) return stop('disk-full');
+    if (now.bytes < bytesLeftMin || now.entries < entriesLeftMin) return stop('disk-full');
     looks += 1;
     const hasGrown =
       before.bytes - now.bytes > bytesMax || before.entries - now.entries > limits.packageEntriesMax;

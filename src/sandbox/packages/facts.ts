@@ -7,8 +7,9 @@ import { posix } from 'node:path';
 import { AppError, limits } from '../../kernel/index.ts';
 import { parsePackageSpec } from '../../manifest/index.ts';
 import type { FinishedTree, PackagePart, TreeFacts, Wanted } from './installer.ts';
-import { checkSources, fieldsOf, type Fields } from './sources.ts';
+import { checkSources, fieldsOf, type Fields, quoted } from './sources.ts';
 import { readWithin } from './staging.ts';
+import { unlessGone } from './walk.ts';
 
 /**
  * @param want what was asked for; with no version, what was found is taken
@@ -32,8 +33,8 @@ export async function npmPackageFacts(
     // npm takes other versions too, which it only warns of.
     !parsePackageSpec(`npm:${name}@${found}`).ok
   ) {
-    const instead = JSON.stringify(`${String(manifest['name'])}@${String(found)}`);
-    throw unexpected(`npm installed ${instead} instead`);
+    const instead = `${textOf(manifest['name']) ?? 'nothing'}@${textOf(found) ?? 'nothing'}`;
+    throw unexpected(`npm installed ${quoted(instead)} instead`);
   }
   const packages = fieldsOf(lock['packages']);
   checkSources(packages);
@@ -73,26 +74,44 @@ async function partsOf(root: string, packages: Fields): Promise<readonly Package
       integrity: textOf(entry['integrity']) ?? '',
       scripts: scripts || entry['hasInstallScript'] === true,
     };
+    assertPlain(part);
     found.set(`${part.name}@${part.version}\0${part.integrity}`, part);
   }
   // By code unit, so that it is the same in every language that the machine is set to.
   return [...found].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, part]) => part);
 }
 
+/** What can be seen, and no more of it than a registry takes; old packages have names and versions that no new one may have. */
+const NAME = /^(?=.{1,214}$)(?:@[!-.0-~]+\/)?[!-.0-~]+$/;
+const VERSION = /^[!-~]{0,256}$/;
+/** One hash, or several. Empty for what came within another part's archive. */
+const INTEGRITY = /^[ -~]{0,1024}$/;
+
+/** Parts are shown, compared and kept by what they are called: no text of another kind may get in between. */
+function assertPlain({ name, version, integrity }: PackagePart): void {
+  const missing = (what: string): AppError => unexpected(`npm lists a part without ${what}`);
+  if (!NAME.test(name)) throw missing('a name');
+  if (!VERSION.test(version)) throw missing('a version');
+  if (!INTEGRITY.test(integrity)) throw missing('a hash');
+}
+
 /**
  * Whether npm would run something of a package, by what lies there: what the registry says of it need not be so.
- * Null when there is no such package.
+ * Null when there is no such package; one that does not say what it is can still be loaded by others.
  */
 async function wantsToRun(root: string, path: string): Promise<boolean | null> {
-  let manifest: string;
+  const folder = `${root}/${path}`;
+  let manifest: string | null;
   try {
-    manifest = await readWithin(root, `${path}/package.json`, limits.packageManifestBytesMax);
+    manifest = await readWithin(root, `${path}/package.json`, limits.packageManifestBytesMax).catch(
+      unlessGone(null),
+    );
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw unexpected(error instanceof Error ? error.message : 'a part cannot be read', error);
+    throw unexpected(`${quoted(path)} cannot be read`, error);
   }
-  const scripts = fieldsOf(parse(manifest)['scripts']);
-  return installScripts.some((name) => name in scripts) || existsSync(`${root}/${path}/binding.gyp`);
+  if (manifest === null && !existsSync(folder)) return null;
+  const scripts = manifest === null ? {} : fieldsOf(parse(manifest)['scripts']);
+  return installScripts.some((name) => name in scripts) || existsSync(`${folder}/binding.gyp`);
 }
 
 const installScripts = ['preinstall', 'install', 'postinstall'];

@@ -25,7 +25,7 @@ const unreachable = new Set(
 
 export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
   const code = lines
-    .map((line) => /^npm (?:error|ERR!) code (\S+)/.exec(line)?.[1])
+    .map((line) => /^npm (?:error|ERR!) code (\S{1,40})/.exec(line)?.[1])
     .find((found) => found !== undefined);
   const tail = complaints(lines);
   const detail = { npm: code ?? null, lines: tail };
@@ -34,7 +34,7 @@ export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
   if (code === 'E404') {
     // A part may be what is missing.
     const [missing = spec] = lines.flatMap(
-      (line) => /'([^']+)' (?:is not in|could not be)/.exec(line)?.[1] ?? [],
+      (line) => /'([^']{1,255})' (?:is not in|could not be)/.exec(line)?.[1] ?? [],
     );
     const wanted = missing === spec.replace('npm:', '') ? spec : missing;
     return new AppError('package_not_found', `The registry has no package ${wanted}.`, {
@@ -144,7 +144,7 @@ export function stoppedFailure(
       detail,
     });
   }
-  const written = `${limits.packageInstallBytesMax / limits.MIB} MiB, more than ${limits.packageEntriesMax} files, or paths of more than ${limits.packagePathBytesMax} bytes`;
+  const written = `${limits.packageInstallBytesMax / limits.MIB} MiB, more than ${limits.packageEntriesMax} files, or longer paths than packages have`;
   return new AppError('package_too_large', `Installing ${spec} was stopped: it wrote more than ${written}.`, {
     kind: 'denied',
     hint: 'No server needs that much. Look at what it fetches before you try again.',
@@ -154,8 +154,12 @@ export function stoppedFailure(
 
 /** npm's own explanation, without its prefix and without the pointers to log files. */
 function complaints(lines: readonly string[]): string[] {
-  return lines
+  const said = lines
     .flatMap((line) => /^npm (?:error|ERR!) ?(.*)$/.exec(line)?.[1] ?? [])
-    .filter((line) => line !== '' && !line.startsWith('A complete log of this run'))
-    .slice(-limits.packageInstallTailLines);
+    .filter((line) => line !== '' && !line.startsWith('A complete log of this run'));
+  return tailOf(said);
 }
+
+/** The end of what an installer said, as much as an error may quote of it. */
+export const tailOf = (lines: readonly string[]): string[] =>
+  lines.slice(-limits.packageInstallTailLines).map((line) => line.slice(0, limits.packageQuotedCharsMax));

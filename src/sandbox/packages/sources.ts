@@ -3,7 +3,7 @@
  * address or by path; npm would then run git as the part itself configures it, fetch whatever the gateway can reach, or copy
  * what lies on this machine. Pure.
  */
-import { AppError, type JsonObject } from '../../kernel/index.ts';
+import { AppError, type JsonObject, limits } from '../../kernel/index.ts';
 
 export type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,6 +14,15 @@ const HINT =
 /** @param detail npm's own words, where there are some */
 export const foreignSource = (why: string, detail: JsonObject = {}): AppError =>
   new AppError(REFUSED, `The package cannot be installed: ${why}.`, { kind: 'denied', hint: HINT, detail });
+
+/** What a package says, as an error may repeat it: the beginning, with every control character to be seen. */
+export const quoted = (value: unknown): string =>
+  typeof value === 'string'
+    ? JSON.stringify(value.slice(0, limits.packageQuotedCharsMax))
+    : 'something that is no text';
+
+/** The same of a name, which needs no quotes as a rule. */
+const named = (name: string): string => (/^[!-~]{1,214}$/.test(name) ? name : quoted(name));
 
 /** Lists of an entry that npm follows for a package that is not the root. */
 const lists = ['dependencies', 'optionalDependencies', 'peerDependencies'] as const;
@@ -30,11 +39,11 @@ export function checkSources(packages: Fields): void {
     const resolved = entry['resolved'];
     // Absent: npm may be told to leave the registry's addresses out.
     if (entry['link'] === true || (typeof resolved === 'string' && !/^https?:\/\//.test(resolved))) {
-      throw foreignSource(`${name} came from ${JSON.stringify(resolved ?? 'a folder')}`);
+      throw foreignSource(`${named(name)} came from ${quoted(resolved ?? 'a folder')}`);
     }
     for (const [wanted, spec] of lists.flatMap((list) => Object.entries(fieldsOf(entry[list])))) {
       if (typeof spec === 'string' && isRegistrySpec(spec)) continue;
-      throw foreignSource(`${name} wants ${wanted} from ${JSON.stringify(spec)}`);
+      throw foreignSource(`${named(name)} wants ${named(wanted)} from ${quoted(spec)}`);
     }
   }
 }

@@ -8,6 +8,7 @@ import { chmod, lchown, lstat, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../kernel/index.ts';
 import { removeTree } from './removal.ts';
+import { quoted } from './sources.ts';
 import { codeOf, isTooDeep, walk } from './walk.ts';
 
 const OWNER_MAY_ALL = 0o700;
@@ -39,8 +40,8 @@ export async function giveAway(root: string): Promise<void> {
 }
 
 /**
- * Whether a tree takes no more of the disk than it may: in bytes, entries and lengths of paths. Looks no further than it has
- * to. What cannot be looked at is too large: nobody can say how much of it there is.
+ * Whether a tree is no more than it may be: in bytes on the disk, bytes to be read, entries and lengths of paths. Looks no
+ * further than it has to. What cannot be looked at is too large: nobody can say how much of it there is.
  */
 export const isWithin = (root: string, bytesMax: number): Promise<boolean> =>
   measured(root, bytesMax, async () => undefined);
@@ -66,11 +67,15 @@ async function measured(
   const top = Buffer.from(root);
   let bytes = 0;
   let entries = 0;
+  let pathBytes = 0;
   const look = async (path: Buffer): Promise<boolean | 'stop'> => {
     const stat = await lstat(path);
-    bytes += stat.blocks * BLOCK_BYTES;
+    // A file may say that it is large while nothing of it is on the disk; whoever hashes it reads all of that.
+    bytes += Math.max(stat.size, stat.blocks * BLOCK_BYTES);
     entries += 1;
-    if (bytes > bytesMax || entries > limits.packageEntriesMax || isTooDeep(top, path)) return 'stop';
+    pathBytes += path.length - top.length;
+    const isTooMuch = entries > limits.packageEntriesMax || pathBytes > limits.packagePathsBytesMax;
+    if (bytes > bytesMax || isTooMuch || isTooDeep(top, path)) return 'stop';
     await prepare(path, stat);
     return stat.isDirectory();
   };
@@ -99,13 +104,14 @@ export async function readWithin(root: string, path: string, bytesMax: number): 
   const names = path.split('/');
   let at = root;
   for (const [index, name] of names.entries()) {
-    if (name === '' || name === '.' || name === '..') throw new Error(`"${path}" leads out of the package`);
+    if (name === '' || name === '.' || name === '..')
+      throw new Error(`${quoted(path)} leads out of the package`);
     at = join(at, name);
     const stat = await lstat(at);
     const isLast = index === names.length - 1;
     if (isLast ? !stat.isFile() : !stat.isDirectory())
-      throw new Error(`"${path}" is not a file in real folders`);
-    if (isLast && stat.size > bytesMax) throw new Error(`"${path}" is larger than ${bytesMax} bytes`);
+      throw new Error(`${quoted(path)} is not a file in real folders`);
+    if (isLast && stat.size > bytesMax) throw new Error(`${quoted(path)} is larger than ${bytesMax} bytes`);
   }
   return readFile(at, 'utf8');
 }
