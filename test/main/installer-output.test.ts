@@ -26,8 +26,19 @@ it('is cut where a line has no end', async () => {
   const lines: string[] = [];
   const output = new PassThrough();
   const said = readLines(output, clock, (line) => lines.push(line));
-  output.write('y'.repeat(limits.packageInstallLineCharsMax + 1));
+  const most = 'y'.repeat(limits.packageInstallLineCharsMax);
+  output.write(`${most}y`);
   output.end('z');
   await said.rest();
-  expect(lines).toEqual(['y'.repeat(limits.packageInstallLineCharsMax + 1), 'z']);
+  expect(lines).toEqual([most, 'yz']);
+});
+
+it('is cut where a line is long and ends, so that whoever searches it has little to search', async () => {
+  const lines: string[] = [];
+  const output = new PassThrough();
+  const said = readLines(output, clock, (line) => lines.push(line));
+  const most = 'y'.repeat(limits.packageInstallLineCharsMax);
+  output.end(`a\n${most}${most}y\n\n${most}\nb`);
+  await said.rest();
+  expect(lines).toEqual(['a', most, most, 'y', '', most, 'b']);
 });

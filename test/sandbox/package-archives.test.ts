@@ -1,4 +1,5 @@
 /** Installing from archives on this machine, and what archives may look like. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -146,6 +147,16 @@ describe('a registry made of archives', () => {
     '/__proto__',
   ])('has no answer for %s', async (path) => {
     expect(await (await openArchives([folder])).answer(path)).toBeNull();
+  });
+});
+
+it('an archive that is a pipe is not waited for', async () => {
+  const pipes = join(root, 'pipes');
+  mkdirSync(pipes);
+  execFileSync('mkfifo', [join(pipes, 'a.tgz')]);
+  await expect(openArchives([pipes])).rejects.toMatchObject({
+    code: 'package_archive_unreadable',
+    message: `${join(pipes, 'a.tgz')} cannot be used: it is no file.`,
   });
 });
 

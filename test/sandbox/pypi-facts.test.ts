@@ -1,4 +1,5 @@
 /** What is believed of a tree that pip filled: only what it and its report agree on. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,6 +154,22 @@ describe('a tree that pip filled', () => {
     distribution(library, 'gate-door', '1.2 hinge==2.0');
     rmSync(join(library, 'Gate_Door-1.2.dist-info'), { recursive: true });
     return refused(path, /it does not hold what pip says it has installed/);
+  });
+
+  it('is refused with more packages in it than were reported, however large: none of those is read', async () => {
+    const { path, library } = tree();
+    mkdirSync(join(library, 'other-1.dist-info'));
+    // To open a pipe would be to wait for somebody who writes to it.
+    execFileSync('mkfifo', [join(library, 'other-1.dist-info/METADATA')]);
+    await refused(path, /it does not hold what pip says it has installed/);
+  });
+
+  it('is read in a time that grows with its size, whatever the fields of its metadata', async () => {
+    const { path, library } = tree();
+    // One step for each pair of spaces would take minutes.
+    const text = `Name: hinge${' '.repeat(150_000)}x\nVersion: 2.0\n`;
+    writeFileSync(join(library, 'hinge-2.0.dist-info/METADATA'), text);
+    await refused(path, /it does not hold what pip says it has installed/);
   });
 
   it('is refused without the package that was wanted', () =>

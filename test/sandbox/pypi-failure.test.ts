@@ -1,5 +1,7 @@
 /** pip's words, as pip 23 and 25 say them, and what the user is told. */
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
+import { npmFailure } from '../../src/sandbox/packages/failure.ts';
 import { missingPart, pypiFailure } from '../../src/sandbox/packages/pypi-failure.ts';
 
 const ended = { code: 1, stopped: null, reason: 'it ended with code 1', unreached: [] } as const;
@@ -120,5 +122,38 @@ describe('the part that pip did not find', () => {
     [['Successfully installed gate-1.2'], null],
   ] as const)('%j', (lines, name) => {
     expect(missingPart(lines)).toBe(name);
+  });
+});
+
+describe('what a package makes pip say', () => {
+  const longest = (text: string): string => text.repeat(limits.packageInstallLineCharsMax / text.length);
+  const said = (text: string): readonly string[] =>
+    Array.from({ length: limits.packageInstallLinesMax }, () => longest(text));
+
+  it.each(['Could not fetch URL ', 'ERROR: No matching distribution found for a=', '=', "'", '401 '])(
+    'is searched in a time that grows with its length: %j',
+    (text) => {
+      const lines = said(text).map((line) => `${line},x`);
+      // One step for each pair of characters would take minutes.
+      expect(failure(lines, lines).code).toMatch(/^package_/);
+      const end = { ...ended, unreached: [] };
+      expect(npmFailure({ spec: 'npm:a@1.0.0', lines, end }).code).toBe('package_install_failed');
+    },
+  );
+
+  it('is quoted in part', () => {
+    const most = limits.packageInstallTailLines * (limits.packageQuotedCharsMax + 1) + 200;
+    for (const text of ['ERROR: ', 'ERROR: No matching distribution found for a'])
+      expect(failure(said(text)).message.length).toBeLessThan(most);
+    const lines = said('npm error ').map((line) => `npm error ${line}`);
+    expect(npmFailure({ spec: 'npm:a@1.0.0', lines, end: ended }).message.length).toBeLessThan(most);
+  });
+
+  it('has many versions in one line, each of which is known', () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => `1.${5_000 - index}`).join(', ');
+    expect(failure(notFound('gate==1.2'), versions('gate', many))).toMatchObject({
+      code: 'package_wheel_missing',
+    });
+    expect(limits.packageInstallLineCharsMax).toBeGreaterThan(many.length);
   });
 });

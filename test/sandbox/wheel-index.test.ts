@@ -1,4 +1,5 @@
 /** Archives on this machine as an index that pip reads. */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -75,6 +76,14 @@ describe('archives as an index', () => {
     ['package_archives_none', () => [root]],
     ['package_archive_unreadable', () => [join(root, 'absent')]],
     ['package_archive_unreadable', () => [join(folder, 'README.txt')]],
+    [
+      'package_archive_unreadable',
+      () => {
+        mkdirSync(join(root, 'pipes'));
+        execFileSync('mkfifo', [join(root, 'pipes/gate-1.0-py3-none-any.whl')]);
+        return [join(root, 'pipes')];
+      },
+    ],
     [
       'package_archives_conflict',
       () => {

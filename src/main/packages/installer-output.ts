@@ -36,14 +36,26 @@ export function readLines(
     setTimeout(() => output.resume(), owedMs);
   }
 
+  /** @returns what may go on: the last piece */
+  function cut(line: string): string {
+    let left = line;
+    for (
+      ;
+      left.length > limits.packageInstallLineCharsMax;
+      left = left.slice(limits.packageInstallLineCharsMax)
+    )
+      onLine(left.slice(0, limits.packageInstallLineCharsMax));
+    return left;
+  }
+
   output.setEncoding('utf8');
   output.on('data', (text: string) => {
-    const parts = (rest + text).split('\n');
-    rest = parts.pop() ?? '';
-    for (const part of parts) onLine(part);
-    if (rest.length > limits.packageInstallLineCharsMax) {
+    // Only what is new is searched: it may come byte by byte.
+    const [first = '', ...more] = text.split('\n');
+    rest = cut(rest + first);
+    for (const line of more) {
       onLine(rest);
-      rest = '';
+      rest = cut(line);
     }
     slowDown(text.length);
   });

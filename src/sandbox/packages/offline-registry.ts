@@ -92,7 +92,10 @@ async function archivesAt(path: string): Promise<readonly string[]> {
 }
 
 async function readArchive(file: string): Promise<Archive> {
-  if ((await stat(file)).size > limits.packageArchiveBytesMax) throw unreadable(file, 'it is too large');
+  const found = await stat(file);
+  // To open a pipe is to wait for somebody who writes to it, and takes a thread of the gateway's until then.
+  if (!found.isFile()) throw unreadable(file, 'it is no file');
+  if (found.size > limits.packageArchiveBytesMax) throw unreadable(file, 'it is too large');
   const manifest = await archiveManifest(file);
   if (!manifest.ok) throw unreadable(file, manifest.error);
   const { name, version } = manifest.value;

@@ -9,7 +9,7 @@ import { AppError, limits } from '../../kernel/index.ts';
 import type { FinishedTree, PackagePart, Wanted } from './installer.ts';
 import { workFiles } from './pypi-script.ts';
 import type { Interpreter } from './python-tools.ts';
-import { type Fields, fieldsOf, foreignSource } from './sources.ts';
+import { type Fields, fieldsOf, foreignSource, quoted } from './sources.ts';
 
 /**
  * @param want what was asked for; with no version, what was found is taken
@@ -25,15 +25,10 @@ export async function pypiFacts(
   if (link !== path) throw unexpected('the link to the interpreter is not the one that was made');
   const parts = partsOf(await readReport(root));
   const library = `venv/lib/python${python}/site-packages`;
-  const found = await distributions(root, library);
-  const named = (one: { name: string; version: string }): string => `${one.name}==${one.version}`;
-  const [reported, lying] = [parts.map(named).sort(), found.map(named).sort()];
-  // Neither a name nor a version that was reported has a line end.
-  if (reported.join('\n') !== lying.join('\n'))
-    throw unexpected('it does not hold what pip says it has installed');
   const name = normalName(want.name);
-  const main = found.find((one) => one.name === name);
-  if (main === undefined) throw unexpected(`pip did not install ${name}`);
+  const folder = (await metadataFolders(root, library, parts)).get(name);
+  const main = parts.find((one) => one.name === name);
+  if (main === undefined || folder === undefined) throw unexpected(`pip did not install ${name}`);
   const built = parts.filter(({ scripts }) => scripts).map(named);
   if (built.length > 0 && !want.allowScripts) throw unexpected(`pip has built ${built.join(', ')}`);
   return {
@@ -41,7 +36,7 @@ export async function pypiFacts(
       spec: `pypi:${name}==${main.version}`,
       name,
       version: main.version,
-      bins: await binsOf(root, join(library, main.folder)),
+      bins: await binsOf(root, join(library, folder)),
       parts,
       scriptsSkipped: [],
       scriptsRun: built,
@@ -50,6 +45,8 @@ export async function pypiFacts(
     lockfile: lockOf(parts),
   };
 }
+
+const named = ({ name, version }: PackagePart): string => `${name}==${version}`;
 
 /** PEP 503: names that differ in nothing else are one. */
 export const normalName = (name: string): string => name.toLowerCase().replaceAll(/[-_.]+/g, '-');
@@ -71,19 +68,17 @@ function partsOf(report: Fields): readonly PackagePart[] {
     .map((value: unknown) => {
       const [entry, download] = [fieldsOf(value), fieldsOf(fieldsOf(value)['download_info'])];
       const metadata = fieldsOf(entry['metadata']);
-      const name = normalName(String(metadata['name']));
-      const version = String(metadata['version']);
+      const name = normalName(textOf(metadata['name']));
+      const version = textOf(metadata['version']);
       const hash = fieldsOf(fieldsOf(download['archive_info'])['hashes'])['sha256'];
       if (!NAME.test(name) || !VERSION.test(version))
         throw unexpected('pip reported a package without a name');
       if (entry['is_direct'] !== false) {
-        throw foreignSource(
-          `${name} came from ${JSON.stringify(download['url'])}, which a part asks for by address`,
-        );
+        throw foreignSource(`${name} came from ${quoted(download['url'])}, which a part asks for by address`);
       }
       if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash))
         throw unexpected(`${name} came without a hash`);
-      const scripts = !/^[^?#]*\.whl(?:[?#]|$)/.test(String(download['url']));
+      const scripts = !/^[^?#]*\.whl(?:[?#]|$)/.test(textOf(download['url']));
       return { name, version, integrity: `sha256:${hash}`, scripts };
     })
     .sort(byName);
@@ -97,27 +92,38 @@ async function readReport(root: string): Promise<Fields> {
   }
 }
 
-interface Distribution {
-  readonly name: string;
-  readonly version: string;
-  /** Name of its `.dist-info` folder. */
-  readonly folder: string;
-}
-
-/** What lies in the tree, by its own metadata. */
-async function distributions(root: string, library: string): Promise<readonly Distribution[]> {
+/**
+ * Where the metadata of each part lies, by the part's name. What pip reported has to be what lies there, no more and no less.
+ */
+async function metadataFolders(
+  root: string,
+  library: string,
+  parts: readonly PackagePart[],
+): Promise<ReadonlyMap<string, string>> {
+  const differs = (): AppError => unexpected('it does not hold what pip says it has installed');
   const names = await readdir(await inside(root, library)).catch((cause: unknown) => {
     throw unexpected('there is no folder of libraries', cause);
   });
   const folders = names.filter((name) => name.endsWith('.dist-info'));
-  return Promise.all(
-    folders.map(async (folder) => {
-      const text = await readInside(root, join(library, folder, 'METADATA'), limits.packageManifestBytesMax);
-      const head = text.split(/\r?\n\r?\n/, 1)[0] ?? '';
-      const field = (name: string): string => new RegExp(`^${name}: *(.*?) *$`, 'm').exec(head)?.[1] ?? '';
-      return { name: normalName(field('Name')), version: field('Version'), folder };
-    }),
-  );
+  const missing = new Map(parts.map((part) => [named(part), part.name]));
+  if (folders.length !== missing.size) throw differs();
+  const found = new Map<string, string>();
+  // One after the other, and nothing is kept of them: any package can bring more of these, as large as they may be.
+  for (const folder of folders) {
+    const text = await readInside(root, join(library, folder, 'METADATA'), limits.packageManifestBytesMax);
+    const head = (text.split(/\r?\n\r?\n/, 1)[0] ?? '').split(/\r?\n/);
+    const field = (name: string): string =>
+      head
+        .find((line) => line.startsWith(name))
+        ?.slice(name.length)
+        .trim() ?? '';
+    const id = `${normalName(field('Name:'))}==${field('Version:')}`;
+    const name = missing.get(id);
+    if (name === undefined) throw differs();
+    missing.delete(id);
+    found.set(name, folder);
+  }
+  return found;
 }
 
 /** Programs of a package: what it put beside the interpreter. */
@@ -132,18 +138,20 @@ async function binsOf(root: string, folder: string): Promise<Readonly<Record<str
 /** @returns the path with every link followed, if that is still below `root` */
 async function inside(root: string, path: string): Promise<string> {
   const [base, real] = await Promise.all([realpath(root), realpath(join(root, path))]);
-  if (!real.startsWith(`${base}/`)) throw unexpected(`"${path}" leads out of it`);
+  if (!real.startsWith(`${base}/`)) throw unexpected(`${quoted(path)} leads out of it`);
   return real;
 }
 
 async function readInside(root: string, path: string, bytesMax: number): Promise<string> {
   const real = await inside(root, path).catch((cause: unknown) => {
-    throw unexpected(`"${path}" cannot be read`, cause);
+    throw unexpected(`${quoted(path)} cannot be read`, cause);
   });
   const found = await stat(real);
-  if (!found.isFile() || found.size > bytesMax) throw unexpected(`"${path}" is no file, or too large`);
+  if (!found.isFile() || found.size > bytesMax) throw unexpected(`${quoted(path)} is no file, or too large`);
   return readFile(real, 'utf8');
 }
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const unexpected = (why: string, cause?: unknown): AppError =>
   new AppError('package_install_failed', `The package could not be installed: ${why}.`, {

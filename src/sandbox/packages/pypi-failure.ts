@@ -1,6 +1,6 @@
 /** What pip's complaints mean for the user. Pure. */
 import { AppError, limits } from '../../kernel/index.ts';
-import { stoppedFailure, unreachedFailure } from './failure.ts';
+import { stoppedFailure, tailOf, unreachedFailure } from './failure.ts';
 import type { InstallEnd } from './install-cell.ts';
 import { NO_PIP, OWN_LINE } from './pypi-script.ts';
 import type { Interpreter } from './python-tools.ts';
@@ -21,15 +21,16 @@ const find = (lines: readonly string[], pattern: RegExp): RegExpExecArray | null
 
 /** The requirement that pip found nothing for, `NAME` or `NAME==VERSION`; null when that is not what it complains of. */
 function missing(lines: readonly string[]): string | null {
-  return find(lines, /^ERROR: No matching distribution found for ([A-Za-z0-9][^\s(]*)/)?.[1] ?? null;
+  return find(lines, /^ERROR: No matching distribution found for ([A-Za-z0-9][^\s(]{0,255})/)?.[1] ?? null;
 }
 
 /** The name of the package that pip found nothing for. */
 export const missingPart = (lines: readonly string[]): string | null =>
   /^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(missing(lines) ?? '')?.[0] ?? null;
 
+/** From the beginning of a line, since one that says this a thousand times would be searched as often. */
 const UNREACHABLE =
-  /Could not fetch URL .*(?:: 5\d\d |: 403 |connection error|SSL|confirming the ssl)|Max retries exceeded|after connection broken by/i;
+  /^.{0,99}?Could not fetch URL .*(?:: 5\d\d |: 403 |connection error|SSL|confirming the ssl)|Max retries exceeded|after connection broken by/i;
 
 export function pypiFailure({ spec, interpreter, lines, end, asked }: PypiFailure): AppError {
   const tail = complaints(lines);
@@ -145,11 +146,15 @@ const forAnotherPython = (
   why: string,
   detail: { readonly lines: string[] },
 ): AppError =>
-  new AppError('package_python_unsuitable', `${wanted} is not for Python ${version}: ${why}`, {
-    kind: 'failed',
-    hint: 'Install a Python that it is for, and name it in the setting packages.python; or choose another version.',
-    detail,
-  });
+  new AppError(
+    'package_python_unsuitable',
+    `${wanted} is not for Python ${version}: ${why.slice(0, limits.packageQuotedCharsMax)}`,
+    {
+      kind: 'failed',
+      hint: 'Install a Python that it is for, and name it in the setting packages.python; or choose another version.',
+      detail,
+    },
+  );
 
 const unreachable = (detail: { readonly lines: string[] }): AppError =>
   new AppError('package_registry_unreachable', 'The package index could not be reached.', {
@@ -161,5 +166,5 @@ const unreachable = (detail: { readonly lines: string[] }): AppError =>
 /** pip's own explanation. */
 function complaints(lines: readonly string[]): string[] {
   const said = lines.filter((line) => line.startsWith('ERROR: ') || line.startsWith(OWN_LINE));
-  return (said.length > 0 ? said : lines).slice(-limits.packageInstallTailLines);
+  return tailOf(said.length > 0 ? said : lines);
 }

@@ -3,7 +3,7 @@
  * else, unless the operator allows that sources are built; then that is done in the cell, which holds nothing and reaches
  * only the index. What pip leaves is read and checked, never believed.
  */
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../../kernel/index.ts';
 import type { InstallCell, InstallEnd, InstallNetwork } from './install-cell.ts';
@@ -20,6 +20,8 @@ import {
   interpreterLinks,
   pinnedPip,
 } from './python-tools.ts';
+import { removeTree } from './removal.ts';
+import { below, entriesOf } from './walk.ts';
 import { openWheels } from './wheel-index.ts';
 
 export interface PypiInstallerDependencies {
@@ -187,6 +189,8 @@ async function runScript(
 
 /** Removes everything at the top of a folder but one entry. */
 async function keepOnly(folder: string, kept: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => name !== kept);
-  await Promise.all(names.map((name) => rm(join(folder, name), { recursive: true, force: true })));
+  const top = Buffer.from(folder);
+  const stays = below(top, kept);
+  for await (const entries of entriesOf(top))
+    for (const { path } of entries) if (!path.equals(stays)) await removeTree(path);
 }

@@ -10,8 +10,8 @@ import { below, codeOf, entriesOf, isTooDeep, unlessGone } from './walk.ts';
 const FOLDERS_AT_ONCE = 1_000;
 
 /** @throws Error for what cannot be removed: then some of it is left */
-export async function removeTree(root: string): Promise<void> {
-  const top = Buffer.from(root);
+export async function removeTree(root: string | Buffer): Promise<void> {
+  const top = typeof root === 'string' ? Buffer.from(root) : root;
   const stat = await lstat(top).catch(unlessGone(null));
   if (stat === null) return;
   if (!stat.isDirectory()) return unlink(top).catch(unlessGone(undefined));

@@ -98,6 +98,8 @@ async function hashOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   let bytes = 0;
   try {
+    // To open a pipe is to wait for somebody who writes to it, and takes a thread of the gateway's until then.
+    if (!(await stat(path)).isFile()) throw unreadable(path, 'it is no file');
     for await (const chunk of createReadStream(path)) {
       bytes += (chunk as Buffer).length; // no encoding was set
       if (bytes > limits.packageArchiveBytesMax) throw unreadable(path, 'it is too large');
