@@ -30,7 +30,13 @@ export function profiles(store: Store, clock: Clock, random: Random): Profiles {
       const times = { createdAt: before?.createdAt ?? now, updatedAt: now };
       const entries = change(before?.entries ?? []);
       if (before !== null) return stored.update(workspace, { ...before, entries, ...times });
-      return stored.insert(workspace, { id: newId<'profile'>('prf', random), name, entries, ...times });
+      return stored.insert(workspace, {
+        id: newId<'profile'>('prf', random),
+        name,
+        entries,
+        options: {},
+        ...times,
+      });
     });
   return {
     list: (workspace) => store.profiles.list(workspace),

@@ -44,6 +44,54 @@ export interface ProbeRecord {
   readonly report: Json;
 }
 
+/** Which definition of a server: of one there may be what is approved, what waits for a decision, and what was turned down last. */
+export interface DefinitionPlace {
+  readonly server: ServerId;
+  /** `tool`, `prompt`, `instructions`: what it defines is its consumer's business. */
+  readonly kind: string;
+  readonly name: string;
+  readonly state: 'approved' | 'pending' | 'rejected';
+}
+
+/** Something that a server shows to agents, as it was at `at`. */
+export interface DefinitionRecord extends DefinitionPlace {
+  readonly hash: string;
+  /** As the server gave it. */
+  readonly text: string;
+  readonly at: number;
+  /** Who decided, or saw it first. */
+  readonly by: string;
+}
+
+/** The document that describes an API. */
+export interface DocumentRecord {
+  readonly server: ServerId;
+  readonly hash: string;
+  /** To the last character, since it is what was agreed to. */
+  readonly text: string;
+}
+
+/** Which revisions of the protocol a server speaks. */
+export interface EraRecord {
+  readonly server: ServerId;
+  /** What it was found for: another manifest or package may speak others. */
+  readonly key: string;
+  readonly era: string;
+}
+
+/** Whose grant for which server, and by which authorization server. `owner` null: the workspace's. */
+export interface GrantPlace {
+  readonly server: ServerId;
+  readonly owner: string | null;
+  readonly issuer: string;
+}
+
+export interface GrantRecord extends GrantPlace {
+  /** As its author wrote it, and no secret; its consumer parses it again. */
+  readonly data: Json;
+  readonly updatedAt: number;
+}
+
 /** Which slot of a server, and whose value in it: `owner` null is the one that the workspace shares. */
 export interface CredentialSlot {
   readonly server: ServerId;
@@ -96,6 +144,8 @@ export interface ProfileRecord {
   readonly id: ProfileId;
   readonly name: string;
   readonly entries: readonly ProfileEntry[];
+  /** What else was chosen for it, by name; its consumer parses it again. */
+  readonly options: JsonObject;
   readonly createdAt: number;
   readonly updatedAt: number;
 }

@@ -30,6 +30,42 @@ interface ProbesTable {
   report: string;
 }
 
+interface DefinitionsTable {
+  workspace: string;
+  server_id: string;
+  kind: string;
+  name: string;
+  state: 'approved' | 'pending' | 'rejected';
+  hash: string;
+  text: string;
+  at: number;
+  by: string;
+}
+
+interface DocumentsTable {
+  workspace: string;
+  server_id: string;
+  hash: string;
+  text: string;
+}
+
+interface ErasTable {
+  workspace: string;
+  server_id: string;
+  key: string;
+  era: string;
+}
+
+interface GrantsTable {
+  workspace: string;
+  server_id: string;
+  /** The empty string for the workspace's. */
+  owner: string;
+  issuer: string;
+  data: string;
+  updated_at: number;
+}
+
 export interface CredentialsTable {
   workspace: string;
   id: string;
@@ -65,6 +101,7 @@ export interface ProfilesTable {
   id: string;
   name: string;
   entries: string;
+  options: string;
   created_at: number;
   updated_at: number;
 }
@@ -100,6 +137,10 @@ export interface Tables {
   workspaces: WorkspacesTable;
   servers: ServersTable;
   probes: ProbesTable;
+  definitions: DefinitionsTable;
+  documents: DocumentsTable;
+  eras: ErasTable;
+  grants: GrantsTable;
   credentials: CredentialsTable;
   credential_index: CredentialIndexTable;
   tenant_keys: TenantKeysTable;

@@ -6,6 +6,10 @@
 import type { Backend } from './backend.ts';
 import type { AuditRepository } from './repositories/audit.ts';
 import { type CredentialRepository, credentialRepository } from './repositories/credentials.ts';
+import { type DefinitionRepository, definitionRepository } from './repositories/definitions.ts';
+import { type DocumentRepository, documentRepository } from './repositories/documents.ts';
+import { type EraRepository, eraRepository } from './repositories/eras.ts';
+import { type GrantRepository, grantRepository } from './repositories/grants.ts';
 import { type KillRepository, killRepository } from './repositories/kills.ts';
 import { type MetaRepository, metaRepository } from './repositories/meta.ts';
 import { type ProbeRepository, probeRepository } from './repositories/probes.ts';
@@ -23,6 +27,10 @@ export interface Repositories {
   readonly workspaces: WorkspaceRepository;
   readonly servers: ServerRepository;
   readonly probes: ProbeRepository;
+  readonly definitions: DefinitionRepository;
+  readonly documents: DocumentRepository;
+  readonly eras: EraRepository;
+  readonly grants: GrantRepository;
   readonly credentials: CredentialRepository;
   readonly tenantKeys: TenantKeyRepository;
   readonly profiles: ProfileRepository;
@@ -97,6 +105,10 @@ function repositoriesOf(scope: Scope): Repositories {
     workspaces: workspaceRepository(scope),
     servers: serverRepository(scope),
     probes: probeRepository(scope),
+    definitions: definitionRepository(scope),
+    documents: documentRepository(scope),
+    eras: eraRepository(scope),
+    grants: grantRepository(scope),
     credentials: credentialRepository(scope),
     tenantKeys: tenantKeyRepository(scope),
     profiles: profileRepository(scope),

@@ -56,6 +56,7 @@ describe('the view of a profile', () => {
       id: 'prf_x' as never,
       name: 'work',
       entries,
+      options: {},
       createdAt: 0,
       updatedAt: 0,
     });

@@ -26,11 +26,12 @@ import {
 } from '../../src/kernel/index.ts';
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
-import { describeStore, row } from './store-suite.ts';
+import { describeServerFacts } from './server-facts-suite.ts';
+import { describeStore, type Fixture, row } from './store-suite.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sallyport-store-'));
 
-describeStore('SQLite', async () => {
+const sqlite = async (): Promise<Fixture> => {
   const directory = folder();
   const path = join(directory, 'sallyport.db');
   const opened: Store[] = [];
@@ -47,7 +48,10 @@ describeStore('SQLite', async () => {
       rmSync(directory, { recursive: true });
     },
   };
-});
+};
+
+describeStore('SQLite', sqlite);
+describeServerFacts('SQLite', sqlite);
 
 describe('the SQLite file', () => {
   let directory: string;
@@ -234,6 +238,17 @@ describe('the SQLite file', () => {
     await expect(open()).rejects.toMatchObject({ code: 'store_schema_newer' });
   });
 
+  it('gives profiles of before their options', async () => {
+    await (await open({ migrations: MIGRATIONS.slice(0, 4) })).close();
+    const raw = new DatabaseSync(path);
+    raw.exec(`insert into workspaces values ('ws_1', 'default', 1)`);
+    raw.exec(`insert into profiles values ('ws_1', 'prf_1', 'dev', '[]', 1, 1)`);
+    raw.close();
+    const store = await open();
+    expect(await store.profiles.findByName('ws_1' as WorkspaceId, 'dev')).toMatchObject({ options: {} });
+    await store.close();
+  });
+
   it('leaves the schema as it was when a migration fails', async () => {
     await (await open()).close();
     const next = MIGRATIONS.length + 1;
@@ -341,10 +356,18 @@ describe('the SQLite file', () => {
     const times = { createdAt: 1, updatedAt: 1 };
     const server = { id: 'srv_1' as ServerId, slug: 'github', manifest: {}, manifestHash: '', source: 'x' };
     await store.servers.insert(workspace, { ...server, package: {}, enabled: true, ...times });
-    await store.profiles.insert(workspace, { id: 'prf_1' as ProfileId, name: 'dev', entries: [], ...times });
+    await store.profiles.insert(workspace, {
+      id: 'prf_1' as ProfileId,
+      name: 'dev',
+      entries: [],
+      options: {},
+      ...times,
+    });
     const raw = new DatabaseSync(path);
     const corrupt = (column: string) =>
       expect.objectContaining({ code: 'store_corrupt', detail: { column } }) as unknown;
+    raw.exec(`update profiles set options = ''`);
+    await expect(store.profiles.list(workspace)).rejects.toEqual(corrupt('profiles.options'));
     raw.exec(`update profiles set entries = '['`);
     await expect(store.profiles.list(workspace)).rejects.toEqual(corrupt('profiles.entries'));
     raw.exec(`update servers set package = ''`);

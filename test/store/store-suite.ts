@@ -338,7 +338,7 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
     });
 
     describe('profiles', () => {
-      it('keeps entries as they are', async () => {
+      it('keeps entries and options as they are', async () => {
         const profile = {
           id: newId<'profile'>('prf', systemRandom),
           name: 'dev',
@@ -347,13 +347,14 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
             { server: 'slack', tools: '*' },
             { server: 'notion', tools: null },
           ],
+          options: {},
           createdAt: 1,
           updatedAt: 1,
         } as const;
         await store.profiles.insert(workspace, profile);
         expect(await store.profiles.findByName(workspace, 'dev')).toEqual(profile);
         expect(await store.profiles.findByName(other, 'dev')).toBeNull();
-        const changed = { ...profile, entries: [], updatedAt: 2 };
+        const changed = { ...profile, entries: [], options: { search: true, note: 'ü' }, updatedAt: 2 };
         await store.profiles.update(workspace, changed);
         expect(await store.profiles.list(workspace)).toEqual([changed]);
         await expect(

@@ -1,4 +1,4 @@
-import type { ProfileId, WorkspaceId } from '../../kernel/index.ts';
+import type { JsonObject, ProfileId, WorkspaceId } from '../../kernel/index.ts';
 import type { ProfileEntry, ProfileRecord } from '../records.ts';
 import type { ProfilesTable } from '../schema.ts';
 import { expectOne, fromJson, type Scope } from './scope.ts';
@@ -66,6 +66,7 @@ export function profileRepository({ db, touched }: Scope): ProfileRepository {
 const columns = (profile: ProfileRecord) => ({
   name: profile.name,
   entries: JSON.stringify(profile.entries),
+  options: JSON.stringify(profile.options),
   updated_at: profile.updatedAt,
 });
 
@@ -74,6 +75,7 @@ const toRecord = (row: ProfilesTable): ProfileRecord => ({
   name: row.name,
   // Written by `columns` above.
   entries: fromJson(row.entries, 'profiles.entries') as unknown as ProfileEntry[],
+  options: fromJson(row.options, 'profiles.options') as JsonObject,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });

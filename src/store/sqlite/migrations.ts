@@ -169,16 +169,17 @@ const COUNTED_COLUMNS: Readonly<Record<string, string>> = {
   tokens: ' of id, workspace, profile, agent, hash, created_at, expires_at, revoked_at',
 };
 
+const counted = (table: string): readonly string[] =>
+  ['insert', 'update', 'delete'].map((deed) => {
+    const columns = deed === 'update' ? (COUNTED_COLUMNS[table] ?? '') : '';
+    return `create trigger ${table}_${deed} after ${deed}${columns} on ${table}
+        begin update revision set value = value + 1; end`;
+  });
+
 const COUNTER = [
   'create table revision (one integer primary key check (one = 1), value integer not null) strict',
   'insert into revision values (1, 1)',
-  ...CACHED.flatMap((table) =>
-    ['insert', 'update', 'delete'].map((deed) => {
-      const columns = deed === 'update' ? (COUNTED_COLUMNS[table] ?? '') : '';
-      return `create trigger ${table}_${deed} after ${deed}${columns} on ${table}
-        begin update revision set value = value + 1; end`;
-    }),
-  ),
+  ...CACHED.flatMap(counted),
 ];
 
 /** Of gateways that run, or have died and left something behind. */
@@ -191,9 +192,63 @@ const JOURNALS = [
   ) strict, without rowid`,
 ] as const;
 
+/**
+ * What is known of a server besides its manifest: all of it goes with the server. With a rowid where a row may be large.
+ * The revisions that it speaks are not counted as a change: they are found, not decided.
+ */
+const SERVER_FACTS = [
+  `create table definitions (
+    workspace text not null,
+    server_id text not null,
+    kind text not null,
+    name text not null,
+    state text not null check (state in ('approved', 'pending', 'rejected')),
+    hash text not null,
+    text text not null,
+    at integer not null,
+    by text not null,
+    primary key (workspace, server_id, kind, name, state),
+    foreign key (workspace, server_id) references servers (workspace, id) on delete cascade
+  ) strict`,
+
+  `create table documents (
+    workspace text not null,
+    server_id text not null,
+    hash text not null,
+    text text not null,
+    primary key (workspace, server_id),
+    foreign key (workspace, server_id) references servers (workspace, id) on delete cascade
+  ) strict`,
+
+  `create table eras (
+    workspace text not null,
+    server_id text not null,
+    key text not null,
+    era text not null,
+    primary key (workspace, server_id),
+    foreign key (workspace, server_id) references servers (workspace, id) on delete cascade
+  ) strict, without rowid`,
+
+  `create table grants (
+    workspace text not null,
+    server_id text not null,
+    owner text not null,
+    issuer text not null,
+    data text not null,
+    updated_at integer not null,
+    primary key (workspace, server_id, owner, issuer),
+    foreign key (workspace, server_id) references servers (workspace, id) on delete cascade
+  ) strict`,
+
+  ...['definitions', 'documents', 'grants'].flatMap(counted),
+
+  `alter table profiles add column options text not null default '{}'`,
+] as const;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first schema', statements: FIRST },
   { version: 2, name: 'last probe of each server', statements: PROBES },
   { version: 3, name: 'counter of changes', statements: COUNTER },
   { version: 4, name: 'audit journals', statements: JOURNALS },
+  { version: 5, name: 'what is known of servers', statements: SERVER_FACTS },
 ];

@@ -1,0 +1,161 @@
+/** What a store keeps of a server besides its manifest. Like `store-suite.ts`, for every database adapter. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits, newId, type ServerId, systemRandom, type WorkspaceId } from '../../src/kernel/index.ts';
+import type { DefinitionRecord, GrantRecord, ServerRecord, Store } from '../../src/store/index.ts';
+import type { Fixture } from './store-suite.ts';
+
+const TEXT = '{"name":"ü\u0000\ud83d\ude00","n":12345678901234567890}';
+
+const serverRecord = (slug: string): ServerRecord => ({
+  id: newId<'server'>('srv', systemRandom),
+  slug,
+  manifest: {},
+  manifestHash: 'ab'.repeat(32),
+  source: 'x',
+  package: null,
+  enabled: true,
+  createdAt: 1,
+  updatedAt: 1,
+});
+
+const definition = (server: ServerId, more: Partial<DefinitionRecord> = {}): DefinitionRecord => ({
+  server,
+  kind: 'tool',
+  name: 'search',
+  state: 'approved',
+  hash: 'a',
+  text: TEXT,
+  at: 1,
+  by: 'local:0',
+  ...more,
+});
+
+const grant = (server: ServerId, more: Partial<GrantRecord> = {}): GrantRecord => ({
+  server,
+  owner: null,
+  issuer: 'https://a.example',
+  data: { scopes: ['read'], note: 'ü\u0000' },
+  updatedAt: 1,
+  ...more,
+});
+
+export function describeServerFacts(name: string, open: () => Promise<Fixture>): void {
+  describe(`what a store on ${name} keeps of servers`, () => {
+    let fixture: Fixture;
+    let store: Store;
+    let workspace: WorkspaceId;
+    let other: WorkspaceId;
+    let server: ServerId;
+
+    beforeEach(async () => {
+      fixture = await open();
+      store = fixture.store;
+      const record = serverRecord('github');
+      [workspace, other] = [newId('ws', systemRandom), newId('ws', systemRandom)];
+      await store.workspaces.insert({ id: workspace, name: 'default', createdAt: 1 });
+      await store.workspaces.insert({ id: other, name: 'other', createdAt: 1 });
+      await store.servers.insert(workspace, record);
+      server = record.id;
+    });
+
+    afterEach(() => fixture.dispose());
+
+    it('definitions: one of each state in a place, to the last character', async () => {
+      const waiting = definition(server, { state: 'pending', hash: 'b', text: '{}', at: 2, by: 'cell:c' });
+      const prompt = definition(server, { kind: 'prompt' });
+      for (const each of [waiting, definition(server), prompt]) {
+        await store.definitions.save(workspace, each);
+      }
+      expect(await store.definitions.list(workspace, server)).toEqual([prompt, definition(server), waiting]);
+      expect(await store.definitions.list(other, server)).toEqual([]);
+
+      const approved = { ...waiting, state: 'approved', by: 'usr_1' } as const;
+      await store.transaction(async ({ definitions }) => {
+        await definitions.save(workspace, approved);
+        expect(await definitions.remove(workspace, waiting)).toBe(true);
+      });
+      expect(await store.definitions.list(workspace, server)).toEqual([prompt, approved]);
+      expect(await store.definitions.remove(workspace, waiting)).toBe(false);
+      expect(await store.definitions.remove(other, approved)).toBe(false);
+      expect(await store.definitions.list(workspace, server)).toHaveLength(2);
+    });
+
+    it('a document: the last one, to the last character', async () => {
+      expect(await store.documents.find(workspace, server)).toBeNull();
+      await store.documents.save(workspace, { server, hash: 'a', text: TEXT });
+      expect(await store.documents.find(workspace, server)).toEqual({ server, hash: 'a', text: TEXT });
+      await store.documents.save(workspace, { server, hash: 'b', text: 'openapi: 3.1.0\n' });
+      expect(await store.documents.find(workspace, server)).toMatchObject({ hash: 'b' });
+      expect(await store.documents.find(other, server)).toBeNull();
+    });
+
+    it('the revisions that it speaks, and what they were found for', async () => {
+      expect(await store.eras.find(workspace, server)).toBeNull();
+      await store.eras.save(workspace, { server, key: 'manifest one', era: 'session' });
+      await store.eras.save(workspace, { server, key: 'manifest two', era: 'both' });
+      expect(await store.eras.find(workspace, server)).toEqual({ server, key: 'manifest two', era: 'both' });
+      expect(await store.eras.find(other, server)).toBeNull();
+    });
+
+    it('grants: one for each owner and issuer, the latest first', async () => {
+      const shared = grant(server);
+      const [elsewhere, owned] = [
+        grant(server, { issuer: 'https://b.example', updatedAt: 3 }),
+        grant(server, { owner: 'usr_1', data: null, updatedAt: 2 }),
+      ];
+      for (const each of [shared, elsewhere, owned]) await store.grants.save(workspace, each);
+      expect(await store.grants.list(workspace, server)).toEqual([elsewhere, owned, shared]);
+      expect(await store.grants.list(other, server)).toEqual([]);
+      const renewed = { ...shared, data: ['new'], updatedAt: 4 };
+      await store.grants.save(workspace, renewed);
+      expect(await store.grants.remove(other, owned)).toBe(false);
+      expect(await store.grants.remove(workspace, owned)).toBe(true);
+      expect(await store.grants.remove(workspace, owned)).toBe(false);
+      expect(await store.grants.list(workspace, server)).toEqual([renewed, elsewhere]);
+    });
+
+    it('nothing without the server, and nothing after it', async () => {
+      const save = [
+        () => store.definitions.save(workspace, definition(server)),
+        () => store.documents.save(workspace, { server, hash: 'a', text: TEXT }),
+        () => store.eras.save(workspace, { server, key: 'k', era: 'session' }),
+        () => store.grants.save(workspace, grant(server)),
+      ];
+      for (const each of save) await each();
+      await store.servers.remove(workspace, server);
+      for (const each of save) await expect(each()).rejects.toMatchObject({ code: 'store_conflict' });
+      expect(await store.definitions.list(workspace, server)).toEqual([]);
+      expect(await store.documents.find(workspace, server)).toBeNull();
+      expect(await store.eras.find(workspace, server)).toBeNull();
+      expect(await store.grants.list(workspace, server)).toEqual([]);
+    });
+
+    it('the revision moves with all of it but what was only found, whoever changes it', async () => {
+      const another = await fixture.another();
+      const changes = (writer: Store): readonly (() => Promise<unknown>)[] => [
+        () => writer.definitions.save(workspace, definition(server)),
+        () => writer.definitions.remove(workspace, definition(server)),
+        () => writer.documents.save(workspace, { server, hash: 'a', text: '' }),
+        () => writer.grants.save(workspace, grant(server)),
+        () => writer.grants.remove(workspace, grant(server)),
+      ];
+      for (const writer of [store, another]) {
+        for (const change of changes(writer)) {
+          const before = store.revision();
+          await change();
+          await pause(limits.storeRevisionGlanceMs + 1);
+          expect(store.revision()).not.toBe(before);
+        }
+      }
+      // Every few seconds it moves whatever was written, which can fall between two of these, but not between all.
+      const moves: boolean[] = [];
+      for (const key of ['a', 'b', 'c']) {
+        const before = store.revision();
+        await store.eras.save(workspace, { server, key, era: 'session' });
+        moves.push(store.revision() !== before);
+      }
+      expect(moves).toContain(false);
+    });
+  });
+}
