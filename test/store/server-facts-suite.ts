@@ -153,6 +153,7 @@ export function describeServerFacts(name: string, open: () => Promise<Fixture>):
       for (const key of ['a', 'b', 'c']) {
         const before = store.revision();
         await store.eras.save(workspace, { server, key, era: 'session' });
+        await pause(limits.storeRevisionGlanceMs + 1);
         moves.push(store.revision() !== before);
       }
       expect(moves).toContain(false);
