@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellId, limits, type Log } from '../kernel/index.ts';
+import { killOnly } from './prepare.ts';
 import { bootId, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 interface CellRecord {
@@ -47,7 +48,7 @@ export function openCellRecords(folder: string, log: Log): CellRecords {
     if (record === null && isAlive(writerOf(name))) return false;
     if (record !== null && record.boot === writer().boot) {
       if (isAlive(record.gateway)) return false;
-      await killGroup(record);
+      await killLeft(record);
       log.warn('cell.swept', { cell: name.replace(/\.json$/, '') });
     }
     rmSync(path, { force: true });
@@ -107,16 +108,18 @@ const isIdentity = (value: unknown): value is ProcessIdentity =>
   'startTime' in value &&
   typeof value.startTime === 'string';
 
-/** Kills a launcher's whole process group and waits until nothing is left. Does nothing when nothing is. */
-async function killGroup({ launcher, first }: CellRecord): Promise<void> {
-  const left = (): boolean => isAlive(launcher) || (first !== null && isAlive(first));
+/**
+ * Kills what is left and waits until nothing is. The group goes by the launcher's number, which may be another's as soon as
+ * the launcher is gone; the first process takes with it everything in the cell.
+ */
+async function killLeft({ launcher, first }: CellRecord): Promise<void> {
   const waitMs = 5;
-  for (let waited = 0; left() && waited < limits.cellKillTimeoutMs; waited += waitMs) {
-    try {
-      process.kill(-launcher.pid, 'SIGKILL');
-    } catch {
-      // Gone in the meantime, or not ours to kill; the next look tells which.
-    }
+  for (let waited = 0; waited < limits.cellKillTimeoutMs; waited += waitMs) {
+    const left = [launcher, ...(first === null ? [] : [first])].filter(isAlive);
+    if (left.length === 0) return;
+    // Behind a terminal it leads no group.
+    if (left.includes(launcher)) killOnly(-launcher.pid);
+    for (const { pid } of left) killOnly(pid);
     await sleep(waitMs);
   }
 }

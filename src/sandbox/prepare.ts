@@ -116,12 +116,12 @@ export async function prepareCell(
 /** Kills every process that a launcher leads, and with them the cell. Harmless when there is none. */
 export const killGroup = (pid: number): void => killOnly(-pid);
 
-/** Harmless when there is no such process. */
-function killOnly(pid: number): void {
+/** Harmless when there is no such process, or when it is not this user's to kill. */
+export function killOnly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // ESRCH: there is nothing left to kill.
+    // ESRCH: there is nothing left to kill. EPERM: it was not ours.
   }
 }
 

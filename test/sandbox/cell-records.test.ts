@@ -57,6 +57,29 @@ describe('records of cells', () => {
     expect(await openCellRecords(folder, silentLog).sweep()).toBe(1);
     await gone;
     expect(isAlive(identity)).toBe(false);
+    // What it had started would have ended with its namespace.
+    process.kill(-identity.pid, 'SIGKILL');
+  });
+
+  it('lead to a launcher that leads no group, as behind a terminal', async () => {
+    const child = spawn('/bin/sleep', ['600'], { stdio: 'ignore' });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    const launcher = identify(child.pid ?? 0) ?? dead;
+    const folder = folderWith({ boot: bootId(), gateway: dead, launcher, first: null });
+    expect(await openCellRecords(folder, silentLog).sweep()).toBe(1);
+    await gone;
+    expect(child.signalCode).toBe('SIGKILL');
+  });
+
+  it('lead to what is left past a group that got the number of the launcher since', async () => {
+    const [left, bystander] = [startLeader(), startLeader()];
+    const launcher = { ...bystander.identity, startTime: '1' };
+    const folder = folderWith({ boot: bootId(), gateway: dead, launcher, first: left.identity });
+    expect(await openCellRecords(folder, silentLog).sweep()).toBe(1);
+    await left.gone;
+    expect(isAlive(bystander.identity)).toBe(true);
+    for (const { pid } of [left.identity, bystander.identity]) process.kill(-pid, 'SIGKILL');
+    await bystander.gone;
   });
 
   it.each([
