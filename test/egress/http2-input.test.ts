@@ -10,6 +10,7 @@ import { limits } from '../../src/kernel/index.ts';
 class Reader implements InputReader {
   readonly pieces: Buffer[] = [];
   hasEnded = false;
+  isWhole = false;
   overflows = 0;
   arrivedBytes = 0;
   /** Pieces that it takes before it refuses one. */
@@ -26,8 +27,9 @@ class Reader implements InputReader {
     return true;
   }
 
-  onInputEnd(): void {
+  onInputEnd(whole: boolean): void {
     this.hasEnded = true;
+    this.isWhole = whole;
   }
 
   onInputOverflow(): void {
@@ -87,6 +89,20 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
 );
 
 describe('what comes in on a stream', () => {
+  it.each([
+    ['whole where it ended', false],
+    ['no whole where it was reset', true],
+  ])('is, where both were there before anybody could know of the stream, %s', async (_name, isReset) => {
+    const stream = new Duplex({ read: () => undefined, write: (_data, _encoding, done) => done() });
+    Object.defineProperty(stream, 'closed', { value: isReset }); // as `node:http2` has it
+    stream.push(Buffer.from('half'));
+    stream.push(null);
+    const reader = new Reader();
+    new StreamInput(stream, reader, { bytes: 0, bytesMax: limits.cellBodyBytesMax });
+    await turns();
+    expect([reader.bytes.toString(), reader.hasEnded, reader.isWhole]).toEqual(['half', true, !isReset]);
+  });
+
   it.each([['with its end', true], ['without']])(
     'is given though it was there before anybody could know of the stream, %s',
     async (_name, ends = false) => {

@@ -68,13 +68,14 @@ export class StreamInput {
     stream.push = (data: Buffer | null) => (data === null ? this.#ended() : this.#receive(data));
     stream.on('end', () => this.#told());
     stream.once('close', () => this.#drop());
+    this.#isCut = stream.closed;
     this.#takeEarly();
     stream.resume();
   }
 
   /**
    * Node tells of a stream in a next tick. Where it read in the middle of a write, as it does when the write before has
-   * just ended, what came behind the head is here first.
+   * just ended, what came behind the head is here first: data, the end, and a reset, which makes it none.
    */
   #takeEarly(): void {
     for (let data: unknown = this.#stream.read(); Buffer.isBuffer(data); data = this.#stream.read()) {
