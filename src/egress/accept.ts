@@ -126,20 +126,29 @@ export class Accepted implements Conversation {
       secureContext: this.#host.contextFor(name),
       ALPNProtocols: ['h2', 'http/1.1'],
     });
+    /* Whoever hangs up until then, and has said nothing, does not like the certificate. */
+    let looksUntil = Number.POSITIVE_INFINITY;
+    const left = (reason: string): void => {
+      if (secure.bytesRead === 0 && this.#host.clock.monotonic() < looksUntil) this.#untrusted(name, reason);
+    };
     secure.on('error', (error) => {
-      if (this.#downstream === null) this.#untrusted(name, error);
+      left('code' in error && typeof error.code === 'string' ? error.code : 'failed');
       socket.destroy();
     });
+    secure.once('end', () => left('closed'));
     secure.on('close', () => socket.destroy());
     secure.once('secure', () => {
+      looksUntil = this.#host.clock.monotonic() + limits.clientTlsDoubtMs;
       const Downstream = secure.alpnProtocol === 'h2' ? Http2Downstream : Http1Downstream;
       this.#downstream = new Downstream(secure, this.#host, this.#arrival('https', name));
     });
   }
 
-  /** The program did not go through with TLS: it pins a certificate, or does not know the cell's authority. */
-  #untrusted(host: string, error: Error): void {
-    const reason = 'code' in error && typeof error.code === 'string' ? error.code : 'failed';
+  /**
+   * The program did not go through with TLS, or left right behind it, as some do that look at certificates only then: it
+   * pins one, or does not know the cell's authority.
+   */
+  #untrusted(host: string, reason: string): void {
     const { port } = this.#place;
     const data = { code: 'egress_client_tls', host, port, reason };
     void this.#host.trail.refused('connection', 'egress.refused', `${host}:${port}`, data);

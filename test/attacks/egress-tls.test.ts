@@ -201,15 +201,22 @@ describe(`ATTACKS 16: a program that pins${hasCurl ? '' : ` (waits for ${curl})`
     },
   );
 
-  it.runIf(hasCurl)("one that wants the upstream's own key hangs up, and nothing was sent", async () => {
-    const der = new X509Certificate(testAuthority.issue(API).cert).publicKey.export({
-      type: 'spki',
-      format: 'der',
-    });
-    const pin = `sha256//${createHash('sha256').update(der).digest('base64')}`;
-    await withUpstream(async (world, heard) => {
-      expect(await curled(world, world.cell.caPem, '--pinnedpubkey', pin)).toEqual({ code: 90, text: '' });
-      expect([heard(), world.uses]).toEqual(['', []]);
-    });
-  });
+  it.runIf(hasCurl)(
+    "one that wants the upstream's own key hangs up, nothing was sent, and it is on record",
+    async () => {
+      const der = new X509Certificate(testAuthority.issue(API).cert).publicKey.export({
+        type: 'spki',
+        format: 'der',
+      });
+      const pin = `sha256//${createHash('sha256').update(der).digest('base64')}`;
+      await withUpstream(async (world, heard) => {
+        expect(await curled(world, world.cell.caPem, '--pinnedpubkey', pin)).toEqual({ code: 90, text: '' });
+        expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+          code: 'egress_client_tls',
+          host: API,
+        });
+        expect([heard(), world.uses]).toEqual(['', []]);
+      });
+    },
+  );
 });

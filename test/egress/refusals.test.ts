@@ -1,7 +1,7 @@
 /** Every code that the data plane refuses with, provoked over real sockets: what the cell reads and what the audit says. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { TLSSocket } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import {
@@ -227,7 +227,7 @@ describe('refusals of requests', () => {
   it('egress_client_tls: a program that does not trust the cell', async () => {
     await inWorld({}, async (world) => {
       const { host, port } = await world.placeOf(API, 443);
-      /* Node's own client verifies only after the handshake; this one breaks it off, as most do. */
+      /* It breaks off the handshake, as most do. */
       const client = spawn('openssl', [
         's_client',
         '-connect',
@@ -241,6 +241,45 @@ describe('refusals of requests', () => {
         code: 'egress_client_tls',
         host: API,
       });
+    });
+  });
+
+  it('egress_client_tls: a program that looks at certificates behind the handshake, as Node does', async () => {
+    await inWorld({}, async (world) => {
+      const client = connect({ ...(await world.placeOf(API, 443)), servername: API });
+      const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).toBe('UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({
+        code: 'egress_client_tls',
+        host: API,
+        port: 443,
+      });
+    });
+  });
+
+  it('no egress_client_tls: a program that has said something, that closes what it had in reserve, or that was cut', async () => {
+    const clock = fixedClock(0);
+    await inWorld({ clock: { ...clock, now: () => Date.now() } }, async (world) => {
+      const silent = await world.connectTls();
+      const reserve = await world.connectTls();
+      const spoke = await world.connectTls();
+      spoke.write('G');
+      const refused = await world.connectTls();
+      refused.write('GET / HTTP/1.1\r\n\r\n');
+      await once(refused, 'data'); // by now, what came before it was read
+      spoke.end();
+      await readAll(spoke);
+      clock.advance(limits.clientTlsDoubtMs);
+      reserve.end();
+      await readAll(reserve);
+      clock.advance(limits.egressIdleTimeoutMs);
+      await Promise.all([readAll(silent), readAll(refused)]);
+      await once(connect({ ...(await world.placeOf(API, 443)), servername: API }), 'error');
+      const events = await world.eventsOf('egress.refused', 2);
+      expect(events.map(({ data }) => data['code'])).toEqual([
+        'egress_request_malformed',
+        'egress_client_tls',
+      ]);
     });
   });
 });

@@ -30,6 +30,11 @@ export const placeCharsMax = 200;
 export const cellRefusalKeysMax = 1_024;
 /** From a connection's first byte to the end of its TLS handshake, and of each request head. */
 export const egressHeadTimeoutMs = 20_000;
+/**
+ * From the end of a TLS handshake: whoever hangs up within it, and has said nothing, does not trust the certificate. Later it
+ * is one that had a connection in reserve.
+ */
+export const clientTlsDoubtMs = 5_000;
 /** A connection from a cell on which nothing is going on. */
 export const egressIdleTimeoutMs = 75_000;
 /** A request or response body that has stopped moving. Event streams with longer pauses exist; they reconnect. */
