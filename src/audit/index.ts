@@ -12,7 +12,7 @@ export { type JournalKeys, journalKeys } from './journal/keys.ts';
 export { channelLog, serveIngester } from './journal/ingest-service.ts';
 export { ingestLink } from './journal/link.ts';
 export type { JournalFile, JournalFolder, JournalSource } from './journal/ports.ts';
-export { type Channel, type SharedNumbers, sharedNumbers } from './journal/protocol.ts';
+export { type Channel, ingestedIn, type SharedNumbers, sharedNumbers } from './journal/protocol.ts';
 export { journalRecorder } from './journal/recorder.ts';
 export { endJournal, recoverJournals } from './journal/recovery.ts';
 export type {

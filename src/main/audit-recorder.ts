@@ -13,14 +13,7 @@ import {
   type Scribe,
   sharedNumbers,
 } from '../audit/index.ts';
-import {
-  type Clock,
-  isAppError,
-  type Log,
-  type Random,
-  type Secret,
-  type WorkspaceId,
-} from '../kernel/index.ts';
+import { type Clock, isAppError, type Log, type Random, Secret, type WorkspaceId } from '../kernel/index.ts';
 import type { Store } from '../store/index.ts';
 import { startAuditThread } from './audit-thread.ts';
 import { homeJournals, type HomeJournals, type OwnJournal } from './journal-folder.ts';
@@ -56,8 +49,8 @@ export async function recoveredScribe(recording: AuditRecording): Promise<Scribe
 }
 
 /**
- * For what serves requests: a journal of its own, and a thread that brings it into the chain. A thread takes longer to
- * start than most commands take.
+ * For what serves requests: a journal of its own, and a thread that brings it into the chain, begun anew where it
+ * ends by itself. A thread takes longer to start than most commands take.
  *
  * @throws AppError `audit_journal_busy`, `store_*`
  */
@@ -74,16 +67,20 @@ export async function journaledRecorder(
     return begin(recording, journals);
   });
   const numbers = sharedNumbers();
-  const thread = startAuditThread({ database, folder, journal: own.id, numbers }, key);
+  const place = { database, folder, journal: own.id, numbers };
+  const threadKey = Secret.fromBytes(new Uint8Array(key.bytes()));
   return journalRecorder({
     journal: own.id,
     file: own.file,
     keys: journalKeys(key),
-    link: ingestLink(thread, numbers, log),
+    link: ingestLink(() => startAuditThread(place, threadKey), numbers, log),
     durability,
     clock,
     log,
-    onClosed: () => own.release(),
+    onClosed() {
+      threadKey.destroy();
+      own.release();
+    },
   });
 }
 

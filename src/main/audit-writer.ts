@@ -5,6 +5,7 @@ import {
   channelLog,
   createScribe,
   endJournal,
+  ingestedIn,
   JournalIngester,
   journalKeys,
   serveIngester,
@@ -29,6 +30,8 @@ const store = openAuditWriter(database);
 const source = sourceIn(folder, journal);
 const secret = Secret.fromBytes(key);
 const keys = journalKeys(secret);
+/** Of a thread before this one. */
+const before = ingestedIn(numbers);
 const scribe = createScribe({ store, key: secret, clock: systemClock, log });
 secret.destroy();
 await serveIngester({
@@ -37,7 +40,7 @@ await serveIngester({
   store,
   scribe,
   log,
-  ingester: (onIngested) => new JournalIngester({ journal, source, keys, store, scribe, onIngested }),
+  ingester: (onIngested) => new JournalIngester({ journal, source, keys, store, scribe, before, onIngested }),
   end: (records) => endJournal({ source, store, keys }, journal, records),
   async onClosed() {
     await store.close();

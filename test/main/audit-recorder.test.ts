@@ -9,10 +9,11 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
@@ -327,7 +328,7 @@ describe('a gateway whose database is locked by somebody else', () => {
 });
 
 describe('an audit log whose thread cannot start', () => {
-  it('records nothing, and says so', async () => {
+  it('records nothing, and says so, until it can', async () => {
     const services = await gateway();
     await services.close();
     const { journaledRecorder } = await import('../../src/main/audit-recorder.ts');
@@ -335,17 +336,24 @@ describe('an audit log whose thread cannot start', () => {
     const { systemClock: clock, systemRandom: random } = await import('../../src/kernel/index.ts');
     const gone = Promise.withResolvers<string>();
     const key = Secret.fromBytes(Buffer.alloc(32));
-    const { store, workspace } = home;
+    // Its chain begins here, with this key.
+    const { store, other: workspace } = home;
     const log = { ...silentLog, error: (what: string) => gone.resolve(what) };
-    const database = join(home.directory, 'no/such.db');
+    const database = join(home.directory, 'later', basename(home.database));
     const recording = { database, folder: folder(), store, workspace, key, clock, random, log };
     const recorder = await journaledRecorder(recording, 'grouped');
     const audit = createAuditLog({ store: store.audit, key, clock, log, recorder });
+    key.destroy();
     expect(await gone.promise).toBe('audit_writer_gone');
     await expect(audit.record(event(workspace, 1))).rejects.toMatchObject({
       code: 'audit_unavailable',
       detail: { reason: 'audit_writer_gone' },
     });
+    symlinkSync(home.directory, join(home.directory, 'later'));
+    await expect
+      .poll(() => audit.append(event(workspace, 2)).catch(() => null), { timeout: 20_000 })
+      .toMatchObject({ data: { n: 2 } });
     await audit.close();
-  });
+    expect(segments()).toEqual([]);
+  }, 30_000);
 });

@@ -17,6 +17,8 @@ export interface IngesterDeps {
   readonly keys: JournalKeys;
   readonly store: AuditStore;
   readonly scribe: Scribe;
+  /** How far an ingester of this journal had come before, which is no more; default: there was none. */
+  readonly before?: Ingested;
   /** After each transaction. Must not throw. */
   readonly onIngested?: (workspace: WorkspaceId, records: readonly JournalRecord[], written: Written) => void;
 }
@@ -39,7 +41,7 @@ export class JournalIngester {
   /** Read already, and part of the next transaction. */
   #ahead: JournalRecord | null = null;
   /** Every record that came by, once. */
-  readonly #counted = { records: 0, events: 0, bytes: 0 };
+  readonly #counted: { -readonly [Key in keyof Ingested]: Ingested[Key] };
   /** What was found behind the last record that was read. Those before it come in all the same. */
   #fault: AppError | null = null;
   /** The first segment that may still be there. */
@@ -47,6 +49,8 @@ export class JournalIngester {
 
   constructor(deps: IngesterDeps) {
     this.#deps = deps;
+    this.#counted = { records: 0, events: 0, bytes: 0, ...deps.before };
+    this.#ingested = this.#counted.records;
   }
 
   /** Records that are in the chain, as far as is known, and the events and bytes of those that this process brought there. */

@@ -14,6 +14,7 @@ import {
 } from '../../kernel/index.ts';
 import type { ChainEnd } from '../chain-writer.ts';
 import type { Checkpoint, EventRow } from '../ports.ts';
+import type { Ingested } from './ingester.ts';
 
 /** A pair of ends that carry structured clones, in order; `worker_threads` has them. */
 export interface Channel {
@@ -44,6 +45,13 @@ export const readNumber = (numbers: SharedNumbers, at: number): number => Number
 
 export const writeNumber = (numbers: SharedNumbers, at: number, value: number): void =>
   void Atomics.store(numbers, at, BigInt(value));
+
+/** How far the chain has come, as the far end said last. */
+export const ingestedIn = (numbers: SharedNumbers): Ingested => ({
+  records: readNumber(numbers, AT.records),
+  events: readNumber(numbers, AT.events),
+  bytes: readNumber(numbers, AT.bytes),
+});
 
 /** To the far end. */
 export type Question =

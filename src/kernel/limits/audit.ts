@@ -57,6 +57,10 @@ export const auditIngestEveryMs = 10;
 export const auditIngestIdlePasses = 25;
 /** and how long after a failure, in milliseconds. */
 export const auditIngestRetryMs = 250;
+/** How long after the audit log's writer has ended by itself it is started again, in milliseconds, */
+export const auditWriterRestartMs = 250;
+/** and how long at most when that is in vain, which doubles it each time. */
+export const auditWriterRestartMsMax = 30_000;
 /** How long another process may take to bring a dead gateway's journals into the chain, in milliseconds. */
 export const auditJournalLockWaitMs = 30_000;
 /** Pages of the write-ahead log after which the audit log's writer moves them into the database. */

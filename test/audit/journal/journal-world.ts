@@ -9,6 +9,7 @@ import {
   createScribe,
   type Durability,
   endJournal,
+  ingestedIn,
   ingestLink,
   type JournalFile,
   JournalIngester,
@@ -100,6 +101,8 @@ function channels(): { near: Channel; far: Channel; cut: (error: Error | null) =
   return { far: end('far', 'near'), near, cut: (error) => onEnd(error) };
 }
 
+const noCut = (_error: Error | null): void => undefined;
+
 /** One home: a store, its journals, and gateways that come and go. */
 export class JournalWorld {
   readonly store = new MemoryAuditStore();
@@ -109,6 +112,8 @@ export class JournalWorld {
   readonly alive = new Set<string>();
   readonly setAside: string[] = [];
   readonly lines: string[] = [];
+  /** How many far ends cannot begin. */
+  startFailures = 0;
   readonly log: Log = {
     ...silentLog,
     error: (what) => void this.lines.push(what),
@@ -152,29 +157,40 @@ export class JournalWorld {
     const keys = journalKeys(auditKey());
     await store.putJournal(keys.signRow({ id: journal, records: 0, closed: false }));
     const numbers = sharedNumbers();
-    const { near, far, cut } = channels();
     const source = file.source();
-    const scribe = createScribe({ store, key: auditKey(), clock, log: channelLog(far) });
-    const farKeys = journalKeys(auditKey());
-    const served =
-      options.serve === false
-        ? Promise.resolve()
-        : serveIngester({
-            channel: far,
-            numbers,
-            store,
-            scribe,
-            log: channelLog(far),
-            ingester: (onIngested) =>
-              new JournalIngester({ journal, source, keys: farKeys, store, scribe, onIngested }),
-            end: (records) => endJournal({ source, store, keys: farKeys }, journal, records),
-            onClosed: async () => farKeys.destroy(),
-          });
+    let served = Promise.resolve();
+    let cut = noCut;
+    const begin = (): Channel => {
+      if (this.startFailures > 0) {
+        this.startFailures -= 1;
+        throw new Error('no thread');
+      }
+      const ends = channels();
+      const isFirst = cut === noCut;
+      ({ cut } = ends);
+      if (isFirst && options.serve === false) return ends.near;
+      const farLog = channelLog(ends.far);
+      const scribe = createScribe({ store, key: auditKey(), clock, log: farLog });
+      const farKeys = journalKeys(auditKey());
+      const before = ingestedIn(numbers);
+      served = serveIngester({
+        channel: ends.far,
+        numbers,
+        store,
+        scribe,
+        log: farLog,
+        ingester: (onIngested) =>
+          new JournalIngester({ journal, source, keys: farKeys, store, scribe, before, onIngested }),
+        end: (records) => endJournal({ source, store, keys: farKeys }, journal, records),
+        onClosed: async () => farKeys.destroy(),
+      });
+      return ends.near;
+    };
     const recorder = journalRecorder({
       journal,
       file,
       keys,
-      link: ingestLink(near, numbers, log),
+      link: ingestLink(begin, numbers, log),
       durability: options.durability ?? 'grouped',
       clock,
       log,
@@ -190,7 +206,14 @@ export class JournalWorld {
       recorder,
       ...(options.sinks === undefined ? {} : { sinks: options.sinks }),
     });
-    return { audit, file, served, cut };
+    return {
+      audit,
+      file,
+      get served() {
+        return served;
+      },
+      cut: (error) => cut(error),
+    };
   }
 
   /** What the next process does first. */

@@ -369,7 +369,7 @@ describe('a chain that does not keep up', () => {
 });
 
 describe('the far end', () => {
-  it('refuses what waits and whatever comes later, once it is gone', async () => {
+  it('refuses what waits and whatever comes, once it is gone, until another has begun and brought in the rest', async () => {
     const { audit, cut } = await world.gateway('jrn_2', { serve: false });
     const waiting = audit.append(event(1));
     waiting.catch(() => undefined);
@@ -379,17 +379,71 @@ describe('the far end', () => {
     for (const refused of [waiting, audit.record(event(3)), audit.append(event(4))]) {
       await expect(refused).rejects.toMatchObject({
         code: 'audit_unavailable',
-        hint: 'Restart Sallyport.',
+        hint: "It is started again by itself; the gateway's log says what ended it. If it stays so, restart Sallyport.",
         detail: { reason: 'audit_writer_gone' },
       });
     }
     expect(world.lines).toEqual(['audit_writer_gone']);
+    await vi.advanceTimersByTimeAsync(limits.auditWriterRestartMs);
+    await settle();
+    expect(world.chained()).toEqual([1]);
+    await audit.record(event(5));
+    expect(await audit.append(event(6))).toMatchObject({ sequence: 3 });
+    expect(world.chained()).toEqual([1, 5, 6]);
+    await audit.close();
+    expect(world.lines).toEqual(['audit_writer_gone']);
+  });
+
+  it('is tried again less and less often, and as often as at first once it has been there', async () => {
+    const { audit, cut } = await world.gateway('jrn_2');
+    world.startFailures = 3;
+    cut(new Error('out of memory'));
+    for (const times of [1, 2, 4]) {
+      await vi.advanceTimersByTimeAsync(times * limits.auditWriterRestartMs - 1);
+      expect(world.startFailures).toBe(3 - Math.log2(times));
+      await vi.advanceTimersByTimeAsync(1);
+      expect(world.startFailures).toBe(2 - Math.log2(times));
+      await expect(audit.record(event(1))).rejects.toMatchObject({ detail: { reason: 'audit_writer_gone' } });
+    }
+    await vi.advanceTimersByTimeAsync(8 * limits.auditWriterRestartMs);
+    await settle();
+    await audit.record(event(2));
+    cut(new Error('again'));
+    await vi.advanceTimersByTimeAsync(limits.auditWriterRestartMs);
+    await settle();
+    await audit.record(event(3));
+    await audit.close();
+    expect(world.chained()).toEqual([2, 3]);
+    expect(world.lines).toEqual(Array(5).fill('audit_writer_gone'));
+  });
+
+  it('that begins anew counts what the one before has brought in, whose files may be gone', async () => {
+    const { audit, cut, file } = await world.gateway('jrn_2');
+    const long = 'x'.repeat(limits.auditEventCharsMax / 2);
+    for (let n = 0; file.segments.size === 1 && n < 1_000; n++) {
+      await audit.append({ ...event(n), data: { n, long } });
+    }
+    await settle();
+    const recorded = world.chained().length;
+    expect(Math.min(...file.segments.keys())).toBeGreaterThan(1);
+    cut(new Error('out of memory'));
+    await vi.advanceTimersByTimeAsync(limits.auditWriterRestartMs);
+    await settle();
+    // If those were missing, the chain would seem to be that far behind for ever, and its authors be held.
+    for (let n = 0; n < 300; n++) await audit.append({ ...event(n), data: { n, long } });
+    expect(world.chained()).toHaveLength(recorded + 300);
+    await audit.close();
+  });
+
+  it('that cannot begin is not waited for when the gateway ends', async () => {
+    world.startFailures = 1;
+    const { audit } = await world.gateway('jrn_2');
     await audit.close();
     expect(world.lines).toEqual(['audit_writer_gone', 'audit_journal_not_ended']);
-    // What was written before is in the journal, for whoever comes next.
+    expect(vi.getTimerCount()).toBe(0);
     world.alive.delete('jrn_2');
     await world.recover();
-    expect(world.chained()).toEqual([1]);
+    expect(world.left).toEqual(['jrn_1']);
   });
 
   it('is woken when it has nothing to do, and looks by itself while it has', async () => {
