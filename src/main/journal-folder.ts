@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalFile, JournalFolder } from '../audit/index.ts';
 import { AppError, type Clock, limits, type Random } from '../kernel/index.ts';
-import { lockFile } from './gateway-lock.ts';
+import { lockFile } from '../seal/index.ts';
 import { openJournalFile, segmentName, segmentsOf, sourceIn } from './journal-file.ts';
 
 const LOCK = 'lock';

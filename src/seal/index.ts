@@ -1,5 +1,6 @@
 /**
- * Seal: the only user of ciphers. Envelopes, the three levels of keys, where master keys come from, rotation.
+ * Seal: the only user of ciphers. Envelopes, the three levels of keys, where master keys come from, rotation; and
+ * the lock that keeps processes apart.
  */
 export type { SealContext } from './context.ts';
 export { deriveKey } from './derive.ts';
@@ -13,6 +14,7 @@ export {
 } from './key-ring.ts';
 export type { KeyLookup, KeyProvider, MasterKeyInfo, SealingKey } from './keys.ts';
 export { createLocalKeyFile, type LocalKeyOptions, localKeyProvider } from './local-provider.ts';
+export { lockFile } from './lock-file.ts';
 export { parseMasterKey } from './master-key.ts';
 export {
   type MasterKeyStatus,
