@@ -31,6 +31,15 @@ export interface Borrower {
   readonly share: Pick<UpstreamShare, 'isFull' | 'add' | 'remove'>;
 }
 
+/** What a connection is made for. */
+interface Wanted {
+  readonly to: Destination;
+  readonly place: Place;
+  readonly borrower: Borrower;
+  /** Nobody wants it any more. */
+  readonly signal: AbortSignal;
+}
+
 interface Held {
   readonly place: Place;
   readonly connection: UpstreamConnection;
@@ -113,17 +122,18 @@ export class UpstreamPlaces {
     exclusive: boolean,
   ): Promise<UpstreamConnection> {
     const place = this.#placeOf(to);
-    if (exclusive) return this.#dial(to, place, borrower, signal, ONE_AT_A_TIME);
+    const wanted: Wanted = { to, place, borrower, signal };
+    if (exclusive) return this.#dial(wanted, ONE_AT_A_TIME);
     if (to.scheme === 'http' || this.#deps.codecs.h2 === undefined) {
-      return this.#dialInTurn(to, place, borrower, signal, ONE_AT_A_TIME);
+      return this.#dialInTurn(wanted, ONE_AT_A_TIME);
     }
     while (place.opening !== null && place.speaks !== 'http/1.1') {
       await untilAborted(place.opening, signal);
       const shared = roomIn(place);
       if (shared !== null) return shared;
     }
-    if (place.speaks === 'http/1.1') return this.#dialInTurn(to, place, borrower, signal, BOTH);
-    const dialled = this.#dial(to, place, borrower, signal, BOTH);
+    if (place.speaks === 'http/1.1') return this.#dialInTurn(wanted, BOTH);
+    const dialled = this.#dial(wanted, BOTH);
     /* When whoever dials gives up, that says nothing to the others; a failure does. */
     const opening = dialled.then(noop, (error: unknown) => {
       if (!signal.aborted) throw error;
@@ -183,13 +193,8 @@ export class UpstreamPlaces {
   }
 
   /** When it is its turn, unless a connection comes back before. */
-  async #dialInTurn(
-    to: Destination,
-    place: Place,
-    borrower: Borrower,
-    signal: AbortSignal,
-    protocols: readonly Protocol[],
-  ): Promise<UpstreamConnection> {
+  async #dialInTurn(wanted: Wanted, protocols: readonly Protocol[]): Promise<UpstreamConnection> {
+    const { to, place, borrower, signal } = wanted;
     const { host, port } = to;
     const late = (): Refusal => Refusal.of('egress_upstream_unreachable', { host, port, reason: 'busy' });
     const { line } = place;
@@ -197,17 +202,14 @@ export class UpstreamPlaces {
       (line.isFull ? this.take(to, borrower, true) : null) ?? (await line.enter(borrower, signal, late));
     if (returned !== null) return returned;
     try {
-      return await this.#dial(to, place, borrower, signal, protocols);
+      return await this.#dial(wanted, protocols);
     } finally {
       line.leave();
     }
   }
 
   async #dial(
-    to: Destination,
-    place: Place,
-    borrower: Borrower,
-    signal: AbortSignal,
+    { to, place, borrower, signal }: Wanted,
     protocols: readonly Protocol[],
   ): Promise<UpstreamConnection> {
     const { dialer, clock, codecs, scope } = this.#deps;
