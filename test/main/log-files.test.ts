@@ -3,6 +3,7 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -224,6 +225,19 @@ describe('following a log', () => {
     );
     expect(found.at(-1)).toBe('end');
     expect(existsSync(`${pathOf('echo')}.1`)).toBe(true);
+  });
+
+  it('has each line once where a new file is begun just after the old one was opened', async () => {
+    const files = createLogFiles(folder, silentLog);
+    files.append('echo', line('one'));
+    files.flush();
+    // What was opened is the older file by now.
+    linkSync(pathOf('echo'), `${pathOf('echo')}.1`);
+    expect(await read(files)).toEqual(['one']);
+    rmSync(pathOf('echo'));
+    files.append('echo', line('two'));
+    files.flush();
+    expect(await read(files)).toEqual(['one', 'two']); // the control: another one is read
   });
 
   it('ends when nobody wants more', async () => {
