@@ -3,9 +3,10 @@
  * it, its intent is durable before a credential is opened, its answer is scrubbed, and how it ended is on record.
  */
 import { Readable } from 'node:stream';
-import { AppError, type AppErrorKind, type Clock, err, ok } from '../../kernel/index.ts';
-import { Fields, type RequestHead, requestFraming } from '../../wire/index.ts';
+import { AppError, type AppErrorKind, type Clock } from '../../kernel/index.ts';
+import { Fields } from '../../wire/index.ts';
 import { Exchange, type ExchangeHost } from '../exchange.ts';
+import { framingOf, requestHeadOf } from '../http2/fields.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import type { OwnAnswer, OwnRequest } from '../ports.ts';
 import type { WireRefusal } from '../refusals.ts';
@@ -14,7 +15,6 @@ import type { Incoming } from '../request.ts';
 const DEFAULT_PORT = { https: 443, http: 80 } as const;
 /** Where the name came from, in place of an address. */
 const ADDRESS = 'gateway';
-const FRAMING: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding']);
 const NO_TRAILERS = new Fields();
 
 const KINDS: Readonly<Record<number, AppErrorKind>> = {
@@ -70,12 +70,11 @@ export class OwnExchange implements ExchangeClient {
     this.#lastActive = host.clock.monotonic();
     this.#rest = request.body;
     const { scheme, port, host: name } = request;
-    const head = headOf(request);
     this.#exchange = new Exchange(
       host,
       this,
       { scheme, port, address: ADDRESS, names: new Set([name]), sni: scheme === 'https' ? name : null },
-      { head, framing: framingOf(head, request) },
+      incomingOf(request),
     );
   }
 
@@ -188,17 +187,18 @@ export class OwnExchange implements ExchangeClient {
   }
 }
 
-/** Whoever wrote the request says nothing about its framing: it would be a second one. */
-function framingOf(head: RequestHead, { body, fields }: OwnRequest): Incoming['framing'] {
-  const second = fields.find(([name]) => FRAMING.has(name.toLowerCase()));
-  if (second !== undefined) return err('framing_repeated');
-  return body === null ? ok({ kind: 'none' }) : requestFraming(head);
-}
-
-function headOf({ method, scheme, host, port, target, fields: pairs, body }: OwnRequest): RequestHead {
-  const fields = new Fields();
-  fields.add('Host', port === DEFAULT_PORT[scheme] ? host : `${host}:${port}`);
-  for (const [name, value] of pairs) fields.add(name, value);
-  if (body !== null) fields.add('Content-Length', String(body.length));
-  return { method, target, minor: 1, fields };
+/**
+ * What came in no message was never read as one either: it is held to what HTTP/2 can carry, so that no text in it can
+ * become a line of its own, and no second word on where the message ends.
+ */
+function incomingOf({ method, scheme, host, port, target, fields, body }: OwnRequest): Incoming {
+  const authority = port === DEFAULT_PORT[scheme] ? host : `${host}:${port}`;
+  const raw = [':method', method, ':scheme', scheme, ':authority', authority, ':path', target];
+  for (const [name, value] of fields) raw.push(name.toLowerCase(), value);
+  if (body !== null) raw.push('content-length', String(body.length));
+  const head = requestHeadOf(raw, scheme);
+  if (head.ok) return { head: head.value, framing: framingOf(head.value.fields, body === null) };
+  const nothing = new Fields();
+  nothing.add('host', authority);
+  return { head: { method: 'GET', target: '/', minor: 1, fields: nothing }, framing: head };
 }

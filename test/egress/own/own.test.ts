@@ -78,6 +78,32 @@ describe('a request of the gateway', () => {
     });
   });
 
+  it.each<[string, Partial<OwnRequest>, string]>([
+    ['in a value', { fields: [['X-Id', 'a\r\nX-Evil: 1']] }, 'field_value_invalid'],
+    // Latin-1 takes the lower byte of each.
+    ['in a value, disguised', { fields: [['X-Id', 'a\u010d\u010aX-Evil: 1']] }, 'field_value_invalid'],
+    ['in a name', { fields: [['X-Evil: 1\r\nX-Id', 'a']] }, 'field_name_invalid'],
+    ['in a method', { method: 'GET / HTTP/1.1\r\nX-Evil: 1\r\nX-Id:' }, 'field_value_invalid'],
+    ['in a target', { target: '/ HTTP/1.1\r\nX-Evil: 1\r\nX-Id: ' }, 'field_value_invalid'],
+    ['in a target, disguised', { target: '/\u0120HTTP/1.1\u010d\u010aX-Evil: 1' }, 'field_value_invalid'],
+    ['for one connection', { fields: [['Connection', 'X-Id']] }, 'field_connection_specific'],
+  ])('cannot bring a line of its own along: %s', async (_name, over, reason) => {
+    const sent: string[] = [];
+    const upstream = await httpsUpstream((request, response) => {
+      sent.push(...request.rawHeaders);
+      response.end('ok');
+    });
+    await withShare({ upstreams: { [PLACE]: upstream } }, async (share, world) => {
+      expect(await codeOf(share.request(get(over), never))).toBe('egress_request_malformed');
+      expect((await world.eventsOf('egress.refused'))[0]?.data).toMatchObject({ reason });
+      expect([sent, world.uses]).toEqual([[], []]);
+      expect(await shown(await share.request(get({ fields: [['X-Id', 'caf\u00e9']] }), never))).toEqual([
+        200,
+        'ok',
+      ]);
+    });
+  });
+
   it.each([
     ['small', 10],
     ['large', 5_000_000],
