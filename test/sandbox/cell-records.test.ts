@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CellId, silentLog } from '../../src/kernel/index.ts';
 import { openCellRecords } from '../../src/sandbox/cell-records.ts';
+import { killGroup } from '../../src/sandbox/prepare.ts';
 import { bootId, identify, isAlive, type ProcessIdentity } from '../../src/sandbox/process-identity.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-records-'));
@@ -57,8 +58,8 @@ describe('records of cells', () => {
     expect(await openCellRecords(folder, silentLog).sweep()).toBe(1);
     await gone;
     expect(isAlive(identity)).toBe(false);
-    // What it had started would have ended with its namespace.
-    process.kill(-identity.pid, 'SIGKILL');
+    // What it may have started would have ended with its namespace.
+    killGroup(identity.pid);
   });
 
   it('lead to a launcher that leads no group, as behind a terminal', async () => {
@@ -78,7 +79,7 @@ describe('records of cells', () => {
     expect(await openCellRecords(folder, silentLog).sweep()).toBe(1);
     await left.gone;
     expect(isAlive(bystander.identity)).toBe(true);
-    for (const { pid } of [left.identity, bystander.identity]) process.kill(-pid, 'SIGKILL');
+    for (const { pid } of [left.identity, bystander.identity]) killGroup(pid);
     await bystander.gone;
   });
 
