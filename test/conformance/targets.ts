@@ -24,8 +24,28 @@ export async function directTarget(era: Era): Promise<Target> {
   return { url: await firstLine(child), close: () => ended(child) };
 }
 
-/** The everything server on stdio in a cell, behind `/mcp/default/everything` of a gateway. */
+/** The same, behind `/mcp/default/everything` of a gateway. */
 export async function cellTarget(era: Era): Promise<Target> {
+  const gateway = await everythingGateway(era);
+  const door = await withToken(new URL('/mcp/default/everything', gateway.url), gateway.token);
+  return {
+    url: door.url,
+    async close() {
+      await door.close();
+      await gateway.close();
+    },
+  };
+}
+
+/** A gateway with a home of its own, its profile `default` with the everything server on stdio in a cell. */
+export interface EverythingGateway {
+  readonly url: string;
+  readonly token: string;
+  readonly home: string;
+  close(): Promise<void>;
+}
+
+export async function everythingGateway(era: Era): Promise<EverythingGateway> {
   const home = makeHome();
   try {
     await home.run('init');
@@ -34,11 +54,11 @@ export async function cellTarget(era: Era): Promise<Target> {
     writeFileSync(file, JSON.stringify(everythingManifest(era)));
     await home.json('server', 'add', file);
     const { token } = await home.json<{ token: string }>('token', 'create', '--profile', 'default');
-    const door = await withToken(new URL('/mcp/default/everything', gateway.url), token);
     return {
-      url: door.url,
+      url: gateway.url,
+      token,
+      home: home.path,
       async close() {
-        await door.close();
         await gateway.stop();
         home.remove();
       },
