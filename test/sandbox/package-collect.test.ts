@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -14,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { limits, type Log, silentLog, systemClock } from '../../src/kernel/index.ts';
 import {
@@ -27,6 +29,7 @@ import {
 import { removeAll } from '../../src/sandbox/packages/collect.ts';
 import { removeTree } from '../../src/sandbox/packages/removal.ts';
 import { treeBytes } from '../../src/sandbox/packages/staging.ts';
+import { walk } from '../../src/sandbox/packages/walk.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-collect-'));
 let dir: string;
@@ -173,13 +176,30 @@ describe('a tree that hostile programs left', () => {
     const made = mkdtempSync(join(root, 'paths-'));
     const folder = join(made, ...Array.from({ length: 1_000 }, () => 'x'));
     mkdirSync(folder, { recursive: true });
-    process.chdir(folder);
     const count = Math.ceil(limits.packagePathsBytesMax / 2_000);
-    for (let index = 0; index < count; index += 1) writeFileSync(`${index}`, '');
-    process.chdir(root);
+    for (let index = 0; index < count; index += 1) writeFileSync(join(folder, `${index}`), '');
     expect(await isWithin(made, 2 ** 40)).toBe(false);
     expect(await takeBack(made, 2 ** 40)).toBe(false);
     await removeTree(made);
+  });
+
+  it.each([
+    ['a file', (path: Buffer) => writeFileSync(path, '')],
+    ['a link to itself', (path: Buffer) => symlinkSync(path, path)],
+    ['nothing', () => undefined],
+  ])('is looked at to its end, although a folder becomes %s meanwhile', async (_what, become) => {
+    const made = mkdtempSync(join(root, 'swapped-'));
+    for (const name of ['one', 'two', 'three']) mkdirSync(join(made, name));
+    writeFileSync(join(made, 'file'), '');
+    const seen: string[] = [];
+    await walk(Buffer.from(made), async (path) => {
+      seen.push(basename(path.toString()));
+      if (!lstatSync(path).isDirectory()) return false;
+      rmdirSync(path);
+      become(path);
+      return true;
+    });
+    expect(seen.sort()).toEqual(['file', 'one', 'three', 'two']);
   });
 
   it('is given away without following a link, and keeps what can be executed so', async () => {

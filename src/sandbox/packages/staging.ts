@@ -1,7 +1,7 @@
 /**
  * The folder that an installation fills. What is in there was written by programs that are not trusted: nothing here
  * follows a link, and whatever modes they left, it can be read and measured. To be used when the cell is gone, except
- * for `isWithin`.
+ * for `isWithin`, which changes nothing: a folder that becomes a link under its eyes is counted as what that leads to.
  */
 import type { Stats } from 'node:fs';
 import { chmod, lchown, lstat, readFile, writeFile } from 'node:fs/promises';

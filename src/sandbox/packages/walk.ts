@@ -59,11 +59,14 @@ export async function walk(root: Buffer, visit: (path: Buffer) => Promise<boolea
   }
 }
 
+/** What is said of something that is gone: it, or a folder on the way to it, may be a file or a link by now. */
+const GONE: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+
 /** What stands for something that is gone. @throws any other error again */
 export const unlessGone =
   <T>(instead: T) =>
   (error: unknown): T => {
-    if (codeOf(error) === 'ENOENT') return instead;
+    if (GONE.has(codeOf(error))) return instead;
     throw error;
   };
 
