@@ -19,7 +19,8 @@ import {
 } from './cell-key.ts';
 import { Deaths } from './deaths.ts';
 import type { LogFiles } from './log-files.ts';
-import { credentialInfos, type Ending, type RunningCell, type StartDeps, startCell } from './start.ts';
+import { startUpstream } from '../upstreams/start.ts';
+import { credentialInfos, type Ending, type RunningCell, type StartDeps } from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
   readonly logs: Pick<LogFiles, 'append' | 'remove' | 'flush'>;
@@ -174,7 +175,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     if (!stillServes(key, manifestOf(row), await credentialInfos(deps, row))) throw changing(slot.key.slug);
     let id: CellId | null = null;
     try {
-      const cell = await startCell(deps, row, key, (starting) => {
+      const cell = await startUpstream(deps, row, key, (starting) => {
         id = starting;
         rows.set(starting, row);
       });

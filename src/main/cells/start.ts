@@ -3,7 +3,7 @@
  * its package is verified, its credentials are there, its way out is built, and its start is in the audit log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { manifestOf, packageOf, type ServerRow } from '../../api/index.ts';
+import { packageOf, type ServerRow } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
 import { printable } from '../../cli/index.ts';
 import type { CellEgress, CredentialBinding, Egress } from '../../egress/index.ts';
@@ -63,7 +63,7 @@ export interface RunningCell {
   readonly credentials: HeldCredentials;
   /** Whether the cell was given the value of any credential itself. */
   readonly entrusted: boolean;
-  readonly egress: CellEgress;
+  readonly egress: Pick<CellEgress, 'refresh'>;
   /** Seconds without a call after which it may be ended, where the manifest says so. */
   readonly idleSeconds: number | null;
   /** Settles when nothing of it is left. May be called again, with another ending too. */
@@ -80,21 +80,21 @@ export const gatewayCaller = (workspace: WorkspaceId): Caller => ({
   actor: { kind: 'system', id: 'gateway' },
 });
 
+/** What a cell is started from, and for whom. */
+export interface CellOrder {
+  readonly row: ServerRow;
+  readonly manifest: Manifest;
+  /** The same manifest's `server`. */
+  readonly server: SandboxedServerSpec;
+  readonly key: CellKey;
+}
+
 /** @throws AppError `server_disabled`, `vault_credential_missing`, `package_*`, `cell_*`, `audit_unavailable` */
 export async function startCell(
   deps: StartDeps,
-  row: ServerRow,
-  key: CellKey,
+  { row, manifest, server, key }: CellOrder,
   onStarting: (id: CellId) => void,
 ): Promise<RunningCell> {
-  const manifest = manifestOf(row);
-  if (manifest.server.kind !== 'sandboxed') {
-    throw new AppError(
-      'server_kind_unsupported',
-      `Servers of kind \`${manifest.server.kind}\` cannot run yet.`,
-      { kind: 'failed' },
-    );
-  }
   const id = newId<'cell'>('cell', deps.random);
   const caller = cellCaller(deps.workspace, id);
   const present = await presentCredentials(deps, row, manifest, key.owner);
@@ -135,12 +135,12 @@ export async function startCell(
       rules: manifest.egress,
       credentials: bindings,
       tools: { rules: manifest.tools?.egress ?? [], readOnly: manifest.tools?.readOnly ?? 'report' },
-      addresses: manifest.server.addresses,
+      addresses: server.addresses,
     });
     return await launch(deps, row, {
       id,
       key,
-      manifest: manifest.server,
+      manifest: server,
       env,
       installed,
       egress,

@@ -1,0 +1,31 @@
+/**
+ * From a stored server to a running one: the one place that asks what kind of server it is. Whoever started it knows it
+ * as a `RunningCell` from then on, however it is reached.
+ */
+import { manifestOf, type ServerRow } from '../../api/index.ts';
+import { AppError, type CellId } from '../../kernel/index.ts';
+import type { CellKey } from '../cells/cell-key.ts';
+import { type RunningCell, startCell, type StartDeps } from '../cells/start.ts';
+
+/**
+ * @param onStarting told under which id, as soon as nothing speaks against a start
+ * @throws AppError `server_kind_unsupported`, or as `startCell`
+ */
+export async function startUpstream(
+  deps: StartDeps,
+  row: ServerRow,
+  key: CellKey,
+  onStarting: (id: CellId) => void,
+): Promise<RunningCell> {
+  const manifest = manifestOf(row);
+  const { server } = manifest;
+  switch (server.kind) {
+    case 'sandboxed':
+      return startCell(deps, { row, manifest, server, key }, onStarting);
+    default:
+      throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
+        kind: 'failed',
+        hint: `Remove it: \`sallyport server remove ${row.slug}\`.`,
+      });
+  }
+}
