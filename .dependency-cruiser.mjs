@@ -34,7 +34,7 @@ const builtins = [
   {
     name: 'database',
     module: '^(node:sqlite|kysely|pg)$',
-    allowed: '^src/(store/|seal/key-file-lock|main/gateway-lock)',
+    allowed: '^src/(store/|seal/lock-file)',
   },
 ];
 
