@@ -19,13 +19,9 @@ export async function startUpstream(
 ): Promise<RunningCell> {
   const manifest = manifestOf(row);
   const { server } = manifest;
-  switch (server.kind) {
-    case 'sandboxed':
-      return startCell(deps, { row, manifest, server, key }, onStarting);
-    default:
-      throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
-        kind: 'failed',
-        hint: `Remove it: \`sallyport server remove ${row.slug}\`.`,
-      });
-  }
+  if (server.kind === 'sandboxed') return startCell(deps, { row, manifest, server, key }, onStarting);
+  throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
+    kind: 'failed',
+    hint: `Remove it: \`sallyport server remove ${row.slug}\`.`,
+  });
 }
