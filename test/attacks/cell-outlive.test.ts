@@ -148,7 +148,8 @@ describe.each(modes)('when the gateway is killed with SIGKILL, gateway as %s', (
 
   it('nothing of a cell that is being built is left, whatever the moment', async () => {
     const stages = new Set<string>();
-    for (let delayMs = 0; delayMs <= 66; delayMs += 6) {
+    // On a machine that is busy, the first program of a launch is there later.
+    for (let delayMs = 0; delayMs <= 66 || (stages.size < 2 && delayMs <= 600); delayMs += 6) {
       const marker = newMarker();
       const gateway = spawnDriver(stage, mode, {
         hold: true,
@@ -163,7 +164,11 @@ describe.each(modes)('when the gateway is killed with SIGKILL, gateway as %s', (
     }
     // Otherwise no launch was met in the middle, and the test shows nothing.
     expect(stages.size).toBeGreaterThanOrEqual(2);
-    await sweep(mode);
-    expect(records(mode)).toEqual([]);
+    // What makes a cell's pipes is tied to nobody: on a busy machine it may come to that after a sweep.
+    const left = async (): Promise<readonly string[]> => {
+      await sweep(mode);
+      return records(mode);
+    };
+    await expect.poll(left).toEqual([]);
   });
 });

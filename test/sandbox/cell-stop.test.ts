@@ -16,7 +16,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 /** Longer than any test may take: what waits for it fails. */
 const NEVER_MS = 600_000;
 /** For a program to end, also on a machine that is busy. */
-const ENOUGH_MS = 1_500;
+const ENOUGH_MS = 4_000;
 const cells: Cell[] = [];
 afterEach(async () => {
   await Promise.all(cells.splice(0).map((cell) => cell.kill()));

@@ -26,6 +26,9 @@ const recordsDir = join(stateDir, 'cells');
 const sandbox = await createSandbox({ stateDir, log: silentLog, clock: systemClock, random: systemRandom });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
+/** For processes to come and go on a machine that is busy. */
+const PATIENT = { timeout: 20_000 };
+
 /** Keeps what it is given open, as the egress does until it is told otherwise. */
 const listenersWith = (onDnsUdp: (socket: UdpSocket) => void): CellListeners => {
   const kept: (Server | UdpSocket)[] = [];
@@ -90,7 +93,7 @@ beforeAll(async () => {
     const settled = nothing.processes === 0 && nothing.descriptors === previous;
     previous = nothing.descriptors;
     if (!settled) throw new Error('something is still on its way out');
-  });
+  }, PATIENT);
 });
 
 describe('a launch that fails', () => {

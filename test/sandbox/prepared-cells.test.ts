@@ -75,8 +75,10 @@ async function open(preparedMax = 1): Promise<Sandbox> {
   return opened;
 }
 
+/** For processes to come and go on a machine that is busy. */
+const PATIENT = { timeout: 20_000, interval: 5 };
 const prepared = (count: number) =>
-  vi.waitFor(() => expect(named('cell.prepared')).toHaveLength(count), { timeout: 20_000, interval: 5 });
+  vi.waitFor(() => expect(named('cell.prepared')).toHaveLength(count), PATIENT);
 
 const noListeners: CellListeners = {
   onTcp: () => undefined,
@@ -117,7 +119,7 @@ const waiting = (): Promise<HostProcess> =>
     const found = running().find(({ command }) => command.startsWith('/usr/bin/bwrap'));
     if (found === undefined) throw new Error('it does not run yet');
     return found;
-  });
+  }, PATIENT);
 const environmentOf = ({ pid }: HostProcess): string => readFileSync(`/proc/${pid}/environ`, 'latin1');
 
 describe('a prepared cell', () => {
@@ -180,7 +182,7 @@ describe('a prepared cell', () => {
     await prepared(2);
     const other = await gateway.launch(specOf({ command: ['sleep', '600'] }), noListeners);
     expect(named('cell.ready')).toMatchObject([{ prepared: true }, { prepared: true }]);
-    await vi.waitFor(() => expect(sleeping()).toHaveLength(2));
+    await vi.waitFor(() => expect(sleeping()).toHaveLength(2), PATIENT);
     for (const kind of ['net', 'pid', 'mnt', 'user', 'ipc'])
       expect(new Set(sleeping().map(namespaceOf(kind))).size).toBe(2);
     if (isRoot) expect(new Set(sleeping().map(userOf)).size).toBe(2);
@@ -192,6 +194,7 @@ describe('a prepared cell', () => {
     const { pid } = await waiting();
     process.kill(pid, 'SIGKILL');
     await vi.waitFor(() => expect(hostProcesses().some((other) => other.pid === pid)).toBe(false), {
+      ...PATIENT,
       interval: 1,
     });
     expect((await run(gateway, { command: ['echo', 'started'] })).stdout).toBe('started\n');
@@ -234,17 +237,17 @@ describe('a prepared cell', () => {
     const before = count();
     for (let round = 0; round < 3; round += 1) await once();
     expect(running()).toEqual([]);
-    await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before));
+    await vi.waitFor(() => expect(count()).toBeLessThanOrEqual(before), PATIENT);
   });
 
   it('that cannot be recorded is not kept, and starts go on', async () => {
     const gateway = await open();
     rmSync(aheadDir, { recursive: true });
     expect((await run(gateway, { command: ['echo', 'started'] })).stdout).toBe('started\n');
-    await vi.waitFor(() => expect(named('cell.prepare_failed')).toHaveLength(3), { timeout: 20_000 });
+    await vi.waitFor(() => expect(named('cell.prepare_failed')).toHaveLength(3), PATIENT);
     expect((await run(gateway, { command: ['echo', 'again'] })).stdout).toBe('again\n');
     expect(named('cell.ready')).toMatchObject([{ prepared: true }, { prepared: false }]);
-    await vi.waitFor(() => expect(running()).toEqual([]));
+    await vi.waitFor(() => expect(running()).toEqual([]), PATIENT);
     mkdirSync(aheadDir);
   });
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { bootId, identify, isAlive } from '../../src/sandbox/process-identity.ts';
 
@@ -28,15 +29,18 @@ describe('process identity', () => {
 
   it('does not take a zombie for alive', async () => {
     // The shell never waits for its child, so the child stays a zombie as long as the shell sleeps.
-    const child = spawn('/bin/sh', ['-c', '(echo "$(exec sh -c \'echo $PPID\')") & exec sleep 5'], {
+    const child = spawn('/bin/sh', ['-c', '(echo "$(exec sh -c \'echo $PPID\')") & exec sleep 600'], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    const pid = Number(await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve)));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const zombie = identify(pid);
-    expect(zombie).not.toBe(null);
-    if (zombie !== null) expect(isAlive(zombie)).toBe(false);
-    child.kill('SIGKILL');
+    try {
+      const pid = Number(await new Promise<Buffer>((resolve) => child.stdout.once('data', resolve)));
+      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'latin1')).toMatch(/\) Z /);
+      const zombie = identify(pid);
+      expect(zombie).not.toBe(null);
+      if (zombie !== null) expect(isAlive(zombie)).toBe(false);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   it('knows nothing of a process that is not there', () => {
