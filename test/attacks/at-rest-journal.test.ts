@@ -62,7 +62,7 @@ describe('a journal at rest', () => {
       const bytes = Buffer.concat(journals().map((path) => readFileSync(path)));
       expect(bytes.includes('credential.used')).toBe(true);
       expect(bytes.includes('token.refused')).toBe(true);
-    });
+    }, 10_000);
     const bytes = Buffer.concat(journals().map((path) => readFileSync(path)));
     const needles = [
       ...needlesOf(SECRET, 'ghp_'),

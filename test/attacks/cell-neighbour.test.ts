@@ -32,10 +32,12 @@ const take = `
     path: () => from({ path: '/tmp/shared.sock' }), tcp: () => from({ port: 7777, host: '127.0.0.1' }), 'tcp v6': () => from({ port: 7777, host: '::1' }), processes };
   (async () => { const result = {}; for (const [name, run] of Object.entries(attempts)) result[name] = await run().catch((e) => e.code); console.log(JSON.stringify(result)); process.exit(0); })();
 `;
+/** In a shell, beside one whose words go to that file: waits until it says READY. */
+const whenItOffers = 'until [ -s /tmp/said ]; do sleep 0.05; done';
 
 describe.each(modes)('two cells, gateway as %s', (mode) => {
   it('control: within one cell all of it is shared', async () => {
-    const both = 'node -e "$0" offers & sleep 1; node -e "$1"; kill $!';
+    const both = `node -e "$0" offers >/tmp/said & ${whenItOffers}; node -e "$1"; kill $!`;
     const { stdout } = await runCell(stage, mode, { command: ['/bin/sh', '-c', both, offer, take] });
     expect(outcomes(stdout)).toEqual({
       file: 'neighbour',
@@ -69,7 +71,7 @@ describe.skipIf(!hasPython).each(modes)(`two cells, from Python${needsPython}, g
   const everything = ['file', 'memory', 'pipe', 'abstract', 'path', 'tcp', 'tcp v6', 'processes'];
 
   it('control: within one cell all of it is shared', async () => {
-    const both = '"$@" offers & sleep 1; "$@" takes; kill $!';
+    const both = `"$@" offers >/tmp/said & ${whenItOffers}; "$@" takes; kill $!`;
     const { stdout } = await runCell(stage, mode, { command: ['/bin/sh', '-c', both, 'sh', ...program] });
     expect(outcomes(stdout)).toEqual(Object.fromEntries(everything.map((name) => [name, 'neighbour'])));
   });

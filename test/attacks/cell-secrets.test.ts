@@ -57,8 +57,9 @@ async function withNeighbour<T>(argument: string, action: () => Promise<T>): Pro
   const ended = once(neighbour, 'close');
   try {
     // Until it was executed, its command line is the one of this process.
-    await vi.waitFor(() =>
-      expect(readFileSync(`/proc/${neighbour.pid}/cmdline`, 'latin1')).toContain(argument),
+    await vi.waitFor(
+      () => expect(readFileSync(`/proc/${neighbour.pid}/cmdline`, 'latin1')).toContain(argument),
+      10_000,
     );
     return await action();
   } finally {

@@ -29,6 +29,8 @@ interface Flood {
   /** Base64; again and again. */
   readonly again: string;
   readonly times: number;
+  /** How long it waits to be cut when all is written. */
+  readonly waitMs: number;
 }
 
 interface Flooded {
@@ -39,7 +41,7 @@ interface Flooded {
 }
 
 /** Writes until the other side has had enough. Runs in the cell. */
-async function flood({ alpn, before, again, times }: Flood, require: CellRequire): Promise<Flooded> {
+async function flood({ alpn, before, again, times, waitMs }: Flood, require: CellRequire): Promise<Flooded> {
   const tls = require('node:tls');
   const socket = tls.connect({
     host: 'api.test.example',
@@ -65,7 +67,7 @@ async function flood({ alpn, before, again, times }: Flood, require: CellRequire
     if (!hasRoom) await new Promise((done) => socket.once('drain', done).once('close', done));
     socket.removeAllListeners('drain');
   }
-  for (let waited = 0; !closed && waited < 30; waited += 1)
+  for (let waited = 0; !closed && waited < waitMs; waited += 100)
     await new Promise((done) => setTimeout(done, 100));
   socket.destroy();
   return { bytes, closed, heard };
@@ -141,12 +143,14 @@ describe('a server that floods the gateway from its cell', () => {
     before: Buffer,
     again: Buffer,
     bytes = FLOOD_BYTES_MAX,
+    waitMs = 20_000,
   ): Promise<Flooded> =>
     world.inCell(flood, {
       alpn,
       before: before.toString('base64'),
       again: again.toString('base64'),
       times: Math.ceil(bytes / again.length),
+      waitMs,
     });
 
   it('control: a few frames of each are nothing unusual', async () => {
@@ -157,7 +161,7 @@ describe('a server that floods the gateway from its cell', () => {
       settingsOf(),
       ping,
     ]);
-    const { heard, closed } = await floodWith('h2', opening, usual, 1);
+    const { heard, closed } = await floodWith('h2', opening, usual, 1, 3_000);
     expect(heard).toContain('are you?');
     expect(closed).toBe(false);
   });

@@ -14,11 +14,6 @@ beforeAll(async () => {
   for (const name of ['mine', 'gone', 'other'])
     tokens[name] = await world.client.createToken({ profile: 'open', agent: name });
   tokens['closed'] = await world.client.createToken({ profile: 'closed', agent: 'closed' });
-  tokens['late'] = await world.client.createToken({
-    profile: 'open',
-    agent: 'late',
-    expiresAt: Date.now() + 1_500,
-  });
 });
 afterAll(() => world.close());
 
@@ -108,9 +103,10 @@ describe('ATTACKS 18: tokens', () => {
   });
 
   it('stops an expired one', async () => {
-    const deadline = Date.now() + 1_500;
+    const expiresAt = Date.now() + 4_000;
+    tokens['late'] = await world.client.createToken({ profile: 'open', agent: 'late', expiresAt });
     expect((await post('/mcp/open', as('late'))).status, 'the control').toBe(200);
-    while (Date.now() <= deadline) await new Promise((done) => setTimeout(done, 100));
+    while (Date.now() <= expiresAt) await new Promise((done) => setTimeout(done, 100));
     expect((await post('/mcp/open', as('late'))).status).toBe(401);
   });
 

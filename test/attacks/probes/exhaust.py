@@ -57,8 +57,9 @@ def fork_bomb():
                 time.sleep(0.01)
 
     child(multiply)
-    most, deadline = 0, time.monotonic() + 0.5
-    while time.monotonic() < deadline:
+    most, look = 0, 0
+    while look < 10 or look < 200 and most < 10:
+        look += 1
         most = max(most, sum(name.isdigit() for name in os.listdir("/proc")))
         time.sleep(0.05)
     _, refusal = until_refused(sleeping)

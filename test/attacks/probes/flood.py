@@ -9,7 +9,7 @@ import sys
 import time
 
 what, listed = sys.argv[1:3]
-PROCESSES, EACH, MOST = 10, 1_000, int(sys.argv[3])
+PROCESSES, EACH, TOLD_MIN, MOST = 10, 1_000, 3, int(sys.argv[3])
 context = ssl.create_default_context()
 # Once: names are a flood of their own.
 address = socket.gethostbyname(listed)
@@ -39,20 +39,23 @@ def hold(told):
 
 
 def connections():
-    """Until no more than it may have are left, or for some seconds."""
+    """Until no more than it may have are left, or for some seconds after the first told it."""
     come, told = os.pipe()
     children = []
     for _ in range(PROCESSES):
         children.append(os.fork())
         if children[-1] == 0:
             hold(told)
-    open_in, until = {}, time.monotonic() + 3
+    open_in, told_by, until = {}, dict.fromkeys(children, 0), None
     with os.fdopen(come) as lines:
         for line in lines:
             child, count = map(int, line.split())
             open_in[child] = count
             left = sum(open_in.values())
-            if len(open_in) == PROCESSES and left <= MOST or time.monotonic() > until:
+            told_by[child] += 1
+            until = until or time.monotonic() + 3
+            # What they tell first may be from before any was made; some may not be able to tell anything.
+            if left <= MOST and min(told_by.values()) >= TOLD_MIN or time.monotonic() > until:
                 break
     for child in children:
         os.kill(child, signal.SIGKILL)
