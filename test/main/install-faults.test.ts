@@ -88,12 +88,12 @@ describe('a disk without room', () => {
 
 describe('a gateway that is killed while it installs', () => {
   it.each([
-    ['when the cell is about to be built', /^fetching small@1\.0\.0$/],
-    ['while npm fetches', /: 1 done$/],
-    ['when npm is done', /^checking/],
+    ['when the cell is about to be built', 'fetching small@1.0.0'],
+    ['while npm fetches', ': 1 done'],
+    ['when npm is done', 'checking'],
   ])('%s: every process ends, and the next one removes what is left', async (what, step) => {
     const dir = join(root, what.replaceAll(/\W+/g, '-'));
-    const driver = spawn(process.execPath, [DRIVER, dir, 'npm:small@1.0.0'], {
+    const driver = spawn(process.execPath, [DRIVER, dir, 'npm:small@1.0.0', '', step], {
       env: environment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -101,7 +101,7 @@ describe('a gateway that is killed while it installs', () => {
     const closed = once(driver, 'close');
     let cell: readonly number[] = [];
     createInterface({ input: driver.stdout }).on('line', (line) => {
-      if (!step.test(line) || driver.killed) return;
+      if (!line.includes(step) || driver.killed) return;
       cell = descendantsOf(driver.pid ?? 0);
       driver.kill('SIGKILL');
     });
