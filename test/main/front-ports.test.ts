@@ -94,7 +94,7 @@ describe('the view of a profile', () => {
       // What another process changed is seen within a few milliseconds.
       await vi.waitFor(async () => {
         expect((await front.profile(services.workspace, null))?.servers).toHaveLength(1);
-      });
+      }, 10_000);
     } finally {
       await other.close();
     }
