@@ -110,6 +110,26 @@ describe('shareOf', () => {
   });
 });
 
+describe('the ports that a credential goes to', () => {
+  const portsOf = (given: ReturnType<typeof share>) => given.bindings.map(({ ports }) => ports);
+
+  it('are those of its own server, whatever others may reach', () => {
+    const plain = { ...ONE, port: 80, protocol: 'http' };
+    const given = share(
+      [server('one', [ONE], [slot('TOKEN')]), server('two', [plain])],
+      ['api.one.example:8443'],
+    );
+    expect(given.rules.map(({ port }) => port)).toEqual([443, 80, 8443]);
+    expect(portsOf(given)).toEqual([[443]]);
+  });
+
+  it('are those that it names itself', () => {
+    const both = [ONE, { ...ONE, port: 8443 }];
+    expect(portsOf(share([server('one', both, [slot('TOKEN')])]))).toEqual([[443, 8443]]);
+    expect(portsOf(share([server('one', both, [slot('TOKEN', { ports: [8443] })])]))).toEqual([[8443]]);
+  });
+});
+
 describe('rules for one place that differ', () => {
   const narrow = { ...ONE, methods: ['GET'], paths: ['/v1'] };
   const differ = expect.objectContaining({ code: 'run_rules_differ', kind: 'denied' }) as Error;
@@ -124,6 +144,17 @@ describe('rules for one place that differ', () => {
     ],
     ['a host of the command line', [server('one', [narrow], [slot('TOKEN')])], ['api.one.example']],
     ['a pattern of the command line', [server('one', [narrow], [slot('TOKEN')])], ['*.one.example']],
+    [
+      'a port that the server has for another host only',
+      [
+        server(
+          'one',
+          [narrow, { host: 'api.two.example', port: 8443 }],
+          [slot('TOKEN', { hosts: ['api.one.example', 'api.two.example'] })],
+        ),
+      ],
+      ['api.one.example:8443'],
+    ],
   ])('are refused where a credential goes: %s', (_, servers, hosts) => {
     expect(() => share(servers, hosts)).toThrow(differ);
   });
@@ -140,6 +171,11 @@ describe('rules for one place that differ', () => {
     ['no credential goes there', [server('one', [narrow]), server('two', [ONE])], []],
     ['no value is set', [server('one', [narrow], [slot('TOKEN')], ['TOKEN']), server('two', [ONE])], []],
     ['the port is another', [server('one', [narrow], [slot('TOKEN')])], ['api.one.example:8443']],
+    [
+      'no credential goes to that name, only to one beside it',
+      [server('one', [{ ...narrow, host: '*.one.example' }], [slot('TOKEN')])],
+      ['other.one.example'],
+    ],
     ['the name is another', [server('one', [narrow], [slot('TOKEN')])], ['one.example', 'xapi.one.example']],
     ['it is the same as the server has', [server('one', [ONE], [slot('TOKEN')])], ['api.one.example']],
   ])('are fine where %s', (_, servers, hosts) => {

@@ -54,7 +54,7 @@ export function shareOf(
       // A slash is in no name: two servers may each have a TOKEN.
       const label = `${row.slug}/${slot.name}`;
       const placeholder = makePlaceholder(slot.placeholder, random);
-      bindings.push({ ...bindingOf(slot, placeholder), name: label });
+      bindings.push({ ...bindingOf(slot, placeholder), name: label, ports: portsOf(manifest, slot) });
       credentials.set(label, { row, name: slot.name });
       if (slot.env === undefined) continue;
       const owner = owners.get(slot.env);
@@ -72,6 +72,14 @@ export function shareOf(
 
 type Slot = Manifest['credentials'][number];
 
+/** Without a word of its own, a credential goes to any port that the rules have: those of its server, not of others. */
+const portsOf = ({ egress }: Manifest, { hosts, ports }: Slot): readonly number[] =>
+  ports ?? [
+    ...new Set(
+      egress.filter(({ host }) => hosts.some((bound) => overlap(bound, host))).map(({ port }) => port),
+    ),
+  ];
+
 /** Why a command does not get a credential; null when it does. */
 function unusable({ name, tier, use }: Slot, versions: CredentialVersions, slug: string): string | null {
   if (!versions.has(name)) return `${slug}/${name} has no value: sallyport secret set ${slug} ${name}`;
@@ -86,20 +94,14 @@ function checkRules(servers: readonly RunServer[], hosts: readonly EgressRule[])
     ...servers.map((server) => ({ name: `\`${server.row.slug}\``, rules: server.manifest.egress, server })),
     { name: '--host', rules: hosts, server: null },
   ];
-  for (const [index, one] of sources.entries()) {
-    for (const other of sources.slice(index + 1)) {
-      const differing = one.rules.find((rule) =>
-        other.rules.some(
-          (against) =>
-            samePlace(rule, against) &&
-            !sameRestrictions(rule, against) &&
-            [one, other].some(({ server }) => server !== null && isBound(server, rule)),
-        ),
-      );
+  for (const { name, rules, server } of sources) {
+    for (const other of sources) {
+      if (server === null || other.server === server) continue;
+      const differing = other.rules.find((rule) => isBound(server, rule) && !hasSame(rules, rule));
       if (differing === undefined) continue;
       throw new AppError(
         'run_rules_differ',
-        `${one.name} and ${other.name} may reach ${differing.host} in different ways, and a credential goes there.`,
+        `${name} and ${other.name} may reach ${differing.host} in different ways, and a credential goes there.`,
         {
           kind: 'denied',
           hint: 'Choose a profile that has one of them (sallyport profile create), or leave --host out.',
@@ -127,11 +129,21 @@ function sameRestrictions(one: EgressRule, other: EgressRule): boolean {
   return restrictions(one) === restrictions(other);
 }
 
-const isBound = ({ manifest, versions }: RunServer, { host }: EgressRule): boolean =>
+/** Whether a credential would go where a rule leads. */
+const isBound = ({ manifest, versions }: RunServer, { host, port }: EgressRule): boolean =>
   manifest.credentials.some(
-    ({ name, tier, hosts }) =>
-      tier === 'sealed' && versions.has(name) && hosts.some((bound) => overlap(bound, host)),
+    (slot) =>
+      slot.tier === 'sealed' &&
+      versions.has(slot.name) &&
+      portsOf(manifest, slot).includes(port) &&
+      slot.hosts.some((bound) => overlap(bound, host)),
   );
+
+/** Whether there are rules for the same place already, and none that says something else. */
+function hasSame(rules: readonly EgressRule[], rule: EgressRule): boolean {
+  const there = rules.filter((one) => samePlace(one, rule));
+  return there.length > 0 && there.every((one) => sameRestrictions(one, rule));
+}
 
 /**
  * Rules for `--host` options: every method and path, over TLS.
