@@ -21,6 +21,11 @@ describe('npmFailure', () => {
     expect(failure('npm http fetch GET 200 …', line)).toMatchObject({ code, kind });
   });
 
+  it('goes by the last code: others are what scripts said before', () => {
+    expect(failure('npm error code E401', 'npm error code EINTEGRITY').code).toBe('package_differs');
+    expect(failure('npm error code EINTEGRITY', 'npm error code 1').code).toBe('package_install_failed');
+  });
+
   it('quotes the end of what npm said, without its prefix and its log files', () => {
     const lines = [
       'npm http fetch GET 200 …',

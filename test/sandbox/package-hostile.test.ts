@@ -230,6 +230,11 @@ describe('a script that was allowed, and that lays traps for whoever reads the t
     expect(told.filter((step) => step.startsWith('running'))).toEqual(['running postinstall of talks@1.0.0']);
   });
 
+  it('fails as what it is, although it says what npm says where somebody has to log in', async () => {
+    const script = 'echo "npm error code E401" >&2; exit 3';
+    await expect(trap('says-login', script)).rejects.toMatchObject({ code: 'package_install_failed' });
+  });
+
   it.each([
     ['link-trap', 'a link to a file of the machine', `rm package.json; ln -s ${victim} package.json`],
     ['pipe-trap', 'a pipe, to which nobody writes', 'rm package.json; mkfifo package.json'],

@@ -24,9 +24,10 @@ const unreachable = new Set(
 );
 
 export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
+  // The last one: npm says it when all scripts have ended, which can say such a thing too.
   const code = lines
     .map((line) => /^npm (?:error|ERR!) code (\S{1,40})/.exec(line)?.[1])
-    .find((found) => found !== undefined);
+    .findLast((found) => found !== undefined);
   const tail = complaints(lines);
   const detail = { npm: code ?? null, lines: tail };
   const ended = stoppedFailure(spec, end, detail);
@@ -68,23 +69,11 @@ export function npmFailure({ spec, lines, end }: NpmFailure): AppError {
     return foreignSource(`a part of ${spec} does not come from the registry`, detail);
   }
   if (code === 'EINTEGRITY') {
-    return new AppError(
-      'package_differs',
-      `What the registry sent of ${spec} is not what was pinned:\n${tail.join('\n')}`,
-      {
-        kind: 'denied',
-        hint: 'Somebody changed a published package, or what lies between. Do not install it before you know who.',
-        detail,
-      },
-    );
+    return notAsPinned(`What the registry sent of ${spec}`, detail);
   }
   // A full disk may keep npm from saying so properly.
   if (lines.some((line) => /\b(?:ENOSPC|EDQUOT)\b/.test(line))) {
-    return new AppError('package_store_full', `There is no room on the disk to install ${spec}.`, {
-      kind: 'failed',
-      hint: 'Make room where SALLYPORT_HOME lies, and try again.',
-      detail,
-    });
+    return noRoom(`There is no room on the disk to install ${spec}.`, detail);
   }
   const said = tail.length > 0 ? tail : [end.reason];
   return new AppError('package_install_failed', [`npm could not install ${spec}:`, ...said].join('\n'), {
@@ -138,11 +127,7 @@ export function stoppedFailure(
     });
   }
   if (stopped === 'disk-full') {
-    return new AppError('package_store_full', `Installing ${spec} was stopped: the disk was nearly full.`, {
-      kind: 'failed',
-      hint: 'Make room where SALLYPORT_HOME lies, and try again.',
-      detail,
-    });
+    return noRoom(`Installing ${spec} was stopped: the disk was nearly full.`, detail);
   }
   const written = `${limits.packageInstallBytesMax / limits.MIB} MiB, more than ${limits.packageEntriesMax} files, or longer paths than packages have`;
   return new AppError('package_too_large', `Installing ${spec} was stopped: it wrote more than ${written}.`, {
@@ -151,6 +136,24 @@ export function stoppedFailure(
     detail,
   });
 }
+
+/** @param detail the installer's own words: they say which part it is */
+export const notAsPinned = (
+  what: string,
+  detail: { readonly lines: readonly string[] } & JsonObject,
+): AppError =>
+  new AppError('package_differs', [`${what} is not what was pinned:`, ...detail.lines].join('\n'), {
+    kind: 'denied',
+    hint: 'Somebody changed a published package, or what lies between. Do not install it before you know who.',
+    detail,
+  });
+
+export const noRoom = (message: string, detail: JsonObject): AppError =>
+  new AppError('package_store_full', message, {
+    kind: 'failed',
+    hint: 'Make room where SALLYPORT_HOME lies, and try again.',
+    detail,
+  });
 
 /** npm's own explanation, without its prefix and without the pointers to log files. */
 function complaints(lines: readonly string[]): string[] {

@@ -1,6 +1,6 @@
 /** What pip's complaints mean for the user. Pure. */
 import { AppError, limits } from '../../kernel/index.ts';
-import { stoppedFailure, tailOf, unreachedFailure } from './failure.ts';
+import { noRoom, notAsPinned, stoppedFailure, tailOf, unreachedFailure } from './failure.ts';
 import type { InstallEnd } from './install-cell.ts';
 import { NO_PIP, OWN_LINE } from './pypi-script.ts';
 import type { Interpreter } from './python-tools.ts';
@@ -60,22 +60,10 @@ export function pypiFailure({ spec, interpreter, lines, end, asked }: PypiFailur
   if (unsuitable !== undefined) return forAnotherPython(spec, interpreter, unsuitable, detail);
   if (find(lines, UNREACHABLE) !== null) return unreachable(detail);
   if (find(lines, /DO NOT MATCH THE HASHES/) !== null) {
-    return new AppError(
-      'package_differs',
-      `What the index sent of ${spec} is not what was pinned:\n${tail.join('\n')}`,
-      {
-        kind: 'denied',
-        hint: 'Somebody changed a published package, or what lies between. Do not install it before you know who.',
-        detail,
-      },
-    );
+    return notAsPinned(`What the index sent of ${spec}`, detail);
   }
   if (find(lines, /\[Errno (?:28|122)\]/) !== null) {
-    return new AppError('package_store_full', `There is no room on the disk to install ${spec}.`, {
-      kind: 'failed',
-      hint: 'Make room where SALLYPORT_HOME lies, and try again.',
-      detail,
-    });
+    return noRoom(`There is no room on the disk to install ${spec}.`, detail);
   }
   const said = tail.length > 0 ? tail : [end.reason];
   return new AppError('package_install_failed', [`pip could not install ${spec}:`, ...said].join('\n'), {
