@@ -1,8 +1,10 @@
 /** Adding, changing and removing servers: the use cases behind the routes. */
 import { AppError, isAppError, newId, type Json } from '../kernel/index.ts';
 import { type Manifest, manifestHash, withInject } from '../manifest/index.ts';
+import { complete, invalid } from './checked-manifest.ts';
 import type { ApiDeps } from './deps.ts';
 import { assertOrdinary, differsFrom, diffParts } from './package-changes.ts';
+import { manifestVersion, packageOptions } from './package-source.ts';
 import { type Follower, installPackage, recordPackage } from './packages.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
 import type {
@@ -13,14 +15,7 @@ import type {
   UpgradeBody,
   UpgradedView,
 } from './schemas.ts';
-import {
-  assertFree,
-  complete,
-  invalid,
-  manifestVersion,
-  packageOptions,
-  resolveSource,
-} from './server-sources.ts';
+import { assertFree, resolveSource } from './server-sources.ts';
 import { manifestOf, packageOf, viewServer } from './server-views.ts';
 
 /** @throws AppError `server_unknown` with the names that exist */

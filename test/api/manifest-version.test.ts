@@ -1,6 +1,6 @@
 /** The version of a manifest that was made for a package. */
 import { expect, it } from 'vitest';
-import { manifestVersion } from '../../src/api/server-sources.ts';
+import { manifestVersion } from '../../src/api/package-source.ts';
 
 it.each([
   ['1.2.3', '1.2.3'],
