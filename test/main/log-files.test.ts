@@ -240,6 +240,20 @@ describe('following a log', () => {
     expect(await read(files)).toEqual(['one', 'two']); // the control: another one is read
   });
 
+  it('begins anew where the file is emptied in the middle of a line', async () => {
+    const files = createLogFiles(folder, silentLog);
+    files.append('echo', line('one'));
+    files.flush();
+    appendFileSync(pathOf('echo'), '2023-11-14T22:13:20.000Z cell_Ab12 | a line without its e');
+    const left = new AbortController();
+    const lines = files.lines('echo', left.signal)[Symbol.asyncIterator]();
+    expect((await lines.next()).value).toMatchObject({ text: 'one' });
+    writeFileSync(pathOf('echo'), formatLogLine(line('two')));
+    expect((await lines.next()).value).toEqual(line('two'));
+    left.abort();
+    await lines.return?.();
+  });
+
   it('ends when nobody wants more', async () => {
     const files = createLogFiles(folder, silentLog);
     const left = new AbortController();

@@ -77,7 +77,10 @@ class GrowingFile {
   async read(): Promise<LogLine[]> {
     const found: LogLine[] = [];
     // Somebody emptied it.
-    if ((await this.#handle.stat()).size < this.#offset) this.#offset = 0;
+    if ((await this.#handle.stat()).size < this.#offset) {
+      this.#offset = 0;
+      this.#rest = Buffer.alloc(0);
+    }
     for (;;) {
       const { bytesRead, buffer } = await this.#handle.read(
         Buffer.alloc(CHUNK_BYTES),
