@@ -28,9 +28,9 @@ function missing(lines: readonly string[]): string | null {
 export const missingPart = (lines: readonly string[]): string | null =>
   /^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(missing(lines) ?? '')?.[0] ?? null;
 
-/** From the beginning of a line, since one that says this a thousand times would be searched as often. */
+/** Bounded where it may begin and how far it goes: a line that says this a thousand times would be searched as often. */
 const UNREACHABLE =
-  /^.{0,99}?Could not fetch URL .*(?:: 5\d\d |: 403 |connection error|SSL|confirming the ssl)|Max retries exceeded|after connection broken by/i;
+  /^.{0,99}?Could not fetch URL .{0,2000}?(?:: 5\d\d |: 403 |connection error|SSL|confirming the ssl)|Max retries exceeded|after connection broken by/i;
 
 export function pypiFailure({ spec, interpreter, lines, end, asked }: PypiFailure): AppError {
   const tail = complaints(lines);
