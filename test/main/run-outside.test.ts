@@ -133,10 +133,13 @@ describe('guardFolder', () => {
     put('real/x');
     symlinkSync('real', join(folder, '.cursor'));
     symlinkSync('real', join(folder, '.git'));
+    // With more than one place behind it.
+    symlinkSync('real', join(folder, '.config'));
     const { pins: found, notes } = guardFolder(folder);
     expect(found).toEqual([]);
     expect(notes).toEqual([
       expect.stringContaining(`${folder}/.git is a link`) as string,
+      expect.stringContaining(`${folder}/.config is a link`) as string,
       expect.stringContaining(`${folder}/.cursor is a link`) as string,
     ]);
   });

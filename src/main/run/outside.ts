@@ -49,17 +49,18 @@ export function guardFolder(folder: string): Guarded {
     ...repositories.flatMap((at) => hooksOf(folder, at)),
   ];
   const pins = new Map<string, boolean>();
-  const notes: string[] = [];
+  const links = new Set<string>();
   for (const place of places) {
     const way = stepsTo(folder, place);
     if (way.some((path) => pins.get(path) === false)) continue;
     const link = way.find((path) => kindOf(path) === 'link');
-    if (link !== undefined) notes.push(`${link} is a link: what it leads to is not kept from the command.`);
+    if (link !== undefined) links.add(link);
     else if (kindOf(place) !== null) {
       for (const path of way.slice(0, -1)) if (!pins.has(path)) pins.set(path, true);
       pins.set(place, false);
     }
   }
+  const notes = [...links].map((link) => `${link} is a link: what it leads to is not kept from the command.`);
   const ordered = [...pins].map(([path, write]) => ({ path, write }));
   return { pins: ordered.toSorted((a, b) => (a.path < b.path ? -1 : 1)), places, notes };
 }
