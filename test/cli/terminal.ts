@@ -1,5 +1,6 @@
 /** Command lines run against the API of a temporary home, with what they print kept. */
 import { PassThrough, Writable } from 'node:stream';
+import { expect } from 'vitest';
 import type { CliHost } from '../../src/cli/index.ts';
 import { run } from '../../src/cli/index.ts';
 import { AppError } from '../../src/kernel/index.ts';
@@ -14,7 +15,9 @@ interface Ran {
 export interface Terminal {
   /** Runs one command line to its end. */
   run(...argv: string[]): Promise<Ran>;
-  /** The same with something on standard input. */
+  /** The same with `--json`, and what it answered: one JSON value on one line, and nothing else anywhere. */
+  json(...argv: string[]): Promise<unknown>;
+  /** With something on standard input. */
   runWith(input: string, ...argv: string[]): Promise<Ran>;
   /** Presses ctrl-C, as often as somebody listens. */
   interrupt(): void;
@@ -86,6 +89,13 @@ export function makeTerminal(world: World, files: Readonly<Record<string, string
   };
   return {
     run: (...argv) => runWith('', ...argv),
+    async json(...argv) {
+      const ran = await runWith('', ...argv, '--json');
+      expect(ran.stderr).toBe('');
+      expect(ran.stdout.endsWith('\n')).toBe(true);
+      expect(ran.stdout.trimEnd()).not.toContain('\n');
+      return JSON.parse(ran.stdout);
+    },
     runWith,
     interrupt() {
       for (const listener of listeners) listener();
