@@ -11,6 +11,7 @@ const folders = {
   vault: ['seal', 'audit', 'store', 'policy', 'kernel'],
   identity: ['vault', 'audit', 'store', 'wire', 'kernel'],
   egress: ['policy', 'audit', 'wire', 'kernel'],
+  'http-api': ['manifest', 'wire', 'kernel'],
   sandbox: ['policy', 'manifest', 'wire', 'kernel'],
   mcp: ['policy', 'audit', 'wire', 'kernel'],
   api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'wire', 'kernel'],

@@ -1,8 +1,9 @@
 /** `server`: how it runs, or where it is. */
-import type { ApiServerSpec, RemoteServerSpec, ServerSpec } from './types.ts';
+import { API_KEYS, readApi } from './decode-api.ts';
+import type { RemoteServerSpec, ServerSpec } from './types.ts';
 import { readSandboxed } from './decode-sandboxed.ts';
-import { type Cursor, type Fields, readChoice, readFields, refuse } from './fields.ts';
-import { readRuled, type TextRule, webAddressRule } from './plain-text.ts';
+import { type Cursor, type Fields, readChoice, readFields } from './fields.ts';
+import { readRuled, webAddressRule } from './plain-text.ts';
 import type { Report } from './report.ts';
 
 const KEYS = {
@@ -19,7 +20,7 @@ const KEYS = {
     'addresses',
   ],
   remote: ['kind', 'url'],
-  api: ['kind', 'baseUrl', 'openapi', 'toolspec'],
+  api: API_KEYS,
 } as const;
 
 const KINDS = ['sandboxed', 'remote', 'api'] as const;
@@ -54,64 +55,3 @@ function readRemote(fields: Fields, report: Report): RemoteServerSpec | undefine
   );
   return url === undefined ? undefined : { kind: 'remote', url };
 }
-
-function readApi(fields: Fields, cursor: Cursor, report: Report): ApiServerSpec | undefined {
-  const baseUrl = readRuled(
-    fields.need('baseUrl', 'the address that the paths are below'),
-    webAddressRule('manifest_url_invalid'),
-    report,
-  );
-  const openapiAt = fields.get('openapi');
-  const toolspecAt = fields.get('toolspec');
-  const openapi = readRuled(openapiAt, documentRule, report);
-  const toolspec = readRuled(toolspecAt, documentRule, report);
-  if (baseUrl !== undefined && baseUrl.includes('?')) {
-    refuse(
-      fields.get('baseUrl') ?? cursor,
-      {
-        code: 'manifest_url_invalid',
-        message: 'the address has a query',
-        expected: 'an address without a query',
-      },
-      report,
-    );
-  }
-  if (openapiAt !== undefined && toolspecAt !== undefined) {
-    refuse(
-      cursor,
-      {
-        code: 'manifest_api_tools',
-        message: 'openapi and toolspec are both given',
-        expected: 'one of the two',
-      },
-      report,
-    );
-  }
-  if (
-    baseUrl === undefined ||
-    (openapiAt !== undefined && openapi === undefined) ||
-    (toolspecAt !== undefined && toolspec === undefined)
-  )
-    return undefined;
-  return {
-    kind: 'api',
-    baseUrl,
-    ...(openapi === undefined ? {} : { openapi }),
-    ...(toolspec === undefined ? {} : { toolspec }),
-  };
-}
-
-const documentRule: TextRule = {
-  expected: 'an https address, or the name of a file beside the manifest',
-  fault(text) {
-    const file = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$/.test(text);
-    const address = text.startsWith('https://') && webAddressRule('').fault(text) === undefined;
-    return file || address
-      ? undefined
-      : {
-          code: 'manifest_document_reference',
-          message: `${JSON.stringify(text)} is neither`,
-          expected: this.expected,
-        };
-  },
-};

@@ -69,9 +69,26 @@ export interface RemoteServerSpec {
 
 export interface ApiServerSpec {
   readonly kind: 'api';
+  /** What all its paths are below. */
   readonly baseUrl: string;
+  /** An OpenAPI document: its https address, or the name of a file beside the manifest. */
   readonly openapi?: string;
+  /** A toolspec, likewise. Without either document there is one tool, `request`. */
   readonly toolspec?: string;
+  /** Which operations of the OpenAPI document become tools; absent: all. */
+  readonly operations?: OperationFilter;
+  /** The tool `request` beside those of the document. */
+  readonly request?: true;
+}
+
+/** Operations that match each of the lists that are there, and nothing of `exclude`. */
+export interface OperationFilter {
+  readonly tags?: readonly string[];
+  readonly methods?: readonly HttpMethod[];
+  /** As the document writes them; `*` stands for one segment, `**` at the end for any number. */
+  readonly paths?: readonly string[];
+  /** Names of operations, or paths. */
+  readonly exclude?: readonly string[];
 }
 
 export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';

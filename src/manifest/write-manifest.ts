@@ -66,8 +66,8 @@ function plainSandboxed(server: SandboxedServerSpec): object {
 
 function plainElsewhere(server: Exclude<ServerSpec, SandboxedServerSpec>): object {
   if (server.kind === 'remote') return { kind: server.kind, url: server.url };
-  const { kind, baseUrl, openapi, toolspec } = server;
-  return { kind, baseUrl, ...present({ openapi, toolspec }) };
+  const { kind, baseUrl, openapi, toolspec, operations, request } = server;
+  return { kind, baseUrl, ...present({ openapi, toolspec, operations, request }) };
 }
 
 const plainEgress = ({ host, port, protocol, methods, paths }: EgressRule): object => ({

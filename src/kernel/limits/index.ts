@@ -7,6 +7,7 @@ export * from './cells.ts';
 export * from './credentials.ts';
 export * from './doctor.ts';
 export * from './egress.ts';
+export * from './http-api.ts';
 export * from './manifest.ts';
 export * from './mcp.ts';
 export * from './packages.ts';

@@ -1,0 +1,166 @@
+/** An OpenAPI document to tools, one for each operation that was chosen. */
+import { upgradeFromTwoToThree } from '@scalar/openapi-upgrader/2.0-to-3.0';
+import { upgradeFromThreeToThreeOne } from '@scalar/openapi-upgrader/3.0-to-3.1';
+import { type Json, type JsonObject, limits, err, ok, type Result } from '../../kernel/index.ts';
+import type { OperationFilter } from '../../manifest/index.ts';
+import type { ApiFault } from '../faults.ts';
+import { isObject, listAt, objectAt, own, textAt } from '../json-values.ts';
+import { ArgumentNames, distinct, toolName } from '../names.ts';
+import type { Base, CompiledApi, OperationPlan, Taken } from '../plan.ts';
+import { toolDefinition } from '../tool-definition.ts';
+import type { OpenApiText } from './document.ts';
+import { parametersOf } from './parameters.ts';
+import { prune, type Pruned } from './prune.ts';
+import { bodyOf } from './request-body.ts';
+import { ToolSchemas } from './schema.ts';
+
+/** What there is besides the document: the manifest says it. */
+export interface OpenApiUse {
+  readonly filter: OperationFilter;
+  readonly base: Base;
+  readonly taken: Taken;
+}
+
+/** Codes: `api_document_empty`, `api_document_too_many`, `api_document_malformed`. */
+export function toolsFromOpenApi(text: OpenApiText, use: OpenApiUse): Result<CompiledApi, ApiFault> {
+  const pruned = prune(text, use.filter);
+  if (pruned.chosen.length === 0) {
+    return err({
+      code: 'api_document_empty',
+      message: `None of the ${pruned.total} operations in the document is chosen.`,
+      hint: 'See `server.operations` of the manifest: tags, methods and paths must each match.',
+    });
+  }
+  if (pruned.chosen.length > limits.apiToolsMax) {
+    return err({
+      code: 'api_document_too_many',
+      message: `The document has ${pruned.chosen.length} operations; ${limits.apiToolsMax} may be tools.`,
+      hint: 'Choose some by tag, method or path: `server.operations` of the manifest.',
+    });
+  }
+  const root = upgraded(pruned);
+  return root.ok ? ok(compiled(root.value, pruned, use)) : root;
+}
+
+/** The document as one of version 3.1, whose schemas are JSON Schema. */
+function upgraded({ root, version }: Pruned): Result<JsonObject, ApiFault> {
+  try {
+    const three = version === '2.0' ? plain(upgradeFromTwoToThree(mutable(root))) : root;
+    return ok(
+      version === '2.0' || version === '3.0' ? plain(upgradeFromThreeToThreeOne(mutable(three))) : three,
+    );
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 200) : 'it has another shape';
+    return err({
+      code: 'api_document_malformed',
+      message: `The document is not as its version ${version} says: ${reason}`,
+    });
+  }
+}
+
+/** The upgrader changes what it is given in places, and what was pruned still shares its parts with the document. */
+const mutable = (root: JsonObject): Record<string, unknown> => structuredClone({ ...root });
+
+const plain = (value: unknown): JsonObject => {
+  const copied: Json = JSON.parse(JSON.stringify(value));
+  if (!isObject(copied)) throw new Error('nothing is left of it');
+  return copied;
+};
+
+function compiled(root: JsonObject, { chosen }: Pruned, use: OpenApiUse): CompiledApi {
+  const leftOut: string[] = [];
+  const made: Made[] = [];
+  for (const { method, path } of chosen) {
+    const item = objectAt(objectAt(root, 'paths') ?? {}, path) ?? {};
+    const operation = objectAt(item, method.toLowerCase());
+    const tool =
+      operation === undefined ? err('it is no map') : toolFrom({ root, item, operation, method, path }, use);
+    if (tool.ok) made.push(tool.value);
+    else leftOut.push(`${method} ${path}: ${tool.error}`);
+  }
+  const tools = distinct(made).map(({ name, facts, plan }) => ({
+    name,
+    definition: toolDefinition({ ...facts, name }),
+    plan,
+  }));
+  return { tools, leftOut };
+}
+
+interface Place {
+  readonly root: JsonObject;
+  readonly item: JsonObject;
+  readonly operation: JsonObject;
+  readonly method: string;
+  readonly path: string;
+}
+
+interface Made {
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly facts: Omit<Parameters<typeof toolDefinition>[0], 'name'>;
+  readonly plan: OperationPlan;
+}
+
+/** Or why there is no request for it. */
+function toolFrom({ root, item, operation, method, path }: Place, use: OpenApiUse): Result<Made, string> {
+  const schemas = new ToolSchemas(root);
+  const names = new ArgumentNames();
+  const context = { root, taken: use.taken, names, schemas };
+  const params = parametersOf([listAt(item, 'parameters'), listAt(operation, 'parameters')], context);
+  if (!params.ok) return params;
+  const sent = sentPath(path);
+  const holes = [...sent.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
+  const unfilled = holes.find(
+    (hole) => !params.value.some(({ plan }) => plan.in === 'path' && plan.name === hole),
+  );
+  if (unfilled !== undefined) return err(`nothing says what {${unfilled}} is`);
+  const body = bodyOf(operation, context);
+  const title = textAt(operation, 'summary');
+  const properties = [
+    ...params.value.map(({ plan, schema }): [string, Json] => [plan.argument, schema]),
+    ...(body?.properties ?? []),
+  ];
+  return ok({
+    name: toolName(textAt(operation, 'operationId'), method, path),
+    method,
+    path,
+    facts: {
+      title,
+      description: descriptionOf(operation, title),
+      method,
+      path: sent,
+      properties,
+      required: [
+        ...params.value.filter(({ plan }) => plan.required).map(({ plan }) => plan.argument),
+        ...(body?.required ?? []),
+      ],
+      schemas: schemas.definitions,
+    },
+    plan: {
+      kind: 'operation',
+      base: use.base,
+      method,
+      path: sent,
+      params: params.value
+        .filter(({ plan }) => plan.in !== 'path' || holes.includes(plan.name))
+        .map(({ plan }) => plan),
+      body: body?.plan ?? null,
+    },
+  });
+}
+
+/**
+ * The path of a document as one that a request can have. Documents tell two entries of one path apart by what is not sent: a
+ * fragment, or characters that nobody sees.
+ */
+const sentPath = (path: string): string =>
+  path
+    .replace(/#.*$/s, '')
+    .replaceAll(/\p{Cf}/gu, '')
+    .replaceAll(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character.toWellFormed()));
+
+function descriptionOf(operation: JsonObject, title: string | undefined): string {
+  const old = own(operation, 'deprecated') === true ? ['Deprecated.'] : [];
+  return [...old, textAt(operation, 'description')?.trim() ?? title ?? ''].join('\n\n');
+}
