@@ -5,20 +5,27 @@
 
 import { limits } from '../kernel/index.ts';
 
+/** What the gateway is told where the set-up ends with an error: a message of Node's channel. */
+const SETUP_FAILED = '{"failed":true}';
+
 /**
  * Runs as root of fresh user, network, mount and process namespaces, with an empty environment but Node's IPC variables.
  * Descriptors: 0-2 the program's, 3 IPC, 4 bubblewrap's options, the rest what those options refer to.
  *
  * Arguments: ip, routes, node, setup program's text, ports, env, bwrap, `--`, arguments of bwrap.
- * Routes and set-up do not depend on each other, so they run side by side; the set-up hears of the routes before it is done.
+ * Routes, set-up and the start of bubblewrap do not depend on each other, so they run side by side. The set-up hears of the
+ * routes before it says that it is done; the gateway hears of a set-up that fails, and until it has what the set-up gives,
+ * it tells bubblewrap nothing. Bubblewrap expects children that it did not make, and ignores them.
  * The kernel has a number of watchers of files for each user, which cells of a gateway that is not root share: so each has its own,
  * except in containers that show their kernel's settings read-only.
  */
 export const cellScript = `set -eu
 ip=$1 routes=$2 node=$3 setup=$4 ports=$5 env=$6 bwrap=$7
 shift 8
-{ printf '%s' "$routes" | "$ip" -batch - >&2 && echo routed; } |
-  "$node" --input-type=module --eval "$setup" $ports >&2
+{
+  { printf '%s' "$routes" | "$ip" -batch - >&2 && echo routed; } |
+    "$node" --eval "$setup" $ports >&2 || echo '${SETUP_FAILED}' >&3
+} &
 unset NODE_CHANNEL_FD NODE_CHANNEL_SERIALIZATION_MODE
 exec 3>&-
 { echo ${limits.cellWatchersMax} >/proc/sys/user/max_inotify_instances; } 2>/dev/null || :

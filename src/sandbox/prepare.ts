@@ -2,8 +2,9 @@
  * The first half of a start: carries out the outer half of a plan, takes over the listeners, and leaves a bubblewrap that
  * waits to be told what the cell is. Nothing of a server is known here.
  *
- * The launcher never outlives the gateway: it asks for SIGKILL at the gateway's death before anything else, and the set-up
- * program ends as soon as the channel closes, which covers the moment before that request took effect.
+ * The launcher never outlives the gateway: it asks for SIGKILL at the gateway's death before anything else, and everything
+ * ends by itself where the gateway dies in the moment before that request took effect: the set-up program as soon as the channel
+ * closes, bubblewrap at the end of what it is told, for want of something to execute.
  */
 import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
 import { Socket as UdpSocket } from 'node:dgram';
@@ -99,6 +100,7 @@ export async function prepareCell(
     const ready = await takeListeners(started, plan.terminal, listening, {
       timeoutMs,
       stderr: () => tail.text(),
+      kill,
     });
     ({ first } = ready);
     const input = (descriptor: number): Duplex => {
@@ -215,12 +217,18 @@ function furtherDescriptors(numbers: readonly number[]): ('pipe' | 'ignore')[] {
   );
 }
 
-/** Resolves when every listener is here and the set-up program was told to leave. */
+interface TakingListeners {
+  readonly timeoutMs: number;
+  readonly stderr: () => string;
+  readonly kill: () => void;
+}
+
+/** Resolves when every listener is here, and the set-up program leaves. */
 function takeListeners(
   { child }: Started,
   terminal: boolean,
   listening: Listening[],
-  { timeoutMs, stderr }: { readonly timeoutMs: number; readonly stderr: () => string },
+  { timeoutMs, stderr, kill }: TakingListeners,
 ): Promise<Pick<PreparedCell, 'first' | 'dualStack'>> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => fail(launchTimeout(timeoutMs, stderr())), timeoutMs);
@@ -230,19 +238,24 @@ function takeListeners(
       child.on('message', closeLate);
       reject(error);
     };
+    let setupFailed = false;
     const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
-      fail(launchFailed(`the launcher ended with ${signal ?? code} before the cell was ready`, stderr()));
+      const what = setupFailed ? 'set-up program ended' : `launcher ended with ${signal ?? code}`;
+      fail(launchFailed(`the ${what} before the cell was ready`, stderr()));
     };
     const onMessage = (note: unknown, handle?: SendHandle): void => {
       try {
         if (handle !== undefined) listening.push(takeOver(note, handle));
+        if (isFailed(note)) {
+          // What is left waits for what will not come. With its end, all that was said of why is here.
+          setupFailed = true;
+          kill();
+        }
         if (!isReady(note)) return;
-        // Before the answer, while the launcher's child surely waits for it: later the number could be another's.
+        // Before it is told anything it surely waits for that: later the number could be another's.
         const first = firstOf(child.pid ?? 0, terminal);
-        child.send({ go: true }, () => {
-          // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
-          if (child.connected) child.disconnect();
-        });
+        // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
+        if (child.connected) child.disconnect();
         finish();
         resolve({ first, dualStack: note.dualStack });
       } catch (error) {
@@ -278,6 +291,9 @@ function takeOver(note: unknown, handle: SendHandle): Listening {
   const port = Number(note.tcp);
   return port === 53 ? { kind: 'dnsTcp', server } : { kind: 'tcp', port, server };
 }
+
+/** Said by `cellScript`. */
+const isFailed = (note: unknown): boolean => typeof note === 'object' && note !== null && 'failed' in note;
 
 type Ready = Extract<SetupNote, { readonly ready: true }>;
 const isReady = (note: unknown): note is Ready =>

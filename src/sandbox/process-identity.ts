@@ -37,16 +37,32 @@ export function identify(pid: number): ProcessIdentity | null {
   return state === null ? null : { pid, startTime: state.startTime };
 }
 
-/** The only child of a process, or its eldest; null while it has none. */
-export function onlyChild(pid: number): ProcessIdentity | null {
+/** What a process started, and what was left to it; the eldest first. */
+function childrenOf(pid: number): readonly ProcessIdentity[] {
+  let children: readonly number[];
   try {
     // Made by kernels with CONFIG_PROC_CHILDREN, which distributions set.
-    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ');
-    return child === undefined || child === '' ? null : identify(Number(child));
+    children = (readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').match(/\d+/g) ?? []).map(Number);
   } catch {
     const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-    const child = all.map((name) => readState(Number(name))).find((state) => state?.parent === pid);
-    return child === undefined || child === null ? null : identify(child.pid);
+    children = all.map(Number).filter((each) => readState(each)?.parent === pid);
+  }
+  return children.map(identify).filter((child) => child !== null);
+}
+
+/** The only child of a process, or its eldest; null while it has none. */
+export const onlyChild = (pid: number): ProcessIdentity | null => childrenOf(pid)[0] ?? null;
+
+/** The child that is the first process of a namespace of its own; null while there is none. */
+export const firstInNamespace = (pid: number): ProcessIdentity | null =>
+  childrenOf(pid).find((child) => leadsNamespace(child.pid)) ?? null;
+
+function leadsNamespace(pid: number): boolean {
+  try {
+    // Its number in each namespace that it is seen from, its own last.
+    return /^NSpid:.*\s1$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
   }
 }
 

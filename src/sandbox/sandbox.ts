@@ -1,8 +1,6 @@
 /** The sandbox as the rest of the gateway sees it. */
-import { readFileSync, realpathSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
+import { realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   AppError,
   type CellId,
@@ -306,7 +304,7 @@ function makeGroup(groups: CellGroups, id: CellId, applied: AppliedLimits): Cell
 }
 
 /** What cells need of this machine. */
-type Machine = Pick<ShellBuilderDependencies, 'facts' | 'users' | 'setup'>;
+type Machine = Pick<ShellBuilderDependencies, 'facts' | 'users'>;
 
 interface Ready extends Machine {
   readonly shells: ShellBuilder;
@@ -328,17 +326,7 @@ function readMachine(random: Random, system: HostSystem): Machine {
   const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
   const users = facts.root ? openCellUsers(random) : null;
   if (facts.root && users === null) throw unavailable('This container has no user ids to spare for cells.');
-  return { facts, users, setup: readSetup() };
-}
-
-/** The set-up program's text, as JavaScript. */
-function readSetup(): string {
-  const isSource = import.meta.url.endsWith('.ts');
-  const text = readFileSync(
-    fileURLToPath(new URL(isSource ? './setup.ts' : './setup.js', import.meta.url)),
-    'utf8',
-  );
-  return isSource ? stripTypeScriptTypes(text) : text;
+  return { facts, users };
 }
 
 function unavailable(

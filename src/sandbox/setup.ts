@@ -2,14 +2,13 @@
  * The program that runs inside a cell's new network namespace, before the server does: binds the listeners, hands
  * them to the gateway over the IPC channel, and goes away.
  *
- * Self-contained: its text is handed to Node with `--eval`, because the cell's own user may not be able to read
- * the folder that this file is installed in. So it imports nothing but Node's own modules, and of it only a type is imported.
+ * Only the text of its one function gets there, because the cell's own user may not be able to read the folder that this file
+ * is installed in: what it uses it finds by itself. It is half of what a cold start takes, so it is no module (whose loader
+ * takes longer to start than all of this runs), and asks for no name to be looked up, its own addresses included.
  * It trusts its arguments (the gateway's) and runs nothing of the cell's.
  */
-import type { SendHandle } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import type { Socket as UdpSocket } from 'node:dgram';
+import type { Server } from 'node:net';
 
 /** What it tells the gateway, with the listener itself beside the first two. */
 export type SetupNote =
@@ -17,61 +16,56 @@ export type SetupNote =
   | { readonly udp: number }
   | { readonly ready: true; readonly dualStack: boolean };
 
-/** Codes that say "this kernel has no IPv6", as opposed to "this port cannot be bound". */
-const withoutIpv6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EPROTONOSUPPORT']);
-let dualStack = true;
+/** For Node's `--eval`; ports that get a listener besides 53 as arguments. */
+export const setupText = `(${setUp.toString()})();`;
 
-/** Binds with `bind`, on both protocols if the kernel has both. */
-async function onEveryAddress<T>(bind: (address: string) => Promise<T>): Promise<T> {
-  if (!dualStack) return bind('0.0.0.0');
-  try {
-    return await bind('::');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && withoutIpv6.has(String(error.code)))) throw error;
-    dualStack = false;
-    return bind('0.0.0.0');
-  }
-}
+async function setUp(): Promise<void> {
+  const { createSocket } = process.getBuiltinModule('node:dgram');
+  const { readFileSync } = process.getBuiltinModule('node:fs');
+  const { createServer } = process.getBuiltinModule('node:net');
 
-function give(note: SetupNote, handle?: SendHandle): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Without a channel the gateway is gone, and there is nobody to work for.
-    if (process.send === undefined) process.exit(1);
-    process.send(note, handle, { keepOpen: false }, (error) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-async function giveTcp(port: number): Promise<void> {
-  const server = await onEveryAddress((address) => {
-    const listener = createServer();
-    return new Promise<typeof listener>((resolve, reject) => {
-      listener.once('error', reject).listen({ port, host: address, backlog: 511 }, () => resolve(listener));
+  /** On both protocols; on IPv4 where the kernel has no other. */
+  const bindTcp = (port: number): Promise<Server> =>
+    new Promise((resolve, reject) => {
+      const server = createServer();
+      // Without an address, since one would be looked up.
+      server.once('error', reject).listen({ port, backlog: 511, exclusive: true }, () => resolve(server));
     });
-  });
-  await give({ tcp: port }, server);
-}
-
-async function giveUdp(port: number): Promise<void> {
-  const socket = await onEveryAddress((address) => {
-    const bound = createSocket(address === '::' ? 'udp6' : 'udp4');
-    return new Promise<typeof bound>((resolve, reject) => {
-      bound.once('error', reject).bind(port, address, () => resolve(bound));
+  const isDual = (server: Server): boolean => {
+    const address = server.address();
+    return typeof address === 'object' && address?.family === 'IPv6';
+  };
+  const bindUdp = (port: number, dual: boolean): Promise<UdpSocket> =>
+    new Promise((resolve, reject) => {
+      const [type, address, family] = dual ? (['udp6', '::', 6] as const) : (['udp4', '0.0.0.0', 4] as const);
+      const socket = createSocket({ type, lookup: (_name, _options, done) => done(null, address, family) });
+      socket.once('error', reject).bind({ port, address, exclusive: true }, () => resolve(socket));
     });
-  });
-  await give({ udp: port }, socket);
+  const give = (note: SetupNote, handle?: Server | UdpSocket): Promise<void> =>
+    new Promise((resolve, reject) => {
+      // Without a channel the gateway is gone, and there is nobody to work for.
+      if (process.send === undefined) process.exit(1);
+      process.send(note, handle, { keepOpen: false }, (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+
+  // Looking is needed: Node does not emit `disconnect` when the channel breaks while a handle is on its way.
+  const lookMs = 20;
+  setInterval(() => {
+    if (!process.connected) process.exit(1);
+  }, lookMs);
+
+  const ports = [53, ...process.argv.slice(1).map(Number)];
+  const servers = await Promise.all(ports.map(bindTcp));
+  const dualStack = servers.every(isDual);
+  const socket = await bindUdp(53, dualStack);
+  await Promise.all([
+    ...servers.map((server, index) => give({ tcp: ports[index] ?? 0 }, server)),
+    give({ udp: 53 }, socket),
+  ]);
+  // From who makes the routes beside this: nothing but that they are there. Waits for it.
+  if (readFileSync(0, 'latin1') !== 'routed\n') process.exit(1);
+  await give({ ready: true, dualStack });
+  process.exit(0);
 }
-
-// Without the gateway there is nothing to do here. Looking is needed: Node does not emit `disconnect` when the channel
-// breaks while a handle is on its way.
-const LOOK_MS = 20;
-setInterval(() => {
-  if (!process.connected) process.exit(1);
-}, LOOK_MS);
-// The gateway's answer to `ready`: it has everything and is alive.
-process.once('message', () => process.exit(0));
-
-const ports = process.argv.slice(1).map(Number);
-await Promise.all([...ports.map(giveTcp), giveTcp(53), giveUdp(53)]);
-// From who makes the routes beside this: nothing but that they are there. Waits for it.
-if (readFileSync(0, 'latin1') !== 'routed\n') process.exit(1);
-await give({ ready: true, dualStack });

@@ -13,6 +13,7 @@ import { launchFailed, prepareCell, type PreparedCell } from './prepare.ts';
 import type { Preparable } from './prepared-pool.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { enterable, reachableByAnyone } from './reach.ts';
+import { setupText } from './setup.ts';
 import { type CellStdio, makeStdioPipes, ownStdio } from './stdio-pipes.ts';
 
 export interface ShellWish {
@@ -41,8 +42,6 @@ export interface ShellBuilderDependencies {
   readonly facts: HostFacts;
   /** Null when cells run as the gateway's own user. */
   readonly users: CellUsers | null;
-  /** Text of the set-up program. */
-  readonly setup: string;
   /** Of cells. */
   readonly records: CellRecords;
   /** Of what is no cell yet. */
@@ -64,7 +63,7 @@ export interface ShellBuilder {
 }
 
 export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
-  const { facts, users, setup, packagesDir, timeoutMs, log } = deps;
+  const { facts, users, packagesDir, timeoutMs, log } = deps;
   const unreachable = (sources: readonly string[]): readonly string[] =>
     users === null ? [] : sources.filter((path) => !reachableByAnyone(path));
 
@@ -109,7 +108,7 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
       user.release();
     };
     try {
-      const plan = planShell({ shape, facts, uid: user.uid, setup, staged, memories });
+      const plan = planShell({ shape, facts, uid: user.uid, setup: setupText, staged, memories });
       const stdio = shape.terminal ? ownStdio() : await makePipes((name) => records.momentary(key, name));
       const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), timeoutMs);
       const { pid, first } = prepared;
@@ -152,7 +151,10 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
       const staged = stagedFor(sources);
       const user = takeUser(wanted);
       user.release();
-      return { staged, shell: planShell({ shape, facts, uid: user.uid, setup, staged, memories }) };
+      return {
+        staged,
+        shell: planShell({ shape, facts, uid: user.uid, setup: setupText, staged, memories }),
+      };
     },
   };
 }

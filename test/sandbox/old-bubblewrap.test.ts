@@ -1,7 +1,5 @@
 /** The way to a cell on systems whose bubblewrap is older (Ubuntu 22.04), gone with whatever version this machine has. */
 import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
-import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -12,6 +10,7 @@ import { enterCell } from '../../src/sandbox/launch.ts';
 import { memoriesAhead, planCell } from '../../src/sandbox/plan.ts';
 import { planShell } from '../../src/sandbox/plan-shell.ts';
 import { prepareCell } from '../../src/sandbox/prepare.ts';
+import { setupText } from '../../src/sandbox/setup.ts';
 import { makeStdioPipes } from '../../src/sandbox/stdio-pipes.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
 
@@ -31,7 +30,6 @@ async function runAs(version: string, script: string): Promise<string> {
   const architecture = hostArchitecture();
   if (tools === null || architecture === null) throw new Error('this machine cannot run these tests');
   const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
-  const setup = readFileSync(new URL('../../src/sandbox/setup.ts', import.meta.url), 'utf8');
   const input = {
     spec: {
       id: newId<'cell'>('cell', systemRandom),
@@ -53,7 +51,7 @@ async function runAs(version: string, script: string): Promise<string> {
     shape: { tcpPorts: [], terminal: false },
     facts: input.facts,
     uid: facts.root ? 61_184 : null,
-    setup: stripTypeScriptTypes(setup),
+    setup: setupText,
     staged: [],
     memories: memoriesAhead(input),
   });

@@ -1,7 +1,13 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { bootId, identify, isAlive } from '../../src/sandbox/process-identity.ts';
+import {
+  bootId,
+  firstInNamespace,
+  identify,
+  isAlive,
+  onlyChild,
+} from '../../src/sandbox/process-identity.ts';
 
 describe('process identity', () => {
   it('names this process, and no other that gets its number', () => {
@@ -45,6 +51,22 @@ describe('process identity', () => {
 
   it('knows nothing of a process that is not there', () => {
     expect(identify(0x7fffffff)).toBe(null);
+  });
+
+  it('tells the first process of a namespace from an elder child', async () => {
+    const script = 'sleep 60 & exec unshare --user --map-root-user --pid --fork sh -c "echo; read x"';
+    const child = spawn('/bin/sh', ['-c', script], { detached: true, stdio: ['pipe', 'pipe', 'ignore'] });
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    const pid = child.pid ?? 0;
+    try {
+      const command = (of: { readonly pid: number } | null): string =>
+        readFileSync(`/proc/${of?.pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim();
+      expect(command(onlyChild(pid))).toBe('sleep 60');
+      expect(command(firstInNamespace(pid))).toBe('sh -c echo; read x');
+      expect(firstInNamespace(process.pid)).toBe(null);
+    } finally {
+      process.kill(-pid, 'SIGKILL');
+    }
   });
 
   it('has a boot id', () => {

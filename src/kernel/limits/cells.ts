@@ -18,7 +18,7 @@ export const cellDiskDefaultMiB = 256;
 export const cellSharedMemoryMiB = 64;
 /** TCP ports that one cell may have listeners for. */
 export const cellTcpPortsMax = 64;
-/** How long a cell's set-up may take until its listeners are handed over. About 40 ms on an idle machine. */
+/** How long a cell's set-up may take until its listeners are handed over. About 30 ms on an idle machine. */
 export const cellSetupTimeoutMs = 20_000;
 /** How long a killed cell may take to be gone before that is an error. */
 export const cellKillTimeoutMs = 10_000;
