@@ -36,6 +36,7 @@ import {
   type ShellBuilderDependencies,
   type ShellWish,
 } from './shell-builder.ts';
+import { openPipeStock, type PipeStock } from './stdio-pipes.ts';
 import { completeTools, findTools } from './tools.ts';
 
 export interface SandboxDependencies {
@@ -99,6 +100,8 @@ export async function createSandbox({
 }: SandboxDependencies): Promise<Sandbox> {
   const records = openCellRecords(join(stateDir, 'cells'), log);
   const aheadRecords = openCellRecords(join(stateDir, 'prepared'), log);
+  // No records: a sweep removes what is in there as it does what is of a record that was not finished.
+  const unopenedPipes = openCellRecords(join(stateDir, 'pipes'), log);
   const closed = [realpathSync(dirname(stateDir))];
   let ready: Ready | null = null;
   let opened: Promise<CellGroups | null> | null = null;
@@ -111,8 +114,14 @@ export async function createSandbox({
   function getReady(): Ready {
     const found = readMachine(random, system);
     const machine = { ...found, facts: host(found.facts) };
-    const deps = { ...machine, records, aheadRecords, packagesDir, timeoutMs: setupTimeoutMs, log };
-    return { ...machine, shells: shellBuilder(deps) };
+    const timeoutMs = setupTimeoutMs;
+    const newPaths = () => {
+      const key = newId<'cell'>('cell', random);
+      return (name: string): string => unopenedPipes.momentary(key, name);
+    };
+    const pipes = openPipeStock({ mkfifo: machine.facts.tools.mkfifo, newPaths, timeoutMs });
+    const deps = { ...machine, records, aheadRecords, pipes, packagesDir, timeoutMs, log };
+    return { ...machine, pipes, shells: shellBuilder(deps) };
   }
 
   /** One that waits to be told what it is, where there is one that fits. */
@@ -279,7 +288,7 @@ export async function createSandbox({
     launch: launchCell,
     plan: viewLaunch,
     async sweep() {
-      await aheadRecords.sweep();
+      await Promise.all([aheadRecords.sweep(), unopenedPipes.sweep()]);
       return records.sweep();
     },
     keepReady,
@@ -290,6 +299,7 @@ export async function createSandbox({
     async close() {
       closing = true;
       await pool?.close();
+      ready?.pipes.close();
     },
   };
 }
@@ -307,6 +317,7 @@ function makeGroup(groups: CellGroups, id: CellId, applied: AppliedLimits): Cell
 type Machine = Pick<ShellBuilderDependencies, 'facts' | 'users'>;
 
 interface Ready extends Machine {
+  readonly pipes: PipeStock;
   readonly shells: ShellBuilder;
 }
 

@@ -14,7 +14,7 @@ import type { Preparable } from './prepared-pool.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { enterable, reachableByAnyone } from './reach.ts';
 import { setupText } from './setup.ts';
-import { type CellStdio, makeStdioPipes, ownStdio } from './stdio-pipes.ts';
+import { type CellStdio, ownStdio, type PipeStock } from './stdio-pipes.ts';
 
 export interface ShellWish {
   readonly shape: CellShape;
@@ -46,6 +46,8 @@ export interface ShellBuilderDependencies {
   readonly records: CellRecords;
   /** Of what is no cell yet. */
   readonly aheadRecords: CellRecords;
+  /** For the programs' stdin, stdout and stderr. */
+  readonly pipes: PipeStock;
   /** Folder that the packages of all servers are in; absent: there is none. */
   readonly packagesDir: string | null;
   /** How long each step may take. */
@@ -86,9 +88,9 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     return { uid, release: () => users.release(uid) };
   }
 
-  async function makePipes(pathOf: (name: string) => string): Promise<CellStdio> {
+  async function takePipes(): Promise<CellStdio> {
     try {
-      return await makeStdioPipes(facts.tools.mkfifo, pathOf, timeoutMs);
+      return await deps.pipes.take();
     } catch (error) {
       throw launchFailed(`the pipes for its program could not be made: ${String(error)}`);
     }
@@ -109,7 +111,7 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     };
     try {
       const plan = planShell({ shape, facts, uid: user.uid, setup: setupText, staged, memories });
-      const stdio = shape.terminal ? ownStdio() : await makePipes((name) => records.momentary(key, name));
+      const stdio = shape.terminal ? ownStdio() : await takePipes();
       const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), timeoutMs);
       const { pid, first } = prepared;
       const shell: Shell = {

@@ -36,26 +36,75 @@ export function ownStdio(): CellStdio {
   };
 }
 
-/**
- * @param mkfifo absolute path of the program
- * @param pathOf a path for each name, in a folder that is the gateway's alone
- * @throws what the file system throws; nothing is left then
- */
-export async function makeStdioPipes(
-  mkfifo: string,
-  pathOf: (name: string) => string,
-  timeoutMs: number = limits.cellSetupTimeoutMs,
-): Promise<CellStdio> {
-  const paths = { stdin: pathOf('stdin'), stdout: pathOf('stdout'), stderr: pathOf('stderr') };
+/** Named pipes for cells to come: what takes time is to start the program that makes them, not how many it makes. */
+export interface PipeStock {
+  /** @throws what the file system throws; nothing is left open then */
+  take(): Promise<CellStdio>;
+  /** Removes what nobody took. */
+  close(): void;
+}
+
+export interface PipeStockInput {
+  /** Absolute path of the program. */
+  readonly mkfifo: string;
+  /** Paths that nothing has yet, one for each name, in a folder that is the gateway's alone. */
+  readonly newPaths: () => (name: string) => string;
+  readonly timeoutMs?: number;
+}
+
+export function openPipeStock(input: PipeStockInput): PipeStock {
+  const { mkfifo, newPaths, timeoutMs = limits.cellSetupTimeoutMs } = input;
+  const made: PipePaths[] = [];
+  let making: Promise<void> | null = null;
+
+  async function make(): Promise<void> {
+    const some = Array.from({ length: limits.cellPipesAhead }, () => pathsOf(newPaths()));
+    // For everybody, but in a folder that only the gateway enters: a cell's own user may open /dev/stderr again.
+    const args = ['-m', '666', '--', ...some.flatMap((paths) => Object.values(paths))];
+    try {
+      const options = { env: {}, cwd: '/', timeout: timeoutMs, killSignal: 'SIGKILL' } as const;
+      await promisify(execFile)(mkfifo, args, options);
+    } catch (error) {
+      some.forEach(removePipes);
+      throw error;
+    }
+    made.push(...some);
+  }
+
+  return {
+    async take() {
+      for (;;) {
+        const paths = made.shift();
+        if (paths !== undefined) return openStdio(paths);
+        await (making ??= make().finally(() => (making = null)));
+      }
+    },
+    close() {
+      made.splice(0).forEach(removePipes);
+    },
+  };
+}
+
+interface PipePaths {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const pathsOf = (pathOf: (name: string) => string): PipePaths => ({
+  stdin: pathOf('stdin'),
+  stdout: pathOf('stdout'),
+  stderr: pathOf('stderr'),
+});
+
+function removePipes(paths: PipePaths): void {
+  for (const path of Object.values(paths)) rmSync(path, { force: true });
+}
+
+/** Opens both ends of each pipe, which is nameless from then on. */
+function openStdio(paths: PipePaths): CellStdio {
   const opened: number[] = [];
   try {
-    // For everybody, but in a folder that only the gateway enters: a cell's own user may open /dev/stderr again.
-    await promisify(execFile)(mkfifo, ['-m', '666', '--', ...Object.values(paths)], {
-      env: {},
-      cwd: '/',
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
     const stdin = openEnds(paths.stdin, 'to the cell', opened);
     const stdout = openEnds(paths.stdout, 'from the cell', opened);
     const stderr = openEnds(paths.stderr, 'from the cell', opened);
@@ -71,7 +120,7 @@ export async function makeStdioPipes(
     for (const descriptor of opened) closeSync(descriptor);
     throw error;
   } finally {
-    for (const path of Object.values(paths)) rmSync(path, { force: true });
+    removePipes(paths);
   }
 }
 

@@ -11,7 +11,7 @@ import { memoriesAhead, planCell } from '../../src/sandbox/plan.ts';
 import { planShell } from '../../src/sandbox/plan-shell.ts';
 import { prepareCell } from '../../src/sandbox/prepare.ts';
 import { setupText } from '../../src/sandbox/setup.ts';
-import { makeStdioPipes } from '../../src/sandbox/stdio-pipes.ts';
+import { openPipeStock } from '../../src/sandbox/stdio-pipes.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-old-')));
@@ -55,7 +55,13 @@ async function runAs(version: string, script: string): Promise<string> {
     staged: [],
     memories: memoriesAhead(input),
   });
-  const stdio = await makeStdioPipes(tools.mkfifo, (name) => join(root, name));
+  const stdio = await openPipeStock({
+    mkfifo: tools.mkfifo,
+    newPaths: () => {
+      const key = newId<'cell'>('cell', systemRandom);
+      return (name) => join(root, `${key}.${name}`);
+    },
+  }).take();
   const listeners = { onTcp: () => undefined, onDnsUdp: () => undefined, onDnsTcp: () => undefined };
   const prepared = await prepareCell(shell, stdio, () => undefined);
   const launched = await enterCell(prepared, planCell(input), listeners, () => undefined);

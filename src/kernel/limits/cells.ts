@@ -20,6 +20,8 @@ export const cellSharedMemoryMiB = 64;
 export const cellTcpPortsMax = 64;
 /** How long a cell's set-up may take until its listeners are handed over. About 30 ms on an idle machine. */
 export const cellSetupTimeoutMs = 20_000;
+/** Cells that pipes are made for at once: one program makes them, which takes as long as for one cell. */
+export const cellPipesAhead = 8;
 /** How long a killed cell may take to be gone before that is an error. */
 export const cellKillTimeoutMs = 10_000;
 /** The end of a cell's stderr that is kept to explain its exit, in bytes. */
