@@ -1,7 +1,7 @@
 /**
  * What a cell costs: until a server in it answers its first line, against a bare bubblewrap that starts the same server, and
- * beside `@anthropic-ai/sandbox-runtime` where that is installed; how many start in a second; what each takes in memory;
- * and what 200 of them cost when nothing happens.
+ * beside `@anthropic-ai/sandbox-runtime` where that is installed; what a start costs besides; how many start in a second; what
+ * each takes in memory; and what 200 of them cost when nothing happens.
  *
  *     npm run bench -- cell [--rounds 30] [--live 200] [--idle 20] [--srt FOLDER]
  *
@@ -15,6 +15,7 @@ import { parseArgs } from 'node:util';
 import { idleCells, memoryOfCells, memoryOfGateway } from './support/cell-costs.ts';
 import { bareBubblewrap, cells, sandboxRuntime, type Server, type Starter } from './support/cell-starters.ts';
 import { median, print, tableLine } from './support/measured.ts';
+import { commandInCell, packageCheck } from './support/start-costs.ts';
 
 const COLD_MS_MAX = 45;
 const PREPARED_MS_MAX = 5;
@@ -126,6 +127,10 @@ try {
   print(
     `Budgets: a cold cell at most ${COLD_MS_MAX} ms more than bare bwrap, a prepared one ${PREPARED_MS_MAX} ms.`,
   );
+  print();
+
+  await packageCheck(folder, rounds);
+  await commandInCell(folder, rounds);
   print();
 
   print(tableLine(['starts of sh per second', ...AT_ONCE.map((lanes) => `${lanes} at once`)], 12, 28));
