@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, createSandbox } from '../../src/sandbox/index.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-stop-'));
 chmodSync(root, 0o755);
@@ -30,20 +31,11 @@ interface Running {
 
 /** Starts a shell, and waits until it says READY. */
 async function started(script: string): Promise<Running> {
-  const cell = await sandbox.launch(
-    {
-      id: newId<'cell'>('cell', systemRandom),
-      label: 'test',
-      command: ['/bin/sh', '-c', script],
-      args: [],
-      env: {},
-      tcpPorts: [],
-      caPem: '',
-      files: [],
-      limits: {},
-    },
-    { onTcp: () => undefined, onDnsUdp: () => undefined, onDnsTcp: () => undefined },
-  );
+  const cell = await sandbox.launch(cellSpec({ command: ['/bin/sh', '-c', script] }), {
+    onTcp: () => undefined,
+    onDnsUdp: () => undefined,
+    onDnsTcp: () => undefined,
+  });
   cells.push(cell);
   cell.stderr.resume();
   let text = '';

@@ -18,8 +18,9 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:https';
 import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, type CellListeners, type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-cell-')));
 chmodSync(root, 0o755);
@@ -37,21 +38,7 @@ const noListeners: CellListeners = {
 const launch = (
   spec: Pick<CellSpec, 'command'> & Partial<CellSpec>,
   listeners = noListeners,
-): Promise<Cell> =>
-  sandbox.launch(
-    {
-      id: newId<'cell'>('cell', systemRandom),
-      label: 'test',
-      args: [],
-      env: {},
-      tcpPorts: [],
-      caPem: '',
-      files: [],
-      limits: {},
-      ...spec,
-    },
-    listeners,
-  );
+): Promise<Cell> => sandbox.launch(cellSpec(spec), listeners);
 
 async function text(stream: Readable): Promise<string> {
   let all = '';

@@ -3,8 +3,9 @@
  *
  * Arguments: folder of the records, folder of packages, step, the program in its place.
  */
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createSandbox } from '../../src/sandbox/index.ts';
+import { cellSpec } from './cell-spec.ts';
 import { type Step, withProgram } from './fault-tools.ts';
 
 const [stateDir = '', packagesDir = '', step = '', path = ''] = process.argv.slice(2);
@@ -17,18 +18,9 @@ const sandbox = await createSandbox({
   host: withProgram(step as Step, path), // a step's name, from the test
 });
 const ignore = (): void => undefined;
-const cell = await sandbox.launch(
-  {
-    id: newId<'cell'>('cell', systemRandom),
-    label: 'test',
-    command: ['sleep', '600'],
-    args: [],
-    env: {},
-    tcpPorts: [443, 80],
-    caPem: '',
-    files: [],
-    limits: {},
-  },
-  { onTcp: ignore, onDnsTcp: ignore, onDnsUdp: ignore },
-);
+const cell = await sandbox.launch(cellSpec({ command: ['sleep', '600'], tcpPorts: [443, 80] }), {
+  onTcp: ignore,
+  onDnsTcp: ignore,
+  onDnsUdp: ignore,
+});
 await cell.exited;

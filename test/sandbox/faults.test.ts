@@ -17,9 +17,10 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { AppError, newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { AppError, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type CellExit, type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
 import { descendants, survivors } from '../attacks/host-processes.ts';
+import { cellSpec } from './cell-spec.ts';
 import { type Step, withProgram, writeProgram } from './fault-tools.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -41,19 +42,6 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const TIMEOUT_MS = 2_500;
 /** For what does not, also on a machine that is busy. */
 const PATIENT = { timeout: 20_000 };
-
-const specOf = (spec: Partial<CellSpec> = {}): CellSpec => ({
-  id: newId<'cell'>('cell', systemRandom),
-  label: 'test',
-  command: ['sleep', '600'],
-  args: [],
-  env: {},
-  tcpPorts: [443, 80],
-  caPem: '',
-  files: [],
-  limits: {},
-  ...spec,
-});
 
 interface Outcome {
   /** Of the error that the start ended with; null when it was a start. */
@@ -82,7 +70,7 @@ async function startWith(
   const kept: (Server | UdpSocket)[] = [];
   const keep = (listener: Server | UdpSocket): void => void kept.push(listener);
   try {
-    const cell = await sandbox.launch(specOf(spec), {
+    const cell = await sandbox.launch(cellSpec({ command: ['sleep', '600'], tcpPorts: [443, 80], ...spec }), {
       onTcp: (_port, server) => keep(server),
       onDnsTcp: keep,
       onDnsUdp: keep,

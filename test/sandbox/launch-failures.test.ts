@@ -14,9 +14,10 @@ import type { Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Cell, type CellListeners, type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
 import { descendants } from '../attacks/host-processes.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-failures-')));
 chmodSync(root, 0o755);
@@ -40,18 +41,8 @@ const listenersWith = (onDnsUdp: (socket: UdpSocket) => void): CellListeners => 
 };
 
 function launch(onDnsUdp: (socket: UdpSocket) => void, spec: Partial<CellSpec> = {}): Promise<Cell> {
-  const defaults = {
-    label: 'test',
-    args: [],
-    env: {},
-    tcpPorts: [80, 443],
-    caPem: '',
-    files: [],
-    limits: {},
-  };
-  const command = ['sleep', '600'];
-  const id = newId<'cell'>('cell', systemRandom);
-  return sandbox.launch({ id, command, ...defaults, ...spec }, listenersWith(onDnsUdp));
+  const defaults = { command: ['sleep', '600'], tcpPorts: [80, 443] };
+  return sandbox.launch(cellSpec({ ...defaults, ...spec }), listenersWith(onDnsUdp));
 }
 
 /** Of this process: what a launch could leave. */

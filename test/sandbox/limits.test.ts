@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createCellWatch } from '../../src/sandbox/cell-watch.ts';
 import { type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
 import { openProc } from '../../src/sandbox/process-table.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-limits-')));
 chmodSync(root, 0o755);
@@ -31,21 +32,11 @@ async function text(stream: Readable): Promise<string> {
 
 async function run(command: readonly string[], limits: CellSpec['limits'], more: Partial<CellSpec> = {}) {
   const nothing = () => undefined;
-  const cell = await sandbox.launch(
-    {
-      id: newId<'cell'>('cell', systemRandom),
-      label: 'test',
-      command,
-      args: [],
-      env: {},
-      tcpPorts: [],
-      caPem: '',
-      files: [],
-      limits,
-      ...more,
-    },
-    { onTcp: nothing, onDnsUdp: nothing, onDnsTcp: nothing },
-  );
+  const cell = await sandbox.launch(cellSpec({ command, limits, ...more }), {
+    onTcp: nothing,
+    onDnsUdp: nothing,
+    onDnsTcp: nothing,
+  });
   const [stdout, stderr, exit] = await Promise.all([text(cell.stdout), text(cell.stderr), cell.exited]);
   return { stdout, stderr, exit };
 }

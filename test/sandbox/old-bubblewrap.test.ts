@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { newId, systemRandom } from '../../src/kernel/index.ts';
+
 import { bubblewrapFacts, hostArchitecture, readHostFacts } from '../../src/sandbox/host.ts';
 import { enterCell } from '../../src/sandbox/launch.ts';
 import { memoriesAhead, planCell } from '../../src/sandbox/plan.ts';
@@ -13,6 +13,7 @@ import { prepareCell } from '../../src/sandbox/prepare.ts';
 import { setupText } from '../../src/sandbox/setup.ts';
 import { openPipeStock } from '../../src/sandbox/stdio-pipes.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-old-')));
 chmodSync(root, 0o700);
@@ -31,17 +32,7 @@ async function runAs(version: string, script: string): Promise<string> {
   if (tools === null || architecture === null) throw new Error('this machine cannot run these tests');
   const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
   const input = {
-    spec: {
-      id: newId<'cell'>('cell', systemRandom),
-      label: 'test',
-      command: ['/bin/sh', '-c', script],
-      args: [],
-      env: {},
-      tcpPorts: [],
-      caPem: '',
-      files: [],
-      limits: { diskMiB: 3 },
-    },
+    spec: cellSpec({ command: ['/bin/sh', '-c', script], limits: { diskMiB: 3 } }),
     facts: { ...facts, bubblewrap: bubblewrapFacts(version) },
     packageDir: null,
     files: [],

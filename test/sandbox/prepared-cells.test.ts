@@ -15,17 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import {
-  type Log,
-  type LogFields,
-  newId,
-  silentLog,
-  systemClock,
-  systemRandom,
-} from '../../src/kernel/index.ts';
+import { type Log, type LogFields, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type CellListeners, type CellSpec, createSandbox, type Sandbox } from '../../src/sandbox/index.ts';
 import { makeStage, modes, runCells, spawnDriver } from '../attacks/cell-harness.ts';
 import { descendants, type HostProcess, hostProcesses, survivors } from '../attacks/host-processes.ts';
+import { cellSpec } from './cell-spec.ts';
 
 const isRoot = process.getuid?.() === 0;
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-prepared-')));
@@ -86,18 +80,8 @@ const noListeners: CellListeners = {
   onDnsTcp: () => undefined,
 };
 
-const specOf = (spec: Partial<CellSpec>): CellSpec => ({
-  id: newId<'cell'>('cell', systemRandom),
-  label: 'test',
-  command: ['/bin/sh', '-c', 'true'],
-  args: [],
-  env: {},
-  tcpPorts: [443, 80],
-  caPem: '',
-  files: [],
-  limits: {},
-  ...spec,
-});
+const specOf = (spec: Partial<CellSpec>): CellSpec =>
+  cellSpec({ command: ['/bin/sh', '-c', 'true'], tcpPorts: [443, 80], ...spec });
 
 async function text(stream: Readable): Promise<string> {
   let all = '';

@@ -10,10 +10,11 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { newId, silentLog, systemClock, systemRandom, type CellId } from '../../../src/kernel/index.ts';
+import { silentLog, systemClock, systemRandom, type CellId } from '../../../src/kernel/index.ts';
 import { takeOver } from '../../../src/sandbox/cgroup/groups.ts';
 import { createSandbox } from '../../../src/sandbox/index.ts';
 import { identify } from '../../../src/sandbox/process-identity.ts';
+import { cellSpec } from '../cell-spec.ts';
 
 const [what = '', root = '', home = ''] = process.argv.slice(2);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -80,30 +81,19 @@ if (what === 'groups') {
     },
   });
   const nothing = (): void => undefined;
-  const id = newId<'cell'>('cell', systemRandom);
-  const cell = await sandbox.launch(
-    {
-      id,
-      label: 'test',
-      command: ['/bin/sh', '-c', 'cat /proc/self/cgroup; sleep 600 & echo READY; wait'],
-      args: [],
-      env: {},
-      tcpPorts: [],
-      caPem: '',
-      files: [],
-      limits: {},
-    },
-    { onTcp: nothing, onDnsUdp: nothing, onDnsTcp: nothing },
-  );
+  const spec = cellSpec({
+    command: ['/bin/sh', '-c', 'cat /proc/self/cgroup; sleep 600 & echo READY; wait'],
+  });
+  const cell = await sandbox.launch(spec, { onTcp: nothing, onDnsUdp: nothing, onDnsTcp: nothing });
   let stdout = '';
   for await (const text of cell.stdout.setEncoding('utf8')) {
     stdout += String(text);
     if (stdout.includes('READY')) break;
   }
-  const folder = join(root, `sallyport-${self.pid}-${self.startTime}`, id);
+  const folder = join(root, `sallyport-${self.pid}-${self.startTime}`, spec.id);
   const inside = readFileSync(join(folder, 'cgroup.procs'), 'latin1').trim().split('\n');
   const names = inside.map((pid) => readFileSync(`/proc/${pid}/comm`, 'latin1').trim());
-  tell({ id, folders: folders(), names: names.sort(), stdout, pids: inside.map(Number) });
+  tell({ id: spec.id, folders: folders(), names: names.sort(), stdout, pids: inside.map(Number) });
   await lines.next();
   await cell.kill();
   tell({ exit: await cell.exited, folders: folders() });
