@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-
+import { newId, systemRandom } from '../../src/kernel/index.ts';
 import { bubblewrapFacts, hostArchitecture, readHostFacts } from '../../src/sandbox/host.ts';
 import { enterCell } from '../../src/sandbox/launch.ts';
 import { memoriesAhead, planCell } from '../../src/sandbox/plan.ts';
