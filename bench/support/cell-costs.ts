@@ -37,8 +37,12 @@ function descendants(pid: number): readonly Process[] {
 
 /** A process's share of memory: what it has alone, and its part of what it has in common with others. */
 function shareOf({ pid }: Process): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
-  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
+  try {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // It has ended: in a prepared cell nobody takes notice of that yet.
+  }
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
