@@ -29,6 +29,7 @@ mkdirSync(join(root, 'home/packages'), { mode: 0o711 });
 const stateDir = join(root, 'home/run');
 const recordsDir = join(stateDir, 'cells');
 const aheadDir = join(stateDir, 'prepared');
+const pipesDir = join(stateDir, 'pipes');
 const stage = makeStage();
 afterAll(() => {
   stage.remove();
@@ -217,7 +218,7 @@ describe('a prepared cell', () => {
     };
     await once();
     expect(running()).toEqual([]);
-    expect([...readdirSync(recordsDir), ...readdirSync(aheadDir)]).toEqual([]);
+    expect([recordsDir, aheadDir, pipesDir].flatMap((path) => readdirSync(path))).toEqual([]);
     const before = count();
     for (let round = 0; round < 3; round += 1) await once();
     expect(running()).toEqual([]);
@@ -273,12 +274,16 @@ describe.each(modes)('gateway as %s', (mode) => {
       );
     });
     const records = (): number[] =>
-      ['cells', 'prepared'].map((name) => readdirSync(join(stage.home(mode), 'run', name)).length);
+      ['cells', 'prepared', 'pipes'].map((name) => readdirSync(join(stage.home(mode), 'run', name)).length);
     const before = descendants(gateway.pid ?? 0);
     expect(
       before.filter(({ command }) => command.startsWith('/usr/bin/bwrap --args')).length,
     ).toBeGreaterThanOrEqual(3);
-    expect(records()).toEqual([1, expect.toSatisfy((count: number) => count >= 2)]);
+    expect(records()).toEqual([
+      1,
+      expect.toSatisfy((count: number) => count >= 2),
+      expect.toSatisfy((count: number) => count > 0),
+    ]);
     gateway.kill('SIGKILL');
     expect(await survivors(before, marker)).toEqual([]);
     const next = await createSandbox({
@@ -288,7 +293,7 @@ describe.each(modes)('gateway as %s', (mode) => {
       random: systemRandom,
     });
     expect(await next.sweep()).toBe(1);
-    expect(records()).toEqual([0, 0]);
+    expect(records()).toEqual([0, 0, 0]);
   });
 });
 
