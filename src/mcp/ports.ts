@@ -52,6 +52,21 @@ export interface UpstreamBase {
   readonly exited: Promise<UpstreamExit>;
   /** Ends it: it broke the protocol beyond repair, or nobody may use it any more. */
   close(reason: string): Promise<void>;
+  /** What is remembered of its revision between its starts; absent: nothing is. */
+  readonly era?: EraMemory;
+}
+
+/** How a server talks: after a handshake, or with everything in each request (2026-07-28). */
+export type UpstreamEra = 'session' | 'stateless';
+
+/** Which of them a server was found to use. A memory that is wrong costs time, nothing else. */
+export interface EraMemory {
+  readonly known: UpstreamEra | null;
+  /**
+   * @param diedOfQuestion whether the server ended because it was asked: it is started again at once, and this end is
+   *   the gateway's doing
+   */
+  learn(era: UpstreamEra, diedOfQuestion: boolean): void;
 }
 
 /** A server running in a cell: newline-delimited JSON-RPC both ways. */

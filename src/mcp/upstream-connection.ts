@@ -6,7 +6,7 @@
  * a request in flight, and whatever else it prints is dropped.
  */
 import { AppError, type Clock, limits, type Log } from '../kernel/index.ts';
-import type { Carried, ClientFacts } from './client-facts.ts';
+import { type Carried, type ClientFacts, NOTHING_CARRIED } from './client-facts.ts';
 import {
   notificationText,
   paramSpan,
@@ -151,7 +151,14 @@ export class UpstreamConnection {
       timer: this.#startTimer(idText, request),
     });
     this.#lastUsedMs = this.#deps.clock.monotonic();
-    this.#deps.link.request({ idText, text });
+    const { method } = request.message;
+    this.#deps.link.request({
+      idText,
+      text,
+      method,
+      era: 'session',
+      carried: request.carried ?? NOTHING_CARRIED,
+    });
     return { response: promise, cancel: (error, notification) => this.#cancel(idText, error, notification) };
   }
 

@@ -3,6 +3,7 @@
  * other. A link knows bytes, and which of them belong to which request; ids, sessions and their clients it never sees.
  */
 import type { AppError } from '../kernel/index.ts';
+import type { Carried } from './client-facts.ts';
 import type { UpstreamExit } from './ports.ts';
 
 /** A request on its way to the server. */
@@ -10,6 +11,12 @@ export interface LinkRequest {
   /** The connection's own id, as it stands in `text`; digits. */
   readonly idText: string;
   readonly text: string;
+  /** As it stands in `text`. */
+  readonly method: string;
+  /** Of which kind of revision it is: where a transport says so beside the message, it says this. */
+  readonly era: 'session' | 'stateless';
+  /** What the client sent beside it, for a transport that has a place for that. */
+  readonly carried: Carried;
 }
 
 export interface UpstreamLink {
@@ -32,8 +39,12 @@ export interface UpstreamLink {
 }
 
 export interface LinkSink {
-  /** A message as the server wrote it; nobody has looked at it yet. */
-  message(text: string): void;
+  /**
+   * A message as the server wrote it; nobody has looked at it yet.
+   *
+   * @param about id of the request that it came in answer to, where the transport tells; else it may be about any
+   */
+  message(text: string, about?: string): void;
   /** No answer to this request will come. `idText` null: to one of those that wait, and it cannot be told to which. */
   failed(idText: string | null, error: AppError): void;
   /** The server is gone. Told once, after its last message. */

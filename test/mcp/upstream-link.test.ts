@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { AppError, type CellId, limits, silentLog, systemClock } from '../../src/kernel/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../src/mcp/index.ts';
+import { NOTHING_CARRIED } from '../../src/mcp/client-facts.ts';
 import { LineLink } from '../../src/mcp/line-link.ts';
 import { ownRequest } from '../../src/mcp/message.ts';
 import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
@@ -113,7 +114,8 @@ describe('a link of lines', () => {
 
   it('writes a line for each message, whatever line breaks are in it', () => {
     const { link, input } = started();
-    link.request({ idText: '1', text: '{"id":1,\r\n"method":"a"}' });
+    const about = { method: 'a', era: 'session', carried: NOTHING_CARRIED } as const;
+    link.request({ idText: '1', text: '{"id":1,\r\n"method":"a"}', ...about });
     link.send('{"method":\n"b"}');
     link.cancel('1', '{"method":"c"}');
     link.cancel('2', null);
