@@ -9,6 +9,7 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type Caller, lineCaller, sessionCaller, statelessCaller, stdioBridge } from './support/callers.ts';
 import type { GatewayAddress } from './support/gateway-process.ts';
+import { quantile } from './support/measured.ts';
 
 const ROUNDS = 12;
 const CALLS_PER_ROUND = 250;
@@ -30,8 +31,6 @@ async function start(file: URL): Promise<{ process: ChildProcess; address: Gatew
   ended.catch(() => undefined);
   return { process: child, address };
 }
-
-const quantile = (sorted: readonly number[], q: number): number => sorted[Math.floor(sorted.length * q)] ?? 0;
 
 const echoServer = fileURLToPath(new URL('./support/echo-server.mjs', import.meta.url));
 const direct = spawn(process.execPath, [echoServer], { stdio: ['pipe', 'pipe', 'inherit'] });

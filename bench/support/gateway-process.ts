@@ -1,10 +1,11 @@
 /**
- * A gateway in a process of its own: a temporary home, the echo server in a real cell, a token. Tells its parent
- * where it listens, and ends when the parent lets go of it.
+ * A gateway in a process of its own: a temporary home, servers in real cells, a token. Tells its parent where it
+ * listens, and ends when the parent lets go of it. The argument is the servers, as JSON; without it, one that echoes.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createClient } from '../../src/api/index.ts';
 import { silentLog } from '../../src/kernel/index.ts';
 import { createGateway, initHome, loadConfig, openLocalDoor, openTcpDoor } from '../../src/main/index.ts';
@@ -16,12 +17,29 @@ export interface GatewayAddress {
   readonly token: string;
 }
 
+export interface BenchServer {
+  readonly name: string;
+  /** Absolute; needs nothing beside it. */
+  readonly script: string;
+  readonly words: readonly string[];
+  readonly tools: readonly string[];
+}
+
+const echo: BenchServer = {
+  name: 'echo',
+  script: fileURLToPath(new URL('echo-server.mjs', import.meta.url)),
+  words: [],
+  tools: ['echo'],
+};
+const servers: readonly BenchServer[] =
+  process.argv[2] === undefined ? [echo] : (JSON.parse(process.argv[2]) as BenchServer[]);
+
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-'));
 const home = join(folder, 'home');
 const scripts = join(folder, 'scripts');
 mkdirSync(home, { mode: 0o700 });
 mkdirSync(scripts);
-cpSync(new URL('echo-server.mjs', import.meta.url), join(scripts, 'echo-server.mjs'));
+for (const { script } of servers) copyFileSync(script, join(scripts, basename(script)));
 writeFileSync(join(home, 'sallyport.yaml'), 'listen: 127.0.0.1:0\n', { mode: 0o600 });
 
 const config = loadConfig({ ...process.env, SALLYPORT_HOME: home });
@@ -32,20 +50,22 @@ const local = await openLocalDoor(gateway, socket);
 const tcp = await openTcpDoor(gateway, config.listen);
 
 const operator = createClient(async (request) => gateway.api.fetch(request));
-const manifest = {
-  schemaVersion: 2,
-  name: 'echo',
-  version: '1.0.0',
-  server: {
-    kind: 'sandboxed',
-    command: ['node', '/bench/echo-server.mjs'],
-    files: [{ host: scripts, cell: '/bench', write: false }],
-  },
-  egress: [],
-  credentials: [],
-  tools: { default: ['echo'] },
-};
-await operator.addServer({ source: 'echo.json', manifest: JSON.stringify(manifest) }, () => undefined);
+for (const { name, script, words, tools } of servers) {
+  const manifest = {
+    schemaVersion: 2,
+    name,
+    version: '1.0.0',
+    server: {
+      kind: 'sandboxed',
+      command: ['node', `/bench/${basename(script)}`, ...words],
+      files: [{ host: scripts, cell: '/bench', write: false }],
+    },
+    egress: [],
+    credentials: [],
+    tools: { default: tools },
+  };
+  await operator.addServer({ source: `${name}.json`, manifest: JSON.stringify(manifest) }, () => undefined);
+}
 const { token } = await operator.createToken({ profile: 'default', agent: 'bench' });
 
 process.once('disconnect', () => {

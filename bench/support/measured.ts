@@ -20,6 +20,10 @@ export interface Measured {
 export const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
+/** @param q 0.5 for the median */
+export const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.floor(sorted.length * q)] ?? 0;
+
 export const print = (line = ''): void => {
   process.stdout.write(`${line}\n`);
 };

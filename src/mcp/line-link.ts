@@ -9,6 +9,9 @@ import { LineReader } from './lines.ts';
 import type { LineTransport } from './ports.ts';
 import type { LinkRequest, LinkSink, UpstreamLink } from './upstream-link.ts';
 
+/** Unwanted messages in what was read at once, from which on the server is a flood. */
+const FLOOD_MESSAGES = 100;
+
 /** How the printable head or tail of an answer that cannot be read names its id. */
 const ID = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),|"id":(\d{1,15})\}$/;
 
@@ -32,11 +35,22 @@ export class LineLink implements UpstreamLink {
 
   listen(sink: LinkSink): void {
     const { input, output, exited } = this.#transport;
+    let unwanted = 0;
     const reader = new LineReader(limits.mcpMessageBytesMax, {
-      line: (text) => sink.message(text),
+      line(text) {
+        if (!sink.message(text)) unwanted += 1;
+      },
       broken: (reason, head, tail) => this.#broken(sink, reason, head, tail),
     });
-    output.on('data', (chunk: Buffer) => reader.push(chunk));
+    output.on('data', (chunk: Buffer) => {
+      unwanted = 0;
+      reader.push(chunk);
+      if (unwanted < FLOOD_MESSAGES && !reader.skipping) return;
+      // All servers share one thread: a flood waits in its own pipe, not in front of the others.
+      output.pause();
+      const pauseMs = reader.skipping ? limits.mcpSkipPauseMs : limits.mcpFloodPauseMs;
+      setTimeout(() => output.resume(), pauseMs);
+    });
     output.on('error', () => {});
     input.on('error', () => {});
     void exited.then((exit) => {

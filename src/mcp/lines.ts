@@ -29,6 +29,11 @@ export class LineReader {
     this.#sink = sink;
   }
 
+  /** Whether the line that is being read is too long, so that only its end is waited for. */
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
   push(chunk: Buffer): void {
     let from = 0;
     for (;;) {

@@ -81,13 +81,17 @@ export function readEnvelope(text: string): Result<RpcMessage, MessageFault> {
 
 /** Checks that the text is JSON and reads its envelope. */
 export function parseMessage(text: string): Result<RpcMessage, MessageFault> {
+  // What a server prints by mistake costs less so than an exception does: some print much of it.
+  const isStructure = /^\s*[{[]/.test(text);
   try {
-    JSON.parse(text);
+    if (isStructure) JSON.parse(text);
   } catch {
-    return err({ reason: 'not_json', detail: 'not valid JSON', idText: null });
+    return notJson;
   }
-  return readEnvelope(text);
+  return isStructure ? readEnvelope(text) : notJson;
 }
+
+const notJson = err({ reason: 'not_json', detail: 'not valid JSON', idText: null } as const);
 
 /** The value at a path inside `params`; null where there is none. */
 export function paramSpan(message: RpcRequest | RpcNotification, ...path: readonly string[]): Span | null {

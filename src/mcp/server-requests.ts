@@ -34,7 +34,8 @@ export interface Attachment {
 }
 
 export interface ServerRequests {
-  received(request: RpcRequest): void;
+  /** @returns false: refused without anybody's having been asked */
+  received(request: RpcRequest): boolean;
   cancelled(notification: RpcNotification): void;
   /** A session left: what it was asked is answered with an error. */
   dropped(attachment: Attachment): void;
@@ -55,41 +56,52 @@ interface Deps {
 export function createServerRequests(deps: Deps): ServerRequests {
   const asked = new Map<string, Asked>();
 
-  const refuse = (request: RpcRequest, code: number, reason: string, message: string): void =>
+  const refuse = (request: RpcRequest, code: number, reason: string, message: string): false => {
     deps.write(errorText(request.idText, code, { code: reason, message }));
+    return false;
+  };
 
-  function forward(request: RpcRequest): void {
+  function forward(request: RpcRequest): boolean {
     const reachable = [...deps.attached()].filter((attachment) => attachment.reachable());
     const [attachment] = reachable;
-    if (attachment === undefined) {
-      refuse(request, rpcCode.server, 'client_absent', 'No client is connected that could answer.');
-    } else if (reachable.length > 1) {
+    if (attachment === undefined)
+      return refuse(request, rpcCode.server, 'client_absent', 'No client is connected that could answer.');
+    if (reachable.length > 1) {
       const why = 'Several clients share this server, so it cannot be told which of them is meant.';
-      refuse(request, rpcCode.server, 'client_ambiguous', why);
-    } else if (!attachment.answers(request.method)) {
-      refuse(
-        request,
-        rpcCode.methodNotFound,
-        'client_unsupported',
-        `The client does not answer ${request.method}.`,
-      );
-    } else {
-      const reply = (response: RpcResponse): void => {
-        if (asked.delete(request.idText)) deps.write(rewritten(response, request.idText));
-      };
-      const cancel = attachment.ask(request, reply);
-      asked.set(request.idText, { attachment, cancel });
+      return refuse(request, rpcCode.server, 'client_ambiguous', why);
     }
+    if (!attachment.answers(request.method)) {
+      const why = `The client does not answer ${request.method}.`;
+      return refuse(request, rpcCode.methodNotFound, 'client_unsupported', why);
+    }
+    const reply = (response: RpcResponse): void => {
+      if (asked.delete(request.idText)) deps.write(rewritten(response, request.idText));
+    };
+    const cancel = attachment.ask(request, reply);
+    asked.set(request.idText, { attachment, cancel });
+    return true;
   }
 
   return {
     received(request) {
-      if (request.method === 'ping') deps.write(resultText(request.idText, '{}'));
-      else if (asked.has(request.idText)) {
-        refuse(request, rpcCode.invalidRequest, 'id_in_use', 'A request with this id is waiting already.');
-      } else if (asked.size >= limits.mcpServerRequestsMax) {
-        refuse(request, rpcCode.server, 'too_many_requests', 'Too many requests are waiting for the client.');
-      } else forward(request);
+      if (request.method === 'ping') {
+        deps.write(resultText(request.idText, '{}'));
+        return true;
+      }
+      if (asked.has(request.idText))
+        return refuse(
+          request,
+          rpcCode.invalidRequest,
+          'id_in_use',
+          'A request with this id is waiting already.',
+        );
+      if (asked.size < limits.mcpServerRequestsMax) return forward(request);
+      return refuse(
+        request,
+        rpcCode.server,
+        'too_many_requests',
+        'Too many requests are waiting for the client.',
+      );
     },
     cancelled(notification) {
       const span = paramSpan(notification, 'requestId');

@@ -230,24 +230,25 @@ export class UpstreamConnection {
     this.#deps.link.cancel(idText, cancellation(idText, waiting.request, error, notification));
   }
 
-  #receive(text: string): void {
+  /** @returns whether anybody wanted it */
+  #receive(text: string): boolean {
     this.#lastUsedMs = this.#deps.clock.monotonic();
     const parsed = parseMessage(text);
     if (parsed.ok) {
       const message = parsed.value;
-      if (message.kind === 'response') this.#answer(message);
-      else if (message.kind === 'request') this.#serverRequests.received(message);
-      else this.#notified(message);
-      return;
+      if (message.kind === 'response') return this.#answer(message);
+      if (message.kind === 'request') return this.#serverRequests.received(message);
+      return this.#notified(message);
     }
     const batch =
       parsed.error.reason === 'not_json' ? null : elementsOf(text, { start: 0, end: text.length });
     if (batch !== null && batch.length <= limits.mcpBatchMax) {
-      for (const element of batch) if (text[element.start] === '{') this.#receive(slice(text, element));
-      return;
+      const objects = batch.filter(({ start }) => text[start] === '{');
+      return objects.map((element) => this.#receive(slice(text, element))).includes(true);
     }
     this.#noise = printable(text.slice(0, 300), 300);
     this.#deps.log.debug('mcp.upstream.noise', { server: this.slug, reason: parsed.error.reason });
+    return false;
   }
 
   #failed(idText: string | null, error: AppError): void {
@@ -262,38 +263,38 @@ export class UpstreamConnection {
     this.#end('upstream_exited', `The server "${this.slug}" stopped: ${reason}.`, hint || undefined);
   }
 
-  #answer(response: RpcResponse): void {
+  #answer(response: RpcResponse): boolean {
     const waiting = OWN_ID.test(response.idText) ? this.#settle(response.idText) : undefined;
     if (waiting === undefined) {
       this.#deps.log.debug('mcp.upstream.stray_answer', { server: this.slug });
-      return;
+      return false;
     }
     waiting.resolve(response);
+    return true;
   }
 
-  #notified(notification: RpcNotification): void {
-    if (this.#flooding()) return;
-    if (notification.method === 'notifications/progress') {
-      this.#progressed(notification);
-      return;
-    }
+  #notified(notification: RpcNotification): boolean {
+    if (this.#flooding()) return false;
+    if (notification.method === 'notifications/progress') return this.#progressed(notification);
     if (notification.method === 'notifications/cancelled') {
       this.#serverRequests.cancelled(notification);
-      return;
+      return true;
     }
     this.#deps.notified(notification.method);
     for (const attachment of this.#attachments) attachment.notified(notification);
+    return true;
   }
 
-  #progressed(notification: RpcNotification): void {
+  #progressed(notification: RpcNotification): boolean {
     const token = paramSpan(notification, 'progressToken');
-    if (token === null) return;
+    if (token === null) return false;
     const idText = slice(notification.text, token);
     const waiting = this.#waiting.get(idText);
-    if (waiting === undefined || waiting.progressToken === null) return;
+    if (waiting === undefined || waiting.progressToken === null) return false;
     waiting.timer.refresh();
     const text = rewritten(notification, null, [{ ...token, text: waiting.progressToken }]);
     waiting.request.owner?.progressed(text, waiting.request.message.idText);
+    return true;
   }
 
   /** Whether this notification is one too many in the current second. */

@@ -43,8 +43,9 @@ export interface LinkSink {
    * A message as the server wrote it; nobody has looked at it yet.
    *
    * @param about id of the request that it came in answer to, where the transport tells; else it may be about any
+   * @returns false: nobody wanted it, and it was dropped; a link may read on more slowly
    */
-  message(text: string, about?: string): void;
+  message(text: string, about?: string): boolean;
   /** No answer to this request will come. `idText` null: to one of those that wait, and it cannot be told to which. */
   failed(idText: string | null, error: AppError): void;
   /** The server is gone. Told once, after its last message. */

@@ -104,12 +104,16 @@ describe('a link of lines', () => {
     };
     const link = new LineLink(transport, { slug: 'notes', log: silentLog });
     const heard: string[] = [];
+    const wanted = { value: true };
     link.listen({
-      message: (text) => void heard.push(`message ${text}`),
+      message(text) {
+        heard.push(`message ${text}`);
+        return wanted.value;
+      },
       failed: (idText, error) => void heard.push(`failed ${idText} ${error.code}`),
       exited: ({ reason }) => void heard.push(`exited ${reason}`),
     });
-    return { link, input, output, exit, heard };
+    return { link, input, output, exit, heard, wanted };
   }
 
   it('writes a line for each message, whatever line breaks are in it', () => {
@@ -130,6 +134,20 @@ describe('a link of lines', () => {
     await expect
       .poll(() => heard, { timeout: 10_000 })
       .toEqual(['message {"a":1}', 'message {"b":2}', 'exited it ended']);
+  });
+
+  it('reads a server on after a pause that says much nobody wants', async () => {
+    const { output, heard, wanted } = started();
+    wanted.value = false;
+    output.write('{"flood":1}\n'.repeat(100));
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(100);
+    expect(output.isPaused()).toBe(true);
+    output.write('{"after":1}\n');
+    await expect.poll(() => heard.at(-1), { timeout: 10_000 }).toBe('message {"after":1}');
+    wanted.value = true;
+    output.write('{"answer":1}\n'.repeat(200));
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(301);
+    expect(output.isPaused()).toBe(false);
   });
 
   it.each([

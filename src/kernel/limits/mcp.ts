@@ -11,6 +11,10 @@ export const mcpPendingRequestsMax = 4096;
 export const mcpServerRequestsMax = 64;
 /** Notifications that one server may send in a second; what is more is dropped. */
 export const mcpNotificationsPerSecondMax = 2000;
+/** How long a server that floods is not read after each piece of it, in milliseconds. */
+export const mcpFloodPauseMs = 50;
+/** The same while a message that is too long comes to its end, in milliseconds. */
+export const mcpSkipPauseMs = 5;
 /** How long a server may take from its start to its answer to `initialize`, in milliseconds. */
 export const mcpInitializeMs = 30_000;
 /** How long a listing of a whole profile waits for each of its servers, in milliseconds. */
