@@ -43,6 +43,8 @@ export interface ClientChannel {
   send(text: string, relatedIdText: string | null): void;
   /** Whether a server's request would reach the client now. */
   reachable(): boolean;
+  /** Whether headers beside its messages repeat their parameters; absent: they do not. */
+  readonly mirrored?: boolean;
 }
 
 /** What the endpoint makes of a request. */
@@ -150,7 +152,8 @@ export class ClientSession {
   }
 
   target(server: ProfileServer): Target {
-    return { principal: this.principal, profile: this.profile, server };
+    const mirrored = this.#deps.channel.mirrored === true;
+    return { principal: this.principal, profile: this.profile, server, mirrored };
   }
 
   attachment(upstream: OpenUpstream): Attachment | null {

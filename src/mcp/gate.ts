@@ -2,12 +2,13 @@
  * The only way from a client to a server: kill switch, profile, tool choice, audit, then the server. Every
  * request of every session passes here, each time anew, so that a change holds from the next request on.
  */
-import { AppError, type CellId, type Clock, type Log, newId, type Random } from '../kernel/index.ts';
-import { decideCall, type ToolFacts, visibleTools } from '../policy/index.ts';
+import { AppError, type CellId, type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
+import { decideCall, visibleTools } from '../policy/index.ts';
 import { CallsInFlight } from './cell-calls.ts';
 import type { ClientFacts } from './client-facts.ts';
 import type { ClientRequest } from './client-request.ts';
-import { resultOf, type RpcResponse } from './message.ts';
+import { paramSpan, resultOf, type RpcResponse } from './message.ts';
+import { headerDeclarationFault, paramHeaderFault } from './param-headers.ts';
 import type {
   CallAudit,
   CallFacts,
@@ -23,6 +24,8 @@ import type {
 import { type Edit, find, slice } from './raw-json.ts';
 import type { RequestControl } from './request-control.ts';
 import type { Attachment } from './server-requests.ts';
+import { printable } from './printable.ts';
+import type { ListedTool } from './tool-catalog.ts';
 import type { OpenUpstream, UpstreamDirectory } from './upstream-directory.ts';
 
 /** Whose request it is, and what for. */
@@ -30,6 +33,8 @@ export interface Target {
   readonly principal: Principal;
   readonly profile: string | null;
   readonly server: ProfileServer;
+  /** Whether headers beside the request repeat its parameters (HTTP, revision 2026-07-28). */
+  readonly mirrored?: boolean;
 }
 
 export interface Forwarded extends ClientRequest {
@@ -127,7 +132,7 @@ export class Gate {
   /** @param tool the server's own name of it */
   call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
     return this.#tracked(target, request, async () => {
-      const readOnly = await this.#admit(target, upstream, tool);
+      const readOnly = await this.#admit(target, upstream, tool, request);
       const { principal, profile, server } = target;
       const { cell } = upstream.connection;
       const id = newId<'call'>('call', this.#deps.random);
@@ -142,8 +147,17 @@ export class Gate {
   }
 
   /** Of a server's tools, those that this caller may see; exactly those that it may call. */
-  visible<Tool extends ToolFacts>(target: Target, tools: readonly Tool[]): readonly Tool[] {
-    return visibleTools(tools, choiceOf(target.server));
+  visible<Tool extends ListedTool>(target: Target, tools: readonly Tool[]): readonly Tool[] {
+    const chosen = visibleTools(tools, choiceOf(target.server));
+    return target.mirrored === true ? chosen.filter((tool) => this.#isMirrorable(target, tool)) : chosen;
+  }
+
+  /** A client that repeats parameters in headers must not be shown a tool that says it wrongly how. */
+  #isMirrorable({ server }: Target, { name, text }: ListedTool): boolean {
+    const reason = headerDeclarationFault(text);
+    if (reason !== null)
+      this.#deps.log.warn('mcp.tool.left_out', { server: server.slug, tool: shown(name), reason });
+    return reason === null;
   }
 
   /** Runs a request in reach of the kill switch. */
@@ -219,7 +233,12 @@ export class Gate {
   }
 
   /** @returns whether the server says that the tool only reads */
-  async #admit(target: Target, upstream: OpenUpstream, tool: string): Promise<boolean> {
+  async #admit(
+    target: Target,
+    upstream: OpenUpstream,
+    tool: string,
+    request: ClientRequest,
+  ): Promise<boolean> {
     const { principal, profile, server } = target;
     const found = await upstream.tools.find(tool);
     const decision = decideCall(
@@ -227,9 +246,16 @@ export class Gate {
       // No kills here: the switch is asked through its port, which knows what other processes set.
       { ...choiceOf(server), tool: found ?? undefined, kills: [] },
     );
-    if (decision.allow) return found?.annotations?.readOnlyHint === true;
+    const refused = (code: string): Promise<void> =>
+      this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
+    if (decision.allow) {
+      const fault = target.mirrored === true && found !== null ? headerFault(found, request) : null;
+      if (fault === null) return found?.annotations?.readOnlyHint === true;
+      await refused('mcp_header_mismatch');
+      throw headersDisagree(fault);
+    }
     const { code, message, hint } = decision;
-    await this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
+    await refused(code);
     throw new AppError(code, message, { kind: code === 'tool_unknown' ? 'not_found' : 'denied', hint });
   }
 
@@ -260,6 +286,19 @@ const callRef = ({ id, tool, principal: { actor, agent } }: CallFacts, readOnly:
   user: actor.kind === 'user' ? actor.id : null,
   agent,
 });
+
+function headerFault({ text }: ListedTool, { message, carried }: ClientRequest): string | null {
+  const given = paramSpan(message, 'arguments');
+  return paramHeaderFault(text, given === null ? null : slice(message.text, given), carried);
+}
+
+const headersDisagree = (fault: string): AppError =>
+  new AppError('mcp_header_mismatch', `Bad Request: the request headers and body disagree: ${fault}`, {
+    kind: 'invalid',
+    hint: 'List the tools again: the definition says which parameters are repeated in headers, and how.',
+  });
+
+const shown = (name: string): string => printable(name, limits.toolNameShownCharsMax);
 
 /** The kill switch is asked separately, through its port, and a server that is not enabled is in no profile. */
 const choiceOf = (server: ProfileServer) => ({

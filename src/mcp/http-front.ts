@@ -182,6 +182,7 @@ export class HttpFront {
       answer: (idText, text) => exchange.answer(idText, text),
       send: (text) => exchange.send(text),
       reachable: () => false,
+      mirrored: true,
     };
     const client = this.#deps.start(principal, endpoint, channel);
     const exchange = new HttpExchange(req, res, {

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Carried } from './client-facts.ts';
+import { decodeHeaderValue } from './header-value.ts';
 import type { RpcMessage } from './message.ts';
 import { paramSpan, paramString } from './message.ts';
 import { STATELESS_VERSION } from './protocol.ts';
@@ -122,15 +123,9 @@ function checkHeaders(message: RpcMessage, headers: MirroredHeaders): Classified
   const name = source === undefined ? null : paramString(message, source);
   if (name === null) return { kind: 'stateless' };
   if (headers.nameHeader === undefined) return mismatch('the Mcp-Name header is absent');
-  return decodeHeader(headers.nameHeader) === name
+  return decodeHeaderValue(headers.nameHeader) === name
     ? { kind: 'stateless' }
     : mismatch('the Mcp-Name header names something else than the body');
-}
-
-/** Names that are not plain ASCII travel as `=?base64?…?=`. */
-function decodeHeader(value: string): string | null {
-  const match = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value);
-  return match?.[1] === undefined ? value : Buffer.from(match[1], 'base64').toString('utf8');
 }
 
 const refusal = (status: number, idText: string, error: object): Classified => ({

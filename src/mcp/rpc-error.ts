@@ -25,6 +25,7 @@ export const rpcCode = {
 const codeOf = (error: unknown): number => {
   if (!isAppError(error)) return rpcCode.internal;
   if (error.code === 'mcp_method_unknown') return rpcCode.methodNotFound;
+  if (error.code === 'mcp_header_mismatch') return rpcCode.headerMismatch;
   if (error.code === 'mcp_resource_unknown') return rpcCode.resourceNotFound;
   return error.kind === 'invalid' || error.kind === 'not_found' ? rpcCode.invalidParams : rpcCode.server;
 };

@@ -33,6 +33,8 @@ export const mcpStreamAfterMs = 5_000;
 export const mcpBatchMax = 100;
 /** Longest tool or prompt name that every client accepts, in characters. */
 export const mcpNameCharsMax = 64;
+/** Objects that a parameter repeated in a header may lie in. */
+export const mcpParamHeaderDepthMax = 32;
 /** Pages that are fetched of one listing of one server. */
 export const mcpListPagesMax = 200;
 /** Of a server's stderr, how much an error shows, in characters. */
