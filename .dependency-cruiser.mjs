@@ -14,7 +14,7 @@ const folders = {
   'http-api': ['manifest', 'wire', 'kernel'],
   sandbox: ['policy', 'manifest', 'wire', 'kernel'],
   mcp: ['policy', 'audit', 'wire', 'kernel'],
-  api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'wire', 'kernel'],
+  api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'http-api', 'wire', 'kernel'],
   cli: ['kernel', 'wire', 'api'],
 };
 

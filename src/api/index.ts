@@ -1,6 +1,7 @@
 export { API_PREFIX, createApi } from './app.ts';
 export { type ApiClient, createClient, type Transport } from './client.ts';
 export type { ApiDeps } from './deps.ts';
+export { documentBeside } from './document-source.ts';
 export type {
   CellView,
   GatewayFacts,

@@ -54,11 +54,18 @@ export interface ServerRow {
   readonly updatedAt: number;
 }
 
+/** What the tools of an API are made from, kept as it was when its server was added. */
+export interface ServerDocument {
+  /** Lower-case hex SHA-256 of the text. */
+  readonly hash: string;
+  readonly text: string;
+}
+
 export interface ServerRows {
   list(workspace: WorkspaceId): Promise<readonly ServerRow[]>;
   find(workspace: WorkspaceId, slug: string): Promise<ServerRow | null>;
   /** @throws AppError `store_conflict` when the slug is taken */
-  insert(workspace: WorkspaceId, row: ServerRow): Promise<void>;
+  insert(workspace: WorkspaceId, row: ServerRow, document?: ServerDocument | null): Promise<void>;
   update(workspace: WorkspaceId, row: ServerRow): Promise<void>;
   /** Removes the server with its credentials. */
   remove(workspace: WorkspaceId, id: ServerId): Promise<void>;

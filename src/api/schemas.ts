@@ -237,8 +237,14 @@ export const AddServer = z
     source: z.string().min(1),
     ...packageChoices,
     name: Slug.optional(),
-    /** The manifest's text, YAML or JSON. */
+    /** The manifest's text, YAML or JSON; or an OpenAPI document or a toolspec, for which a manifest is made. */
     manifest: z.string().optional(),
+    /** Files beside the manifest that it names, by their names: what the tools of an API are described in. */
+    documents: z.record(z.string(), z.string()).optional(),
+    /** For a document without a manifest: where the API is. */
+    baseUrl: z.string().optional(),
+    /** For an OpenAPI document without a manifest: only operations with one of these tags become tools. */
+    tags: z.array(z.string()).optional(),
     /** For `npm:` sources without a manifest: program and arguments. */
     command: z.array(z.string()).optional(),
     hosts: z.array(z.string()).optional(),

@@ -7,9 +7,10 @@ import type { Manifest, SandboxedServerSpec } from '../manifest/index.ts';
 import { fromCatalog } from './catalog-source.ts';
 import { complete } from './checked-manifest.ts';
 import type { ApiDeps } from './deps.ts';
+import { documentOf, fromDescription, isDescription } from './document-source.ts';
 import { fromPackage, packageOptions } from './package-source.ts';
 import { type Follower, installPackage } from './packages.ts';
-import type { PackageRecord } from './ports.ts';
+import type { PackageRecord, ServerDocument } from './ports.ts';
 import type { AddServer } from './schemas.ts';
 import { fromText } from './text-source.ts';
 
@@ -31,13 +32,14 @@ export async function assertFree(
 interface Resolved {
   readonly manifest: Manifest;
   readonly pinned: PackageRecord | null;
+  readonly document: ServerDocument | null;
 }
 
 /** Finds or makes the manifest that a source stands for, and installs its package. @throws AppError */
 export async function resolveSource(deps: ApiDeps, input: AddServer, follower: Follower): Promise<Resolved> {
   if (input.name !== undefined) await assertFree(deps, input.name, input.source);
   if (input.manifest === undefined && PACKAGE_SOURCE.test(input.source)) {
-    return fromPackage(deps, input, follower);
+    return { ...(await fromPackage(deps, input, follower)), document: null };
   }
   if (input.source.startsWith('https://')) {
     throw new AppError(
@@ -49,13 +51,19 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
       },
     );
   }
+  if (input.manifest !== undefined && isDescription(input.manifest)) {
+    return { ...fromDescription(input.manifest, input), pinned: null };
+  }
   const manifest =
-    input.manifest === undefined ? fromCatalog(deps, input.source) : fromText(input.manifest, input.source);
+    input.manifest === undefined
+      ? fromCatalog(deps, input.source)
+      : fromText(input.manifest, input.source, input.documents);
   const { server } = manifest;
+  if (server.kind === 'api') return { manifest, pinned: null, document: documentOf(manifest, server, input) };
   if (server.kind !== 'sandboxed') {
     throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
       kind: 'invalid',
-      hint: 'Only `kind: sandboxed` can be added in this version.',
+      hint: '`kind: sandboxed` and `kind: api` can be added in this version.',
     });
   }
   // Before the package is fetched, which takes a while.
@@ -77,11 +85,12 @@ async function withPackage(
   const spec = server.package;
   const options = packageOptions(input);
   if (spec === undefined) {
-    if (Object.keys(options).length === 0) return { manifest: withEnv, pinned: null };
+    if (Object.keys(options).length === 0) return { manifest: withEnv, pinned: null, document: null };
     throw new AppError('server_without_package', `\`${manifest.name}\` does not come from a package.`, {
       kind: 'invalid',
       hint: 'Leave out --allow-scripts and --from: there is nothing to install.',
     });
   }
-  return { manifest: withEnv, pinned: await installPackage(deps, { spec, options }, follower) };
+  const pinned = await installPackage(deps, { spec, options }, follower);
+  return { manifest: withEnv, pinned, document: null };
 }

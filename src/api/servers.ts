@@ -34,7 +34,7 @@ export async function findServer(deps: ApiDeps, slug: string): Promise<ServerRow
 
 /** Installs what the source names and keeps the server. Adds it to the profile `default`. */
 export async function addServer(deps: ApiDeps, input: AddServer, follower: Follower): Promise<ServerView> {
-  const { manifest, pinned } = await resolveSource(deps, input, follower);
+  const { manifest, pinned, document } = await resolveSource(deps, input, follower);
   const slug = input.name ?? manifest.name;
   // Again: another may have taken the name meanwhile.
   await assertFree(deps, slug, input.source);
@@ -60,9 +60,10 @@ export async function addServer(deps: ApiDeps, input: AddServer, follower: Follo
       manifest: row.manifestHash,
       package: pinned?.spec ?? null,
       integrity: pinned?.integrity ?? null,
+      ...(document === null ? {} : { document: document.hash }),
     },
   });
-  await deps.servers.insert(deps.workspace, row);
+  await deps.servers.insert(deps.workspace, row, document);
   await deps.profiles.edit(deps.workspace, 'default', (entries) => [
     ...entries.filter((entry) => entry.server !== slug),
     { server: slug, tools: null },

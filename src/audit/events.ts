@@ -31,6 +31,8 @@ export type AuditEventType =
   | 'cell.started'
   | 'cell.refused'
   | 'cell.exited'
+  | 'upstream.opened'
+  | 'upstream.closed'
   | 'run.started'
   | 'run.finished'
   | 'call.started'

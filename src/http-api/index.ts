@@ -5,11 +5,13 @@
 export { type CollectedAnswer, READ_TOOL, resultOf } from './answer.ts';
 export { parseBase } from './base.ts';
 export { buildRequest } from './build-request.ts';
+export { type ApiUse, compileApi } from './compile-api.ts';
 export type { ApiFault } from './faults.ts';
 export { type AnswerPage, KeptAnswers } from './kept-answers.ts';
 export { toolsFromOpenApi } from './openapi/compile.ts';
-export { looksLikeOpenApi, type OpenApiText, readOpenApi } from './openapi/document.ts';
+export { looksLikeOpenApi, readOpenApi } from './openapi/document.ts';
 export type { ApiRequest, ApiTool, Base, CompiledApi } from './plan.ts';
 export { requestTool } from './request-tool.ts';
 export { takenBy } from './taken.ts';
 export { toolsFromToolSpec } from './toolspec.ts';
+export { type ApiDescription, type ApiLogin, describeOpenApi } from './openapi/describe.ts';

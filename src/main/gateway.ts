@@ -134,6 +134,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
     servers: serverRows(store),
+    documents: store.documents,
     offers: async (name, slug) =>
       (await reachable.profile(workspace, name))?.servers.some((server) => server.slug === slug) === true,
     idleSeconds: config.idleSeconds,

@@ -7,7 +7,13 @@ export function serverRows(store: Store): ServerRows {
   return {
     list: (workspace) => store.servers.list(workspace),
     find: (workspace, slug) => store.servers.findBySlug(workspace, slug),
-    insert: (workspace, row: ServerRow) => store.servers.insert(workspace, row),
+    insert: (workspace, row: ServerRow, document = null) =>
+      document === null
+        ? store.servers.insert(workspace, row)
+        : store.transaction(async ({ servers, documents }) => {
+            await servers.insert(workspace, row);
+            await documents.save(workspace, { server: row.id, ...document });
+          }),
     update: (workspace, row: ServerRow) => store.servers.update(workspace, row),
     async remove(workspace, id) {
       await store.servers.remove(workspace, id);

@@ -11,6 +11,9 @@ import type { Manifest } from './types.ts';
 export const manifestHash = (manifest: Manifest): string =>
   createHash('sha256').update(canonical(manifest), 'utf8').digest('hex');
 
+/** What a document beside a manifest is called: of its very text. */
+export const documentHash = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
+
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

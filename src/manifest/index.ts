@@ -3,18 +3,19 @@
  * a file; opens no socket and starts no process.
  */
 export { type Catalog, type CatalogEntry, loadCatalog } from './catalog.ts';
-export { manifestHash } from './content-hash.ts';
+export { documentHash, manifestHash } from './content-hash.ts';
 export { checked, withInject } from './edit-manifest.ts';
 export { companionOf, type LintResult, lintFiles, type ReadBytes } from './lint.ts';
 export { formatPackageSpec, type PackageSpec, parsePackageSpec } from './package-spec.ts';
 export {
+  looksLikeToolSpec,
   type ParsedManifest,
   type ParsedToolSpec,
   parseManifest,
   parseToolSpec,
   toManifest,
 } from './parse-manifest.ts';
-export { makePlaceholder, placeholderEntropyBits } from './placeholder.ts';
+export { defaultPlaceholder, makePlaceholder, placeholderEntropyBits } from './placeholder.ts';
 export { renderFinding } from './render-findings.ts';
 export type { Complaint, ManifestError } from './report.ts';
 export type * from './types.ts';

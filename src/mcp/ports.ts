@@ -4,7 +4,7 @@
  */
 import type { Readable, Writable } from 'node:stream';
 import type { Actor } from '../audit/index.ts';
-import type { CellId, WorkspaceId } from '../kernel/index.ts';
+import type { CellId, JsonObject, WorkspaceId } from '../kernel/index.ts';
 
 /** Who a client is, as decided at the door and never by anything that the client says afterwards. */
 export interface Principal {
@@ -80,8 +80,33 @@ export interface LineTransport extends UpstreamBase {
   stderrTail(): string;
 }
 
+/** A server whose tools the gateway has itself. */
+export interface ServiceTransport extends UpstreamBase {
+  readonly kind: 'service';
+  readonly service: ToolService;
+}
+
+/** Tools that are no MCP server's: those of an HTTP API. */
+export interface ToolService {
+  readonly info: { readonly name: string; readonly version: string };
+  /** What clients are told of the whole. */
+  readonly instructions?: string;
+  /** Definitions as an MCP server lists them, each as JSON. */
+  tools(): Promise<readonly string[]>;
+  /**
+   * @param argumentsText as the client wrote them
+   * @param signal nobody waits for the result any more
+   * @returns the `result` of `tools/call` as JSON on one line. @throws AppError, which becomes a JSON-RPC error
+   */
+  call(tool: string, argumentsText: string, signal: AbortSignal): Promise<string>;
+  /** Resource templates as an MCP server lists them. */
+  readonly templates: readonly JsonObject[];
+  /** @returns the `result` of `resources/read` as JSON on one line; null: there is no such resource */
+  read(uri: string): string | null;
+}
+
 /** What a server can be reached by; `kind` says which. */
-export type UpstreamTransport = LineTransport;
+export type UpstreamTransport = LineTransport | ServiceTransport;
 
 /** Profiles and running servers. Both methods are called for every request: answer from memory where possible. */
 export interface Upstreams {

@@ -8,8 +8,10 @@ import { type ServerHello, shakeHands } from './handshake.ts';
 import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
 import { ResourceWatchers } from './resource-watchers.ts';
+import { ServiceLink } from './service-link.ts';
 import { ToolCatalog } from './tool-catalog.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
+import type { UpstreamLink } from './upstream-link.ts';
 
 /** A server that is ready for requests. */
 export interface OpenUpstream {
@@ -31,6 +33,10 @@ export interface DirectoryDeps {
   readonly log: Log;
   readonly version: string;
 }
+
+/** How messages travel to a server of this kind. */
+const linkTo = (transport: UpstreamTransport, slug: string, log: Log): UpstreamLink =>
+  transport.kind === 'service' ? new ServiceLink(transport) : new LineLink(transport, { slug, log });
 
 export class UpstreamDirectory {
   readonly #deps: DirectoryDeps;
@@ -77,7 +83,7 @@ export class UpstreamDirectory {
     let tools: ToolCatalog | null = null;
     const connection = new UpstreamConnection({
       transport,
-      link: new LineLink(transport, { slug, log }),
+      link: linkTo(transport, slug, log),
       slug,
       clock,
       log,

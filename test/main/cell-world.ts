@@ -166,7 +166,11 @@ export function makeWorld(): World {
         return { ...event, ...place };
       },
     },
+    documents: { find: async () => null },
     egress: {
+      openOwn: async () => {
+        throw new Error('no server here is reached without a cell');
+      },
       openCell: async ({ identity }) => {
         const state = { closed: false, refreshed: 0 };
         identities.push(identity);

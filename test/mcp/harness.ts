@@ -22,7 +22,7 @@ import {
   type Principal,
   type ProfileServer,
   type UpstreamExit,
-  type UpstreamTransport,
+  type LineTransport,
 } from '../../src/mcp/index.ts';
 
 const workspace = 'ws_test' as WorkspaceId;
@@ -47,7 +47,7 @@ export interface TestServer {
   readonly callSeconds?: number;
 }
 
-class ChildTransport implements UpstreamTransport {
+class ChildTransport implements LineTransport {
   readonly kind = 'lines';
   readonly cell: CellId;
   readonly exited: Promise<UpstreamExit>;

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
+import { apiChoices, fileSource } from './api-options.ts';
 import { packageChoices, packageSource, packageSourceOptions } from './package-options.ts';
 import { addedText } from './server-text.ts';
 
@@ -16,11 +17,14 @@ export function addCommand(host: CliHost, server: Command): void {
       server
         .command('add')
         .description(
-          'add a server: a catalog name, a manifest file, npm:PACKAGE[@VERSION], or pypi:PACKAGE[==VERSION]',
+          'add a server: a catalog name, a manifest file, an OpenAPI document or toolspec, npm:PACKAGE[@VERSION], or pypi:PACKAGE[==VERSION]',
         )
         .argument('<source>')
         .option('--name <slug>', 'name of the server here'),
-    ).option('--env <NAME=VALUE>', 'plain setting, never a secret (repeatable)', repeated),
+    )
+      .option('--base-url <url>', 'where the API is, for an OpenAPI document that does not say it')
+      .option('--tag <tag>', 'only operations of an OpenAPI document that have it (repeatable)', repeated)
+      .option('--env <NAME=VALUE>', 'plain setting, never a secret (repeatable)', repeated),
     async ({ client, out, tell }, [source = ''], options) => {
       const name = textOption(options, 'name');
       const env = settings(listOption(options, 'env'));
@@ -28,7 +32,8 @@ export function addCommand(host: CliHost, server: Command): void {
         {
           source,
           ...packageSource(source, options),
-          ...(FILE_SOURCE.test(source) ? { manifest: await host.readFile(source) } : {}),
+          ...(FILE_SOURCE.test(source) ? await fileSource(host, source) : {}),
+          ...apiChoices(options),
           ...(name === undefined ? {} : { name }),
           ...(env === undefined ? {} : { env }),
           ...packageChoices(options),

@@ -46,7 +46,7 @@ export interface Pruned {
 }
 
 /** Every operation of a document, references of whole paths followed. */
-function operationsOf(root: JsonObject): OperationHead[] {
+export function operationsOf(root: JsonObject): OperationHead[] {
   return Object.entries(objectAt(root, 'paths') ?? {}).flatMap(([path, item]) => {
     const methods = pathItem(root, item);
     if (methods === undefined || !path.startsWith('/')) return [];

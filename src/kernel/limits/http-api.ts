@@ -31,3 +31,5 @@ export const apiAnswersKeptMax = 64;
 export const apiAnswersKeptCharsMax = 64 * MIB;
 /** and for how long, in milliseconds. */
 export const apiAnswersKeptMs = 600_000;
+/** APIs whose tools are kept compiled, whichever profiles they are for. */
+export const apisCompiledMax = 64;

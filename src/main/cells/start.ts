@@ -15,6 +15,7 @@ import {
   limits,
   newId,
   type Random,
+  type ServerId,
   type WorkspaceId,
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
@@ -28,6 +29,15 @@ import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
 import type { LogFiles } from './log-files.ts';
 
+/** The descriptions that the tools of APIs are made from, as they were when their servers were added. */
+interface Documents {
+  /** @param hash of the text: the same hash is the same text */
+  find(
+    workspace: WorkspaceId,
+    server: ServerId,
+  ): Promise<{ readonly hash: string; readonly text: string } | null>;
+}
+
 export interface StartDeps {
   readonly workspace: WorkspaceId;
   readonly vault: Pick<Vault, 'list' | 'use'>;
@@ -35,8 +45,9 @@ export interface StartDeps {
   readonly sandbox: Pick<Sandbox, 'launch'>;
   /** Where servers run instead, without a cell; null: in cells. */
   readonly unisolated: Pick<UnisolatedExit, 'launch'> | null;
-  readonly egress: Pick<Egress, 'openCell'>;
+  readonly egress: Pick<Egress, 'openCell' | 'openOwn'>;
   readonly audit: Pick<AuditLog, 'append'>;
+  readonly documents: Documents;
   readonly logs: Pick<LogFiles, 'append'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -157,7 +168,7 @@ export async function startCell(
   }
 }
 
-function startedText({ profile, owner, shared }: CellKey): string {
+export function startedText({ profile, owner, shared }: CellKey): string {
   if (shared) return 'started for everybody';
   const whom = [
     ...(profile === null ? [] : [`profile ${profile}`]),
@@ -167,7 +178,7 @@ function startedText({ profile, owner, shared }: CellKey): string {
 }
 
 /** Sallyport's own words in the log of a server. */
-const noteIn =
+export const noteIn =
   ({ logs, clock }: Pick<StartDeps, 'logs' | 'clock'>, row: ServerRow, cell: CellId) =>
   (text: string): void =>
     logs.append(row.slug, { at: clock.now(), cell, from: 'sallyport', text: printable(text) });
@@ -203,8 +214,8 @@ export async function credentialVersions(
 }
 
 /** @throws AppError `vault_credential_missing` for the first required one without a value */
-async function presentCredentials(
-  deps: StartDeps,
+export async function presentCredentials(
+  deps: Pick<StartDeps, 'vault' | 'workspace'>,
   row: ServerRow,
   manifest: Manifest,
   owner: string | null,

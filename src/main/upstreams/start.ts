@@ -6,6 +6,7 @@ import { manifestOf, type ServerRow } from '../../api/index.ts';
 import { AppError, type CellId } from '../../kernel/index.ts';
 import type { CellKey } from '../cells/cell-key.ts';
 import { type RunningCell, startCell, type StartDeps } from '../cells/start.ts';
+import { startApi } from './api.ts';
 
 /**
  * @param onStarting told under which id, as soon as nothing speaks against a start
@@ -20,6 +21,7 @@ export async function startUpstream(
   const manifest = manifestOf(row);
   const { server } = manifest;
   if (server.kind === 'sandboxed') return startCell(deps, { row, manifest, server, key }, onStarting);
+  if (server.kind === 'api') return startApi(deps, { row, manifest, server, key }, onStarting);
   throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
     kind: 'failed',
     hint: `Remove it: \`sallyport server remove ${row.slug}\`.`,

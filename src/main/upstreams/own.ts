@@ -1,0 +1,166 @@
+/**
+ * A server whose requests the gateway makes itself, from its start to its end: nothing of it is a process. What holds for a
+ * cell holds for it: credentials that are there, a way out with placeholders, and its start in the audit log before anything
+ * is sent.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerRow } from '../../api/index.ts';
+import type { OwnAnswer, OwnRequest, OwnShare } from '../../egress/index.ts';
+import { type CellId, limits, newId } from '../../kernel/index.ts';
+import { makePlaceholder, type Manifest } from '../../manifest/index.ts';
+import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
+import { bindingOf } from '../cells/binding.ts';
+import type { CellKey } from '../cells/cell-key.ts';
+import {
+  cellCaller,
+  type Ending,
+  noteIn,
+  presentCredentials,
+  type RunningCell,
+  type StartDeps,
+  startedText,
+} from '../cells/start.ts';
+
+/** What is started, and for whom. */
+export interface OwnOrder {
+  readonly row: ServerRow;
+  readonly manifest: Manifest;
+  readonly key: CellKey;
+  /** What its identifiers begin with. */
+  readonly prefix: 'api' | 'rmt';
+}
+
+/** The running server, as far as it is the same for all that the gateway speaks to itself. */
+export interface Own {
+  readonly cell: CellId;
+  readonly exited: Promise<UpstreamExit>;
+  close(reason: string): Promise<void>;
+  /** @throws AppError as `OwnShare.request` */
+  request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer>;
+}
+
+/**
+ * @param transportOf how the front reaches it
+ * @throws AppError `vault_credential_missing`, `audit_unavailable`
+ */
+export async function startOwn(
+  deps: StartDeps,
+  { row, manifest, key, prefix }: OwnOrder,
+  onStarting: (id: CellId) => void,
+  transportOf: (own: Own) => UpstreamTransport,
+): Promise<RunningCell> {
+  const id = newId<'cell'>(prefix, deps.random);
+  const present = await presentCredentials(deps, row, manifest, key.owner);
+  onStarting(id);
+  const { actor } = cellCaller(deps.workspace, id);
+  const record = (
+    type: 'upstream.opened' | 'upstream.closed',
+    data: Record<string, string | boolean | null>,
+  ) => deps.audit.append({ workspace: deps.workspace, type, actor, server: row.slug, data });
+  await record('upstream.opened', {
+    kind: manifest.server.kind,
+    profile: key.profile,
+    owner: key.owner,
+    shared: key.shared,
+    manifest: row.manifestHash,
+    credentials: [...present.keys()].join(' '),
+  });
+  const share = await deps.egress.openOwn({
+    identity: {
+      cell: id,
+      workspace: deps.workspace,
+      server: row.slug,
+      profile: key.profile ?? '',
+      owner: key.owner,
+    },
+    rules: manifest.egress,
+    credentials: manifest.credentials
+      .filter(({ tier, name }) => tier === 'sealed' && present.has(name))
+      .map((slot) => bindingOf(slot, makePlaceholder(slot.placeholder, deps.random))),
+    tools: { rules: manifest.tools?.egress ?? [], readOnly: manifest.tools?.readOnly ?? 'report' },
+  });
+  const note = noteIn(deps, row, id);
+  note(startedText(key));
+  const life = new Life(share, deps.stopGraceMs, async (reason) => {
+    note(`ended: ${reason}`);
+    // It is gone either way; a log that cannot be written stops the next start instead.
+    await record('upstream.closed', { reason }).catch(() => undefined);
+  });
+  return {
+    id,
+    server: row,
+    key,
+    startedAt: deps.clock.now(),
+    credentials: present,
+    entrusted: false,
+    egress: share,
+    idleSeconds: null,
+    transport: transportOf({
+      cell: id,
+      exited: life.exited,
+      close: (reason) => life.stop(reason, 'ask'),
+      request: (request, signal) => life.request(request, signal),
+    }),
+    stop: (reason, ending) => life.stop(reason, ending),
+  };
+}
+
+/** Its requests, counted, so that it can be asked to end after the last of them. */
+class Life {
+  readonly exited: Promise<UpstreamExit>;
+  readonly #share: OwnShare;
+  readonly #graceMs: number;
+  readonly #ended: (exit: UpstreamExit) => void;
+  readonly #told: (reason: string) => Promise<void>;
+  #running = 0;
+  #idle: (() => void) | null = null;
+  #stopped: Promise<void> | null = null;
+
+  constructor(share: OwnShare, graceMs: number, told: (reason: string) => Promise<void>) {
+    const { promise, resolve } = Promise.withResolvers<UpstreamExit>();
+    this.exited = promise;
+    this.#ended = resolve;
+    this.#share = share;
+    this.#graceMs = graceMs;
+    this.#told = told;
+  }
+
+  async request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer> {
+    this.#running += 1;
+    try {
+      const answer = await this.#share.request(request, signal);
+      answer.body.once('close', () => this.#done());
+      return answer;
+    } catch (error) {
+      this.#done();
+      throw error;
+    }
+  }
+
+  #done(): void {
+    this.#running -= 1;
+    if (this.#running === 0) this.#idle?.();
+  }
+
+  async stop(reason: string, ending: Ending): Promise<void> {
+    if (ending !== 'ask') this.#share.close();
+    this.#stopped ??= this.#end(reason);
+    if (ending !== 'ask') this.#idle?.();
+    await this.#stopped;
+  }
+
+  async #end(reason: string): Promise<void> {
+    if (this.#running > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+      await Promise.race([
+        idle,
+        sleep(Math.min(this.#graceMs, limits.upstreamHeadTimeoutMs), undefined, { ref: false }),
+      ]);
+    }
+    this.#share.close();
+    await this.#told(reason);
+    this.#ended({ code: null, signal: null, reason });
+  }
+}
