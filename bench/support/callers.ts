@@ -12,7 +12,7 @@ export interface Caller {
 }
 
 const VERSION = '2025-11-25';
-const INITIALIZE = JSON.stringify({
+export const INITIALIZE = JSON.stringify({
   jsonrpc: '2.0',
   id: 'init',
   method: 'initialize',

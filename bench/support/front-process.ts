@@ -2,7 +2,7 @@
  * The front alone in a process of its own: no cell, no database, no audit log on disk. What the rest of the gateway
  * costs is the difference to `gateway-process.ts`.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -18,22 +18,36 @@ import {
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import { createFront, type Principal, type UpstreamTransport } from '../../src/mcp/index.ts';
+import { nameOf } from './fleet.ts';
 import type { GatewayAddress } from './gateway-process.ts';
 
-const child = spawn(process.execPath, [fileURLToPath(new URL('echo-server.mjs', import.meta.url))], {
-  stdio: ['pipe', 'pipe', 'inherit'],
+/** As many servers as the argument says, `echo0` and so on; without it one, `echo`. */
+const count = process.argv[2] === undefined ? null : Number(process.argv[2]);
+const names = count === null ? ['echo'] : Array.from({ length: count }, (_, index) => nameOf(index));
+
+const children: ChildProcess[] = [];
+process.once('exit', () => {
+  for (const child of children) child.kill();
 });
-const transport: UpstreamTransport = {
-  kind: 'lines',
-  cell: 'cell_bench' as CellId,
-  input: child.stdin,
-  output: child.stdout,
-  stderrTail: () => '',
-  exited: once(child, 'close').then(() => ({ code: 0, signal: null, reason: 'ended' })),
-  async close() {
-    child.kill();
-  },
-};
+
+function start(name: string): UpstreamTransport {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('echo-server.mjs', import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  return {
+    kind: 'lines',
+    cell: `cell_${name}` as CellId,
+    input: child.stdin,
+    output: child.stdout,
+    stderrTail: () => '',
+    exited: once(child, 'close').then(() => ({ code: 0, signal: null, reason: 'ended' })),
+    async close() {
+      child.kill();
+    },
+  };
+}
+const transports = new Map(names.map((name) => [name, start(name)]));
 const principal: Principal = {
   workspace: 'ws_bench' as WorkspaceId,
   actor: { kind: 'token', id: 'tok_bench' },
@@ -42,10 +56,23 @@ const principal: Principal = {
 };
 const profile = {
   name: 'default',
-  servers: [{ slug: 'echo', title: null, tools: null, defaultTools: ['echo'], callSeconds: null }],
+  servers: names.map((slug) => ({
+    slug,
+    title: null,
+    tools: null,
+    defaultTools: ['echo'],
+    callSeconds: null,
+  })),
 };
 const front = createFront({
-  upstreams: { profile: async () => profile, open: async () => transport },
+  upstreams: {
+    profile: async () => profile,
+    async open(_principal, _profile, slug) {
+      const transport = transports.get(slug);
+      if (transport === undefined) throw new Error(`there is no server ${slug}`);
+      return transport;
+    },
+  },
   audit: { async started() {}, async finished() {}, async refused() {} },
   kills: { async check() {}, isStopped: async () => false, onKill: () => () => undefined },
   authenticate: async () => principal,
@@ -64,7 +91,6 @@ const lines = createLineServer((connection) => {
 await once(lines, 'listening');
 
 process.once('disconnect', () => {
-  child.kill();
   rmSync(socket, { force: true });
   process.exit(0);
 });

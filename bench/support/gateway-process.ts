@@ -17,6 +17,9 @@ export interface GatewayAddress {
   readonly token: string;
 }
 
+/** What it answers to `memory`: after a collection, where it was started with `--expose-gc`. */
+export type GatewayMemory = NodeJS.MemoryUsage;
+
 export interface BenchServer {
   readonly name: string;
   /** Absolute; needs nothing beside it. */
@@ -68,6 +71,10 @@ for (const { name, script, words, tools } of servers) {
 }
 const { token } = await operator.createToken({ profile: 'default', agent: 'bench' });
 
+process.on('message', () => {
+  globalThis.gc?.();
+  process.send?.(process.memoryUsage() satisfies GatewayMemory);
+});
 process.once('disconnect', () => {
   void Promise.all([local.close(), tcp.close()])
     .then(() => gateway.close())
