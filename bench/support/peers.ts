@@ -12,19 +12,25 @@ export interface Peer {
 }
 
 const INSTALLED = new URL('../../test/clients/node_modules/', import.meta.url);
-const PEERS: Readonly<Record<string, { program: string; words(port: number, server: string): string[] }>> = {
+
+interface Offer {
+  readonly program: string;
+  readonly words: (port: string, server: string) => readonly string[];
+}
+
+/* Flags and their values stand together. */
+const PEERS: Readonly<Record<string, Offer>> = {
   'mcp-proxy': {
     program: 'mcp-proxy/dist/bin/mcp-proxy.mjs',
-    words: (port, server) => [
-      ...['--port', String(port), '--host', '127.0.0.1', '--server', 'stream'],
-      ...['--', process.execPath, server],
-    ],
+    words: (port, server) =>
+      `--port ${port} --host 127.0.0.1 --server stream -- ${process.execPath} ${server}`.split(' '),
   },
   supergateway: {
     program: 'supergateway/dist/index.js',
     words: (port, server) => [
-      ...['--stdio', `${process.execPath} ${server}`, '--outputTransport', 'streamableHttp', '--stateful'],
-      ...['--port', String(port), '--logLevel', 'none'],
+      '--stdio',
+      `${process.execPath} ${server}`,
+      ...`--outputTransport streamableHttp --stateful --port ${port} --logLevel none`.split(' '),
     ],
   },
 };
@@ -36,7 +42,7 @@ export async function openPeers(server: string): Promise<readonly Peer[]> {
     const file = fileURLToPath(new URL(program, INSTALLED));
     if (!existsSync(file)) continue;
     const port = await freePort();
-    const child = spawn(process.execPath, [file, ...words(port, server)], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [file, ...words(String(port), server)], { stdio: 'ignore' });
     await listening(child, port, name);
     peers.push({
       name,
