@@ -20,9 +20,22 @@ export class EventStream {
     res.once('close', () => clearInterval(this.#keepAlive));
   }
 
-  /** @param text one JSON text without line breaks */
-  send(text: string): void {
-    this.#write(`event: message\ndata: ${text.replaceAll('\n', ' ').replaceAll('\r', ' ')}\n\n`);
+  get connected(): boolean {
+    return !this.#res.destroyed && !this.#res.writableEnded;
+  }
+
+  /**
+   * @param text one JSON text without line breaks
+   * @param id what a client names the event by when it comes back; absent on streams that cannot be resumed
+   */
+  send(text: string, id?: string): void {
+    const data = text.replaceAll('\n', ' ').replaceAll('\r', ' ');
+    this.#write(`${id === undefined ? '' : `id: ${id}\n`}event: message\ndata: ${data}\n\n`);
+  }
+
+  /** Says where the stream is, and when to come back if it breaks, before anything is sent on it. */
+  prime(id: string): void {
+    this.#write(`id: ${id}\nretry: ${limits.mcpReconnectMs}\ndata: \n\n`);
   }
 
   end(): void {
@@ -31,7 +44,7 @@ export class EventStream {
   }
 
   #write(frame: string): void {
-    if (this.#res.destroyed || this.#res.writableEnded) return;
+    if (!this.connected) return;
     // A client that does not read must not fill the gateway's memory.
     if (this.#res.writableLength > limits.mcpSendBufferBytesMax) this.#res.destroy();
     else this.#res.write(frame);

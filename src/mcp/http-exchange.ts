@@ -4,14 +4,24 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, limits } from '../kernel/index.ts';
-import { EventStream } from './event-stream.ts';
 import { answerJson } from './http-answer.ts';
+
+/** An event stream that answers and other messages go out on. */
+export interface Outlet {
+  /** Whether what is sent now reaches the client. */
+  readonly connected: boolean;
+  /** @param text one JSON text */
+  send(text: string): void;
+  end(): void;
+}
 
 export interface ExchangeOptions {
   readonly idTexts: readonly string[];
   readonly batch: boolean;
-  /** Headers of the response; asked when it begins. */
+  /** Headers of a JSON response; asked when it begins. */
   headers(): Readonly<Record<string, string>>;
+  /** Makes the response an event stream. */
+  stream(res: ServerResponse): Outlet;
   /** The status of a JSON response, from its text. */
   status(text: string): number;
   /** Whether the response may begin before the first answer is there. */
@@ -38,7 +48,7 @@ export class HttpExchange {
   readonly #options: ExchangeOptions;
   readonly #open: Set<string>;
   readonly #answers: string[] = [];
-  #stream: EventStream | null = null;
+  #stream: Outlet | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse, options: ExchangeOptions) {
@@ -55,9 +65,19 @@ export class HttpExchange {
     });
   }
 
-  /** Whether anything but answers could be delivered on it. */
+  /** Whether the response has become a stream. */
+  get streaming(): boolean {
+    return this.#stream !== null;
+  }
+
+  /** Whether anything but answers may be sent on it: now, or to a client that comes back. */
   get canStream(): boolean {
-    return this.#accepts.stream && !this.#res.destroyed;
+    return this.#accepts.stream && (this.#stream !== null || !this.#res.destroyed);
+  }
+
+  /** Whether that would reach the client now. */
+  get connected(): boolean {
+    return this.#stream === null ? this.canStream : this.#stream.connected;
   }
 
   send(text: string): void {
@@ -80,13 +100,13 @@ export class HttpExchange {
     this.#finish();
   }
 
-  #begin(): EventStream {
+  #begin(): Outlet {
     this.#stopTimer();
-    if (this.#stream === null) {
-      this.#stream = new EventStream(this.#res, this.#options.headers());
-      for (const answer of this.#answers.splice(0)) this.#stream.send(answer);
-    }
-    return this.#stream;
+    if (this.#stream !== null) return this.#stream;
+    const stream = this.#options.stream(this.#res);
+    this.#stream = stream;
+    for (const answer of this.#answers.splice(0)) stream.send(answer);
+    return stream;
   }
 
   #finish(): void {

@@ -6,15 +6,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError, isAppError, type Log } from '../kernel/index.ts';
 import { type ClientInput, faultText, readClientInput } from './client-input.ts';
 import type { ClientChannel, ClientSession } from './client-session.ts';
+import { EventStream } from './event-stream.ts';
 import type { Endpoint, FrontConfig } from './front-contract.ts';
 import { answerFailure, answerJson, readBody } from './http-answer.ts';
 import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-door.ts';
 import { acceptedKinds, HttpExchange } from './http-exchange.ts';
-import { type HttpSession, HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
+import type { HttpSession } from './http-session.ts';
+import { HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
 import { carriedBy, classify, statelessStatus } from './http-stateless.ts';
 import type { Authenticate, CallAudit, Principal } from './ports.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
-import { find } from './raw-json.ts';
+import { find, stringAt } from './raw-json.ts';
 
 export interface HttpFrontDeps extends HttpSessionsDeps {
   readonly authenticate: Authenticate;
@@ -91,7 +93,10 @@ export class HttpFront {
       if (!acceptedKinds(req).stream) {
         throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', { kind: 'invalid' });
       }
-      this.#session(visit).openStream(res);
+      const session = this.#session(visit);
+      const last = req.headers['last-event-id'];
+      if (typeof last === 'string') session.resume(last, res);
+      else session.openOwnStream(res);
     } else if (req.method === 'DELETE') {
       this.sessions.end(this.sessions.find(req, principal, endpoint));
       res.writeHead(200).end();
@@ -158,16 +163,23 @@ export class HttpFront {
       idTexts,
       batch,
       streamEarly: !begins,
-      headers: (): Record<string, string> => (session.ended ? {} : { 'mcp-session-id': session.id }),
+      headers: () => session.headers,
+      stream: (response) => session.openStream(response),
       status: (text) => {
-        // A handshake that failed leaves no session behind.
-        if (begins && find(text, 0, ['error']) !== null) this.sessions.end(session);
+        if (begins) this.#begun(session, text);
         return 200;
       },
-      closed: () => session.forget(idTexts, exchange),
+      closed: () => session.left(idTexts, exchange),
     });
     session.expect(idTexts, exchange);
     for (const message of messages) session.client.receive(message);
+  }
+
+  /** A handshake that failed leaves no session behind. */
+  #begun(session: HttpSession, answer: string): void {
+    const version = stringAt(answer, find(answer, 0, ['result', 'protocolVersion']));
+    if (find(answer, 0, ['error']) !== null) this.sessions.end(session);
+    else session.speaks(version ?? '');
   }
 
   #postStateless(visit: Visit, { messages }: ClientInput): void {
@@ -190,6 +202,7 @@ export class HttpFront {
       batch: false,
       streamEarly: true,
       headers: () => ({}),
+      stream: (response) => new EventStream(response, {}),
       status: statelessStatus,
       // Closing the response is how a client of this revision cancels.
       closed: () => {

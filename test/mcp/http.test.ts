@@ -74,7 +74,7 @@ async function streamed(response: Response, test: (text: string) => boolean): Pr
     rest = frames.pop() ?? '';
     for (const frame of frames) {
       const data = frame.split('\n').find((line) => line.startsWith('data: '));
-      if (data === undefined) continue;
+      if (data === undefined || data === 'data: ') continue;
       messages.push(data.slice(6));
       if (test(data)) return messages;
     }

@@ -27,6 +27,14 @@ export const mcpSessionIdleMs = 1_800_000;
 export const mcpSessionsPerCallerMax = 256;
 /** Between two comment lines that keep an event stream open, in milliseconds. */
 export const mcpKeepAliveMs = 15_000;
+/** Events that one session keeps for a client that comes back, and */
+export const mcpEventsKeptMax = 1_000;
+/** their bytes; what is oldest goes first. */
+export const mcpEventBytesKeptMax = 4 * MIB;
+/** The same for all sessions of one caller. */
+export const mcpEventBytesPerCallerMax = 32 * MIB;
+/** When a client is told to come back after its event stream broke, in milliseconds. */
+export const mcpReconnectMs = 1_000;
 /** How long a POST may wait for its answer before it is answered as an event stream, in milliseconds. */
 export const mcpStreamAfterMs = 5_000;
 /** Messages in one JSON-RPC batch. */
