@@ -14,6 +14,7 @@ import { expectedPorts } from './cells/expected-ports.ts';
 import { planServer } from './cells/plan-server.ts';
 import { createLogFiles } from './cells/log-files.ts';
 import { type CellPool, createCellPool } from './cells/pool.ts';
+import { createEras } from './upstreams/eras.ts';
 import { openSandboxParts } from './cells/sandbox-parts.ts';
 import { createUnisolatedExit, UNISOLATED, type UnisolatedExit } from './cells/unisolated-exit.ts';
 import { type Config, homeFiles } from './config.ts';
@@ -130,6 +131,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     egress,
     audit,
     logs,
+    eras: createEras({ workspace, rows: store.eras, log }),
     clock,
     random,
     log,

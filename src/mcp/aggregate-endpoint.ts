@@ -15,6 +15,7 @@ import { metaKey, sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
 import { type Edit, find, stringAt } from './raw-json.ts';
 import { methodUnknown } from './rpc-error.ts';
 import { watch } from './single-endpoint.ts';
+import { standIn } from './stand-in.ts';
 import { exposedName, plainName } from './tool-names.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
@@ -122,6 +123,8 @@ class AggregateRouter implements Router {
     const { message } = request;
     const { server, uri } = await this.#resourceServer(session, servers, requiredParam(message, ...path));
     const upstream = await session.use(server);
+    const here = await standIn(session, upstream, message, uri);
+    if (here !== null) return resultText(message.idText, here);
     const owner = session.attachment(upstream);
     if (
       message.method === 'resources/unsubscribe' &&

@@ -15,7 +15,7 @@ import {
 } from './client-facts.ts';
 import type { ClientRequest } from './client-request.ts';
 import type { Gate, Target } from './gate.ts';
-import { askForLevel, LogLevels } from './log-levels.ts';
+import { askForLevel, isSevere, LogLevels } from './log-levels.ts';
 import {
   paramSpan,
   paramString,
@@ -31,7 +31,8 @@ import { find, slice } from './raw-json.ts';
 import { RequestControl } from './request-control.ts';
 import { failureText } from './rpc-error.ts';
 import type { Attachment } from './server-requests.ts';
-import { finishStateless, isStateless, withoutEnvelope } from './stateless.ts';
+import { withoutEnvelope } from './envelope.ts';
+import { finishStateless, isStateless } from './stateless.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
@@ -70,6 +71,14 @@ export interface SessionDeps {
   readonly channel: ClientChannel;
 }
 
+interface InFlight {
+  readonly control: RequestControl;
+  /** The server that it went to; null while that is open. */
+  slug: string | null;
+  /** Least severe log level that this very request asked for, as a stateless one may. */
+  logLevel: string | null;
+}
+
 /** Capabilities that say which requests a client answers. */
 const ANSWERED_BY: Readonly<Record<string, string>> = {
   'sampling/createMessage': 'sampling',
@@ -77,11 +86,14 @@ const ANSWERED_BY: Readonly<Record<string, string>> = {
   'roots/list': 'roots',
 };
 
+/** Notifications of clients that mean something within a session only. */
+const SESSION_ONLY: ReadonlySet<string> = new Set(['notifications/roots/list_changed']);
+
 export class ClientSession {
   readonly #deps: SessionDeps;
   readonly levels = new LogLevels();
   readonly subscriptions: Subscriptions;
-  readonly #inFlight = new Map<string, { control: RequestControl; slug: string | null }>();
+  readonly #inFlight = new Map<string, InFlight>();
   readonly #attached = new Map<OpenUpstream, Attachment>();
   readonly #asked = new Map<string, (response: RpcResponse) => void>();
   readonly #askedTokens = new Map<string, { readonly upstream: OpenUpstream; readonly token: string }>();
@@ -196,7 +208,7 @@ export class ClientSession {
       return;
     }
     const control = new RequestControl();
-    this.#inFlight.set(idText, { control, slug: null });
+    this.#inFlight.set(idText, { control, slug: null, logLevel: null });
     let answer: string | null;
     try {
       answer = await this.#dispatch(request, carried, control);
@@ -215,7 +227,9 @@ export class ClientSession {
     if (isStateless(request)) {
       const client = statelessFacts(request);
       this.#client = client;
-      this.levels.setForStateless(client.logLevel);
+      const entry = this.#inFlight.get(request.idText);
+      if (entry !== undefined) entry.logLevel = client.logLevel;
+      this.levels.set(client.logLevel);
       if (request.method === 'subscriptions/listen') {
         return this.subscriptions.serve(request, control, (uris) => this.#watch(uris));
       }
@@ -264,7 +278,10 @@ export class ClientSession {
       asked.upstream.connection.notify(rewritten(notification, null, [{ ...span, text: asked.token }]));
       return;
     }
-    for (const upstream of this.#attached.keys()) upstream.connection.notify(notification.text);
+    for (const { connection, hello } of this.#attached.keys()) {
+      if (hello.era === 'session' || !SESSION_ONLY.has(notification.method))
+        connection.notify(notification.text);
+    }
   }
 
   #answered(response: RpcResponse): void {
@@ -280,7 +297,7 @@ export class ClientSession {
       answers: (method) => this.#answers(method),
       logLevel: () => this.levels.level,
       ask: (request, reply) => this.#ask(upstream, request, reply),
-      notified: (notification) => this.#notified(upstream, notification),
+      notified: (notification, related) => this.#notified(upstream, notification, related),
       progressed: (text, idText) => this.#deps.channel.send(text, idText),
       gone: () => this.#attached.delete(upstream),
     };
@@ -316,16 +333,29 @@ export class ClientSession {
     };
   }
 
-  #notified(upstream: OpenUpstream, notification: RpcNotification): void {
+  #notified(upstream: OpenUpstream, notification: RpcNotification, known: string | null): void {
     const { method, text } = notification;
-    if (method === 'notifications/message' && !this.levels.wants(paramString(notification, 'level'))) return;
+    if (method === 'notifications/message' && !this.#wantsLog(upstream, notification, known)) return;
     const uri = method === 'notifications/resources/updated' ? paramString(notification, 'uri') : null;
     const attachment = this.#attached.get(upstream);
     if (uri !== null && (attachment === undefined || !upstream.watchers.includes(attachment))) return;
     // What a server says while it works on a request most likely belongs to it; changes belong to the session.
     const related =
-      uri !== null || method.endsWith('/list_changed') ? null : this.#onlyRequestAt(upstream.connection.slug);
+      uri !== null || method.endsWith('/list_changed')
+        ? null
+        : (known ?? this.#onlyRequestAt(upstream.connection.slug));
     this.#deliver({ method, uri, text }, related);
+  }
+
+  /** A stateless client says so with each request, and hears nothing outside of one. */
+  #wantsLog({ connection }: OpenUpstream, notification: RpcNotification, idText: string | null): boolean {
+    const level = paramString(notification, 'level');
+    if (this.#client.era === 'session') return this.levels.wants(level);
+    for (const [id, { slug, logLevel }] of this.#inFlight) {
+      if (slug !== connection.slug || (idText !== null && id !== idText)) continue;
+      if (logLevel !== null && isSevere(level, logLevel)) return true;
+    }
+    return false;
   }
 
   #deliver(change: { method: string; uri: string | null; text: string }, related: string | null): void {

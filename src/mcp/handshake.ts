@@ -1,57 +1,51 @@
 /** The `initialize` exchange with a server: once per connection, whoever uses it later. */
 import { AppError, limits } from '../kernel/index.ts';
 import type { ClientFacts } from './client-facts.ts';
-import { notificationText, ownRequest, resultOf } from './message.ts';
+import { notificationText, ownRequest, type RpcResponse, resultOf } from './message.ts';
 import { LATEST_SESSION_VERSION, SESSION_VERSIONS } from './protocol.ts';
 import { find, slice, stringAt } from './raw-json.ts';
+import { type ServerHello, serverHello } from './server-hello.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
+import type { PendingRequest } from './waiting-request.ts';
 import { upstreamFailure } from './upstream-failure.ts';
-
-/** What a server said about itself. */
-export interface ServerHello {
-  /** The `result` of `initialize` exactly as given. */
-  readonly resultText: string;
-  readonly protocolVersion: string;
-  /** Whether a capability is declared, `resources`, or one inside it, `resources`, `subscribe`. */
-  has(...path: readonly string[]): boolean;
-}
 
 /**
  * Asks for the newest revision with a handshake; an older server answers with its own, back to 2024-10-07.
  *
  * @param client the one that the server is started for: its capabilities are what the server is told
- * @throws AppError `upstream_…`; the caller closes the connection then
  */
-export async function shakeHands(
+export function greet(
   connection: UpstreamConnection,
   client: ClientFacts,
   version: string,
-): Promise<ServerHello> {
+  idleMs: number = limits.mcpInitializeMs,
+): PendingRequest {
   const clientInfo = JSON.stringify({ name: 'sallyport', version });
   const params = `{"protocolVersion":"${LATEST_SESSION_VERSION}","capabilities":${client.capabilitiesText},"clientInfo":${clientInfo}}`;
   const message = ownRequest('initialize', params);
-  const { response } = connection.request({ message, owner: null, idleMs: limits.mcpInitializeMs });
-  const answer = await response;
+  return connection.request({ message, owner: null, era: 'session', idleMs });
+}
+
+/**
+ * Ends the exchange.
+ *
+ * @throws AppError `upstream_error`, `upstream_version_unsupported`; the caller closes the connection then
+ */
+export function greeted(connection: UpstreamConnection, answer: RpcResponse): ServerHello {
   const result = resultOf(answer);
   if (result === null) throw upstreamFailure(connection.slug, answer);
   const resultText = slice(answer.text, result);
   const protocolVersion = stringAt(resultText, find(resultText, 0, ['protocolVersion']));
   if (protocolVersion === null || !SESSION_VERSIONS.includes(protocolVersion)) {
-    throw new AppError(
-      'upstream_version_unsupported',
-      `The server "${connection.slug}" speaks a protocol version that is not supported.`,
-      { kind: 'unavailable', hint: `Supported: ${SESSION_VERSIONS.join(', ')}.` },
-    );
+    throw versionUnsupported(connection.slug);
   }
   connection.notify(notificationText('notifications/initialized'));
-  return {
-    resultText,
-    protocolVersion,
-    has(...path) {
-      const span = find(resultText, 0, ['capabilities', ...path]);
-      if (span === null) return false;
-      const text = slice(resultText, span);
-      return text !== 'false' && text !== 'null';
-    },
-  };
+  return serverHello('session', resultText, null);
 }
+
+export const versionUnsupported = (slug: string): AppError =>
+  new AppError(
+    'upstream_version_unsupported',
+    `The server "${slug}" speaks a protocol version that is not supported.`,
+    { kind: 'unavailable', hint: `Supported: 2026-07-28, ${SESSION_VERSIONS.join(', ')}.` },
+  );

@@ -87,7 +87,9 @@ export function statelessStatus(text: string): number {
   if (span === null) return 200;
   const code = Number(slice(text, span));
   if (code === rpcCode.methodNotFound) return 404;
-  return code === rpcCode.unsupportedVersion || code === rpcCode.headerMismatch || code === -32021
+  return code === rpcCode.unsupportedVersion ||
+    code === rpcCode.headerMismatch ||
+    code === rpcCode.missingCapability
     ? 400
     : 200;
 }

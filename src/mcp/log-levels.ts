@@ -4,29 +4,24 @@ import { LOG_LEVELS } from './protocol.ts';
 import type { Attachment } from './server-requests.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
+/** Whether a message of this level belongs to those from `least` up; one of an unknown level does. */
+export const isSevere = (level: string | null, least: string): boolean =>
+  level === null || !LOG_LEVELS.includes(level) || LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least);
+
 export class LogLevels {
   /** Least severe level that is wanted; null where the client never said: every one that the server sends. */
   #level: string | null = null;
-  #stateless = false;
 
   get level(): string | null {
     return this.#level;
   }
 
-  set(level: string): void {
-    this.#level = level;
-  }
-
-  /** In the stateless revision each request names its level, and without one none is sent. */
-  setForStateless(level: string | null): void {
-    this.#stateless = true;
+  set(level: string | null): void {
     this.#level = level;
   }
 
   wants(level: string | null): boolean {
-    if (this.#level === null) return !this.#stateless;
-    if (level === null || !LOG_LEVELS.includes(level)) return true;
-    return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(this.#level);
+    return this.#level === null || isSevere(level, this.#level);
   }
 }
 
@@ -44,8 +39,9 @@ export function effectiveLevel(
   return least;
 }
 
-/** Tells a server the level; its answer changes nothing, since messages are filtered on their way to the client. */
+/** Tells a server with sessions the level; its answer changes nothing, since messages are filtered on their way to the client. */
 export function askForLevel(connection: UpstreamConnection, self: Attachment | null, level: string): void {
+  if (connection.era === 'stateless') return;
   const wanted = effectiveLevel(connection, self, level);
   const message = ownRequest('logging/setLevel', JSON.stringify({ level: wanted }));
   connection.request({ message, owner: null }).response.catch(() => {});

@@ -1,7 +1,7 @@
 /** The reins of one client request on its way through the front: it can be cancelled before and after it was sent. */
 import type { AppError } from '../kernel/index.ts';
 import type { RpcNotification } from './message.ts';
-import type { PendingRequest } from './upstream-connection.ts';
+import type { PendingRequest } from './waiting-request.ts';
 
 export class RequestControl {
   #error: AppError | null = null;

@@ -18,6 +18,8 @@ export const rpcCode = {
   resourceNotFound: -32002,
   /** Protocol revision 2026-07-28: headers and body disagree. */
   headerMismatch: -32020,
+  /** Protocol revision 2026-07-28: the request needs a capability that its client did not name. */
+  missingCapability: -32021,
   /** Protocol revision 2026-07-28: a revision that is not served here. */
   unsupportedVersion: -32022,
 } as const;

@@ -25,8 +25,12 @@ export interface Attachment {
   logLevel(): string | null;
   /** Forwards a server's request; `reply` gets the client's answer, id unchanged, once. Returns the way to cancel. */
   ask(request: RpcRequest, reply: (response: RpcResponse) => void): (notification: RpcNotification) => void;
-  /** A notification of the server to whoever is attached. */
-  notified(notification: RpcNotification): void;
+  /**
+   * A notification of the server.
+   *
+   * @param relatedIdText the client's request that it is about, where that is known
+   */
+  notified(notification: RpcNotification, relatedIdText: string | null): void;
   /** A progress notification with the client's own token, for the client's request with this id. */
   progressed(text: string, idText: string): void;
   /** The server is gone. */

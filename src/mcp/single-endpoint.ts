@@ -12,6 +12,7 @@ import { sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
 import { type Edit, elementsOf, find, keepElements, membersOf, slice, splice } from './raw-json.ts';
 import { resultText } from './message.ts';
 import { metaKey } from './protocol.ts';
+import { standIn, watchHere } from './stand-in.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
 export function singleEndpoint(slug: string): Router {
@@ -37,7 +38,8 @@ export function singleEndpoint(slug: string): Router {
       return answerFrom(session, server, upstream, request);
     },
     async discover(session) {
-      const hello = (await open(session)).upstream.hello.resultText;
+      const { resultText: hello, discoverText } = (await open(session)).upstream.hello;
+      if (discoverText !== null) return discoveredMembers(discoverText);
       const members = membersOf(hello);
       const parts = [`"supportedVersions":["${STATELESS_VERSION}"]`];
       for (const name of ['capabilities', 'instructions']) {
@@ -58,10 +60,26 @@ export function singleEndpoint(slug: string): Router {
   };
 }
 
+/** What a stateless server says of itself, all of it, but for what is the gateway's to say. */
+function discoveredMembers(discoverText: string): string {
+  const own = new Map([
+    ['supportedVersions', `["${STATELESS_VERSION}"]`],
+    // Who may see it is decided by a token, so no one in between may keep it for others.
+    ['cacheScope', '"private"'],
+  ]);
+  return [...(membersOf(discoverText) ?? [])]
+    .map(([name, span]) => `${JSON.stringify(name)}:${own.get(name) ?? slice(discoverText, span)}`)
+    .join(',');
+}
+
 /** Subscribes to a resource on behalf of a stateless client. */
 export async function watch(session: ClientSession, upstream: OpenUpstream, uri: string): Promise<void> {
   const attachment = session.attachment(upstream);
   if (attachment === null || !upstream.hello.has('resources', 'subscribe')) return;
+  if (upstream.hello.era === 'stateless') {
+    await watchHere(session, upstream, uri);
+    return;
+  }
   const message = ownRequest('resources/subscribe', JSON.stringify({ uri }));
   upstream.watchers.add(uri, attachment);
   await upstream.connection.request({ message, owner: null }).response;
@@ -76,6 +94,8 @@ async function answerFrom(
   const { message } = request;
   const owner = session.attachment(upstream);
   const target = session.target(server);
+  const here = await standIn(session, upstream, message);
+  if (here !== null) return resultText(message.idText, here);
   const forward = (edits: readonly Edit[] = []): Promise<RpcResponse> =>
     session.gate.forward(target, upstream, { ...request, edits, owner });
   switch (message.method) {

@@ -1,12 +1,11 @@
 /**
- * Protocol revision 2026-07-28 in front of servers with a handshake: the envelope that each request carries in
- * `_meta` is read and taken off, and results get the members that this revision requires.
+ * Protocol revision 2026-07-28 towards clients: which requests are of it, and what its results have that those of an
+ * older server lack.
  */
 import { AppError } from '../kernel/index.ts';
-import { type RpcRequest, readEnvelope } from './message.ts';
-import { paramSpan } from './message.ts';
+import { paramSpan, type RpcRequest } from './message.ts';
 import { metaKey, STATELESS_VERSION } from './protocol.ts';
-import { type Edit, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
+import { type Edit, find, insertMembers, membersOf, splice, stringAt } from './raw-json.ts';
 
 /** Methods of the older revisions that this one does not have. */
 const REMOVED: ReadonlySet<string> = new Set([
@@ -25,13 +24,6 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   'resources/list',
   'resources/templates/list',
   'resources/read',
-]);
-
-const ENVELOPE_KEYS: ReadonlySet<string> = new Set([
-  metaKey.protocolVersion,
-  metaKey.clientInfo,
-  metaKey.clientCapabilities,
-  metaKey.logLevel,
 ]);
 
 /**
@@ -57,21 +49,6 @@ export const unsupportedVersion = (requested: string): AppError =>
     kind: 'invalid',
     detail: { requested: requested.slice(0, 40) },
   });
-
-/** The request as a server of an older revision expects it. */
-export function withoutEnvelope(request: RpcRequest): RpcRequest {
-  const meta = paramSpan(request, '_meta');
-  const members = meta === null ? null : membersOf(request.text, meta.start);
-  if (meta === null || members === null) return request;
-  const kept = [...members]
-    .filter(([name]) => !ENVELOPE_KEYS.has(name))
-    .map(([name, span]) => `${JSON.stringify(name)}:${slice(request.text, span)}`);
-  const text = splice(request.text, [{ ...meta, text: `{${kept.join(',')}}` }]);
-  const parsed = readEnvelope(text);
-  if (!parsed.ok || parsed.value.kind !== 'request')
-    throw new Error('a request without its envelope is no request');
-  return parsed.value;
-}
 
 /** The answer with `resultType`, `ttlMs` and `cacheScope` where the server did not give them. */
 export function finishStateless(method: string, answer: string): string {

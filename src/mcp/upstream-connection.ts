@@ -6,9 +6,10 @@
  * a request in flight, and whatever else it prints is dropped.
  */
 import { AppError, type Clock, limits, type Log } from '../kernel/index.ts';
-import { type Carried, type ClientFacts, NOTHING_CARRIED } from './client-facts.ts';
+import { cancellation } from './cancellation.ts';
+import { NOTHING_CARRIED, UNKNOWN_CLIENT } from './client-facts.ts';
+import { envelopeEdits } from './envelope.ts';
 import {
-  notificationText,
   paramSpan,
   parseMessage,
   type RpcNotification,
@@ -16,47 +17,20 @@ import {
   type RpcResponse,
   rewritten,
 } from './message.ts';
-import type { UpstreamBase, UpstreamExit } from './ports.ts';
+import { NotificationBudget } from './notification-budget.ts';
+import type { UpstreamBase, UpstreamEra, UpstreamExit } from './ports.ts';
 import { printable } from './printable.ts';
-import { type Edit, elementsOf, slice } from './raw-json.ts';
+import { metaKey } from './protocol.ts';
+import { elementsOf, slice, stringAt } from './raw-json.ts';
 import type { Attachment, ServerRequests } from './server-requests.ts';
 import { createServerRequests } from './server-requests.ts';
 import type { UpstreamLink } from './upstream-link.ts';
-
-export interface OutgoingRequest {
-  readonly message: RpcRequest;
-  /** Changes besides the id and the progress token. */
-  readonly edits?: readonly Edit[];
-  /** The session that asked; null for the gateway's own requests. */
-  readonly owner: Attachment | null;
-  /** What asked; absent for the gateway's own requests. */
-  readonly client?: ClientFacts;
-  /** What came beside it. */
-  readonly carried?: Carried;
-  /** Ends after this long without an answer or progress. */
-  readonly idleMs?: number;
-}
-
-/** A request that was written to the server. */
-export interface PendingRequest {
-  /** @throws AppError `upstream_…` when no answer comes */
-  readonly response: Promise<RpcResponse>;
-  /**
-   * Gives up: the server is told, and a late answer is dropped.
-   *
-   * @param notification the client's own `notifications/cancelled`, forwarded with the id replaced
-   */
-  cancel(error: AppError, notification?: RpcNotification): void;
-}
-
-interface Waiting {
-  readonly request: OutgoingRequest;
-  /** The client's progress token as written; null where it wants no progress. */
-  readonly progressToken: string | null;
-  readonly resolve: (response: RpcResponse) => void;
-  readonly reject: (error: AppError) => void;
-  timer: NodeJS.Timeout;
-}
+import {
+  hearers,
+  type OutgoingRequest,
+  type PendingRequest,
+  type WaitingRequest,
+} from './waiting-request.ts';
 
 export interface ConnectionDeps {
   readonly transport: UpstreamBase;
@@ -64,6 +38,8 @@ export interface ConnectionDeps {
   readonly slug: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** The gateway's own. */
+  readonly version: string;
   /** Told of every notification before the sessions are. */
   notified(method: string): void;
 }
@@ -72,26 +48,29 @@ const OWN_ID = /^[0-9]{1,15}$/;
 
 export class UpstreamConnection {
   readonly #deps: ConnectionDeps;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, WaitingRequest>();
   readonly #attachments = new Set<Attachment>();
   readonly #serverRequests: ServerRequests;
+  readonly #budget: NotificationBudget;
+  readonly #ownInfoText: string;
   #nextId = 1;
   #gone: AppError | null = null;
   #lastUsedMs: number;
   #noise = '';
-  #notificationsInWindow = 0;
-  #windowStartMs = 0;
+  #era: UpstreamEra = 'session';
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps;
     this.#lastUsedMs = deps.clock.monotonic();
+    this.#ownInfoText = JSON.stringify({ name: 'sallyport', version: deps.version });
+    this.#budget = new NotificationBudget(() => deps.log.warn('mcp.upstream.flood', { server: deps.slug }));
     this.#serverRequests = createServerRequests({
       slug: deps.slug,
       attached: () => this.#attachments,
       write: (text) => this.#send(text),
     });
     deps.link.listen({
-      message: (text) => this.#receive(text),
+      message: (text, about) => this.#receive(text, about ?? null),
       failed: (idText, error) => this.#failed(idText, error),
       exited: (exit) => this.#exited(exit),
     });
@@ -108,6 +87,16 @@ export class UpstreamConnection {
   /** Settles when the server is gone; never rejects. */
   get exited(): Promise<unknown> {
     return this.#deps.transport.exited;
+  }
+
+  /** How it talks; `session` until more is known. */
+  get era(): UpstreamEra {
+    return this.#era;
+  }
+
+  /** From now on each request says everything of itself. */
+  speakStateless(): void {
+    this.#era = 'stateless';
   }
 
   get alive(): boolean {
@@ -141,6 +130,10 @@ export class UpstreamConnection {
     const token = paramSpan(request.message, '_meta', 'progressToken');
     const edits = [...(request.edits ?? [])];
     if (token !== null) edits.push({ ...token, text: idText });
+    const era = request.era ?? this.#era;
+    if (era === 'stateless') {
+      edits.push(...envelopeEdits(request.message, request.client ?? UNKNOWN_CLIENT, this.#ownInfoText));
+    }
     const text = rewritten(request.message, idText, edits);
     const { promise, resolve, reject } = Promise.withResolvers<RpcResponse>();
     this.#waiting.set(idText, {
@@ -152,13 +145,8 @@ export class UpstreamConnection {
     });
     this.#lastUsedMs = this.#deps.clock.monotonic();
     const { method } = request.message;
-    this.#deps.link.request({
-      idText,
-      text,
-      method,
-      era: 'session',
-      carried: request.carried ?? NOTHING_CARRIED,
-    });
+    const carried = request.carried ?? NOTHING_CARRIED;
+    this.#deps.link.request({ idText, text, method, era, carried });
     return { response: promise, cancel: (error, notification) => this.#cancel(idText, error, notification) };
   }
 
@@ -195,7 +183,8 @@ export class UpstreamConnection {
     }
   }
 
-  #startTimer(idText: string, request: OutgoingRequest): NodeJS.Timeout {
+  #startTimer(idText: string, request: OutgoingRequest): NodeJS.Timeout | null {
+    if (request.changes !== undefined) return null;
     const idleMs = request.idleMs ?? limits.mcpRequestIdleMs;
     const expire = () => {
       const error = new AppError(
@@ -213,11 +202,11 @@ export class UpstreamConnection {
     this.#deps.link.send(text);
   }
 
-  #settle(idText: string): Waiting | undefined {
+  #settle(idText: string): WaitingRequest | undefined {
     const waiting = this.#waiting.get(idText);
     if (waiting === undefined) return undefined;
     this.#waiting.delete(idText);
-    clearTimeout(waiting.timer);
+    if (waiting.timer !== null) clearTimeout(waiting.timer);
     return waiting;
   }
 
@@ -227,24 +216,24 @@ export class UpstreamConnection {
     waiting.reject(error);
     if (this.#gone !== null) return;
     this.#lastUsedMs = this.#deps.clock.monotonic();
-    this.#deps.link.cancel(idText, cancellation(idText, waiting.request, error, notification));
+    this.#deps.link.cancel(idText, cancellation(idText, waiting.request.message, error, notification));
   }
 
   /** @returns whether anybody wanted it */
-  #receive(text: string): boolean {
+  #receive(text: string, about: string | null): boolean {
     this.#lastUsedMs = this.#deps.clock.monotonic();
     const parsed = parseMessage(text);
     if (parsed.ok) {
       const message = parsed.value;
       if (message.kind === 'response') return this.#answer(message);
-      if (message.kind === 'request') return this.#serverRequests.received(message);
-      return this.#notified(message);
+      if (message.kind === 'request') return this.#asked(message);
+      return this.#notified(message, about);
     }
     const batch =
       parsed.error.reason === 'not_json' ? null : elementsOf(text, { start: 0, end: text.length });
     if (batch !== null && batch.length <= limits.mcpBatchMax) {
       const objects = batch.filter(({ start }) => text[start] === '{');
-      return objects.map((element) => this.#receive(slice(text, element))).includes(true);
+      return objects.map((element) => this.#receive(slice(text, element), about)).includes(true);
     }
     this.#noise = printable(text.slice(0, 300), 300);
     this.#deps.log.debug('mcp.upstream.noise', { server: this.slug, reason: parsed.error.reason });
@@ -273,16 +262,49 @@ export class UpstreamConnection {
     return true;
   }
 
-  #notified(notification: RpcNotification): boolean {
-    if (this.#flooding()) return false;
+  #asked(request: RpcRequest): boolean {
+    if (this.#era === 'session') return this.#serverRequests.received(request);
+    // Such a server has no requests of its own, and must not be sent answers.
+    this.#deps.log.debug('mcp.upstream.stray_request', { server: this.slug });
+    return false;
+  }
+
+  #notified(notification: RpcNotification, about: string | null): boolean {
+    if (!this.#budget.take(this.#lastUsedMs)) return false;
     if (notification.method === 'notifications/progress') return this.#progressed(notification);
+    if (this.#era === 'stateless') return this.#notifiedStateless(notification, about);
+    if (notification.method === 'notifications/cancelled') this.#serverRequests.cancelled(notification);
+    else this.spread(notification);
+    return true;
+  }
+
+  /** To everybody who uses the server. */
+  spread(notification: RpcNotification): void {
+    this.#deps.notified(notification.method);
+    for (const attachment of this.#attachments) attachment.notified(notification, null);
+  }
+
+  /** A change comes on the subscription that it names, and anything else is about a request. */
+  #notifiedStateless(notification: RpcNotification, about: string | null): boolean {
+    const mark = paramSpan(notification, '_meta', metaKey.subscriptionId);
+    if (mark !== null) {
+      // The id as the gateway wrote it; a server may give it back as text.
+      const idText = stringAt(notification.text, mark) ?? slice(notification.text, mark);
+      const changes = this.#waiting.get(idText)?.request.changes;
+      changes?.(notification);
+      return changes !== undefined;
+    }
     if (notification.method === 'notifications/cancelled') {
-      this.#serverRequests.cancelled(notification);
+      const ended = paramSpan(notification, 'requestId');
+      const idText = ended === null ? '' : slice(notification.text, ended);
+      if (this.#waiting.get(idText)?.request.changes === undefined) return false;
+      this.#settle(idText)?.reject(subscriptionEnded());
       return true;
     }
-    this.#deps.notified(notification.method);
-    for (const attachment of this.#attachments) attachment.notified(notification);
-    return true;
+    const related = about === null ? undefined : this.#waiting.get(about);
+    const hearing = hearers(about === null ? this.#waiting.values() : related === undefined ? [] : [related]);
+    for (const [owner, idText] of hearing) owner.notified(notification, idText);
+    return hearing.size > 0;
   }
 
   #progressed(notification: RpcNotification): boolean {
@@ -291,24 +313,10 @@ export class UpstreamConnection {
     const idText = slice(notification.text, token);
     const waiting = this.#waiting.get(idText);
     if (waiting === undefined || waiting.progressToken === null) return false;
-    waiting.timer.refresh();
+    waiting.timer?.refresh();
     const text = rewritten(notification, null, [{ ...token, text: waiting.progressToken }]);
     waiting.request.owner?.progressed(text, waiting.request.message.idText);
     return true;
-  }
-
-  /** Whether this notification is one too many in the current second. */
-  #flooding(): boolean {
-    const now = this.#lastUsedMs;
-    if (now - this.#windowStartMs >= 1000) {
-      this.#windowStartMs = now;
-      this.#notificationsInWindow = 0;
-    }
-    this.#notificationsInWindow += 1;
-    if (this.#notificationsInWindow === limits.mcpNotificationsPerSecondMax + 1) {
-      this.#deps.log.warn('mcp.upstream.flood', { server: this.slug });
-    }
-    return this.#notificationsInWindow > limits.mcpNotificationsPerSecondMax;
   }
 
   #end(code: string, message: string, hint: string | undefined = this.lastWords()): void {
@@ -325,18 +333,5 @@ export class UpstreamConnection {
   }
 }
 
-/** What tells a server that an answer is not wanted any more; null for `initialize`, which must not be cancelled. */
-function cancellation(
-  idText: string,
-  { message }: OutgoingRequest,
-  error: AppError,
-  notification: RpcNotification | undefined,
-): string | null {
-  if (message.method === 'initialize') return null;
-  const requestId = notification === undefined ? null : paramSpan(notification, 'requestId');
-  if (notification !== undefined && requestId !== null) {
-    return rewritten(notification, null, [{ ...requestId, text: idText }]);
-  }
-  const reason = JSON.stringify(error.message);
-  return notificationText('notifications/cancelled', `{"requestId":${idText},"reason":${reason}}`);
-}
+const subscriptionEnded = (): AppError =>
+  new AppError('upstream_subscription_ended', 'The server ended the subscription.', { kind: 'unavailable' });

@@ -4,14 +4,16 @@
  */
 import { AppError, type CellId, type Clock, type Log } from '../kernel/index.ts';
 import type { ClientFacts } from './client-facts.ts';
-import { type ServerHello, shakeHands } from './handshake.ts';
+import { DiedOfQuestion, negotiate } from './negotiate.ts';
 import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
 import { ResourceWatchers } from './resource-watchers.ts';
+import type { ServerHello } from './server-hello.ts';
 import { ServiceLink } from './service-link.ts';
 import { ToolCatalog } from './tool-catalog.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamLink } from './upstream-link.ts';
+import { UpstreamListen } from './upstream-listen.ts';
 
 /** A server that is ready for requests. */
 export interface OpenUpstream {
@@ -19,6 +21,13 @@ export interface OpenUpstream {
   readonly hello: ServerHello;
   readonly tools: ToolCatalog;
   readonly watchers: ResourceWatchers;
+}
+
+/** What a connection is begun with. */
+interface Start {
+  readonly client: ClientFacts;
+  /** Whether the server ended when it was asked which revision it speaks, so that it must not be asked again. */
+  readonly asked: boolean;
 }
 
 interface Entry {
@@ -60,10 +69,25 @@ export class UpstreamDirectory {
     slug: string,
     client: ClientFacts,
   ): Promise<OpenUpstream> {
+    try {
+      return await this.#opened(principal, profile, slug, { client, asked: false });
+    } catch (error) {
+      if (!(error instanceof DiedOfQuestion)) throw error;
+      // It does not bear being asked which revision it speaks. That end is the gateway's doing.
+      return this.#opened(principal, profile, slug, { client, asked: true });
+    }
+  }
+
+  async #opened(
+    principal: Principal,
+    profile: string | null,
+    slug: string,
+    start: Start,
+  ): Promise<OpenUpstream> {
     const transport = await this.#deps.upstreams.open(principal, profile, slug);
     const known = this.#entries.get(transport.cell);
     if (known !== undefined && known.transport === transport) return known.ready;
-    const entry = this.#connect(transport, slug, client);
+    const entry = this.#connect(transport, slug, start);
     this.#entries.set(transport.cell, entry);
     const forget = () => {
       if (this.#entries.get(transport.cell) === entry) this.#entries.delete(transport.cell);
@@ -78,7 +102,7 @@ export class UpstreamDirectory {
     this.#entries.clear();
   }
 
-  #connect(transport: UpstreamTransport, slug: string, client: ClientFacts): Entry {
+  #connect(transport: UpstreamTransport, slug: string, start: Start): Entry {
     const { clock, log, version } = this.#deps;
     let tools: ToolCatalog | null = null;
     const connection = new UpstreamConnection({
@@ -87,15 +111,28 @@ export class UpstreamDirectory {
       slug,
       clock,
       log,
+      version,
       notified: (method) => {
         if (method === 'notifications/tools/list_changed') tools?.invalidate();
       },
     });
     tools = new ToolCatalog(connection);
     const catalog = tools;
-    const ready = shakeHands(connection, client, version).then(
-      (hello) => ({ connection, hello, tools: catalog, watchers: new ResourceWatchers(connection) }),
-      (error: unknown) => this.#startFailed(connection, error),
+    const known = start.asked ? 'session' : (transport.era?.known ?? null);
+    const ready = negotiate(connection, { client: start.client, version, known }).then(
+      (hello) => {
+        transport.era?.learn(hello.era, false);
+        const listen = hello.era === 'stateless' ? new UpstreamListen({ connection, hello, log }) : null;
+        listen?.start();
+        const watchers = new ResourceWatchers(connection, listen);
+        return { connection, hello, tools: catalog, watchers };
+      },
+      (error: unknown) => {
+        if (!(error instanceof DiedOfQuestion)) return this.#startFailed(connection, error);
+        transport.era?.learn('session', true);
+        log.info('mcp.upstream.asked_again', { server: slug });
+        throw error;
+      },
     );
     // Every caller awaits `ready` too; this keeps a failure that nobody waits for any more from being unhandled.
     ready.catch(() => {});

@@ -181,6 +181,17 @@ describe('a server that dies', () => {
     expect(world.cells).toHaveLength(pauses.length + 1);
   });
 
+  it('starts again at once where it was the question for its revision that it died of; that happens once', async () => {
+    const asked = await world.pool.open('echo', null, null);
+    expect(asked.era?.known).toBeNull();
+    await die(0);
+    asked.era?.learn('session', true);
+    const again = await world.pool.open('echo', null, null);
+    expect(again.era?.known).toBe('session');
+    await die(1);
+    await expect(world.pool.open('echo', null, null)).rejects.toMatchObject({ code: 'cell_backing_off' });
+  });
+
   it('never waits longer than a minute', async () => {
     for (let at = 0; at < 12; at += 1) {
       await world.pool.open('echo', null, null);

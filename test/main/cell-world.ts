@@ -15,6 +15,7 @@ import {
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import { type CellPool, type CellPoolDeps, createCellPool } from '../../src/main/cells/pool.ts';
+import { createEras } from '../../src/main/upstreams/eras.ts';
 import type { Ending } from '../../src/main/cells/start.ts';
 import type { CellIdentity } from '../../src/egress/index.ts';
 import type { CellActivity } from '../../src/mcp/index.ts';
@@ -137,6 +138,7 @@ export function makeWorld(): World {
       remove: (slug) => void said.push(`${slug} forgotten`),
       flush: () => undefined,
     },
+    eras: createEras({ workspace, rows: { find: async () => null, save: async () => undefined }, log }),
     servers: { find: async (_, slug) => servers.get(slug) ?? null },
     offers: async (profile, slug) => profile === null || !unselected.has(slug),
     activity: (cell) => activity.get(cell) ?? null,

@@ -1,6 +1,7 @@
 /** What a client says of itself, and what came beside its message, goes with each of its requests to the server's connection. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OutgoingRequest, UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
+import type { OutgoingRequest } from '../../src/mcp/waiting-request.ts';
 import { fixture, type Harness, principal, startHarness } from './harness.ts';
 
 let harness: Harness;

@@ -18,9 +18,11 @@ import {
   type CallOutcome,
   type CallRefusal,
   createFront,
+  type EraMemory,
   type Front,
   type Principal,
   type ProfileServer,
+  type UpstreamEra,
   type UpstreamExit,
   type LineTransport,
 } from '../../src/mcp/index.ts';
@@ -51,12 +53,14 @@ class ChildTransport implements LineTransport {
   readonly kind = 'lines';
   readonly cell: CellId;
   readonly exited: Promise<UpstreamExit>;
+  readonly era: EraMemory;
   readonly child: ChildProcessWithoutNullStreams;
   alive = true;
   #stderr = '';
 
-  constructor(cell: CellId, command: readonly string[]) {
+  constructor(cell: CellId, command: readonly string[], era: EraMemory) {
     this.cell = cell;
+    this.era = era;
     this.child = spawn(process.execPath, [...command], { stdio: 'pipe' });
     this.child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4096);
@@ -96,6 +100,10 @@ export interface Harness {
   readonly audit: string[];
   readonly calls: CallFacts[];
   readonly transports: ChildTransport[];
+  /** What was learnt of the servers' revisions, in order. */
+  readonly learned: readonly string[];
+  /** Has the next start of a server begin with what was learnt at another time. */
+  remember(slug: string, era: UpstreamEra): void;
   /** Sets or lifts the switch for a slug, an actor id, or `everything`. */
   kill(target: string): void;
   resume(target: string): void;
@@ -107,6 +115,8 @@ export interface Harness {
 export async function startHarness(profiles: Record<string, Record<string, TestServer>>): Promise<Harness> {
   const cells = new Map<string, ChildTransport>();
   const transports: ChildTransport[] = [];
+  const eras = new Map<string, UpstreamEra>();
+  const learned: string[] = [];
   const audit: string[] = [];
   const calls: CallFacts[] = [];
   const killed = new Set<string>();
@@ -137,7 +147,13 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
         if (running?.alive === true) return running;
         const server = serversOf(profile)?.[slug];
         if (server === undefined) throw new AppError('no_server', 'no such server', { kind: 'not_found' });
-        const transport = new ChildTransport(`cell_${transports.length}` as CellId, server.command);
+        const transport = new ChildTransport(`cell_${transports.length}` as CellId, server.command, {
+          known: eras.get(slug) ?? null,
+          learn: (era, diedOfQuestion) => {
+            eras.set(slug, era);
+            learned.push(`${slug} ${era}${diedOfQuestion ? ' died' : ''}`);
+          },
+        });
         cells.set(slug, transport);
         transports.push(transport);
         return transport;
@@ -201,6 +217,8 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
     audit,
     calls,
     transports,
+    learned,
+    remember: (slug, era) => void eras.set(slug, era),
     kill(target) {
       killed.add(target);
       for (const listener of listeners) listener();

@@ -24,6 +24,7 @@ async function failureAfter(exit: UpstreamExit, stderr: string): Promise<unknown
     slug: 'notes',
     clock: systemClock,
     log: silentLog,
+    version: '9',
     notified: () => undefined,
   });
   const { response } = connection.request({ message: ownRequest('tools/list', '{}'), owner: null });

@@ -35,7 +35,7 @@ class ScriptedLink implements UpstreamLink {
 }
 
 function connectionOver(link: ScriptedLink): UpstreamConnection {
-  const deps = { slug: 'notes', clock: systemClock, log: silentLog, notified: () => undefined };
+  const deps = { slug: 'notes', clock: systemClock, log: silentLog, version: '9', notified: () => undefined };
   return new UpstreamConnection({ transport: base, link, ...deps });
 }
 

@@ -17,6 +17,12 @@ export const mcpFloodPauseMs = 50;
 export const mcpSkipPauseMs = 5;
 /** How long a server may take from its start to its answer to `initialize`, in milliseconds. */
 export const mcpInitializeMs = 30_000;
+/** How long a server may think about `server/discover` before it is greeted in the older way as well, in milliseconds. */
+export const mcpDiscoverMs = 1_000;
+/** Pause before a subscription that a server ended is opened again, in milliseconds; it doubles each time, */
+export const mcpListenPauseMs = 1_000;
+/** up to this. */
+export const mcpListenPauseMsMax = 60_000;
 /** How long a listing of a whole profile waits for each of its servers, in milliseconds. */
 export const mcpListMs = 8_000;
 /** How long a request may stay without an answer and without progress, in milliseconds. */

@@ -19,11 +19,13 @@ import {
 } from './cell-key.ts';
 import { Deaths } from './deaths.ts';
 import type { LogFiles } from './log-files.ts';
+import type { Eras } from '../upstreams/eras.ts';
 import { startUpstream } from '../upstreams/start.ts';
 import { credentialInfos, type Ending, type RunningCell, type StartDeps } from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
   readonly logs: Pick<LogFiles, 'append' | 'remove' | 'flush'>;
+  readonly eras: Eras;
   readonly servers: Pick<ServerRows, 'find'>;
   /** Whether a profile has the server; null is the operator's own, which has all. */
   readonly offers: (profile: string | null, slug: string) => Promise<boolean>;
@@ -85,6 +87,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
   const allRunning = (): Running[] =>
     [...slots.values()].flatMap((slot) => (slot.running === null ? [] : [slot.running]));
 
+  deps.eras.onDied(forgive);
   const reaper = setInterval(() => reap(), limits.cellReapIntervalMs).unref();
 
   function reap(): void {

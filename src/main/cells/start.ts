@@ -19,7 +19,7 @@ import {
   type WorkspaceId,
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
-import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
+import type { EraMemory, UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, CredentialInfo, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
@@ -27,6 +27,7 @@ import { serverSpec } from './server-spec.ts';
 import type { UnisolatedExit } from './unisolated-exit.ts';
 import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
+import type { Eras } from '../upstreams/eras.ts';
 import type { LogFiles } from './log-files.ts';
 
 /** The descriptions that the tools of APIs are made from, as they were when their servers were added. */
@@ -49,6 +50,7 @@ export interface StartDeps {
   readonly audit: Pick<AuditLog, 'append'>;
   readonly documents: Documents;
   readonly logs: Pick<LogFiles, 'append'>;
+  readonly eras: Pick<Eras, 'of'>;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a server may take to end once its input is closed, and again after SIGTERM. */
@@ -157,6 +159,7 @@ export async function startCell(
       egress,
       present,
       given,
+      era: await deps.eras.of(row),
     });
   } catch (error) {
     egress?.close();
@@ -301,6 +304,7 @@ interface Prepared {
   readonly present: HeldCredentials;
   /** The values that the cell itself gets, by the names of their credentials. */
   readonly given: ReadonlyMap<string, string>;
+  readonly era: EraMemory;
 }
 
 async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Promise<RunningCell> {
@@ -365,6 +369,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
       stderrTail: () => log.tail(),
       exited,
       close: (reason) => stop(reason, 'ask'),
+      era: prepared.era,
     },
     stop,
   };
