@@ -5,6 +5,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { AppError } from '../kernel/index.ts';
 import type { ApiDeps } from './deps.ts';
+import { API_PREFIX } from './prefix.ts';
 import { errorResponse, router } from './http.ts';
 import { profileRoutes, tokenRoutes } from './routes/access.ts';
 import {
@@ -18,8 +19,6 @@ import {
 import { proxyRoutes } from './routes/proxy.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/servers.ts';
-
-export const API_PREFIX = '/api/v1';
 
 export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'> {
   const app = router().basePath(API_PREFIX);

@@ -1,9 +1,10 @@
 /**
  * The API as its clients call it. The transport is a function from Request to Response: the local socket of a running
- * gateway, or an API opened in the same process.
+ * gateway, or an API opened in the same process. Programs that serve nothing load this file by itself: it imports nothing of
+ * the API's other side.
  */
 import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
-import { API_PREFIX } from './app.ts';
+import { API_PREFIX } from './prefix.ts';
 import type {
   AddServer,
   CatalogView,

@@ -1,4 +1,4 @@
-export { API_PREFIX, createApi } from './app.ts';
+export { createApi } from './app.ts';
 export { type ApiClient, createClient, type Transport } from './client.ts';
 export type { ApiDeps } from './deps.ts';
 export { documentBeside } from './document-source.ts';

@@ -36,6 +36,12 @@ export interface LintReport {
   readonly lines: readonly string[];
 }
 
+export interface ServeOptions {
+  /** In place of the configured address. */
+  readonly listen: string | undefined;
+  readonly onListening: (url: string) => void;
+}
+
 export interface RunOptions {
   readonly profile: string;
   readonly hosts: readonly string[];
@@ -67,7 +73,7 @@ export interface CliHost {
   /** Makes the home, the master key, the database. Idempotent. @returns what was made, in words */
   init(): Promise<readonly string[]>;
   /** Runs the gateway until it is told to stop. @throws AppError `gateway_running`, `listen_failed` */
-  serve(options: { listen: string | undefined; onListening: (url: string) => void }): Promise<void>;
+  serve(options: ServeOptions): Promise<void>;
   /** Serves one MCP client on stdin and stdout. */
   stdio(options: { profile: string; server?: string }): Promise<void>;
   /**
@@ -84,5 +90,5 @@ export interface CliHost {
   /** @throws AppError `file_unreadable` */
   readFile(path: string): Promise<string>;
   /** An error that nobody foresaw, for the log. */
-  reportUnexpected(error: unknown): void;
+  reportUnexpected(error: unknown): Promise<void>;
 }

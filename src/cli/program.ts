@@ -58,16 +58,16 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     await program.parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (error) {
-    return report(host, argv, error);
+    return await report(host, argv, error);
   }
 }
 
-function report(host: CliHost, argv: readonly string[], error: unknown): number {
+async function report(host: CliHost, argv: readonly string[], error: unknown): Promise<number> {
   if (error instanceof CommandFailed) return error.exitCode;
   if (error instanceof CommanderError) return usage(host, argv, error);
   if (argv.includes('--json')) host.stdout.write(`${JSON.stringify({ error: toWire(error) })}\n`);
   else host.stderr.write(`${renderError(error)}\n`);
-  if (!isAppError(error)) host.reportUnexpected(error);
+  if (!isAppError(error)) await host.reportUnexpected(error);
   return exitCodeOf(error);
 }
 

@@ -77,7 +77,9 @@ export function makeTerminal(world: World, files: Readonly<Record<string, string
       if (text !== undefined) return text;
       throw new AppError('file_unreadable', `${path} cannot be read.`, { kind: 'invalid' });
     },
-    reportUnexpected: (error) => void (printed.stderr += `unexpected: ${String(error)}\n`),
+    async reportUnexpected(error) {
+      printed.stderr += `unexpected: ${String(error)}\n`;
+    },
   };
   const runWith = async (input: string, ...argv: string[]): Promise<Ran> => {
     Object.assign(printed, { stdout: '', stderr: '' });

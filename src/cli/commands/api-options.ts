@@ -1,6 +1,6 @@
 /** What `server add` reads and takes for servers that are HTTP APIs. */
 import { dirname, join } from 'node:path';
-import { type AddServer, documentBeside } from '../../api/index.ts';
+import type { AddServer } from '../../api/index.ts';
 import { listOption, type Options, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 
@@ -10,6 +10,8 @@ export async function fileSource(
   source: string,
 ): Promise<Pick<AddServer, 'manifest' | 'documents'>> {
   const manifest = await host.readFile(source);
+  // What reads manifests is loaded where there is one.
+  const { documentBeside } = await import('../../api/index.ts');
   const name = documentBeside(manifest, source);
   if (name === null) return { manifest };
   return { manifest, documents: { [name]: await host.readFile(join(dirname(source), name)) } };
