@@ -3,8 +3,8 @@
  * manifest that names one. The document is kept with the server as it was: what it becomes elsewhere changes nothing here.
  */
 import { compileApi, describeOpenApi, looksLikeOpenApi, parseBase, readOpenApi } from '../http-api/index.ts';
-import type { ApiDescription, ApiFault, Base } from '../http-api/index.ts';
-import { AppError, type Result } from '../kernel/index.ts';
+import type { ApiDescription, ApiFault, ApiUse, Base } from '../http-api/index.ts';
+import { AppError, limits, type Result } from '../kernel/index.ts';
 import {
   type ApiServerSpec,
   type CredentialSpec,
@@ -28,8 +28,10 @@ export interface DescribedApi {
 }
 
 /** @throws AppError `api_…`, `manifest_invalid`, `server_name_needed` */
-export function fromDescription(text: string, input: AddServer): DescribedApi {
+export function fromDescription(text: string, input: AddServer, tell: Tell): DescribedApi {
   const manifest = looksLikeOpenApi(text) ? ofOpenApi(text, input) : ofToolSpec(text, input);
+  const { server } = manifest;
+  if (server.kind === 'api') tried({ ...manifest, server }, text, tell);
   return { manifest, document: stored(text) };
 }
 
@@ -42,17 +44,29 @@ const documentNamed = ({ openapi, toolspec }: ApiServerSpec): string | null => o
  *
  * @throws AppError `api_document_needed`, `api_document_…`
  */
-export function documentOf(
-  manifest: Manifest,
-  server: ApiServerSpec,
-  input: AddServer,
-): ServerDocument | null {
-  const name = documentNamed(server);
+export function documentOf(use: ApiUse, input: AddServer, tell: Tell): ServerDocument | null {
+  const name = documentNamed(use.server);
   const text = name === null ? null : (input.documents?.[name] ?? null);
   if (name !== null && text === null) throw documentNeeded(name);
-  usable(compileApi({ ...manifest, server }, text));
+  tried(use, text, tell);
   return text === null ? null : stored(text);
 }
+
+type Tell = (message: string) => void;
+
+/** Makes the tools once, for what is wrong with them, and tells what came of it. */
+function tried(use: ApiUse, text: string | null, tell: Tell): void {
+  const { tools, leftOut } = usable(compileApi(use, text));
+  tell(`${tools.length} ${tools.length === 1 ? 'tool' : 'tools'}`);
+  for (const reason of leftOut.slice(0, LEFT_OUT_TOLD_MAX)) tell(`left out: ${reason}`);
+  if (leftOut.length > LEFT_OUT_TOLD_MAX) tell(`left out: ${leftOut.length - LEFT_OUT_TOLD_MAX} more`);
+  if (tools.length >= limits.apiToolsManyMin)
+    tell(
+      'These are more tools than most models choose well from: take a part of them, with --tag or with a manifest.',
+    );
+}
+
+const LEFT_OUT_TOLD_MAX = 10;
 
 const documentNeeded = (name: string): AppError =>
   new AppError('api_document_needed', `The tools are described in \`${name}\`, which was not given.`, {
@@ -97,7 +111,6 @@ function ofOpenApi(text: string, input: AddServer): Manifest {
     ],
     credentials: described.logins.map((login) => credentialOf(login, base)),
   });
-  usable(compileApi({ ...manifest, server }, text));
   return manifest;
 }
 
@@ -174,7 +187,6 @@ function ofToolSpec(text: string, input: AddServer): Manifest {
             },
           ],
   });
-  usable(compileApi({ ...manifest, server }, text));
   return manifest;
 }
 

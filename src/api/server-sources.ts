@@ -52,14 +52,17 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
     );
   }
   if (input.manifest !== undefined && isDescription(input.manifest)) {
-    return { ...fromDescription(input.manifest, input), pinned: null };
+    return { ...fromDescription(input.manifest, input, follower.tell), pinned: null };
   }
   const manifest =
     input.manifest === undefined
       ? fromCatalog(deps, input.source)
       : fromText(input.manifest, input.source, input.documents);
   const { server } = manifest;
-  if (server.kind === 'api') return { manifest, pinned: null, document: documentOf(manifest, server, input) };
+  if (server.kind === 'api') {
+    if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
+    return { manifest, pinned: null, document: documentOf({ ...manifest, server }, input, follower.tell) };
+  }
   if (server.kind !== 'sandboxed') {
     throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
       kind: 'invalid',

@@ -33,6 +33,8 @@ export type AuditEventType =
   | 'cell.exited'
   | 'upstream.opened'
   | 'upstream.closed'
+  | 'upstream.reason'
+  | 'upstream.refused'
   | 'run.started'
   | 'run.finished'
   | 'call.started'

@@ -11,7 +11,7 @@ export { type AnswerPage, KeptAnswers } from './kept-answers.ts';
 export { toolsFromOpenApi } from './openapi/compile.ts';
 export { looksLikeOpenApi, readOpenApi } from './openapi/document.ts';
 export type { ApiRequest, ApiTool, Base, CompiledApi } from './plan.ts';
-export { requestTool } from './request-tool.ts';
+export { reasonIn, requestTool } from './request-tool.ts';
 export { takenBy } from './taken.ts';
 export { toolsFromToolSpec } from './toolspec.ts';
 export { type ApiDescription, type ApiLogin, describeOpenApi } from './openapi/describe.ts';

@@ -3,10 +3,9 @@
  * of the way out to say, which are asked about the normalised path of each request as it leaves; here only the form is seen
  * to: nothing that could be read in two ways, nothing outside of the base, nothing in the place of a credential.
  */
-import { err, ok, type Result } from '../kernel/index.ts';
+import { err, limits, ok, type Result } from '../kernel/index.ts';
 import type { EgressRule } from '../manifest/index.ts';
-import type { Arguments } from './arguments.ts';
-import { checkNames } from './arguments.ts';
+import { type Arguments, checkNames, readArguments } from './arguments.ts';
 import type { ApiFault } from './faults.ts';
 import { isObject } from './json-values.ts';
 import type { ApiRequest, ApiTool, Base, FreePlan, Taken } from './plan.ts';
@@ -57,7 +56,11 @@ export function requestTool(rules: readonly EgressRule[], base: Base, taken: Tak
         body: {
           description: 'Sent as JSON; a text is sent as it is if the header Content-Type says no JSON.',
         },
-        reason: { type: 'string', description: 'What this request is for. Kept with the call, not sent.' },
+        reason: {
+          type: 'string',
+          description:
+            'What this request is for, in a sentence: it goes into the audit log, and is not sent.',
+        },
       },
       required: ['method', 'path'],
       additionalProperties: false,
@@ -68,6 +71,15 @@ export function requestTool(rules: readonly EgressRule[], base: Base, taken: Tak
     },
   };
   return { name: 'request', definition: JSON.stringify(definition), plan: { kind: 'request', base, taken } };
+}
+
+/** What a call of the tool says that it is for; null where it says nothing. */
+export function reasonIn(argumentsText: string): string | null {
+  const given = readArguments(argumentsText);
+  const reason = given.ok ? given.value.get('reason')?.value : null;
+  return typeof reason === 'string' && reason.trim() !== ''
+    ? reason.slice(0, limits.apiReasonCharsMax).toWellFormed()
+    : null;
 }
 
 /** Codes: `api_request_method`, `api_request_path`, `api_request_query`, `api_request_header`, `api_argument_…`. */

@@ -156,6 +156,12 @@ beforeAll(async () => {
   await home.json('server', 'add', join(files, 'openapi.yaml'), '--name', 'petstore');
   await home.json('server', 'add', join(files, 'shop.yaml'));
   await home.json('server', 'add', join(files, 'open.yaml'));
+  // What there is can be looked at before there is a key; nothing is sent without it.
+  expect(await client().tools('petstore')).toContain('listPets');
+  expect((await call('petstore', 'listPets')).structuredContent?.error?.code).toBe(
+    'vault_credential_missing',
+  );
+  expect(seen).toEqual([]);
   await client().setSecret('petstore', 'API_KEY', KEY);
   await client().setSecret('shop', 'SHOP_TOKEN', KEY);
   await client().setSecret('open', 'KEY', KEY);
@@ -294,6 +300,7 @@ describe('an API by its OpenAPI document', () => {
     ])
       expect([...types]).toContain(type);
     expect(lines.join('\n')).not.toContain(KEY);
+
     expect((await home.run('server', 'logs', 'petstore')).stdout).toContain('started');
   });
 });
@@ -329,6 +336,12 @@ describe('an API by the tool `request`', () => {
         code,
       );
     expect(seen).toHaveLength(count);
+  });
+
+  it('has the reason of a request on record', async () => {
+    const exported = (await home.run('audit', 'export')).stdout;
+    expect(exported).toContain('"type":"upstream.reason"');
+    expect(exported).toContain('"data":{"method":"GET","path":"/v1/pets/1","reason":"to see"}');
   });
 
   it('has a change of its key from the next request on', async () => {

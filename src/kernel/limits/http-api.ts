@@ -17,7 +17,7 @@ export const apiToolSchemasMax = 200;
 export const apiToolSchemaNodesMax = 8_000;
 /** Longest description of a tool, in characters. */
 export const apiDescriptionCharsMax = 4 * KIB;
-/** Tools that one server shows before adding it tells of search mode: more are too many for most models. */
+/** From how many tools on it is told when an API is added that they are too many for most models. */
 export const apiToolsManyMin = 128;
 /** Of one answer, in bytes: what is beyond is not read. */
 export const apiAnswerBytesMax = 16 * MIB;
@@ -33,3 +33,5 @@ export const apiAnswersKeptCharsMax = 64 * MIB;
 export const apiAnswersKeptMs = 600_000;
 /** APIs whose tools are kept compiled, whichever profiles they are for. */
 export const apisCompiledMax = 64;
+/** Of the reason that a caller gives for a request, what goes into the audit log, in characters. */
+export const apiReasonCharsMax = 500;

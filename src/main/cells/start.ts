@@ -217,26 +217,30 @@ export async function credentialVersions(
 }
 
 /** @throws AppError `vault_credential_missing` for the first required one without a value */
-export async function presentCredentials(
-  deps: Pick<StartDeps, 'vault' | 'workspace'>,
+async function presentCredentials(
+  deps: StartDeps,
   row: ServerRow,
   manifest: Manifest,
   owner: string | null,
 ): Promise<HeldCredentials> {
   const set = heldBy(owner, await credentialInfos(deps, row));
-  for (const slot of manifest.credentials) {
-    if (slot.required && !set.has(slot.name)) {
-      throw new AppError(
-        'vault_credential_missing',
-        `\`${row.slug}\` needs the credential ${slot.name}, and no value is set.`,
-        {
-          kind: 'failed',
-          hint: `Set it: \`sallyport secret set ${row.slug} ${slot.name}\`.`,
-        },
-      );
-    }
-  }
+  const missing = missingCredential(row.slug, manifest, set);
+  if (missing !== null) throw missing;
   return set;
+}
+
+/** Why a server cannot do its work: the first required credential without a value; null when all are there. */
+export function missingCredential(slug: string, manifest: Manifest, set: HeldCredentials): AppError | null {
+  const slot = manifest.credentials.find(({ required, name }) => required && !set.has(name));
+  if (slot === undefined) return null;
+  return new AppError(
+    'vault_credential_missing',
+    `\`${slug}\` needs the credential ${slot.name}, and no value is set.`,
+    {
+      kind: 'failed',
+      hint: `Set it: \`sallyport secret set ${slug} ${slot.name}\`.`,
+    },
+  );
 }
 
 async function openPackage(deps: StartDeps, row: ServerRow): Promise<OpenedPackage | null> {

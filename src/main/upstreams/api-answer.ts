@@ -30,23 +30,41 @@ export async function collect(source: Readable, coding: string, signal: AbortSig
     .split(',')
     .map((one) => one.trim())
     .filter((one) => one !== '' && one !== 'identity');
+  const giveUp = (): void => {
+    source.destroy(signal.reason instanceof Error ? signal.reason : new Error('nobody waits'));
+  };
+  signal.addEventListener('abort', giveUp, { once: true });
   const decoded = codings.toReversed().reduce<Readable>((body, one) => decode(body, one), source);
   const pieces: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const piece of decoded.iterator({ destroyOnReturn: true })) {
-      signal.throwIfAborted();
       const data = Buffer.from(piece as Uint8Array);
       pieces.push(data);
       bytes += data.length;
       if (bytes > limits.apiAnswerBytesMax) break;
     }
+  } catch (error) {
+    throw isZlib(error) ? malformed(error) : error;
   } finally {
+    signal.removeEventListener('abort', giveUp);
     source.destroy();
   }
   const body = Buffer.concat(pieces);
   return { body: body.subarray(0, limits.apiAnswerBytesMax), isCut: bytes > limits.apiAnswerBytesMax };
 }
+
+const isZlib = (error: unknown): boolean =>
+  error instanceof Error &&
+  'errno' in error &&
+  'code' in error &&
+  /^(?:Z_|ERR_|ZSTD_)/.test(String(error.code));
+
+const malformed = (cause: unknown): AppError =>
+  new AppError('api_answer_malformed', 'The answer is not encoded as it says.', {
+    kind: 'unavailable',
+    cause,
+  });
 
 function decode(body: Readable, coding: string): Readable {
   if (!isCoding(coding)) {

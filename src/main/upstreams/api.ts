@@ -10,6 +10,7 @@ import {
   type CollectedAnswer,
   KeptAnswers,
   READ_TOOL,
+  reasonIn,
   resultOf,
 } from '../../http-api/index.ts';
 import { AppError, type CellId, isAppError, toWire } from '../../kernel/index.ts';
@@ -71,8 +72,13 @@ function serviceOf(own: Own, { tools, row, manifest, kept }: Service): ToolServi
       const tool = byName.get(name);
       if (tool === undefined) throw toolUnknown(name);
       const request = buildRequest(tool.plan, argumentsText);
-      if (!request.ok) return refusal(request.error);
+      if (!request.ok) {
+        await own.refused(name, request.error.code);
+        return refusal(request.error);
+      }
       try {
+        const reason = tool.plan.kind === 'request' ? reasonIn(argumentsText) : null;
+        if (reason !== null) await own.explain({ ...request.value, reason });
         const answer = await own.request(request.value, signal);
         return resultOf(await collected(answer, signal), (text) => kept.keep(text));
       } catch (error) {

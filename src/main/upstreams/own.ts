@@ -5,17 +5,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerRow } from '../../api/index.ts';
+import type { AuditEventType } from '../../audit/index.ts';
 import type { OwnAnswer, OwnRequest, OwnShare } from '../../egress/index.ts';
-import { type CellId, limits, newId } from '../../kernel/index.ts';
+import { type CellId, type JsonObject, limits, newId } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest } from '../../manifest/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import { bindingOf } from '../cells/binding.ts';
-import type { CellKey } from '../cells/cell-key.ts';
+import { type CellKey, heldBy } from '../cells/cell-key.ts';
 import {
   cellCaller,
+  credentialInfos,
   type Ending,
+  missingCredential,
   noteIn,
-  presentCredentials,
   type RunningCell,
   type StartDeps,
   startedText,
@@ -35,13 +37,21 @@ export interface Own {
   readonly cell: CellId;
   readonly exited: Promise<UpstreamExit>;
   close(reason: string): Promise<void>;
-  /** @throws AppError as `OwnShare.request` */
+  /** Puts into the audit log why a request is made, before it is. @throws AppError `audit_unavailable` */
+  explain(facts: {
+    readonly method: string;
+    readonly target: string;
+    readonly reason: string;
+  }): Promise<void>;
+  /** Puts into the audit log that a call was refused before any request was made of it. @throws AppError `audit_unavailable` */
+  refused(tool: string, code: string): Promise<void>;
+  /** @throws AppError as `OwnShare.request`; `vault_credential_missing` while a credential that is required has no value */
   request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer>;
 }
 
 /**
  * @param transportOf how the front reaches it
- * @throws AppError `vault_credential_missing`, `audit_unavailable`
+ * @throws AppError `audit_unavailable`
  */
 export async function startOwn(
   deps: StartDeps,
@@ -50,20 +60,20 @@ export async function startOwn(
   transportOf: (own: Own) => UpstreamTransport,
 ): Promise<RunningCell> {
   const id = newId<'cell'>(prefix, deps.random);
-  const present = await presentCredentials(deps, row, manifest, key.owner);
+  // Nothing is sent without a credential that is required, but what there is can be looked at before it is set.
+  const present = heldBy(key.owner, await credentialInfos(deps, row));
+  const missing = missingCredential(row.slug, manifest, present);
   onStarting(id);
   const { actor } = cellCaller(deps.workspace, id);
-  const record = (
-    type: 'upstream.opened' | 'upstream.closed',
-    data: Record<string, string | boolean | null>,
-  ) => deps.audit.append({ workspace: deps.workspace, type, actor, server: row.slug, data });
+  const record = (type: AuditEventType, data: JsonObject) =>
+    deps.audit.append({ workspace: deps.workspace, type, actor, server: row.slug, data });
   await record('upstream.opened', {
     kind: manifest.server.kind,
     profile: key.profile,
     owner: key.owner,
     shared: key.shared,
     manifest: row.manifestHash,
-    credentials: [...present.keys()].join(' '),
+    credentials: [...present.keys()],
   });
   const share = await deps.egress.openOwn({
     identity: {
@@ -99,7 +109,16 @@ export async function startOwn(
       cell: id,
       exited: life.exited,
       close: (reason) => life.stop(reason, 'ask'),
-      request: (request, signal) => life.request(request, signal),
+      async explain({ method, target, reason }) {
+        await record('upstream.reason', { method, path: target.split('?', 1)[0] ?? '', reason });
+      },
+      async refused(tool, code) {
+        await record('upstream.refused', { tool, code });
+      },
+      async request(request, signal) {
+        if (missing !== null) throw missing;
+        return life.request(request, signal);
+      },
     }),
     stop: (reason, ending) => life.stop(reason, ending),
   };
