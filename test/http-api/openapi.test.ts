@@ -200,7 +200,7 @@ describe('a schema', () => {
         ? { type: 'string' }
         : { properties: Object.fromEntries(Array.from('abcdefgh').map((key) => [key, wide(depth - 1)])) };
     const { tools } = compile(
-      documentOf({ '/a': { post: { requestBody: body('application/json', wide(5)) } } }),
+      documentOf({ '/a': { post: { requestBody: body('application/json', wide(6)) } } }),
     );
     expect(tools[0]?.definition.length).toBeLessThan(1_000_000);
     expect(tools[0]?.definition.length).toBeGreaterThan(50_000);
