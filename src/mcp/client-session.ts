@@ -13,6 +13,7 @@ import {
   statelessFacts,
   UNKNOWN_CLIENT,
 } from './client-facts.ts';
+import { isAnswered } from './client-abilities.ts';
 import type { ClientRequest } from './client-request.ts';
 import type { Gate, Target } from './gate.ts';
 import { askForLevel, isSevere, LogLevels } from './log-levels.ts';
@@ -27,7 +28,7 @@ import {
   rewritten,
 } from './message.ts';
 import type { Principal, ProfileServer } from './ports.ts';
-import { find, slice } from './raw-json.ts';
+import { slice } from './raw-json.ts';
 import { RequestControl } from './request-control.ts';
 import { failureText } from './rpc-error.ts';
 import type { Attachment } from './server-requests.ts';
@@ -78,13 +79,6 @@ interface InFlight {
   /** Least severe log level that this very request asked for, as a stateless one may. */
   logLevel: string | null;
 }
-
-/** Capabilities that say which requests a client answers. */
-const ANSWERED_BY: Readonly<Record<string, string>> = {
-  'sampling/createMessage': 'sampling',
-  'elicitation/create': 'elicitation',
-  'roots/list': 'roots',
-};
 
 /** Notifications of clients that mean something within a session only. */
 const SESSION_ONLY: ReadonlySet<string> = new Set(['notifications/roots/list_changed']);
@@ -294,27 +288,25 @@ export class ClientSession {
   #attachmentTo(upstream: OpenUpstream): Attachment {
     return {
       reachable: () => this.#deps.channel.reachable(),
-      answers: (method) => this.#answers(method),
+      answers: (request) => this.#answers(request),
       logLevel: () => this.levels.level,
-      ask: (request, reply) => this.#ask(upstream, request, reply),
+      ask: (request, reply, related) => this.#ask(upstream, request, reply, related),
       notified: (notification, related) => this.#notified(upstream, notification, related),
       progressed: (text, idText) => this.#deps.channel.send(text, idText),
       gone: () => this.#attached.delete(upstream),
     };
   }
 
-  #answers(method: string): boolean {
-    const capability = ANSWERED_BY[method];
-    const { era, capabilitiesText } = this.#client;
+  #answers(request: RpcRequest): boolean {
     // In the stateless revision no server asks a client anything outside the answer to a request.
-    if (era === 'stateless') return false;
-    return capability === undefined || find(capabilitiesText, 0, [capability]) !== null;
+    return this.#client.era === 'session' && isAnswered(this.#client, request);
   }
 
   #ask(
     upstream: OpenUpstream,
     request: RpcRequest,
     reply: (response: RpcResponse) => void,
+    known: string | null,
   ): (notification: RpcNotification) => void {
     const idText = String(this.#nextAskId);
     this.#nextAskId += 1;
@@ -322,7 +314,7 @@ export class ClientSession {
     if (token !== null) this.#askedTokens.set(idText, { upstream, token: slice(request.text, token) });
     this.#asked.set(idText, reply);
     const edits = token === null ? [] : [{ ...token, text: idText }];
-    const related = this.#onlyRequestAt(upstream.connection.slug);
+    const related = known ?? this.#onlyRequestAt(upstream.connection.slug);
     this.#deps.channel.send(rewritten(request, idText, edits), related);
     return (notification) => {
       this.#asked.delete(idText);

@@ -4,6 +4,7 @@
  */
 import { AppError, type CellId, type Clock, limits, type Log, newId, type Random } from '../kernel/index.ts';
 import { decideCall, visibleTools } from '../policy/index.ts';
+import { askBack } from './ask-back.ts';
 import { CallsInFlight } from './cell-calls.ts';
 import type { ClientFacts } from './client-facts.ts';
 import type { ClientRequest } from './client-request.ts';
@@ -225,11 +226,12 @@ export class Gate {
   }
 
   async #send(upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
-    const { control, ...outgoing } = request;
-    control.assertGoing();
-    const pending = upstream.connection.request(outgoing);
-    control.bind(pending);
-    return pending.response;
+    const answer = await sendOnce(upstream, request);
+    if (upstream.hello.era === 'session' || request.client.era === 'stateless') return answer;
+    const { message, owner, control } = request;
+    const send = (edits: readonly Edit[]): Promise<RpcResponse> =>
+      sendOnce(upstream, { ...request, edits: [...(request.edits ?? []), ...edits] });
+    return askBack({ slug: upstream.connection.slug, message, owner, control, send }, answer);
   }
 
   /** @returns whether the server says that the tool only reads */
@@ -274,6 +276,14 @@ export class Gate {
       });
     }
   }
+}
+
+function sendOnce(upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
+  const { control, ...outgoing } = request;
+  control.assertGoing();
+  const pending = upstream.connection.request(outgoing);
+  control.bind(pending);
+  return pending.response;
 }
 
 /** The operator at the local socket is a user of the machine, not one of ours. */

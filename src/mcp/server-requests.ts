@@ -1,7 +1,7 @@
 /**
  * Requests that go the other way: a server asks the client (sampling, elicitation, roots). A stdio server does
  * not say which call its request belongs to, so it is forwarded only when there is exactly one client that it
- * can be for; otherwise the server is told why not.
+ * can be for: the one whose calls it is busy with, or the only one that there is; otherwise the server is told why not.
  */
 import { limits } from '../kernel/index.ts';
 import {
@@ -19,12 +19,21 @@ import { errorText, rpcCode } from './rpc-error.ts';
 export interface Attachment {
   /** Whether a request could be delivered now. */
   reachable(): boolean;
-  /** Whether the client said that it answers this method. */
-  answers(method: string): boolean;
+  /** Whether the client said that it answers such. */
+  answers(request: RpcRequest): boolean;
   /** Least severe log level that the client asked for; null where it did not say. */
   logLevel(): string | null;
-  /** Forwards a server's request; `reply` gets the client's answer, id unchanged, once. Returns the way to cancel. */
-  ask(request: RpcRequest, reply: (response: RpcResponse) => void): (notification: RpcNotification) => void;
+  /**
+   * Forwards a server's request. Returns the way to cancel it.
+   *
+   * @param reply gets the client's answer, once; its id is not the server's
+   * @param relatedIdText the client's request that it is about, where that is known
+   */
+  ask(
+    request: RpcRequest,
+    reply: (response: RpcResponse) => void,
+    relatedIdText: string | null,
+  ): (notification: RpcNotification) => void;
   /**
    * A notification of the server.
    *
@@ -38,13 +47,23 @@ export interface Attachment {
 }
 
 export interface ServerRequests {
-  /** @returns false: refused without anybody's having been asked */
-  received(request: RpcRequest): boolean;
+  /**
+   * @param about the connection's own request that it came in answer to, where the transport tells
+   * @returns false: refused without anybody's having been asked
+   */
+  received(request: RpcRequest, about: string | null): boolean;
   cancelled(notification: RpcNotification): void;
   /** A session left: what it was asked is answered with an error. */
   dropped(attachment: Attachment): void;
   closed(): void;
 }
+
+type Unaddressed = 'client_absent' | 'client_ambiguous';
+
+const UNADDRESSED: Readonly<Record<Unaddressed, string>> = {
+  client_absent: 'No client is connected that could answer.',
+  client_ambiguous: 'Several clients share this server, so it cannot be told which of them is meant.',
+};
 
 interface Asked {
   readonly attachment: Attachment;
@@ -54,6 +73,8 @@ interface Asked {
 interface Deps {
   readonly slug: string;
   attached(): ReadonlySet<Attachment>;
+  /** Who may be meant by a request that came at this point; null stands for somebody without a session. */
+  busyWith(about: string | null): ReadonlyMap<Attachment | null, string | null>;
   write(text: string): void;
 }
 
@@ -65,29 +86,37 @@ export function createServerRequests(deps: Deps): ServerRequests {
     return false;
   };
 
-  function forward(request: RpcRequest): boolean {
-    const reachable = [...deps.attached()].filter((attachment) => attachment.reachable());
-    const [attachment] = reachable;
-    if (attachment === undefined)
-      return refuse(request, rpcCode.server, 'client_absent', 'No client is connected that could answer.');
-    if (reachable.length > 1) {
-      const why = 'Several clients share this server, so it cannot be told which of them is meant.';
-      return refuse(request, rpcCode.server, 'client_ambiguous', why);
-    }
-    if (!attachment.answers(request.method)) {
+  /** The one who is meant, with its request; or why it cannot be told. */
+  function addressee(about: string | null): readonly [Attachment, string | null] | Unaddressed {
+    const busy = deps.busyWith(about);
+    // Whoever is being worked for may be meant, also one that cannot be reached now.
+    const candidates: readonly (readonly [Attachment | null, string | null])[] =
+      busy.size > 0
+        ? [...busy]
+        : [...deps.attached()].filter((each) => each.reachable()).map((each) => [each, null] as const);
+    if (candidates.length > 1) return 'client_ambiguous';
+    const [attachment, idText] = candidates[0] ?? [null, null];
+    return attachment?.reachable() === true ? [attachment, idText] : 'client_absent';
+  }
+
+  function forward(request: RpcRequest, about: string | null): boolean {
+    const found = addressee(about);
+    if (typeof found === 'string') return refuse(request, rpcCode.server, found, UNADDRESSED[found]);
+    const [attachment, relatedIdText] = found;
+    if (!attachment.answers(request)) {
       const why = `The client does not answer ${request.method}.`;
       return refuse(request, rpcCode.methodNotFound, 'client_unsupported', why);
     }
     const reply = (response: RpcResponse): void => {
       if (asked.delete(request.idText)) deps.write(rewritten(response, request.idText));
     };
-    const cancel = attachment.ask(request, reply);
+    const cancel = attachment.ask(request, reply, relatedIdText);
     asked.set(request.idText, { attachment, cancel });
     return true;
   }
 
   return {
-    received(request) {
+    received(request, about) {
       if (request.method === 'ping') {
         deps.write(resultText(request.idText, '{}'));
         return true;
@@ -99,7 +128,7 @@ export function createServerRequests(deps: Deps): ServerRequests {
           'id_in_use',
           'A request with this id is waiting already.',
         );
-      if (asked.size < limits.mcpServerRequestsMax) return forward(request);
+      if (asked.size < limits.mcpServerRequestsMax) return forward(request, about);
       return refuse(
         request,
         rpcCode.server,

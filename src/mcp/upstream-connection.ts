@@ -26,6 +26,7 @@ import type { Attachment, ServerRequests } from './server-requests.ts';
 import { createServerRequests } from './server-requests.ts';
 import type { UpstreamLink } from './upstream-link.ts';
 import {
+  busyWith,
   hearers,
   type OutgoingRequest,
   type PendingRequest,
@@ -67,6 +68,7 @@ export class UpstreamConnection {
     this.#serverRequests = createServerRequests({
       slug: deps.slug,
       attached: () => this.#attachments,
+      busyWith: (about) => busyWith(this.#concerned(about)),
       write: (text) => this.#send(text),
     });
     deps.link.listen({
@@ -226,7 +228,7 @@ export class UpstreamConnection {
     if (parsed.ok) {
       const message = parsed.value;
       if (message.kind === 'response') return this.#answer(message);
-      if (message.kind === 'request') return this.#asked(message);
+      if (message.kind === 'request') return this.#asked(message, about);
       return this.#notified(message, about);
     }
     const batch =
@@ -262,8 +264,8 @@ export class UpstreamConnection {
     return true;
   }
 
-  #asked(request: RpcRequest): boolean {
-    if (this.#era === 'session') return this.#serverRequests.received(request);
+  #asked(request: RpcRequest, about: string | null): boolean {
+    if (this.#era === 'session') return this.#serverRequests.received(request, about);
     // Such a server has no requests of its own, and must not be sent answers.
     this.#deps.log.debug('mcp.upstream.stray_request', { server: this.slug });
     return false;
@@ -301,10 +303,16 @@ export class UpstreamConnection {
       this.#settle(idText)?.reject(subscriptionEnded());
       return true;
     }
-    const related = about === null ? undefined : this.#waiting.get(about);
-    const hearing = hearers(about === null ? this.#waiting.values() : related === undefined ? [] : [related]);
+    const hearing = hearers(this.#concerned(about));
     for (const [owner, idText] of hearing) owner.notified(notification, idText);
     return hearing.size > 0;
+  }
+
+  /** What a message is about: the one request that its transport names, or any that waits. */
+  #concerned(about: string | null): Iterable<WaitingRequest> {
+    if (about === null) return this.#waiting.values();
+    const waiting = this.#waiting.get(about);
+    return waiting === undefined ? [] : [waiting];
   }
 
   #progressed(notification: RpcNotification): boolean {

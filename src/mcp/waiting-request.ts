@@ -1,6 +1,7 @@
 /** The requests of one connection while their answers are waited for, and who of those who sent them is meant by what the server says meanwhile. */
 import type { AppError } from '../kernel/index.ts';
 import type { Carried, ClientFacts } from './client-facts.ts';
+import { mayAsk } from './input-required.ts';
 import type { RpcNotification, RpcRequest, RpcResponse } from './message.ts';
 import type { UpstreamEra } from './ports.ts';
 import type { Edit } from './raw-json.ts';
@@ -56,4 +57,20 @@ export function hearers(waiting: Iterable<WaitingRequest>): ReadonlyMap<Attachme
     found.set(owner, found.has(owner) ? null : message.idText);
   }
   return found;
+}
+
+/**
+ * For whom the server works, with the request of theirs that this is about: null where it may be several. What can have
+ * questions of its own counts first; requests of the gateway's own stand under null.
+ */
+export function busyWith(waiting: Iterable<WaitingRequest>): ReadonlyMap<Attachment | null, string | null> {
+  const asking = new Map<Attachment | null, string | null>();
+  const other = new Map<Attachment | null, string | null>();
+  for (const { request } of waiting) {
+    const { owner, message } = request;
+    const found = mayAsk(message.method) ? asking : other;
+    if (owner === null && found === other) continue;
+    found.set(owner, found.has(owner) ? null : message.idText);
+  }
+  return asking.size > 0 ? asking : other;
 }

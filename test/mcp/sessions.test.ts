@@ -187,11 +187,37 @@ describe("a server's own requests", () => {
     );
   });
 
+  it('reach the client whose call it is about, whoever else is connected', async () => {
+    const [first, second] = await Promise.all([connect({ elicitation: {} }), connect({ elicitation: {} })]);
+    for (const client of [first, second]) {
+      client.send({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'ask' } });
+      const asked = JSON.parse(
+        await client.line((message) => message['method'] === 'elicitation/create'),
+      ) as {
+        id: number;
+      };
+      client.send({ jsonrpc: '2.0', id: asked.id, result: { action: 'decline' } });
+      expect(JSON.stringify(await client.answer(1))).toContain('decline');
+    }
+    const questions = (client: TestClient) =>
+      client.lines.filter((line) => line.includes('elicitation/create')).length;
+    expect([questions(first), questions(second)]).toEqual([1, 1]);
+  });
+
   it('are refused with the reason when it could be any of several clients', async () => {
-    const [first] = await Promise.all([connect({ elicitation: {} }), connect({ elicitation: {} })]);
+    const [first, second] = await Promise.all([connect({ elicitation: {} }), connect({ elicitation: {} })]);
+    second.send({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'wait' } });
     expect(JSON.stringify(await first.request(1, 'tools/call', { name: 'ask' }))).toContain(
       'client_ambiguous',
     );
+  });
+
+  it('reach nobody when the call it is about is of somebody who cannot be asked', async () => {
+    const client = await connect({ elicitation: {} });
+    expect(await harness.front.callTool(principal('uid', null), null, 'echo', 'ask', '{}')).toContain(
+      'client_absent',
+    );
+    expect(client.lines.some((line) => line.includes('elicitation/create'))).toBe(false);
   });
 
   it('are answered with an error when the client goes away meanwhile', async () => {

@@ -19,6 +19,10 @@ export const mcpSkipPauseMs = 5;
 export const mcpInitializeMs = 30_000;
 /** How long a server may think about `server/discover` before it is greeted in the older way as well, in milliseconds. */
 export const mcpDiscoverMs = 1_000;
+/** How often a server may ask for input before it answers one request. */
+export const mcpInputRoundsMax = 8;
+/** Questions that it may ask on the way, all together. */
+export const mcpInputQuestionsMax = 64;
 /** Pause before a subscription that a server ended is opened again, in milliseconds; it doubles each time, */
 export const mcpListenPauseMs = 1_000;
 /** up to this. */

@@ -1,0 +1,27 @@
+/** Which requests of servers a client said that it answers. */
+import type { ClientFacts } from './client-facts.ts';
+import { paramString, type RpcRequest } from './message.ts';
+import { find } from './raw-json.ts';
+
+/** Capabilities that say so. */
+const ANSWERED_BY: Readonly<Record<string, string>> = {
+  'sampling/createMessage': 'sampling',
+  'elicitation/create': 'elicitation',
+  'roots/list': 'roots',
+};
+
+/** Those that may stand in an `input_required` result. */
+export const isInputMethod = (method: string): boolean => Object.hasOwn(ANSWERED_BY, method);
+
+/** Of a method that no capability is about, it is not known, and the client is asked. */
+export function isAnswered({ capabilitiesText }: ClientFacts, request: RpcRequest): boolean {
+  const declares = (...path: readonly string[]): boolean => find(capabilitiesText, 0, path) !== null;
+  const capability = ANSWERED_BY[request.method];
+  if (capability === undefined) return true;
+  if (!declares(capability)) return false;
+  if (capability !== 'elicitation') return true;
+  // One that names no mode means forms: the revisions before 2025-11-25 had nothing else.
+  return paramString(request, 'mode') === 'url'
+    ? declares('elicitation', 'url')
+    : declares('elicitation', 'form') || !declares('elicitation', 'url');
+}
