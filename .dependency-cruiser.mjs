@@ -58,7 +58,8 @@ export default {
     },
     {
       name: 'index-only-entry',
-      comment: 'A folder is used through its index.ts; the API by its client alone, too, which loads nothing of the rest.',
+      comment:
+        'A folder is used through its index.ts; the API by its client alone, too, which loads nothing of the rest.',
       severity: 'error',
       from: { path: '^src/([^/]+)/' },
       to: { path: '^src/[^/]+/.+', pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$', '^src/api/client\\.ts$'] },

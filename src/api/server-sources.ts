@@ -51,7 +51,10 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
       },
     );
   }
-  if (input.manifest !== undefined && isDescription(input.manifest)) {
+  const isDescribed = input.manifest !== undefined && isDescription(input.manifest);
+  if (!isDescribed) assertNone(input, DESCRIPTION_CHOICES);
+  if (input.manifest !== undefined && isDescribed) {
+    assertNone(input, PACKAGE_CHOICES);
     return { ...fromDescription(input.manifest, input, follower.tell), pinned: null };
   }
   const manifest =
@@ -60,6 +63,7 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
       : fromText(input.manifest, input.source, input.documents);
   const { server } = manifest;
   if (server.kind === 'api') {
+    assertNone(input, PACKAGE_CHOICES);
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
     return { manifest, pinned: null, document: documentOf({ ...manifest, server }, input, follower.tell) };
   }
@@ -72,6 +76,25 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
   // Before the package is fetched, which takes a while.
   if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
   return withPackage(deps, { manifest, server }, input, follower);
+}
+
+/** What is only for an OpenAPI document, or a toolspec, without a manifest. */
+const DESCRIPTION_CHOICES = { baseUrl: '--base-url', tags: '--tag' } as const;
+/** What is only for programs in cells. */
+const PACKAGE_CHOICES = { env: '--env', allowScripts: '--allow-scripts', from: '--from' } as const;
+
+/** An option that nothing would come of is a mistake. @throws AppError `server_option_unsupported` */
+function assertNone(input: AddServer, options: Partial<Record<keyof AddServer, string>>): void {
+  for (const [key, option] of Object.entries(options)) {
+    if (!Object.entries(input).some(([name, value]) => name === key && value !== undefined)) continue;
+    throw new AppError('server_option_unsupported', `${option} means nothing for this kind of source.`, {
+      kind: 'invalid',
+      hint:
+        key in DESCRIPTION_CHOICES
+          ? 'It is for an OpenAPI document without a manifest; a manifest says it itself.'
+          : 'It is for programs that run in cells.',
+    });
+  }
 }
 
 /** The settings that were given besides the manifest, and the package that it names. */

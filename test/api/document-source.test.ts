@@ -175,6 +175,13 @@ describe('a manifest', () => {
     expect(document?.text).toBe(openApi({}));
   });
 
+  it('takes no option that nothing would come of', async () => {
+    expect(await refused(manifest({}), { baseUrl: 'https://api.example' })).toBe('server_option_unsupported');
+    expect(await refused(manifest({}), { env: { A: '1' } })).toBe('server_option_unsupported');
+    expect(await refused(openApi({}), { allowScripts: true })).toBe('server_option_unsupported');
+    expect(await refused(VERSION_1, { tags: ['x'] })).toBe('server_option_unsupported');
+  });
+
   it('needs no document for the tool `request`', async () => {
     expect((await added(manifest({}))).document).toBeNull();
   });

@@ -241,6 +241,12 @@ describe('an API by its OpenAPI document', () => {
     const got = await agent.callTool({ name: 'petstore__getPet', arguments: { id: 'a/b' } });
     expect(seen.at(-1)?.line).toBe('GET /v1/pets/a%2Fb');
     expect(got.isError).not.toBe(true);
+    // A long answer is read on as a resource, also where the server is one of several.
+    const large = await agent.callTool({ name: 'petstore__large', arguments: {} });
+    const { uri } = large.content.find((block) => block.type === 'resource_link') ?? { uri: '' };
+    expect(uri).toMatch(/^sallyport-answer:\/\/petstore\/ans_\w+\/2$/);
+    const { contents } = await agent.readResource({ uri });
+    expect(contents[0]).toMatchObject({ uri, text: LARGE.slice(131_072, 262_144) });
     await agent.close();
   });
 
