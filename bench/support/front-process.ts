@@ -75,6 +75,7 @@ const front = createFront({
   },
   audit: { async started() {}, async finished() {}, async refused() {} },
   kills: { async check() {}, isStopped: async () => false, onKill: () => () => undefined },
+  standing: { until: async () => Infinity, onChange: () => () => undefined },
   authenticate: async () => principal,
   clock: systemClock,
   random: systemRandom,

@@ -28,6 +28,7 @@ import { createProxySessions, type ProxySessions } from './proxy/sessions.ts';
 import { probes, profiles, serverRows } from './repositories.ts';
 import { createRuns, type RunRequest, type Runs } from './run/run.ts';
 import { openServices, type Services, type ServicesOptions } from './services.ts';
+import { createStanding } from './standing.ts';
 import { watchStore } from './store-watch.ts';
 import { PACKAGE_ROOT, VERSION } from './version.ts';
 
@@ -145,6 +146,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   });
   const switches = killSwitch(services, killListeners);
   const reachable = upstreams(services, pool);
+  const standing = createStanding({ store, tokens, profile: (of, name) => reachable.profile(of, name) });
   const proxy: ProxySessions = createProxySessions({
     workspace,
     servers: serverRows(store),
@@ -175,6 +177,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     upstreams: reachable,
     audit: callAudit(services),
     kills: switches,
+    standing,
     authenticate: (token, remoteAddress) => tokens.verify(token, remoteAddress),
     clock,
     random,
@@ -191,6 +194,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     store,
     log,
     async onChange() {
+      standing.storeChanged();
       await kills.enforce();
       await Promise.all([pool.storeChanged(), proxy.settle(), runs.settle()]);
       if (url !== null) await keepCellsReady();

@@ -177,11 +177,10 @@ export class ClientSession {
     this.#deliver({ method, uri: null, text: `{"jsonrpc":"2.0","method":"${method}"}` }, null);
   }
 
-  /** Gives up everything in flight and leaves the servers. */
-  close(): void {
+  /** Gives up everything in flight and leaves the servers. @param error why, where it is not the client's doing */
+  close(error: AppError = wentAway()): void {
     if (this.#closed) return;
     this.#closed = true;
-    const error = new AppError('mcp_cancelled', 'The client went away.', { kind: 'failed' });
     for (const { control } of this.#inFlight.values()) control.cancel(error);
     for (const [upstream, attachment] of this.#attached) {
       upstream.watchers.dropped(attachment);
@@ -366,3 +365,5 @@ export class ClientSession {
     return found;
   }
 }
+
+const wentAway = (): AppError => new AppError('mcp_cancelled', 'The client went away.', { kind: 'failed' });

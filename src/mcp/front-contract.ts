@@ -2,7 +2,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { CellId, Clock, Log, Random } from '../kernel/index.ts';
-import type { Authenticate, CallAudit, CellCalls, KillSwitch, Principal, Upstreams } from './ports.ts';
+import type {
+  Authenticate,
+  CallAudit,
+  CellCalls,
+  KillSwitch,
+  Principal,
+  Standing,
+  Upstreams,
+} from './ports.ts';
 
 export interface FrontConfig {
   /** Host names that may stand in `Host` besides the loopback ones, without port: the listen address, a public name. */
@@ -18,6 +26,7 @@ export interface FrontDeps {
   readonly audit: CallAudit;
   readonly kills: KillSwitch;
   readonly authenticate: Authenticate;
+  readonly standing: Standing;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

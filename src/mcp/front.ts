@@ -9,6 +9,7 @@ import { HttpFront } from './http-front.ts';
 import type { Endpoint, Front, FrontDeps, StdioSession } from './front-contract.ts';
 import type { Principal } from './ports.ts';
 import { singleEndpoint } from './single-endpoint.ts';
+import { Standings } from './standings.ts';
 import { serveStdio } from './stdio-session.ts';
 import { UpstreamDirectory } from './upstream-directory.ts';
 
@@ -28,7 +29,17 @@ export function createFront(deps: FrontDeps): Front {
       router: endpoint.server === undefined ? aggregateEndpoint() : singleEndpoint(endpoint.server),
       channel,
     });
-  const http = new HttpFront({ clock, random, log, config, authenticate: deps.authenticate, audit, start });
+  const standings = new Standings({ standing: deps.standing, clock, log });
+  const http = new HttpFront({
+    clock,
+    random,
+    log,
+    config,
+    authenticate: deps.authenticate,
+    audit,
+    standings,
+    start,
+  });
 
   /**
    * Ends the clients that were stopped themselves. Where a server or everything was stopped they stay, and are told
@@ -50,7 +61,11 @@ export function createFront(deps: FrontDeps): Front {
     connectStdio(duplex, principal, endpoint) {
       const { session, client } = serveStdio(duplex, (channel) => start(principal, endpoint, channel));
       stdioClients.set(client, session);
-      void session.closed.then(() => stdioClients.delete(client));
+      const stopWatching = standings.watch(principal, () => void session.close());
+      void session.closed.then(() => {
+        stopWatching();
+        stdioClients.delete(client);
+      });
       return session;
     },
     callsIn: (cell) => gate.callsIn(cell),
@@ -69,6 +84,7 @@ export function createFront(deps: FrontDeps): Front {
     },
     async close() {
       stopListening();
+      standings.close();
       gate.close();
       http.close();
       await Promise.all([...stdioClients.values()].map((session) => session.close()));

@@ -206,10 +206,12 @@ export class HttpFront {
       status: statelessStatus,
       // Closing the response is how a client of this revision cancels.
       closed: () => {
+        stopWatching();
         this.#stateless.delete(client);
         client.close();
       },
     });
+    const stopWatching = this.#deps.standings.watch(principal, (error) => client.close(error));
     this.#stateless.add(client);
     client.receive(message, carriedBy(req));
   }

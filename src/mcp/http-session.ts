@@ -9,6 +9,7 @@ import { type EventBudget, EventStore } from './event-store.ts';
 import type { Endpoint } from './front-contract.ts';
 import type { HttpExchange, Outlet } from './http-exchange.ts';
 import type { Principal } from './ports.ts';
+import { failureText } from './rpc-error.ts';
 import { SessionStream } from './session-stream.ts';
 
 export interface HttpSessionDeps {
@@ -39,6 +40,7 @@ export class HttpSession {
   #own: SessionStream | null = null;
   #version = '';
   #ended = false;
+  #onClose: () => void = () => undefined;
   lastUsedMs: number;
 
   constructor(
@@ -82,6 +84,10 @@ export class HttpSession {
     const sameEndpoint =
       this.endpoint.profile === endpoint.profile && this.endpoint.server === endpoint.server;
     return sameEndpoint && sameCaller(this.principal, principal);
+  }
+
+  onClose(listener: () => void): void {
+    this.#onClose = listener;
   }
 
   /** The revision that the handshake ended with. */
@@ -147,9 +153,13 @@ export class HttpSession {
     stream.connect(res, this.headers, this.#primed, found.events);
   }
 
-  close(): void {
+  /** @param error why, where the client should know: its requests in flight are answered with it */
+  close(error?: AppError): void {
     this.#ended = true;
-    this.client.close();
+    this.#onClose();
+    this.client.close(error);
+    if (error !== undefined)
+      for (const [idText, exchange] of this.#exchanges) exchange.answer(idText, failureText(idText, error));
     for (const exchange of new Set(this.#exchanges.values())) exchange.end();
     this.#exchanges.clear();
     this.#own?.end();

@@ -7,9 +7,11 @@ import { AppError, limits, type Random } from '../kernel/index.ts';
 import type { Endpoint } from './front-contract.ts';
 import { HttpSession, type HttpSessionDeps, sameCaller } from './http-session.ts';
 import type { Principal } from './ports.ts';
+import type { Standings } from './standings.ts';
 
 export interface HttpSessionsDeps extends HttpSessionDeps {
   readonly random: Random;
+  readonly standings: Standings;
 }
 
 const ID_BYTES = 24;
@@ -36,6 +38,7 @@ export class HttpSessions {
     const budget = this.#of(principal)[0]?.budget ?? { bytes: 0 };
     const session = new HttpSession(id, principal, endpoint, budget, this.#deps);
     this.#sessions.set(id, session);
+    session.onClose(this.#deps.standings.watch(principal, (error) => this.end(session, error)));
     return session;
   }
 
@@ -59,9 +62,9 @@ export class HttpSessions {
     return session;
   }
 
-  end(session: HttpSession): void {
+  end(session: HttpSession, error?: AppError): void {
     this.#sessions.delete(session.id);
-    session.close();
+    session.close(error);
   }
 
   close(): void {

@@ -26,6 +26,7 @@ export type {
   Principal,
   ProfileServer,
   ProfileView,
+  Standing,
   ToolService,
   UpstreamEra,
   UpstreamExit,

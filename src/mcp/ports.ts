@@ -166,6 +166,18 @@ export interface KillSwitch {
   onKill(listener: () => void): () => void;
 }
 
+/** Whether a caller that was let in may go on. */
+export interface Standing {
+  /**
+   * From memory where possible: asked for each client.
+   *
+   * @returns until when, in milliseconds since the Unix epoch, Infinity for no end; null: not any more
+   */
+  until(principal: Principal): Promise<number | null>;
+  /** Told when that may have changed for anybody. Returns the way to stop listening. */
+  onChange(listener: () => void): () => void;
+}
+
 /**
  * Who presents this token.
  *

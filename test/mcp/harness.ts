@@ -108,6 +108,8 @@ export interface Harness {
   kill(target: string): void;
   resume(target: string): void;
   failAudit(fail: boolean): void;
+  /** The token is good until then, in milliseconds since the epoch; without a time: not any more. */
+  endToken(actor: string, atMs?: number): void;
   stdio(who: Principal, endpoint: { profile: string | null; server?: string }): TestClient;
   close(): Promise<void>;
 }
@@ -121,6 +123,8 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
   const calls: CallFacts[] = [];
   const killed = new Set<string>();
   const listeners = new Set<() => void>();
+  const standings = new Map<string, number>();
+  const standingListeners = new Set<() => void>();
   let auditFails = false;
 
   const serversOf = (name: string | null): Record<string, TestServer> | undefined =>
@@ -191,6 +195,13 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
         return () => listeners.delete(listener);
       },
     },
+    standing: {
+      until: async (who) => standings.get(who.actor.id) ?? Infinity,
+      onChange(listener) {
+        standingListeners.add(listener);
+        return () => standingListeners.delete(listener);
+      },
+    },
     async authenticate(token) {
       const [name, profile] = token.split('.');
       if (name === 'limited')
@@ -222,6 +233,10 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
     kill(target) {
       killed.add(target);
       for (const listener of listeners) listener();
+    },
+    endToken(actor, atMs = 0) {
+      standings.set(actor, atMs);
+      for (const listener of standingListeners) listener();
     },
     resume: (target) => void killed.delete(target),
     failAudit: (fail) => {
