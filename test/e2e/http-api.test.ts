@@ -198,6 +198,10 @@ describe('an API by its OpenAPI document', () => {
       line: 'GET /v1/pets?limit=5',
       headers: { 'x-api-key': KEY, host: HOST },
     });
+    expect(seen.at(-1)?.headers).toMatchObject({
+      'user-agent': 'Sallyport',
+      accept: expect.stringContaining('application/json'),
+    });
     expect(result.content).toEqual([
       { type: 'text', text: 'HTTP 200\ncontent-type: application/json\nlink: </v1/pets?page=2>; rel="next"' },
       { type: 'text', text: '{"id": 12345678901234567890, "path": "/v1/pets?limit=5"}' },

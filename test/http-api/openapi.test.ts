@@ -1,6 +1,6 @@
 /** Documents to tools: names, schemas that stand for themselves, bodies, hints, and what is left out. */
 import { describe, expect, it } from 'vitest';
-import { readOpenApi } from '../../src/http-api/index.ts';
+import { looksLikeOpenApi, readOpenApi } from '../../src/http-api/index.ts';
 import { compile, credential, documentOf, faultOf, requestOf, seen, toolNamed } from './compiled.ts';
 
 const text = { schema: { type: 'string' } };
@@ -24,6 +24,17 @@ describe('a document', () => {
   ])('is refused with %s', (code, document) => {
     const read = readOpenApi(document);
     expect(read.ok ? 'read' : read.error.code).toBe(code);
+  });
+
+  it.each([
+    [true, '{"info":{"title":"a"},"paths":{"/a":{}},"openapi":"3.1.0"}'],
+    [true, '# a comment\ninfo: { title: a }\nswagger: "2.0"\n'],
+    [true, "'openapi': 3.0.1"],
+    [false, 'schemaVersion: 2\nserver:\n  openapi: 3.1.yaml\n'],
+    [false, '{"schemaVersion":2,"server":{"kind":"api","openapi":"shop.json"}}'],
+    [false, 'description: openapi: 3.1.0'],
+  ])('is told from other files: %s, %j', (is, document) => {
+    expect(looksLikeOpenApi(document)).toBe(is);
   });
 
   it('may call itself what it likes: a key like __proto__ is a key', () => {

@@ -13,13 +13,12 @@ export interface OpenApiText {
   readonly version: '2.0' | '3.0' | '3.1' | '3.2';
 }
 
-/** Whether a text is meant as an OpenAPI document, for files whose name does not say it. */
-export const looksLikeOpenApi = (text: string): boolean =>
-  /^\s*\{/.test(text)
-    ? /^\s*\{[^{}[\]]{0,400}"(?:openapi|swagger)"\s*:/.test(text)
-    : /^(?:["']?)(?:openapi|swagger)(?:["']?)\s*:/m.test(text.slice(0, LOOKED_AT_CHARS));
+const JSON_MARK = /"(?:openapi|swagger)"\s*:\s*"[23]\.\d/;
+const YAML_MARK = /^["']?(?:openapi|swagger)["']?\s*:\s*["']?[23]\.\d/m;
 
-const LOOKED_AT_CHARS = 16_384;
+/** Whether a text is meant as an OpenAPI document, for files whose name does not say it. Manifests name a file there. */
+export const looksLikeOpenApi = (text: string): boolean =>
+  (/^\s*\{/.test(text) ? JSON_MARK : YAML_MARK).test(text);
 
 /** Codes: `api_document_too_large`, `api_document_malformed`, `api_document_too_deep`, `api_document_version`. */
 export function readOpenApi(text: string): Result<OpenApiText, ApiFault> {

@@ -5,6 +5,7 @@
 import type { ServerRow } from '../../api/index.ts';
 import type { OwnAnswer } from '../../egress/index.ts';
 import {
+  type ApiRequest,
   type ApiTool,
   buildRequest,
   type CollectedAnswer,
@@ -79,7 +80,7 @@ function serviceOf(own: Own, { tools, row, manifest, kept }: Service): ToolServi
       try {
         const reason = tool.plan.kind === 'request' ? reasonIn(argumentsText) : null;
         if (reason !== null) await own.explain({ ...request.value, reason });
-        const answer = await own.request(request.value, signal);
+        const answer = await own.request(withUsual(request.value), signal);
         return resultOf(await collected(answer, signal), (text) => kept.keep(text));
       } catch (error) {
         // What was refused, or did not come about, is for the caller to read and to act on.
@@ -100,6 +101,21 @@ function serviceOf(own: Own, { tools, row, manifest, kept }: Service): ToolServi
       if (page === null) return null;
       return JSON.stringify({ contents: [{ uri, mimeType: 'text/plain', text: page.text }] });
     },
+  };
+}
+
+/** What nearly every client says. Some APIs turn those away that do not say who they are. */
+const USUAL = [
+  ['User-Agent', 'Sallyport'],
+  ['Accept', 'application/json, text/*;q=0.9, */*;q=0.8'],
+  ['Accept-Encoding', 'gzip, deflate, br, zstd'],
+] as const;
+
+function withUsual(request: ApiRequest): ApiRequest {
+  const given = new Set(request.fields.map(([name]) => name.toLowerCase()));
+  return {
+    ...request,
+    fields: [...USUAL.filter(([name]) => !given.has(name.toLowerCase())), ...request.fields],
   };
 }
 
