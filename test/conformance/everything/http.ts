@@ -18,7 +18,7 @@ import {
 import { type Announce, everythingServer } from './server.ts';
 
 const era = process.argv[2];
-const stateless = createMcpHandler(() => everythingServer(announce), { legacy: 'reject' });
+const stateless = createMcpHandler(() => everythingServer('modern', announce), { legacy: 'reject' });
 const announce: Announce = stateless.notify;
 const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>();
 
@@ -55,7 +55,7 @@ async function inSession(request: Request): Promise<Response> {
     onsessioninitialized: (id) => void sessions.set(id, transport),
     onsessionclosed: (id) => void sessions.delete(id),
   });
-  await everythingServer(null).connect(transport);
+  await everythingServer('legacy', null).connect(transport);
   return transport.handleRequest(request);
 }
 

@@ -81,7 +81,7 @@ export function addPlainTools(server: McpServer): void {
         const params = { progressToken, progress, total: 100 };
         await context.mcpReq.notify({ method: 'notifications/progress', params });
       }
-      await sleep(50);
+      await sleep(20);
     }
     return text('done');
   });

@@ -1,12 +1,12 @@
 /** Resources of the everything server, one of them watched. */
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/server';
 import { PNG } from './contents.ts';
-import type { Announce } from './server.ts';
+import type { Announce, ServedEra } from './server.ts';
 
 const WATCHED = 'test://watched-resource';
 
 /** @returns changes the watched resource and tells whoever watches it */
-export function addResources(server: McpServer, announce: Announce | null): () => void {
+export function addResources(server: McpServer, era: ServedEra, announce: Announce | null): () => void {
   const fixed = (name: string, uri: string, mimeType: string, content: { text: string } | { blob: string }) =>
     server.registerResource(name, uri, { description: name, mimeType }, () => ({
       contents: [{ uri, mimeType, ...content }],
@@ -50,6 +50,8 @@ export function addResources(server: McpServer, announce: Announce | null): () =
   return () => {
     version += 1;
     announce?.resourceUpdated(WATCHED);
-    if (announce === null || watched.has(WATCHED)) void server.server.sendResourceUpdated({ uri: WATCHED });
+    // Without sessions the SDK knows who listens for what.
+    if (announce === null && (era === 'modern' || watched.has(WATCHED)))
+      void server.server.sendResourceUpdated({ uri: WATCHED });
   };
 }

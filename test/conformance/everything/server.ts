@@ -5,7 +5,7 @@
  * sends it as requests of its own.
  */
 import { randomBytes } from 'node:crypto';
-import { createRequestStateCodec, McpServer } from '@modelcontextprotocol/server';
+import { createRequestStateCodec, type McpRequestContext, McpServer } from '@modelcontextprotocol/server';
 import { addAskingTools } from './asking-tools.ts';
 import { addPlainTools } from './plain-tools.ts';
 import { addPrompts } from './prompts.ts';
@@ -22,8 +22,10 @@ export interface Announce {
 const shown = { tool: false, prompt: false };
 const states = createRequestStateCodec<string>({ key: randomBytes(32) });
 
+export type ServedEra = McpRequestContext['era'];
+
 /** @param announce null: an instance has its clients to itself, and tells them */
-export function everythingServer(announce: Announce | null): McpServer {
+export function everythingServer(era: ServedEra, announce: Announce | null): McpServer {
   const server = new McpServer(
     { name: 'everything', version: '1.0.0' },
     {
@@ -41,7 +43,7 @@ export function everythingServer(announce: Announce | null): McpServer {
   addPlainTools(server);
   addAskingTools(server, states);
   addPrompts(server);
-  const update = addResources(server, announce);
+  const update = addResources(server, era, announce);
 
   const extraTool = server.registerTool(
     'test_extra_tool',

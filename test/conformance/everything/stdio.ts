@@ -2,6 +2,9 @@
 import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { everythingServer } from './server.ts';
 
-const era = process.argv[2];
-if (era === 'session') await everythingServer(null).connect(new StdioServerTransport());
-else serveStdio(() => everythingServer(null), { legacy: era === 'stateless' ? 'reject' : 'serve' });
+const wanted = process.argv[2];
+if (wanted === 'session') await everythingServer('legacy', null).connect(new StdioServerTransport());
+else
+  serveStdio(({ era }) => everythingServer(era, null), {
+    legacy: wanted === 'stateless' ? 'reject' : 'serve',
+  });
