@@ -38,6 +38,11 @@ export class EventStream {
     this.#write(`id: ${id}\nretry: ${limits.mcpReconnectMs}\ndata: \n\n`);
   }
 
+  /** Where a client of revision 2024-11-05 sends its messages: the first event of its stream. */
+  sendEndpoint(address: string): void {
+    this.#write(`event: endpoint\ndata: ${address}\n\n`);
+  }
+
   end(): void {
     clearInterval(this.#keepAlive);
     this.#res.end();

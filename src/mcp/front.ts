@@ -51,8 +51,7 @@ export function createFront(deps: FrontDeps): Front {
         if (stopped) end();
       }, end);
     };
-    for (const session of http.sessions) stillAllowed(session.principal, () => http.sessions.end(session));
-    for (const client of http.statelessClients) stillAllowed(client.principal, () => client.close());
+    for (const client of http.clients()) stillAllowed(client.principal, () => client.end());
     for (const [client, session] of stdioClients) stillAllowed(client.principal, () => void session.close());
   });
 

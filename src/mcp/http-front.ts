@@ -14,6 +14,7 @@ import { acceptedKinds, HttpExchange } from './http-exchange.ts';
 import type { HttpSession } from './http-session.ts';
 import { HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
 import { carriedBy, classify, statelessStatus } from './http-stateless.ts';
+import { LegacySse, legacySessionOf, opensLegacyStream } from './legacy-sse.ts';
 import type { Authenticate, CallAudit, Principal } from './ports.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
 import { find, stringAt } from './raw-json.ts';
@@ -36,12 +37,14 @@ const JSON_TYPE = /^application\/json(?:[\t ]*;|[\t ]*$)/i;
 
 export class HttpFront {
   readonly #deps: HttpFrontDeps;
-  readonly sessions: HttpSessions;
+  readonly #sessions: HttpSessions;
+  readonly #legacy: LegacySse;
   readonly #stateless = new Set<ClientSession>();
 
   constructor(deps: HttpFrontDeps) {
     this.#deps = deps;
-    this.sessions = new HttpSessions(deps);
+    this.#sessions = new HttpSessions(deps);
+    this.#legacy = new LegacySse(deps);
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, local?: Principal): Promise<void> {
@@ -75,13 +78,17 @@ export class HttpFront {
     }
   }
 
-  /** Clients of one request only, for checks of the kill switch. */
-  get statelessClients(): ReadonlySet<ClientSession> {
-    return this.#stateless;
+  /** Everybody who is here, for checks of the kill switch. */
+  *clients(): Iterable<{ readonly principal: Principal; end(): void }> {
+    for (const session of this.#sessions)
+      yield { principal: session.principal, end: () => this.#sessions.end(session) };
+    for (const client of this.#stateless) yield { principal: client.principal, end: () => client.close() };
+    yield* this.#legacy;
   }
 
   close(): void {
-    this.sessions.close();
+    this.#sessions.close();
+    this.#legacy.close();
     for (const client of this.#stateless) client.close();
   }
 
@@ -93,20 +100,25 @@ export class HttpFront {
       if (!acceptedKinds(req).stream) {
         throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', { kind: 'invalid' });
       }
-      const session = this.#session(visit);
-      const last = req.headers['last-event-id'];
-      if (typeof last === 'string') session.resume(last, res);
-      else session.openOwnStream(res);
+      if (opensLegacyStream(req)) this.#legacy.open(req, res, principal, endpoint);
+      else this.#openStream(visit);
     } else if (req.method === 'DELETE') {
-      this.sessions.end(this.sessions.find(req, principal, endpoint));
+      this.#sessions.end(this.#sessions.find(req, principal, endpoint));
       res.writeHead(200).end();
     } else {
       throw new AppError('mcp_method_not_allowed', 'Use POST, GET or DELETE.', { kind: 'invalid' });
     }
   }
 
+  #openStream(visit: Visit): void {
+    const session = this.#session(visit);
+    const last = visit.req.headers['last-event-id'];
+    if (typeof last === 'string') session.resume(last, visit.res);
+    else session.openOwnStream(visit.res);
+  }
+
   async #post(visit: Visit): Promise<void> {
-    const { req, res } = visit;
+    const { req, res, principal, endpoint } = visit;
     if (!JSON_TYPE.test(req.headers['content-type'] ?? '') || req.headers['content-encoding'] !== undefined) {
       throw new AppError('mcp_media_type', 'The body must be application/json without a content encoding.', {
         kind: 'invalid',
@@ -118,6 +130,12 @@ export class HttpFront {
       answerJson(res, 400, faultText(input.error));
       return;
     }
+    const legacy = legacySessionOf(req);
+    if (legacy !== null) {
+      this.#legacy.receive(legacy, principal, endpoint, input.value);
+      res.writeHead(202, { 'content-type': 'text/plain' }).end('Accepted');
+      return;
+    }
     const classified = await classify(req, input.value.messages);
     if (classified.kind === 'refused') answerJson(res, classified.status, classified.text);
     else if (classified.kind === 'stateless') this.#postStateless(visit, input.value);
@@ -126,7 +144,7 @@ export class HttpFront {
 
   /** The session of a request that is not `initialize`. @throws AppError */
   #session({ req, principal, endpoint }: Visit): HttpSession {
-    const session = this.sessions.find(req, principal, endpoint);
+    const session = this.#sessions.find(req, principal, endpoint);
     const version = req.headers['mcp-protocol-version'];
     if (version !== undefined && (typeof version !== 'string' || !SESSION_VERSIONS.includes(version))) {
       throw new AppError(
@@ -148,7 +166,7 @@ export class HttpFront {
       throw new AppError('mcp_initialize_alone', 'initialize must be sent alone.', { kind: 'invalid' });
     }
     const idTexts = messages.filter((message) => message.kind === 'request').map((message) => message.idText);
-    const session = begins ? this.sessions.create(principal, endpoint) : this.#session(visit);
+    const session = begins ? this.#sessions.create(principal, endpoint) : this.#session(visit);
     if (session.awaits(idTexts)) {
       throw new AppError('mcp_id_in_use', 'A request with this id is in flight already.', {
         kind: 'invalid',
@@ -178,7 +196,7 @@ export class HttpFront {
   /** A handshake that failed leaves no session behind. */
   #begun(session: HttpSession, answer: string): void {
     const version = stringAt(answer, find(answer, 0, ['result', 'protocolVersion']));
-    if (find(answer, 0, ['error']) !== null) this.sessions.end(session);
+    if (find(answer, 0, ['error']) !== null) this.#sessions.end(session);
     else session.speaks(version ?? '');
   }
 
