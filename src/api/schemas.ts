@@ -118,6 +118,8 @@ export const ServerView = z
     source: z.string(),
     enabled: z.boolean(),
     command: z.array(z.string()),
+    /** Where a remote server, or an API, is; null for one in a cell. */
+    address: z.string().nullable(),
     package: z
       .object({
         kind: z.enum(['npm', 'pypi']),
@@ -233,7 +235,7 @@ export const LogLineView = z
 
 export const AddServer = z
   .strictObject({
-    /** Catalog name, `npm:PKG[@V]`, `pypi:PKG[==V]`, or a file's name when `manifest` is given. */
+    /** Catalog name, `npm:PKG[@V]`, `pypi:PKG[==V]`, `https://…`, or a file's name when `manifest` is given. */
     source: z.string().min(1),
     ...packageChoices,
     name: Slug.optional(),
@@ -249,6 +251,10 @@ export const AddServer = z
     command: z.array(z.string()).optional(),
     hosts: z.array(z.string()).optional(),
     env: z.record(z.string(), z.string()).optional(),
+    /** For `https://` sources: name of the credential that the server gets. */
+    credential: z.string().optional(),
+    /** And where it goes; absent: in a header of its name, `X-Mcp-Secret-…`. */
+    place: InjectRule.optional(),
   })
   .openapi('AddServer');
 

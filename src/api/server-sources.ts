@@ -12,9 +12,11 @@ import { fromPackage, packageOptions } from './package-source.ts';
 import { type Follower, installPackage } from './packages.ts';
 import type { PackageRecord, ServerDocument } from './ports.ts';
 import type { AddServer } from './schemas.ts';
+import { fromAddress } from './remote-source.ts';
 import { fromText } from './text-source.ts';
 
 const PACKAGE_SOURCE = /^(?:npm|pypi):/;
+const ADDRESS_SOURCE = /^https?:/;
 
 /** @throws AppError `server_exists` */
 export async function assertFree(
@@ -38,18 +40,9 @@ interface Resolved {
 /** Finds or makes the manifest that a source stands for, and installs its package. @throws AppError */
 export async function resolveSource(deps: ApiDeps, input: AddServer, follower: Follower): Promise<Resolved> {
   if (input.name !== undefined) await assertFree(deps, input.name, input.source);
+  if (input.manifest !== undefined || !ADDRESS_SOURCE.test(input.source)) assertNone(input, ADDRESS_CHOICES);
   if (input.manifest === undefined && PACKAGE_SOURCE.test(input.source)) {
     return { ...(await fromPackage(deps, input, follower)), document: null };
-  }
-  if (input.source.startsWith('https://')) {
-    throw new AppError(
-      'server_source_unsupported',
-      `Sources of the form \`${input.source.split(':')[0]}:\` cannot be added yet.`,
-      {
-        kind: 'invalid',
-        hint: 'Use a catalog name, a manifest file, npm:PACKAGE or pypi:PACKAGE.',
-      },
-    );
   }
   const isDescribed = input.manifest !== undefined && isDescription(input.manifest);
   if (!isDescribed) assertNone(input, DESCRIPTION_CHOICES);
@@ -57,27 +50,30 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
     assertNone(input, PACKAGE_CHOICES);
     return { ...fromDescription(input.manifest, input, follower.tell), pinned: null };
   }
-  const manifest =
-    input.manifest === undefined
-      ? fromCatalog(deps, input.source)
-      : fromText(input.manifest, input.source, input.documents);
+  const manifest = manifestFor(deps, input);
   const { server } = manifest;
   if (server.kind === 'api') {
     assertNone(input, PACKAGE_CHOICES);
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
     return { manifest, pinned: null, document: documentOf({ ...manifest, server }, input, follower.tell) };
   }
-  if (server.kind !== 'sandboxed') {
-    throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
-      kind: 'invalid',
-      hint: '`kind: sandboxed` and `kind: api` can be added in this version.',
-    });
+  if (server.kind === 'remote') {
+    if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
+    assertNone(input, PACKAGE_CHOICES);
+    return { manifest, pinned: null, document: null };
   }
   // Before the package is fetched, which takes a while.
   if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
   return withPackage(deps, { manifest, server }, input, follower);
 }
 
+function manifestFor(deps: ApiDeps, input: AddServer): Manifest {
+  if (input.manifest !== undefined) return fromText(input.manifest, input.source, input.documents);
+  return ADDRESS_SOURCE.test(input.source) ? fromAddress(input) : fromCatalog(deps, input.source);
+}
+
+/** Which credential it gets, and where: only for an address. */
+const ADDRESS_CHOICES = { credential: '--secret', place: '--header, --bearer or --query' } as const;
 /** What is only for an OpenAPI document, or a toolspec, without a manifest. */
 const DESCRIPTION_CHOICES = { baseUrl: '--base-url', tags: '--tag' } as const;
 /** What is only for programs in cells. */
@@ -89,12 +85,17 @@ function assertNone(input: AddServer, options: Partial<Record<keyof AddServer, s
     if (!Object.entries(input).some(([name, value]) => name === key && value !== undefined)) continue;
     throw new AppError('server_option_unsupported', `${option} means nothing for this kind of source.`, {
       kind: 'invalid',
-      hint:
-        key in DESCRIPTION_CHOICES
-          ? 'It is for an OpenAPI document without a manifest; a manifest says it itself.'
-          : 'It is for programs that run in cells.',
+      hint: hintFor(key),
     });
   }
+}
+
+function hintFor(choice: string): string {
+  if (choice in DESCRIPTION_CHOICES)
+    return 'It is for an OpenAPI document without a manifest; a manifest says it itself.';
+  return choice in ADDRESS_CHOICES
+    ? 'It is for https:// sources; a manifest says it itself.'
+    : 'It is for programs that run in cells.';
 }
 
 /** The settings that were given besides the manifest, and the package that it names. */

@@ -40,6 +40,7 @@ const NOTHING_KNOWN = {
   kind: 'sandboxed',
   version: '-',
   command: [],
+  address: null,
   egress: [],
   secrets: [],
   defaultTools: null,
@@ -109,6 +110,8 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
     version: manifest.version,
     command:
       manifest.server.kind === 'sandboxed' ? [...manifest.server.command, ...manifest.server.args] : [],
+    address: addressOf(manifest),
+    isolation: manifest.server.kind === 'sandboxed' ? known.isolation : 'cell',
     egress: manifest.egress.map(({ methods, paths, ...rule }) => ({
       ...rule,
       ...(methods === undefined ? {} : { methods: [...methods] }),
@@ -127,3 +130,6 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
     problem: null,
   };
 }
+
+const addressOf = ({ server }: Manifest): string | null =>
+  server.kind === 'remote' ? server.url : server.kind === 'api' ? server.baseUrl : null;

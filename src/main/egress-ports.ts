@@ -4,7 +4,7 @@ import type { CellIdentity, CredentialSource, KnownSecret } from '../egress/inde
 import { AppError, type CellId, type WorkspaceId } from '../kernel/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
 import { heldBy } from './cells/cell-key.ts';
-import { cellCaller, gatewayCaller } from './cells/start.ts';
+import { cellCaller, gatewayCaller } from './cells/credentials.ts';
 
 /** A credential of a stored server. */
 export interface StoredCredential {

@@ -21,6 +21,7 @@ export type {
   CellCalls,
   EndedTool,
   EraMemory,
+  HttpTransport,
   KillSwitch,
   LineTransport,
   Principal,
@@ -30,6 +31,8 @@ export type {
   ToolService,
   UpstreamEra,
   UpstreamExit,
+  UpstreamHttpAnswer,
+  UpstreamHttpRequest,
   UpstreamTransport,
   Upstreams,
 } from './ports.ts';

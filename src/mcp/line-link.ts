@@ -10,7 +10,7 @@ import type { LineTransport } from './ports.ts';
 import type { LinkRequest, LinkSink, UpstreamLink } from './upstream-link.ts';
 
 /** Unwanted messages in what was read at once, from which on the server is a flood. */
-const FLOOD_MESSAGES = 100;
+export const FLOOD_MESSAGES = 100;
 
 /** How the printable head or tail of an answer that cannot be read names its id. */
 const ID = /^\{"jsonrpc":"2\.0","id":(\d{1,15}),|"id":(\d{1,15})\}$/;

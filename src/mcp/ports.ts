@@ -105,8 +105,50 @@ export interface ToolService {
   read(uri: string): string | null;
 }
 
+/** One HTTP exchange with a server elsewhere. No stored value is in it: those are put in below. */
+export interface UpstreamHttpRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Of the transport's own origin. */
+  readonly url: URL;
+  /** Without Host and framing. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string | null;
+}
+
+export interface UpstreamHttpAnswer {
+  readonly status: number;
+  /** @param name in lower case */
+  header(name: string): string | null;
+  /** Decoded. Errors with an AppError when it breaks off; destroying it gives the exchange up. */
+  readonly body: Readable;
+}
+
+/** A server elsewhere, which is asked over HTTP. */
+export interface HttpTransport extends UpstreamBase {
+  readonly kind: 'http';
+  /** Where it takes messages, as its manifest says. */
+  readonly url: URL;
+  /**
+   * @param signal nobody wants the answer any more; its reason is thrown, and ends a body that has begun
+   * @throws AppError with the code, message and hint of whatever refused it on the way
+   */
+  exchange(request: UpstreamHttpRequest, signal: AbortSignal): Promise<UpstreamHttpAnswer>;
+  /**
+   * The server wants another login than the request had.
+   *
+   * @param wwwAuthenticate what it said about that, as it came
+   * @returns whether it is worth asking once more
+   * @throws AppError what to tell whoever asked, where it is known better than that the server refused
+   */
+  challenged(status: 401 | 403, wwwAuthenticate: string | null): Promise<boolean>;
+  /** Before it ends in its own time, it is told so by this, which is given a moment for that. */
+  onFarewell(tell: () => Promise<void>): void;
+  /** The gateway's own words in the log of the server. */
+  note(text: string): void;
+}
+
 /** What a server can be reached by; `kind` says which. */
-export type UpstreamTransport = LineTransport | ServiceTransport;
+export type UpstreamTransport = LineTransport | HttpTransport | ServiceTransport;
 
 /** Profiles and running servers. Both methods are called for every request: answer from memory where possible. */
 export interface Upstreams {

@@ -74,6 +74,7 @@ export class UpstreamConnection {
     deps.link.listen({
       message: (text, about) => this.#receive(text, about ?? null),
       failed: (idText, error) => this.#failed(idText, error),
+      waits: (idText) => this.#waiting.has(idText),
       exited: (exit) => this.#exited(exit),
     });
   }

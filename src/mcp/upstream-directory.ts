@@ -7,6 +7,7 @@ import type { ClientFacts } from './client-facts.ts';
 import { DiedOfQuestion, negotiate } from './negotiate.ts';
 import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
+import { HttpLink } from './remote/http-link.ts';
 import { ResourceWatchers } from './resource-watchers.ts';
 import type { ServerHello } from './server-hello.ts';
 import { ServiceLink } from './service-link.ts';
@@ -44,8 +45,15 @@ export interface DirectoryDeps {
 }
 
 /** How messages travel to a server of this kind. */
-const linkTo = (transport: UpstreamTransport, slug: string, log: Log): UpstreamLink =>
-  transport.kind === 'service' ? new ServiceLink(transport) : new LineLink(transport, { slug, log });
+function linkTo(
+  transport: UpstreamTransport,
+  { clock, log, version }: DirectoryDeps,
+  slug: string,
+): UpstreamLink {
+  if (transport.kind === 'service') return new ServiceLink(transport);
+  if (transport.kind === 'lines') return new LineLink(transport, { slug, log });
+  return new HttpLink({ transport, slug, clock, log, version });
+}
 
 export class UpstreamDirectory {
   readonly #deps: DirectoryDeps;
@@ -107,7 +115,7 @@ export class UpstreamDirectory {
     let tools: ToolCatalog | null = null;
     const connection = new UpstreamConnection({
       transport,
-      link: linkTo(transport, slug, log),
+      link: linkTo(transport, this.#deps, slug),
       slug,
       clock,
       log,

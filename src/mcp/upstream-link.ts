@@ -48,6 +48,8 @@ export interface LinkSink {
   message(text: string, about?: string): boolean;
   /** No answer to this request will come. `idText` null: to one of those that wait, and it cannot be told to which. */
   failed(idText: string | null, error: AppError): void;
+  /** Whether anybody waits for the answer to this request: until it was handed up, or given up. */
+  waits(idText: string): boolean;
   /** The server is gone. Told once, after its last message. */
   exited(exit: UpstreamExit): void;
 }

@@ -97,7 +97,7 @@ describe('adding a server', () => {
       { source: 'x.json', manifest: manifest(), allowScripts: true },
       'server_without_package',
     ],
-    ['an address', { source: 'https://mcp.example' }, 'server_source_unsupported'],
+    ['an address without TLS', { source: 'http://mcp.example' }, 'server_source_unsupported'],
     [
       'a manifest that is not valid',
       { source: 'x.json', manifest: '{"schemaVersion":2}' },
@@ -105,16 +105,17 @@ describe('adding a server', () => {
     ],
     ['a package that there is not', { source: 'npm:nothing' }, 'package_not_found'],
     [
-      'a remote server',
+      'settings for a remote server',
       {
         source: 'x.json',
+        env: { A: '1' },
         manifest: manifest({
           server: { kind: 'remote', url: 'https://api.test.example/mcp' },
           credentials: [],
           egress: [{ host: 'api.test.example' }],
         }),
       },
-      'server_kind_unsupported',
+      'server_option_unsupported',
     ],
   ])('from %s fails as %s, and leaves nothing but that on record', async (_, body, code) => {
     await expect(world.client.addServer(body, quiet)).rejects.toMatchObject({ code });

@@ -170,8 +170,16 @@ export function makeWorld(): World {
     },
     documents: { find: async () => null },
     egress: {
-      openOwn: async () => {
-        throw new Error('no server here is reached without a cell');
+      openOwn: async ({ identity }) => {
+        identities.push(identity);
+        return {
+          request: () =>
+            Promise.reject(new AppError('egress_closed', 'Nobody is there.', { kind: 'unavailable' })),
+          refresh: async () => undefined,
+          close: () => {
+            if (!said.includes(`${identity.server} cut`)) said.push(`${identity.server} cut`);
+          },
+        };
       },
       openCell: async ({ identity }) => {
         const state = { closed: false, refreshed: 0 };

@@ -86,7 +86,7 @@ async function start(isSet = true): Promise<RunningCell> {
   if (manifest === undefined) throw new Error('the manifest is wrong');
   return startOwn(
     deps as unknown as StartDeps,
-    { row, manifest, key, prefix: 'api' },
+    { row, manifest, key, prefix: 'api', readOnly: 'report' },
     () => {},
     (given) => {
       own = given;

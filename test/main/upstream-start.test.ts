@@ -17,18 +17,41 @@ it('starts a sandboxed one in a cell', async () => {
   expect(world.cells.map(({ id }) => id)).toEqual([transport.cell]);
 });
 
-it.each([
-  ['remote', { kind: 'remote', url: 'https://api.test.example/mcp' }],
-  [
-    'api',
-    { kind: 'api', baseUrl: 'https://api.test.example', openapi: 'https://api.test.example/openapi.json' },
-  ],
-])('says of a %s one that it cannot run, and starts nothing', async (kind, server) => {
+it('reaches a remote one over HTTP, through a share of the data plane that ends with it', async () => {
+  const server = { kind: 'remote', url: 'https://api.test.example/mcp' };
   world.servers.set('far', row('far', { manifest: { ...about, server, egress } }));
+  const transport = await world.pool.open('far', 'default', null);
+  expect([transport.kind, transport.cell.slice(0, 4)]).toEqual(['http', 'rmt_']);
+  expect(world.identities).toMatchObject([{ cell: transport.cell, server: 'far', profile: 'default' }]);
+  expect(await world.pool.open('far', 'default', null)).toBe(transport);
+  await world.pool.restart('far', 'changed');
+  expect(await transport.exited).toMatchObject({ reason: 'changed' });
+  expect(world.said).toEqual([
+    'far sallyport: started for profile default',
+    'far cut',
+    'far sallyport: ended: changed',
+  ]);
+  expect(world.events.map(({ type, server: slug }) => [type, slug])).toEqual([
+    ['upstream.opened', 'far'],
+    ['upstream.closed', 'far'],
+  ]);
+});
+
+it('starts nothing for a remote one whose credential is not set', async () => {
+  const credentials = [
+    {
+      name: 'KEY',
+      tier: 'sealed',
+      hosts: ['api.test.example'],
+      inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
+    },
+  ];
+  const server = { kind: 'remote', url: 'https://api.test.example/mcp' };
+  world.servers.set('far', row('far', { manifest: { ...about, server, egress, credentials } }));
   await expect(world.pool.open('far', null, null)).rejects.toMatchObject({
-    code: 'server_kind_unsupported',
-    message: `Servers of kind \`${kind}\` cannot run yet.`,
-    hint: 'Remove it: `sallyport server remove far`.',
+    code: 'vault_credential_missing',
   });
-  expect([world.cells, world.events, world.pool.list()]).toEqual([[], [], []]);
+  expect([world.identities, world.events]).toEqual([[], []]);
+  world.secrets.set('KEY', 1);
+  await expect(world.pool.open('far', null, null)).resolves.toMatchObject({ kind: 'http' });
 });

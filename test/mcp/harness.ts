@@ -24,6 +24,7 @@ import {
   type ProfileServer,
   type UpstreamEra,
   type UpstreamExit,
+  type UpstreamTransport,
   type LineTransport,
 } from '../../src/mcp/index.ts';
 
@@ -44,6 +45,8 @@ export const principal = (id: string, profile: string | null): Principal => ({
 /** A server of the test's profiles, and the program that is it. */
 export interface TestServer {
   readonly command: readonly string[];
+  /** How it is reached instead, where it is no program. */
+  readonly transport?: (cell: CellId) => UpstreamTransport;
   readonly tools?: ProfileServer['tools'];
   readonly defaultTools?: ProfileServer['defaultTools'];
   readonly callSeconds?: number;
@@ -116,6 +119,7 @@ export interface Harness {
 
 export async function startHarness(profiles: Record<string, Record<string, TestServer>>): Promise<Harness> {
   const cells = new Map<string, ChildTransport>();
+  const elsewhere = new Map<string, UpstreamTransport>();
   const transports: ChildTransport[] = [];
   const eras = new Map<string, UpstreamEra>();
   const learned: string[] = [];
@@ -151,6 +155,14 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
         if (running?.alive === true) return running;
         const server = serversOf(profile)?.[slug];
         if (server === undefined) throw new AppError('no_server', 'no such server', { kind: 'not_found' });
+        if (server.transport !== undefined) {
+          const known = elsewhere.get(slug);
+          if (known !== undefined) return known;
+          const opened = server.transport(`rmt_${slug}` as CellId);
+          elsewhere.set(slug, opened);
+          void opened.exited.then(() => elsewhere.delete(slug));
+          return opened;
+        }
         const transport = new ChildTransport(`cell_${transports.length}` as CellId, server.command, {
           known: eras.get(slug) ?? null,
           learn: (era, diedOfQuestion) => {

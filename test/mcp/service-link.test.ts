@@ -35,6 +35,7 @@ function open(over: Partial<ToolService> = {}) {
       return true;
     },
     failed: () => {},
+    waits: () => true,
     exited: (exit) => ends.push(exit),
   });
   const ask = async (method: string, params?: object, idText = '7'): Promise<unknown> => {

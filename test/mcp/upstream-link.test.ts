@@ -111,6 +111,7 @@ describe('a link of lines', () => {
         return wanted.value;
       },
       failed: (idText, error) => void heard.push(`failed ${idText} ${error.code}`),
+      waits: () => true,
       exited: ({ reason }) => void heard.push(`exited ${reason}`),
     });
     return { link, input, output, exit, heard, wanted };

@@ -5,6 +5,7 @@ import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { apiChoices, fileSource } from './api-options.ts';
 import { packageChoices, packageSource, packageSourceOptions } from './package-options.ts';
+import { remoteChoices, remoteOptions } from './remote-options.ts';
 import { addedText } from './server-text.ts';
 
 /** A file's name; never `npm:…` or an address, whatever they end with. */
@@ -13,14 +14,16 @@ const FILE_SOURCE = /^(?!(?:npm|pypi|https?):).*(?:\.(?:ya?ml|json)$)|^\.{0,2}\/
 export function addCommand(host: CliHost, server: Command): void {
   connected(
     host,
-    packageSourceOptions(
-      server
-        .command('add')
-        .description(
-          'add a server: a catalog name, a manifest file, an OpenAPI document or toolspec, npm:PACKAGE[@VERSION], or pypi:PACKAGE[==VERSION]',
-        )
-        .argument('<source>')
-        .option('--name <slug>', 'name of the server here'),
+    remoteOptions(
+      packageSourceOptions(
+        server
+          .command('add')
+          .description(
+            'add a server: a catalog name, a manifest file, an OpenAPI document or toolspec, npm:PACKAGE[@VERSION], pypi:PACKAGE[==VERSION], or https://ADDRESS of a remote server',
+          )
+          .argument('<source>')
+          .option('--name <slug>', 'name of the server here'),
+      ),
     )
       .option('--base-url <url>', 'where the API is, for an OpenAPI document that does not say it')
       .option('--tag <tag>', 'only operations of an OpenAPI document that have it (repeatable)', repeated)
@@ -37,6 +40,7 @@ export function addCommand(host: CliHost, server: Command): void {
           ...(name === undefined ? {} : { name }),
           ...(env === undefined ? {} : { env }),
           ...packageChoices(options),
+          ...remoteChoices(source, options),
         },
         tell,
       );

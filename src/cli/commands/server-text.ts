@@ -105,7 +105,7 @@ export function serverText(one: ServerView): string {
     ['source', one.source],
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ...(one.package === null ? [] : [['scripts', scriptsText(one.package)] satisfies [string, string]]),
-    ['command', one.command.join(' ')],
+    one.address === null ? ['command', one.command.join(' ')] : ['address', one.address],
     [
       'reaches',
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',

@@ -45,6 +45,8 @@ export const upstreamTlsSessionsMax = 1_024;
 export const upstreamTlsSessionMs = 600_000;
 /** Places that a workspace's connections lead to, remembered with what is spoken there. */
 export const upstreamPlacesMax = 1_024;
+/** How long a server elsewhere may take to be told that it is not needed any more, in milliseconds. */
+export const ownFarewellMs = 2_000;
 /** Connections of one cell that a client has logged in on and that are kept for that client alone. */
 export const cellLoginConnectionsMax = 32;
 /** Certificates of an upstream's chain, its root included. */
@@ -57,3 +59,27 @@ export const cellUpstreamsWaitingMax = 1_024;
 export const cellUpstreamWaitMs = 15_000;
 /** Connections to one place that are made at a time for the cells of a workspace, as many as may be kept; requests that find none wait. */
 export const upstreamDialsMax = 256;
+/** Longest id of an event that is sent back to a server to go on after it, in characters. */
+export const eventIdCharsMax = 1_024;
+/** Longest session id that a server may give, in characters. */
+export const remoteSessionIdCharsMax = 1_024;
+/** Redirections within a server's own origin that are followed for one request. */
+export const remoteRedirectsMax = 3;
+/** How long a stream may stay open after the answer that it was opened for, in milliseconds. */
+export const remoteStreamLingerMs = 1_000;
+/** Before an event stream is opened again, unless the server says otherwise; doubled each time that it brings nothing, in milliseconds, */
+export const remoteStreamRetryMs = 1_000;
+/** at least, whatever the server says, */
+export const remoteStreamRetryMsMin = 100;
+/** and at most. */
+export const remoteStreamRetryMsMax = 60_000;
+/** A stream that was open for less long and brought nothing counts as failed, in milliseconds. */
+export const remoteStreamShortMs = 10_000;
+/** Attempts in a row to go on with a stream that broke off before its answer. */
+export const remoteResumesMax = 5;
+/** How long a server of HTTP+SSE has to say where messages are sent to, in milliseconds. */
+export const remoteEndpointMs = 15_000;
+/** Of an answer that is none, how much is read to say what it was, in bytes. */
+export const remoteErrorBytesMax = 64 * 1_024;
+/** Of that, how much is shown, in characters. */
+export const remoteErrorShownCharsMax = 300;

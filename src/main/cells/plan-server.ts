@@ -8,7 +8,8 @@ import { AppError, newId, type Random } from '../../kernel/index.ts';
 import type { CredentialSpec } from '../../manifest/index.ts';
 import type { PackageStore, Sandbox } from '../../sandbox/index.ts';
 import { serverSpec } from './server-spec.ts';
-import { type CredentialVersions, credentialVersions, type StartDeps } from './start.ts';
+import { type CredentialVersions, credentialVersions } from './credentials.ts';
+import type { StartDeps } from './start.ts';
 
 export interface PlanDeps extends Pick<StartDeps, 'vault' | 'workspace'> {
   readonly packages: Pick<PackageStore, 'open'>;

@@ -21,7 +21,8 @@ import { Deaths } from './deaths.ts';
 import type { LogFiles } from './log-files.ts';
 import type { Eras } from '../upstreams/eras.ts';
 import { startUpstream } from '../upstreams/start.ts';
-import { credentialInfos, type Ending, type RunningCell, type StartDeps } from './start.ts';
+import { credentialInfos } from './credentials.ts';
+import type { Ending, RunningCell, StartDeps } from './start.ts';
 
 export interface CellPoolDeps extends StartDeps {
   readonly logs: Pick<LogFiles, 'append' | 'remove' | 'flush'>;

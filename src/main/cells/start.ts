@@ -5,10 +5,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageOf, type ServerRow } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
-import { printable } from '../../cli/index.ts';
 import type { CellEgress, CredentialBinding, Egress } from '../../egress/index.ts';
 import {
-  AppError,
   type CellId,
   type Clock,
   isAppError,
@@ -19,16 +17,18 @@ import {
   type WorkspaceId,
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
-import type { EraMemory, UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
+import type { EraMemory, UpstreamTransport } from '../../mcp/index.ts';
 import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
-import type { Caller, CredentialInfo, Vault } from '../../vault/index.ts';
+import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import { serverSpec } from './server-spec.ts';
 import type { UnisolatedExit } from './unisolated-exit.ts';
-import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
+import type { CellKey, HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
 import type { Eras } from '../upstreams/eras.ts';
+import { cellCaller, gatewayCaller, presentCredentials } from './credentials.ts';
 import type { LogFiles } from './log-files.ts';
+import { noteIn, recordExit, startedText } from './start-record.ts';
 
 /** The descriptions that the tools of APIs are made from, as they were when their servers were added. */
 interface Documents {
@@ -63,8 +63,6 @@ export interface StartDeps {
  */
 export type Ending = 'ask' | 'cut' | 'kill';
 
-export type CredentialVersions = ReadonlyMap<string, number>;
-
 export interface RunningCell {
   readonly id: CellId;
   readonly server: ServerRow;
@@ -82,16 +80,6 @@ export interface RunningCell {
   /** Settles when nothing of it is left. May be called again, with another ending too. */
   stop(reason: string, ending: Ending): Promise<void>;
 }
-
-export const cellCaller = (workspace: WorkspaceId, cell: CellId): Caller => ({
-  workspace,
-  actor: { kind: 'cell', id: cell },
-});
-/** The gateway itself: may know which credentials are set, which a cell may not. */
-export const gatewayCaller = (workspace: WorkspaceId): Caller => ({
-  workspace,
-  actor: { kind: 'system', id: 'gateway' },
-});
 
 /** What a cell is started from, and for whom. */
 export interface CellOrder {
@@ -169,78 +157,6 @@ export async function startCell(
     noteIn(deps, row, id)(`not started: ${message}`);
     throw error;
   }
-}
-
-export function startedText({ profile, owner, shared }: CellKey): string {
-  if (shared) return 'started for everybody';
-  const whom = [
-    ...(profile === null ? [] : [`profile ${profile}`]),
-    ...(owner === null ? [] : [`user ${owner}`]),
-  ];
-  return whom.length === 0 ? 'started' : `started for ${whom.join(' and ')}`;
-}
-
-/** Sallyport's own words in the log of a server. */
-export const noteIn =
-  ({ logs, clock }: Pick<StartDeps, 'logs' | 'clock'>, row: ServerRow, cell: CellId) =>
-  (text: string): void =>
-    logs.append(row.slug, { at: clock.now(), cell, from: 'sallyport', text: printable(text) });
-
-/** The cell is gone either way; a log that cannot be written stops the next start instead. */
-async function recordExit(deps: StartDeps, row: ServerRow, id: CellId, exit: UpstreamExit): Promise<void> {
-  const { reason, code, signal, limit = null } = exit;
-  await deps.audit
-    .append({
-      workspace: deps.workspace,
-      type: 'cell.exited',
-      actor: { kind: 'cell', id },
-      server: row.slug,
-      data: { reason, code, signal, limit },
-    })
-    .catch(() => undefined);
-}
-
-/** What is set for a server, of every owner. */
-export const credentialInfos = (
-  deps: Pick<StartDeps, 'vault' | 'workspace'>,
-  row: ServerRow,
-): Promise<readonly CredentialInfo[]> =>
-  deps.vault.list(gatewayCaller(deps.workspace), { id: row.id, slug: row.slug });
-
-/** The values that are set for a server and shared by the workspace. */
-export async function credentialVersions(
-  deps: Pick<StartDeps, 'vault' | 'workspace'>,
-  row: ServerRow,
-): Promise<CredentialVersions> {
-  const infos = await credentialInfos(deps, row);
-  return new Map(infos.filter(({ owner }) => owner === null).map(({ name, version }) => [name, version]));
-}
-
-/** @throws AppError `vault_credential_missing` for the first required one without a value */
-async function presentCredentials(
-  deps: StartDeps,
-  row: ServerRow,
-  manifest: Manifest,
-  owner: string | null,
-): Promise<HeldCredentials> {
-  const set = heldBy(owner, await credentialInfos(deps, row));
-  const missing = missingCredential(row.slug, manifest, set);
-  if (missing !== null) throw missing;
-  return set;
-}
-
-/** Why a server cannot do its work: the first required credential without a value; null when all are there. */
-export function missingCredential(slug: string, manifest: Manifest, set: HeldCredentials): AppError | null {
-  const slot = manifest.credentials.find(({ required, name }) => required && !set.has(name));
-  if (slot === undefined) return null;
-  return new AppError(
-    'vault_credential_missing',
-    `\`${slug}\` needs the credential ${slot.name}, and no value is set.`,
-    {
-      kind: 'failed',
-      hint: `Set it: \`sallyport secret set ${slug} ${slot.name}\`.`,
-    },
-  );
 }
 
 async function openPackage(deps: StartDeps, row: ServerRow): Promise<OpenedPackage | null> {

@@ -21,7 +21,7 @@ import { makePlaceholder, type Manifest } from '../../manifest/index.ts';
 import type { KillSwitch, Principal, ProfileView } from '../../mcp/index.ts';
 import type { Vault } from '../../vault/index.ts';
 import { bindingOf } from '../cells/binding.ts';
-import { type CredentialVersions, credentialVersions } from '../cells/start.ts';
+import { type CredentialVersions, credentialVersions } from '../cells/credentials.ts';
 import type { AuthorityFiles } from './authority-files.ts';
 
 export interface ProxySessionsDeps {

@@ -28,7 +28,7 @@ import type { CellLimits } from '../../manifest/index.ts';
 import type { KillSwitch, Principal, ProfileView } from '../../mcp/index.ts';
 import { type Cell, type CellExit, cellPathList, type Sandbox } from '../../sandbox/index.ts';
 import type { Vault } from '../../vault/index.ts';
-import { credentialVersions } from '../cells/start.ts';
+import { credentialVersions } from '../cells/credentials.ts';
 import type { StoredCredential } from '../egress-ports.ts';
 import { type Folders, planFolders } from './folders.ts';
 import { guardFolder, type Guarded, lookAgain, lookOutside, madeBetween, type Outside } from './outside.ts';

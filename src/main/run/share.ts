@@ -10,7 +10,7 @@ import { AppError, type Random } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, parseManifest, renderFinding } from '../../manifest/index.ts';
 import { matchHost } from '../../wire/index.ts';
 import { bindingOf } from '../cells/binding.ts';
-import type { CredentialVersions } from '../cells/start.ts';
+import type { CredentialVersions } from '../cells/credentials.ts';
 import type { StoredCredential } from '../egress-ports.ts';
 
 /** A server of the profile, as stored. */

@@ -1,8 +1,7 @@
 /** The body of an answer, read to its end or to its limit, and decoded. */
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import { AppError, limits } from '../../kernel/index.ts';
+import { decoded } from './decoded.ts';
 
 export interface Collected {
   readonly body: Buffer;
@@ -10,35 +9,20 @@ export interface Collected {
   readonly isCut: boolean;
 }
 
-const DECODERS = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-  zstd: createZstdDecompress,
-} as const;
-
-const isCoding = (coding: string): coding is keyof typeof DECODERS => Object.hasOwn(DECODERS, coding);
-
 /**
  * @param coding of the whole, `gzip`, or a list of them
  * @throws AppError `api_answer_coding`, `api_answer_malformed`, or why the body broke off
  */
 export async function collect(source: Readable, coding: string, signal: AbortSignal): Promise<Collected> {
-  const codings = coding
-    .toLowerCase()
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '' && one !== 'identity');
   const giveUp = (): void => {
     source.destroy(signal.reason instanceof Error ? signal.reason : new Error('nobody waits'));
   };
   signal.addEventListener('abort', giveUp, { once: true });
-  const decoded = codings.toReversed().reduce<Readable>((body, one) => decode(body, one), source);
+  const decodedBody = decoded(source, coding);
   const pieces: Buffer[] = [];
   let bytes = 0;
   try {
-    for await (const piece of decoded.iterator({ destroyOnReturn: true })) {
+    for await (const piece of decodedBody.iterator({ destroyOnReturn: true })) {
       const data = Buffer.from(piece as Uint8Array);
       pieces.push(data);
       bytes += data.length;
@@ -65,18 +49,3 @@ const malformed = (cause: unknown): AppError =>
     kind: 'unavailable',
     cause,
   });
-
-function decode(body: Readable, coding: string): Readable {
-  if (!isCoding(coding)) {
-    body.destroy();
-    throw new AppError(
-      'api_answer_coding',
-      `The answer is encoded as ${coding.slice(0, 40)}, which is not known.`,
-      {
-        kind: 'unavailable',
-      },
-    );
-  }
-  // Errors reach whoever reads the last stream.
-  return pipeline(body, DECODERS[coding](), () => {});
-}

@@ -39,7 +39,8 @@ export async function startApi(
 ): Promise<RunningCell> {
   const document = await deps.documents.find(deps.workspace, row.id);
   const tools = apiTools({ ...manifest, server }, document);
-  return startOwn(deps, { row, manifest, key, prefix: 'api' }, onStarting, (own) => ({
+  const readOnly = manifest.tools?.readOnly ?? 'report';
+  return startOwn(deps, { row, manifest, key, prefix: 'api', readOnly }, onStarting, (own) => ({
     kind: 'service',
     cell: own.cell,
     exited: own.exited,

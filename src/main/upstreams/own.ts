@@ -6,22 +6,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerRow } from '../../api/index.ts';
 import type { AuditEventType } from '../../audit/index.ts';
-import type { OwnAnswer, OwnRequest, OwnShare } from '../../egress/index.ts';
+import type { CellEgressSpec, OwnAnswer, OwnRequest, OwnShare } from '../../egress/index.ts';
 import { type CellId, type JsonObject, limits, newId } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest } from '../../manifest/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
 import { bindingOf } from '../cells/binding.ts';
 import { type CellKey, heldBy } from '../cells/cell-key.ts';
-import {
-  cellCaller,
-  credentialInfos,
-  type Ending,
-  missingCredential,
-  noteIn,
-  type RunningCell,
-  type StartDeps,
-  startedText,
-} from '../cells/start.ts';
+import { cellCaller, credentialInfos, missingCredential } from '../cells/credentials.ts';
+import type { Ending, RunningCell, StartDeps } from '../cells/start.ts';
+import { noteIn, startedText } from '../cells/start-record.ts';
 
 /** What is started, and for whom. */
 export interface OwnOrder {
@@ -30,6 +23,8 @@ export interface OwnOrder {
   readonly key: CellKey;
   /** What its identifiers begin with. */
   readonly prefix: 'api' | 'rmt';
+  /** What becomes of requests that may change something while only tools run that say that they only read. */
+  readonly readOnly: NonNullable<CellEgressSpec['tools']>['readOnly'];
 }
 
 /** The running server, as far as it is the same for all that the gateway speaks to itself. */
@@ -47,6 +42,10 @@ export interface Own {
   refused(tool: string, code: string): Promise<void>;
   /** @throws AppError as `OwnShare.request`; `vault_credential_missing` while a credential that is required has no value */
   request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer>;
+  /** The gateway's own words in its log. */
+  note(text: string): void;
+  /** Before it ends in its own time this is done, for as long as `ownFarewellMs`. */
+  onFarewell(tell: () => Promise<void>): void;
 }
 
 /**
@@ -55,7 +54,7 @@ export interface Own {
  */
 export async function startOwn(
   deps: StartDeps,
-  { row, manifest, key, prefix }: OwnOrder,
+  { row, manifest, key, prefix, readOnly }: OwnOrder,
   onStarting: (id: CellId) => void,
   transportOf: (own: Own) => UpstreamTransport,
 ): Promise<RunningCell> {
@@ -87,7 +86,7 @@ export async function startOwn(
     credentials: manifest.credentials
       .filter(({ tier, name }) => tier === 'sealed' && present.has(name))
       .map((slot) => bindingOf(slot, makePlaceholder(slot.placeholder, deps.random))),
-    tools: { rules: manifest.tools?.egress ?? [], readOnly: manifest.tools?.readOnly ?? 'report' },
+    tools: { rules: manifest.tools?.egress ?? [], readOnly },
   });
   const note = noteIn(deps, row, id);
   note(startedText(key));
@@ -119,6 +118,8 @@ export async function startOwn(
         if (missing !== null) throw missing;
         return life.request(request, signal);
       },
+      note,
+      onFarewell: (tell) => life.onFarewell(tell),
     }),
     stop: (reason, ending) => life.stop(reason, ending),
   };
@@ -131,6 +132,7 @@ class Life {
   readonly #graceMs: number;
   readonly #ended: (exit: UpstreamExit) => void;
   readonly #told: (reason: string) => Promise<void>;
+  #farewell: () => Promise<void> = () => Promise.resolve();
   #running = 0;
   #idle: (() => void) | null = null;
   #stopped: Promise<void> | null = null;
@@ -156,6 +158,10 @@ class Life {
     }
   }
 
+  onFarewell(tell: () => Promise<void>): void {
+    this.#farewell = tell;
+  }
+
   #done(): void {
     this.#running -= 1;
     if (this.#running === 0) this.#idle?.();
@@ -163,12 +169,16 @@ class Life {
 
   async stop(reason: string, ending: Ending): Promise<void> {
     if (ending !== 'ask') this.#share.close();
-    this.#stopped ??= this.#end(reason);
+    this.#stopped ??= this.#end(reason, ending);
     if (ending !== 'ask') this.#idle?.();
     await this.#stopped;
   }
 
-  async #end(reason: string): Promise<void> {
+  async #end(reason: string, ending: Ending): Promise<void> {
+    if (ending === 'ask') {
+      const late = sleep(limits.ownFarewellMs, undefined, { ref: false });
+      await Promise.race([this.#farewell().catch(() => undefined), late]);
+    }
     if (this.#running > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#idle = resolve;

@@ -3,14 +3,15 @@
  * as a `RunningCell` from then on, however it is reached.
  */
 import { manifestOf, type ServerRow } from '../../api/index.ts';
-import { AppError, type CellId } from '../../kernel/index.ts';
+import type { CellId } from '../../kernel/index.ts';
 import type { CellKey } from '../cells/cell-key.ts';
 import { type RunningCell, startCell, type StartDeps } from '../cells/start.ts';
 import { startApi } from './api.ts';
+import { startRemote } from './remote.ts';
 
 /**
  * @param onStarting told under which id, as soon as nothing speaks against a start
- * @throws AppError `server_kind_unsupported`, or as `startCell`
+ * @throws AppError as `startCell`, `startApi` and `startRemote`
  */
 export async function startUpstream(
   deps: StartDeps,
@@ -22,8 +23,5 @@ export async function startUpstream(
   const { server } = manifest;
   if (server.kind === 'sandboxed') return startCell(deps, { row, manifest, server, key }, onStarting);
   if (server.kind === 'api') return startApi(deps, { row, manifest, server, key }, onStarting);
-  throw new AppError('server_kind_unsupported', `Servers of kind \`${server.kind}\` cannot run yet.`, {
-    kind: 'failed',
-    hint: `Remove it: \`sallyport server remove ${row.slug}\`.`,
-  });
+  return startRemote(deps, { row, manifest, server, key }, onStarting);
 }

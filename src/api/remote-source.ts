@@ -1,0 +1,72 @@
+/** A server by its address: a manifest is made that lets it be reached there and nowhere else. */
+import { AppError } from '../kernel/index.ts';
+import { type InjectRule, type Manifest, withInject } from '../manifest/index.ts';
+import { complete, invalid } from './checked-manifest.ts';
+import type { AddServer } from './schemas.ts';
+
+/** Labels that say what a host is, and not whose. */
+const GENERIC = /^(?:mcp|api|www)$/;
+
+/** @throws AppError `server_name_needed`, `server_source_unsupported`, `manifest_invalid` */
+export function fromAddress(input: AddServer): Manifest {
+  const url = addressOf(input.source);
+  const bare = complete({
+    schemaVersion: 2,
+    name: input.name ?? nameFor(url),
+    version: '0.0.0',
+    title: url.host,
+    server: { kind: 'remote', url: url.href },
+    egress: [
+      {
+        host: url.hostname,
+        port: url.port === '' ? 443 : Number(url.port),
+        protocol: 'https',
+        methods: ['GET', 'POST', 'DELETE'],
+      },
+    ],
+    credentials: [],
+  });
+  const { credential, place } = input;
+  if (credential === undefined && place === undefined) return bare;
+  const name =
+    credential ??
+    `${bare.name
+      .toUpperCase()
+      .replaceAll('-', '_')
+      .replace(/^(?=\d)/, '_')}_TOKEN`;
+  const changed = withInject(bare, name, place ?? usualPlace(name));
+  if (changed.ok) return changed.value;
+  throw invalid(changed.error, 'Correct the options, or write a manifest file.');
+}
+
+/** Where servers that are called by gateways look for the secrets of their users: a header of the secret's name. */
+const usualPlace = (name: string): InjectRule => ({
+  header: `X-Mcp-Secret-${name.replaceAll('_', '-')}`,
+  format: '{token}',
+});
+
+function addressOf(source: string): URL {
+  const url = URL.canParse(source) ? new URL(source) : null;
+  if (url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '') return url;
+  throw new AppError(
+    'server_source_unsupported',
+    `\`${source}\` is not the address of a server that can be added.`,
+    {
+      kind: 'invalid',
+      hint: 'Write https://mcp.example.com/mcp: with TLS, and without a user, a password or a fragment.',
+    },
+  );
+}
+
+/** `https://mcp.linear.app/mcp` → `linear`. */
+function nameFor({ hostname }: URL): string {
+  const labels = hostname.split('.');
+  const own = labels.length > 1 ? labels.slice(0, -1) : labels;
+  const named = own.length > 1 && GENERIC.test(own[0] ?? '') ? own.slice(1) : own;
+  const slug = named.join('-').slice(0, 63).replace(/-+$/, '');
+  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(slug)) return slug;
+  throw new AppError('server_name_needed', `No server name can be made from \`${hostname}\`.`, {
+    kind: 'invalid',
+    hint: 'Give one with --name.',
+  });
+}

@@ -1,0 +1,87 @@
+/**
+ * A remote MCP server: its messages travel over HTTP, which the front speaks; here is where they leave. The front's
+ * requests have no credential in them and no say in where they go: host, port and scheme are the manifest's own.
+ */
+import type { Manifest, RemoteServerSpec } from '../../manifest/index.ts';
+import { AppError, type CellId } from '../../kernel/index.ts';
+import type { EraMemory, HttpTransport, UpstreamHttpAnswer, UpstreamHttpRequest } from '../../mcp/index.ts';
+import type { CellKey } from '../cells/cell-key.ts';
+import { presentCredentials } from '../cells/credentials.ts';
+import type { RunningCell, StartDeps } from '../cells/start.ts';
+import type { ServerRow } from '../../api/index.ts';
+import { decoded } from './decoded.ts';
+import { type Own, startOwn } from './own.ts';
+
+export interface RemoteOrder {
+  readonly row: ServerRow;
+  readonly manifest: Manifest;
+  /** The same manifest's `server`. */
+  readonly server: RemoteServerSpec;
+  readonly key: CellKey;
+}
+
+/** @throws AppError as `startOwn` */
+export async function startRemote(
+  deps: StartDeps,
+  { row, manifest, server, key }: RemoteOrder,
+  onStarting: (id: CellId) => void,
+): Promise<RunningCell> {
+  // Without it nothing can be asked, its tools included.
+  await presentCredentials(deps, row, manifest, key.owner);
+  const era = await deps.eras.of(row);
+  // Every message is a POST: the method says nothing of what a tool does.
+  const order = { row, manifest, key, prefix: 'rmt', readOnly: 'off' } as const;
+  return startOwn(deps, order, onStarting, (own) => transportTo(new URL(server.url), era, own));
+}
+
+function transportTo(url: URL, era: EraMemory, own: Own): HttpTransport {
+  return {
+    kind: 'http',
+    cell: own.cell,
+    url,
+    era,
+    exited: own.exited,
+    close: (reason) => own.close(reason),
+    note: (text) => own.note(text),
+    onFarewell: (tell) => own.onFarewell(tell),
+    exchange: (request, signal) => exchange(url, own, request, signal),
+    challenged: (status, wwwAuthenticate) => {
+      const said = wwwAuthenticate === null ? '' : `, and says: ${wwwAuthenticate}`;
+      own.note(`it refuses what it is shown (HTTP ${status})${said}`);
+      return Promise.resolve(false);
+    },
+  };
+}
+
+async function exchange(
+  { origin }: URL,
+  own: Own,
+  { method, url, headers, body }: UpstreamHttpRequest,
+  signal: AbortSignal,
+): Promise<UpstreamHttpAnswer> {
+  if (url.origin !== origin) {
+    throw new AppError('upstream_origin', `A request to ${url.origin} is not one to ${origin}.`, {
+      kind: 'denied',
+    });
+  }
+  const https = url.protocol === 'https:';
+  const answer = await own.request(
+    {
+      method,
+      scheme: https ? 'https' : 'http',
+      host: url.hostname,
+      port: url.port === '' ? (https ? 443 : 80) : Number(url.port),
+      target: url.pathname + url.search,
+      fields: headers,
+      body: body === null ? null : Buffer.from(body, 'utf8'),
+    },
+    signal,
+  );
+  const { status, fields } = answer;
+  return {
+    status,
+    header: (name) => fields.get(name) ?? null,
+    // What had to be searched was decoded for that.
+    body: decoded(answer.body, fields.get('content-encoding') ?? ''),
+  };
+}
