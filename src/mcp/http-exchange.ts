@@ -26,25 +26,46 @@ export interface ExchangeOptions {
   status(text: string): number;
   /** Whether the response may begin before the first answer is there. */
   readonly streamEarly: boolean;
+  /** Whether it begins as a stream at once for a client that would rather have one: the status is 200 whatever comes. */
+  readonly streamWhenPreferred: boolean;
   /** The response is finished, or the client is gone. */
   closed(finished: boolean): void;
 }
 
+export interface AcceptedKinds {
+  readonly json: boolean;
+  readonly stream: boolean;
+  /** It is named with a greater weight than JSON, or with the same one and before it. */
+  readonly streamPreferred: boolean;
+}
+
 /** @throws AppError `mcp_not_acceptable` */
-export function acceptedKinds(req: IncomingMessage): { readonly json: boolean; readonly stream: boolean } {
+export function acceptedKinds(req: IncomingMessage): AcceptedKinds {
   const accept = req.headers.accept ?? '*/*';
   const any = accept.includes('*/*');
   const json = any || accept.includes('application/json') || accept.includes('application/*');
   const stream = any || accept.includes('text/event-stream') || accept.includes('text/*');
-  if (json || stream) return { json, stream };
+  if (json || stream) return { json, stream, streamPreferred: prefersStream(accept) };
   throw new AppError('mcp_not_acceptable', 'Accept must allow application/json and text/event-stream.', {
     kind: 'invalid',
   });
 }
 
+function prefersStream(accept: string): boolean {
+  const named = accept.split(',').map((item) => {
+    const [type = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='));
+    return { type, weight: weight === undefined ? 1 : Number(weight.slice(2)) };
+  });
+  const first = named.toSorted((a, b) => b.weight - a.weight).find(({ type }) => KINDS.has(type));
+  return first?.type === 'text/event-stream';
+}
+
+const KINDS: ReadonlySet<string> = new Set(['application/json', 'text/event-stream']);
+
 export class HttpExchange {
   readonly #res: ServerResponse;
-  readonly #accepts: { readonly json: boolean; readonly stream: boolean };
+  readonly #accepts: AcceptedKinds;
   readonly #options: ExchangeOptions;
   readonly #open: Set<string>;
   readonly #answers: string[] = [];
@@ -56,7 +77,8 @@ export class HttpExchange {
     this.#accepts = acceptedKinds(req);
     this.#options = options;
     this.#open = new Set(options.idTexts);
-    if (options.streamEarly && this.#accepts.stream) {
+    if (options.streamWhenPreferred && this.#accepts.streamPreferred) this.#begin();
+    else if (options.streamEarly && this.#accepts.stream) {
       this.#timer = setTimeout(() => this.#begin(), limits.mcpStreamAfterMs);
     }
     res.once('close', () => {

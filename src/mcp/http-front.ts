@@ -181,6 +181,7 @@ export class HttpFront {
       idTexts,
       batch,
       streamEarly: !begins,
+      streamWhenPreferred: !begins,
       headers: () => session.headers,
       stream: (response) => session.openStream(response),
       status: (text) => {
@@ -219,6 +220,7 @@ export class HttpFront {
       idTexts: [message.idText],
       batch: false,
       streamEarly: true,
+      streamWhenPreferred: false,
       headers: () => ({}),
       stream: (response) => new EventStream(response, {}),
       status: statelessStatus,

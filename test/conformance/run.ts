@@ -19,6 +19,11 @@ const REACHED: Readonly<Record<Revision, Score>> = {
   '2026-07-28': { passed: 164, failed: 30 },
 };
 
+/** What cannot be had on a way, and is reached there instead. A server on stdio has no stream that it could end before its answer. */
+const ON_ITS_WAY: Readonly<Record<string, Readonly<Record<string, Score>>>> = {
+  cell: { 'server-sse-polling': { passed: 2, failed: 0 } },
+};
+
 const { values } = parseArgs({
   options: {
     revision: { type: 'string', multiple: true },
@@ -68,9 +73,10 @@ function print(revision: Revision, ways: readonly string[], runs: readonly Suite
   line(`\n${revision}: passed/failed`, ways);
   let worse = 0;
   for (const [name, before] of direct.scores) {
-    const isWorse = others.some(({ scores }) => {
+    const isWorse = others.some(({ scores }, index) => {
       const after = scores.get(name);
-      return after === undefined || after.failed > before.failed || after.passed < before.passed;
+      const { passed, failed } = ON_ITS_WAY[ways[index + 1] ?? '']?.[name] ?? before;
+      return after === undefined || after.failed > failed || after.passed < passed;
     });
     worse += isWorse ? 1 : 0;
     const marks = `${isWorse ? '! ' : ''}${name}${direct.unscored.has(name) ? ' (not scored)' : ''}`;

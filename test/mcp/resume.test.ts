@@ -127,6 +127,21 @@ describe('a stream', () => {
     expect(events.every(({ data }) => data !== '')).toBe(true);
   });
 
+  it.each([
+    ['text/event-stream, application/json', 'text/event-stream'],
+    ['application/json;q=0.5, text/event-stream', 'text/event-stream'],
+    ['text/event-stream;q=0.5, application/json', 'application/json'],
+    ['application/json, text/event-stream', 'application/json'],
+    ['*/*', 'application/json'],
+  ])('answers a call that is done at once, to a client that accepts %s, as %s', async (accept, type) => {
+    const headers = { ...(await newSession()), accept };
+    const answer = await open({ method: 'POST', headers, body: call(1, 'seen') });
+    expect(answer.type).toBe(type);
+    if (type === 'application/json') return;
+    expect(answer.events[0]).toEqual({ id: '0-0', retry: '1000', data: '' });
+    expect(JSON.parse(dataOf(answer)[0] ?? '')).toMatchObject({ id: 1, result: {} });
+  });
+
   it('goes on after a cut at any event, as often as it is cut', async () => {
     const whole = dataOf(
       await open({ method: 'POST', headers: await newSession(), body: call(1, 'progress') }),

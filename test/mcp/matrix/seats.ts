@@ -99,7 +99,7 @@ function transportFor(
   harness: Harness,
   era: Era,
   way: Way,
-): { readonly transport: Transport; hangUp(): void } {
+): { readonly transport: Transport; readonly hangUp: () => void } {
   const hangUp = (): void => undefined;
   if (way === 'directly') {
     const command = { command: process.execPath, args: [EVERYTHING, era] };
