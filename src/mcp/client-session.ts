@@ -15,7 +15,8 @@ import {
 } from './client-facts.ts';
 import { isAnswered } from './client-abilities.ts';
 import type { ClientRequest } from './client-request.ts';
-import type { Gate, Target } from './gate.ts';
+import type { Target } from './forwarded.ts';
+import type { Gate } from './gate.ts';
 import { askForLevel, isSevere, LogLevels } from './log-levels.ts';
 import {
   paramSpan,
@@ -33,7 +34,7 @@ import { RequestControl } from './request-control.ts';
 import { failureText } from './rpc-error.ts';
 import type { Attachment } from './server-requests.ts';
 import { withoutEnvelope } from './envelope.ts';
-import { finishStateless, isStateless } from './stateless.ts';
+import { claimsStateless, finishStateless, isStateless } from './stateless.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
@@ -208,7 +209,8 @@ export class ClientSession {
     } catch (error) {
       if (!(error instanceof AppError))
         this.log.error('mcp.request.failed', { method: request.method, error: String(error) });
-      answer = failureText(idText, error);
+      const failure = failureText(idText, error);
+      answer = claimsStateless(request) ? finishStateless(request.method, failure) : failure;
     }
     this.#inFlight.delete(idText);
     if (control.ended?.code === 'mcp_cancelled') answer = null;

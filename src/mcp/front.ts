@@ -16,7 +16,8 @@ import { UpstreamDirectory } from './upstream-directory.ts';
 export function createFront(deps: FrontDeps): Front {
   const { upstreams, audit, kills, clock, random, log, config } = deps;
   const directory = new UpstreamDirectory({ upstreams, clock, log, version: config.version });
-  const gate = new Gate({ upstreams, directory, audit, kills, clock, random, log });
+  const standings = new Standings({ standing: deps.standing, clock, log });
+  const gate = new Gate({ upstreams, directory, audit, kills, standings, clock, random, log });
   const stdioClients = new Map<ClientSession, StdioSession>();
 
   const start = (principal: Principal, endpoint: Endpoint, channel: ClientChannel): ClientSession =>
@@ -29,7 +30,6 @@ export function createFront(deps: FrontDeps): Front {
       router: endpoint.server === undefined ? aggregateEndpoint() : singleEndpoint(endpoint.server),
       channel,
     });
-  const standings = new Standings({ standing: deps.standing, clock, log });
   const http = new HttpFront({
     clock,
     random,
@@ -84,12 +84,11 @@ export function createFront(deps: FrontDeps): Front {
     async close() {
       stopListening();
       standings.close();
-      gate.close();
+      const why = new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' });
+      gate.close(why);
       http.close();
       await Promise.all([...stdioClients.values()].map((session) => session.close()));
-      await directory.close(
-        new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' }),
-      );
+      await directory.close(why);
     },
   };
 }

@@ -7,9 +7,11 @@ import { decideCall, visibleTools } from '../policy/index.ts';
 import { askBack } from './ask-back.ts';
 import { CallsInFlight } from './cell-calls.ts';
 import type { ClientFacts } from './client-facts.ts';
-import type { ClientRequest } from './client-request.ts';
 import { paramSpan, resultOf, type RpcResponse } from './message.ts';
+import type { ClientRequest } from './client-request.ts';
+import type { Forwarded, Target } from './forwarded.ts';
 import { headerDeclarationFault, paramHeaderFault } from './param-headers.ts';
+import { ParkedCalls } from './parked-calls.ts';
 import type {
   CallAudit,
   CallFacts,
@@ -24,31 +26,17 @@ import type {
 } from './ports.ts';
 import { type Edit, find, slice } from './raw-json.ts';
 import type { RequestControl } from './request-control.ts';
-import type { Attachment } from './server-requests.ts';
 import { printable } from './printable.ts';
+import type { Standings } from './standings.ts';
 import type { ListedTool } from './tool-catalog.ts';
 import type { OpenUpstream, UpstreamDirectory } from './upstream-directory.ts';
-
-/** Whose request it is, and what for. */
-export interface Target {
-  readonly principal: Principal;
-  readonly profile: string | null;
-  readonly server: ProfileServer;
-  /** Whether headers beside the request repeat its parameters (HTTP, revision 2026-07-28). */
-  readonly mirrored?: boolean;
-}
-
-export interface Forwarded extends ClientRequest {
-  /** Changes that the server's own names and the profile's choices make necessary. */
-  readonly edits?: readonly Edit[];
-  readonly owner: Attachment | null;
-}
 
 export interface GateDeps {
   readonly upstreams: Upstreams;
   readonly directory: UpstreamDirectory;
   readonly audit: CallAudit;
   readonly kills: KillSwitch;
+  readonly standings: Pick<Standings, 'watch'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -66,6 +54,7 @@ export class Gate {
   readonly #deps: GateDeps;
   readonly #active = new Set<Active>();
   readonly #calls: CallsInFlight;
+  readonly #parking: ParkedCalls;
   readonly #stopListening: () => void;
   /** Counts the switches that were set since the start. */
   #killsSeen = 0;
@@ -73,11 +62,18 @@ export class Gate {
   constructor(deps: GateDeps) {
     this.#deps = deps;
     this.#calls = new CallsInFlight(deps.clock);
+    this.#parking = new ParkedCalls({
+      random: deps.random,
+      watch: (principal, end) => deps.standings.watch(principal, end),
+      refused: ({ target: { principal, profile, server }, tool }, code) =>
+        deps.audit.refused({ principal, profile, server: server.slug, tool, code }),
+    });
     this.#stopListening = deps.kills.onKill(() => this.#recheck());
   }
 
-  close(): void {
+  close(why: AppError): void {
     this.#stopListening();
+    this.#parking.close(why);
   }
 
   callsIn(cell: CellId): CellCalls {
@@ -127,11 +123,19 @@ export class Gate {
 
   /** Any request but `tools/call`. */
   forward(target: Target, upstream: OpenUpstream, request: Forwarded): Promise<RpcResponse> {
-    return this.#tracked(target, request, () => this.#send(upstream, request));
+    const run = (own: Forwarded): Promise<RpcResponse> =>
+      this.#tracked(target, own, () => this.#send(upstream, own));
+    return this.#parking.serve({ target, upstream, request, tool: null, admit: async () => {}, run });
   }
 
   /** @param tool the server's own name of it */
   call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
+    const admit = async (): Promise<void> => void (await this.#admit(target, upstream, tool, request));
+    const run = (own: Forwarded): Promise<RpcResponse> => this.#call(target, upstream, tool, own);
+    return this.#parking.serve({ target, upstream, request, tool, admit, run });
+  }
+
+  #call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
     return this.#tracked(target, request, async () => {
       const readOnly = await this.#admit(target, upstream, tool, request);
       const { principal, profile, server } = target;

@@ -3,10 +3,13 @@ import type { AppError } from '../kernel/index.ts';
 import type { RpcNotification } from './message.ts';
 import type { PendingRequest } from './waiting-request.ts';
 
+/** @param notification the client's own cancellation, where that was the reason */
+type EndListener = (error: AppError, notification?: RpcNotification) => void;
+
 export class RequestControl {
   #error: AppError | null = null;
   readonly #pending = new Set<PendingRequest>();
-  readonly #listeners: (() => void)[] = [];
+  readonly #listeners: EndListener[] = [];
 
   /** The reason why it ended early; null while it has not. */
   get ended(): AppError | null {
@@ -19,13 +22,13 @@ export class RequestControl {
     this.#error = error;
     for (const pending of this.#pending) pending.cancel(error, notification);
     this.#pending.clear();
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener(error, notification);
   }
 
   /** Told when it is cancelled; at once when it was already. */
-  onEnd(listener: () => void): void {
+  onEnd(listener: EndListener): void {
     if (this.#error === null) this.#listeners.push(listener);
-    else listener();
+    else listener(this.#error);
   }
 
   /** @throws AppError the reason, when it was cancelled */

@@ -14,7 +14,7 @@ export const rpcCode = {
   internal: -32603,
   /** The gateway or the server behind it could not do it; `data.code` says what. */
   server: -32000,
-  /** A resource that no server knows. */
+  /** A resource that no server knows; not since 2026-07-28, where that is `invalidParams`. */
   resourceNotFound: -32002,
   /** Protocol revision 2026-07-28: headers and body disagree. */
   headerMismatch: -32020,

@@ -15,8 +15,17 @@ import {
 import { slice } from './raw-json.ts';
 import { errorText, rpcCode } from './rpc-error.ts';
 
-/** A client session as an upstream connection sees it. */
+/** Calls of one caller: whichever of them is asked, it is the same one who answers. */
+export interface Kin {
+  readonly caller: string;
+  /** Of several, the highest is the one to ask. */
+  readonly rank: number;
+}
+
+/** A client session as an upstream connection sees it, or one call of a client that has none. */
 export interface Attachment {
+  /** Set for one call of a client that has no session: its others may be asked in its place. */
+  readonly kin?: Kin;
   /** Whether a request could be delivered now. */
   reachable(): boolean;
   /** Whether the client said that it answers such. */
@@ -58,6 +67,18 @@ export interface ServerRequests {
   closed(): void;
 }
 
+type Candidate = readonly [Attachment | null, string | null];
+
+/** The only candidate, or the first of those that stand for each other; null where it cannot be told. */
+function theOne(candidates: readonly Candidate[]): Candidate | null {
+  const [first, ...others] = candidates;
+  const caller = first?.[0]?.kin?.caller;
+  if (first === undefined || others.length === 0) return first ?? null;
+  if (caller === undefined || others.some(([each]) => each?.kin?.caller !== caller)) return null;
+  const rank = ([each]: Candidate): number => each?.kin?.rank ?? 0;
+  return candidates.reduce((best, each) => (rank(each) > rank(best) ? each : best));
+}
+
 type Unaddressed = 'client_absent' | 'client_ambiguous';
 
 const UNADDRESSED: Readonly<Record<Unaddressed, string>> = {
@@ -75,6 +96,8 @@ interface Deps {
   attached(): ReadonlySet<Attachment>;
   /** Who may be meant by a request that came at this point; null stands for somebody without a session. */
   busyWith(about: string | null): ReadonlyMap<Attachment | null, string | null>;
+  /** It is busy with a question, or has its answer: the time that somebody takes to answer is not the server's. */
+  touched(attachment: Attachment): void;
   write(text: string): void;
 }
 
@@ -90,12 +113,12 @@ export function createServerRequests(deps: Deps): ServerRequests {
   function addressee(about: string | null): readonly [Attachment, string | null] | Unaddressed {
     const busy = deps.busyWith(about);
     // Whoever is being worked for may be meant, also one that cannot be reached now.
-    const candidates: readonly (readonly [Attachment | null, string | null])[] =
+    const candidates: readonly Candidate[] =
       busy.size > 0
         ? [...busy]
         : [...deps.attached()].filter((each) => each.reachable()).map((each) => [each, null] as const);
-    if (candidates.length > 1) return 'client_ambiguous';
-    const [attachment, idText] = candidates[0] ?? [null, null];
+    const [attachment, idText] = theOne(candidates) ?? [null, null];
+    if (attachment === null && candidates.length > 1) return 'client_ambiguous';
     return attachment?.reachable() === true ? [attachment, idText] : 'client_absent';
   }
 
@@ -108,8 +131,11 @@ export function createServerRequests(deps: Deps): ServerRequests {
       return refuse(request, rpcCode.methodNotFound, 'client_unsupported', why);
     }
     const reply = (response: RpcResponse): void => {
-      if (asked.delete(request.idText)) deps.write(rewritten(response, request.idText));
+      if (!asked.delete(request.idText)) return;
+      deps.touched(attachment);
+      deps.write(rewritten(response, request.idText));
     };
+    deps.touched(attachment);
     const cancel = attachment.ask(request, reply, relatedIdText);
     asked.set(request.idText, { attachment, cancel });
     return true;

@@ -5,7 +5,12 @@
 import { AppError } from '../kernel/index.ts';
 import { paramSpan, type RpcRequest } from './message.ts';
 import { metaKey, STATELESS_VERSION } from './protocol.ts';
-import { type Edit, find, insertMembers, membersOf, splice, stringAt } from './raw-json.ts';
+import { type Edit, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
+import { rpcCode } from './rpc-error.ts';
+
+/** Whether it says so, rightly or not. */
+export const claimsStateless = (request: RpcRequest): boolean =>
+  paramSpan(request, '_meta', metaKey.protocolVersion) !== null;
 
 /** Methods of the older revisions that this one does not have. */
 const REMOVED: ReadonlySet<string> = new Set([
@@ -50,8 +55,12 @@ export const unsupportedVersion = (requested: string): AppError =>
     detail: { requested: requested.slice(0, 40) },
   });
 
-/** The answer with `resultType`, `ttlMs` and `cacheScope` where the server did not give them. */
+/** The answer with `resultType`, `ttlMs` and `cacheScope` where the server did not give them, or with the code that an error has now. */
 export function finishStateless(method: string, answer: string): string {
+  const code = find(answer, 0, ['error', 'code']);
+  if (code !== null && slice(answer, code) === String(rpcCode.resourceNotFound)) {
+    return splice(answer, [{ ...code, text: String(rpcCode.invalidParams) }]);
+  }
   const result = find(answer, 0, ['result']);
   const members = result === null ? null : membersOf(answer, result.start);
   if (result === null || members === null) return answer;

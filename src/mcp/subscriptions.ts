@@ -63,7 +63,7 @@ export class Subscriptions {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#used = true;
     this.#open.set(request.idText, { kinds, uris, finish: resolve });
-    control.onEnd(resolve);
+    control.onEnd(() => resolve());
     const honored: Record<string, true | string[]> = Object.fromEntries(
       [...kinds].map((kind) => [kind, true]),
     );

@@ -69,6 +69,10 @@ export class UpstreamConnection {
       slug: deps.slug,
       attached: () => this.#attachments,
       busyWith: (about) => busyWith(this.#concerned(about)),
+      touched: (attachment) => {
+        for (const { request, timer } of this.#waiting.values())
+          if (request.owner === attachment) timer?.refresh();
+      },
       write: (text) => this.#send(text),
     });
     deps.link.listen({

@@ -115,8 +115,12 @@ describe.each([
 });
 
 describe('elicitation over Streamable HTTP', () => {
-  it('reaches the client of a session and comes back', async () => {
-    const sdkClient = client('legacy', { elicitation: { form: {} } });
+  it.each([
+    ['of a session', 'legacy' as const],
+    ['of no session', { pin: '2026-07-28' }],
+    ['that negotiates', 'auto' as const],
+  ])('reaches the client %s and comes back', async (_which, mode) => {
+    const sdkClient = client(mode, { elicitation: { form: {} } });
     sdkClient.setRequestHandler('elicitation/create', async () => ({
       action: 'accept',
       content: { name: 'Ada' },

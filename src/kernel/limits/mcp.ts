@@ -23,6 +23,10 @@ export const mcpDiscoverMs = 1_000;
 export const mcpInputRoundsMax = 8;
 /** Questions that it may ask on the way, all together. */
 export const mcpInputQuestionsMax = 64;
+/** Calls of one caller that wait for it to answer what their server asked, */
+export const mcpParkedCallsMax = 16;
+/** and for how long each, in milliseconds: less than `mcpRequestIdleMs`, which runs meanwhile. */
+export const mcpParkedMs = 540_000;
 /** Pause before a subscription that a server ended is opened again, in milliseconds; it doubles each time, */
 export const mcpListenPauseMs = 1_000;
 /** up to this. */

@@ -1,6 +1,6 @@
 /** A client with a session in front of a server that asks for input in the way of 2026-07-28. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { fixture, type Harness, type Parsed, principal, startHarness, TestClient } from '../harness.ts';
+import { fixture, type Harness, type Parsed, principal, startHarness, type TestClient } from '../harness.ts';
 
 const EVERYTHING = { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } };
 
