@@ -16,7 +16,8 @@ import {
   parseToolSpec,
 } from '../manifest/index.ts';
 import { complete } from './checked-manifest.ts';
-import type { ServerDocument } from './ports.ts';
+import type { Follower } from './packages.ts';
+import type { DocumentSource, ServerDocument } from './ports.ts';
 import type { AddServer } from './schemas.ts';
 
 /** Whether the text of a source is the description of an API rather than a manifest. */
@@ -39,18 +40,38 @@ const stored = (text: string): ServerDocument => ({ hash: documentHash(text), te
 
 const documentNamed = ({ openapi, toolspec }: ApiServerSpec): string | null => openapi ?? toolspec ?? null;
 
+/** What is asked besides the manifest. */
+export interface DocumentWish {
+  readonly input: AddServer;
+  readonly documents: DocumentSource;
+  readonly follower: Follower;
+}
+
 /**
- * What the manifest's tools are made from, tried once before anything is kept.
+ * What the manifest's tools are made from: sent along, or fetched from its address. Tried once before anything is kept.
  *
+ * @param slug of the server to be
  * @throws AppError `api_document_needed`, `api_document_…`
  */
-export function documentOf(use: ApiUse, input: AddServer, tell: Tell): ServerDocument | null {
+export async function documentOf(
+  use: ApiUse,
+  slug: string,
+  { input, documents, follower }: DocumentWish,
+): Promise<ServerDocument | null> {
   const name = documentNamed(use.server);
-  const text = name === null ? null : (input.documents?.[name] ?? null);
-  if (name !== null && text === null) throw documentNeeded(name);
+  const { tell, gone } = follower;
+  if (name === null) {
+    tried(use, null, tell);
+    return null;
+  }
+  if (isAddress(name)) tell(`fetching ${name}`);
+  const text = isAddress(name) ? await documents.fetch(name, slug, gone) : input.documents?.[name];
+  if (text === undefined) throw documentNeeded(name);
   tried(use, text, tell);
-  return text === null ? null : stored(text);
+  return stored(text);
 }
+
+const isAddress = (name: string): boolean => name.startsWith('https://');
 
 type Tell = (message: string) => void;
 
@@ -71,9 +92,7 @@ const LEFT_OUT_TOLD_MAX = 10;
 const documentNeeded = (name: string): AppError =>
   new AppError('api_document_needed', `The tools are described in \`${name}\`, which was not given.`, {
     kind: 'invalid',
-    hint: name.startsWith('https://')
-      ? 'Download it, put it beside the manifest and name the file in its place: then it is known what is used.'
-      : 'Put it beside the manifest.',
+    hint: 'Put it beside the manifest.',
   });
 
 /** @throws AppError with the fault's code */
@@ -243,7 +262,7 @@ export function documentBeside(text: string, file: string): string | null {
   if (original?.image.builder === 'toolpack') return toolSpecBeside(file);
   if (manifest?.server.kind !== 'api') return null;
   const name = documentNamed(manifest.server);
-  return name?.startsWith('https://') === true ? null : name;
+  return name === null || isAddress(name) ? null : name;
 }
 
 /** Of a manifest of version 1. */

@@ -4,6 +4,7 @@ export type { ApiDeps } from './deps.ts';
 export { documentBeside } from './document-source.ts';
 export type {
   CellView,
+  DocumentSource,
   GatewayFacts,
   Kill,
   KillScope,

@@ -61,6 +61,15 @@ export interface ServerDocument {
   readonly text: string;
 }
 
+/** Where the descriptions of APIs come from that a manifest names by an address. */
+export interface DocumentSource {
+  /**
+   * @param server name that it is for, as the audit log has it
+   * @throws AppError `api_document_unavailable`, `api_document_too_large`, `kill_active`, `egress_…`
+   */
+  fetch(address: string, server: string, wanted: AbortSignal): Promise<string>;
+}
+
 export interface ServerRows {
   list(workspace: WorkspaceId): Promise<readonly ServerRow[]>;
   find(workspace: WorkspaceId, slug: string): Promise<ServerRow | null>;

@@ -55,7 +55,9 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
   if (server.kind === 'api') {
     assertNone(input, PACKAGE_CHOICES);
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
-    return { manifest, pinned: null, document: documentOf({ ...manifest, server }, input, follower.tell) };
+    const wish = { input, documents: deps.documents, follower };
+    const document = await documentOf({ ...manifest, server }, input.name ?? manifest.name, wish);
+    return { manifest, pinned: null, document };
   }
   if (server.kind === 'remote') {
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);

@@ -22,6 +22,7 @@ import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { createProber } from './prober.ts';
+import { createDocumentFetcher, type DocumentFetcher } from './upstreams/fetch-document.ts';
 import { keepCollecting } from './packages/collector.ts';
 import { authorityFiles } from './proxy/authority-files.ts';
 import { createProxySessions, type ProxySessions } from './proxy/sessions.ts';
@@ -100,7 +101,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, {
       serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
-      credentialsOf: (cell) => runs.credentialsOf(cell),
+      credentialsOf: (cell) => runs.credentialsOf(cell) ?? documents.credentialsOf(cell),
       checkProxied: (session) => proxy.checkProxied(session),
     }),
     calls: { callsIn: (cell) => front.callsIn(cell) },
@@ -160,6 +161,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
   });
+  const documents: DocumentFetcher = createDocumentFetcher({ operator, egress, kills: switches, random });
   const runs: Runs = createRuns({
     workspace,
     operator,
@@ -209,6 +211,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     workspace,
     caller: { workspace, actor: operator.actor },
     servers: serverRows(store),
+    documents,
     probes: probes(store),
     prober: createProber({ operator, egress, kills: switches, random }),
     profiles: profiles(store, clock, random),

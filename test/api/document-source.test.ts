@@ -162,7 +162,6 @@ describe('a manifest', () => {
 
   it('is added with it, and not without', async () => {
     expect(await refused(manifest({ openapi: 'a.json' }))).toBe('api_document_needed');
-    expect(await refused(manifest({ openapi: 'https://a.example/b.json' }))).toBe('api_document_needed');
     expect(await refused(manifest({ openapi: 'a.json' }), { documents: { 'a.json': '{}' } })).toBe(
       'api_document_version',
     );
@@ -180,6 +179,20 @@ describe('a manifest', () => {
     expect(await refused(manifest({}), { env: { A: '1' } })).toBe('server_option_unsupported');
     expect(await refused(openApi({}), { allowScripts: true })).toBe('server_option_unsupported');
     expect(await refused(VERSION_1, { tags: ['x'] })).toBe('server_option_unsupported');
+  });
+
+  it('has its document fetched from the address that it names, once', async () => {
+    const by = manifest({ openapi: 'https://a.example/b.json' });
+    expect(await refused(by)).toBe('api_document_unavailable');
+    const asked: string[] = [];
+    world.documents.fetch = async (address, server) => {
+      asked.push(`${server} ${address}`);
+      return openApi({});
+    };
+    expect((await added(by, { name: 'mine' })).document?.hash).toBe(documentHash(openApi({})));
+    expect(asked).toEqual(['mine https://a.example/b.json']);
+    world.documents.fetch = async () => '<html>';
+    expect(await refused(by, { name: 'other' })).toBe('api_document_malformed');
   });
 
   it('needs no document for the tool `request`', async () => {

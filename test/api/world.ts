@@ -33,6 +33,8 @@ export interface World {
   readonly packages: { install: ApiDeps['packages']['install'] };
   /** Finds nothing to ask, until it is told otherwise. */
   readonly prober: { probe: Prober['probe'] };
+  /** Finds nothing at any address, until it is told otherwise. */
+  readonly documents: { fetch: ApiDeps['documents']['fetch'] };
   /** Is off, until it is told otherwise. */
   readonly proxy: { settings: ApiDeps['proxy']['settings'] };
   readonly followers: Set<(line: string) => void>;
@@ -126,6 +128,13 @@ export async function makeWorld(): Promise<World> {
     },
   };
   const prober: World['prober'] = { probe: async () => [] };
+  const documents: World['documents'] = {
+    fetch: async () => {
+      throw new AppError('api_document_unavailable', 'There is nothing at any address.', {
+        kind: 'unavailable',
+      });
+    },
+  };
   const proxy: World['proxy'] = {
     settings: async () => {
       throw new AppError('proxy_off', 'There is no proxy.', { kind: 'failed' });
@@ -137,6 +146,7 @@ export async function makeWorld(): Promise<World> {
     servers: serverRows(store),
     probes: probes(store),
     prober: { probe: (...asked) => prober.probe(...asked) },
+    documents: { fetch: (...asked) => documents.fetch(...asked) },
     profiles: profiles(store, systemClock, systemRandom),
     proxy: { settings: (...asked) => proxy.settings(...asked) },
     kills: createKills({
@@ -185,6 +195,7 @@ export async function makeWorld(): Promise<World> {
     runtime,
     packages,
     prober,
+    documents,
     proxy,
     followers,
     logged,

@@ -115,6 +115,9 @@ function openUpstream(identity: { cert: string; key: string }): Server {
       const path = request.url?.split('?')[0];
       if (path === '/v1/picture')
         return response.setHeader('Content-Type', 'image/png').end(Buffer.from([0x89, 1, 2]));
+      if (path === '/openapi.yaml') return response.end(PETSTORE);
+      if (path === '/moved.yaml')
+        return response.writeHead(302, { Location: 'https://elsewhere.example/' }).end();
       response.setHeader('Content-Type', 'application/json');
       if (path === '/v1/large') return response.setHeader('Content-Encoding', 'gzip').end(gzipSync(LARGE));
       if (path === '/v1/echo') return response.end(JSON.stringify({ got: request.headers['x-api-key'] }));
@@ -323,6 +326,34 @@ describe('an API by a manifest of the registry and its toolspec', () => {
       headers: { authorization: `Token ${KEY}`, 'content-type': 'application/x-www-form-urlencoded' },
       body: 'title=a%26b',
     });
+  });
+});
+
+describe('an API whose document is at an address', () => {
+  const manifest = (path: string): string =>
+    JSON.stringify({
+      schemaVersion: 2,
+      name: 'fetched',
+      version: '1.0.0',
+      server: { kind: 'api', baseUrl: `https://${HOST}/v1`, openapi: `https://${HOST}${path}` },
+      egress: [{ host: HOST }],
+      credentials: [{ name: 'KEY', tier: 'sealed', hosts: [HOST], inject: [{ query: 'key' }] }],
+    });
+  const add = (path: string) =>
+    client().addServer({ source: 'fetched.json', manifest: manifest(path) }, () => undefined);
+
+  it('has it fetched once, without a key, and not from where it points to', async () => {
+    await expect(add('/moved.yaml')).rejects.toMatchObject({
+      code: 'api_document_unavailable',
+      hint: expect.stringContaining('https://elsewhere.example/'),
+    });
+    await expect(add('/v1/pets')).rejects.toMatchObject({ code: 'api_document_version' });
+    await add('/openapi.yaml');
+    expect(seen.at(-1)).toMatchObject({ line: 'GET /openapi.yaml' });
+    expect(JSON.stringify(seen.at(-1))).not.toContain(KEY);
+    const count = seen.length;
+    expect(await client().tools('fetched')).toContain('listPets');
+    expect(seen).toHaveLength(count);
   });
 });
 
