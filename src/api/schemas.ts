@@ -117,6 +117,8 @@ export const ServerView = z
     version: z.string(),
     source: z.string(),
     enabled: z.boolean(),
+    /** What its tools are made from, where it is an API: the document's name. */
+    document: z.string().nullable(),
     command: z.array(z.string()),
     /** Where a remote server, or an API, is; null for one in a cell. */
     address: z.string().nullable(),

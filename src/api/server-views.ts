@@ -3,7 +3,7 @@
  * with cannot widen what a cell may do. A row that no longer parses is still shown, so that it can be removed.
  */
 import { AppError, isAppError } from '../kernel/index.ts';
-import { type Manifest, parseManifest, renderFinding } from '../manifest/index.ts';
+import { type Manifest, parseManifest, renderFinding, type ServerSpec } from '../manifest/index.ts';
 import type { ApiDeps } from './deps.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
 import { ProbeReport, type ProbeView, type SecretView, type ServerView } from './schemas.ts';
@@ -36,11 +36,15 @@ export function packageOf(row: ServerRow): PackageRecord | null {
   return kept === null ? null : { ...ONCE_UNRECORDED, ...kept };
 }
 
+const documentNamed = (server: ServerSpec): string | null =>
+  server.kind === 'api' ? (server.openapi ?? server.toolspec ?? null) : null;
+
 const NOTHING_KNOWN = {
   kind: 'sandboxed',
   version: '-',
   command: [],
   address: null,
+  document: null,
   egress: [],
   secrets: [],
   defaultTools: null,
@@ -108,6 +112,7 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
     title: manifest.title ?? manifest.name,
     kind: manifest.server.kind,
     version: manifest.version,
+    document: documentNamed(manifest.server),
     command:
       manifest.server.kind === 'sandboxed' ? [...manifest.server.command, ...manifest.server.args] : [],
     address: addressOf(manifest),

@@ -183,6 +183,8 @@ describe('an API by its OpenAPI document', () => {
       slug: 'petstore',
       title: 'Pet Store',
       version: '1.2.0',
+      address: `https://${HOST}/v1`,
+      document: 'openapi.yaml',
       egress: [{ host: HOST, port: 443, protocol: 'https', methods: ['GET', 'POST'], paths: ['/v1'] }],
       secrets: [
         {

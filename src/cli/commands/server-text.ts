@@ -106,6 +106,7 @@ export function serverText(one: ServerView): string {
     ['package', one.package === null ? '-' : `${one.package.spec} (${one.package.integrity.slice(0, 23)}…)`],
     ...(one.package === null ? [] : [['scripts', scriptsText(one.package)] satisfies [string, string]]),
     one.address === null ? ['command', one.command.join(' ')] : ['address', one.address],
+    ...(one.document === null ? [] : [['document', one.document] satisfies [string, string]]),
     [
       'reaches',
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
