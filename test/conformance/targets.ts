@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { realpathSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { makeHome } from '../e2e/harness.ts';
+import { createTestAuthority } from '../egress/test-authority.ts';
+import { openRelay } from './relay.ts';
 
 /** The revisions that the everything server speaks. */
 export type Era = 'both' | 'session' | 'stateless';
@@ -16,6 +17,8 @@ export interface Target {
 
 const EVERYTHING = resolve(import.meta.dirname, 'everything');
 const PACKAGES = resolve(import.meta.dirname, '../../node_modules');
+/** Under it the gateway finds the everything server elsewhere, with TLS. */
+const ELSEWHERE = 'mcp.everything.example';
 
 export async function directTarget(era: Era): Promise<Target> {
   const child = spawn(process.execPath, [join(EVERYTHING, 'http.ts'), era], {
@@ -24,20 +27,35 @@ export async function directTarget(era: Era): Promise<Target> {
   return { url: await firstLine(child), close: () => ended(child) };
 }
 
-/** The same, behind `/mcp/default/everything` of a gateway. */
-export async function cellTarget(era: Era): Promise<Target> {
-  const gateway = await everythingGateway(era);
-  const door = await withToken(new URL('/mcp/default/everything', gateway.url), gateway.token);
+/** The same, behind `/mcp/default/everything` of a gateway, over stdio in a cell. */
+export const cellTarget = async (era: Era): Promise<Target> => behind(await everythingGateway(era));
+
+/** The same, over Streamable HTTP with TLS, as a server that runs elsewhere. */
+export async function remoteTarget(era: Era): Promise<Target> {
+  const server = await directTarget(era);
+  const authority = createTestAuthority([ELSEWHERE]);
+  const door = await openRelay(new URL(server.url), {
+    tls: authority.issue(ELSEWHERE),
+    headers: { host: 'localhost' },
+  });
+  const settings = `egress: { resolve: { "${ELSEWHERE}:443": "127.0.0.1:${door.port}" }, extraCa: [ ./upstream.pem ], allowNetworks: [ 127.0.0.0/8 ] }\n`;
+  const home = makeHome(settings);
+  await home.run('init');
+  writeFileSync(join(home.path, 'upstream.pem'), authority.caPem);
+  const words = ['server', 'add', `https://${ELSEWHERE}/mcp`, '--name', 'everything'];
+  const gateway = await openGateway(home, (run) => run(...words));
+  const target = await behind(gateway);
   return {
-    url: door.url,
+    url: target.url,
     async close() {
+      await target.close();
       await door.close();
-      await gateway.close();
+      await server.close();
     },
   };
 }
 
-/** A gateway with a home of its own, its profile `default` with the everything server on stdio in a cell. */
+/** A gateway with a home of its own, its profile `default` with the everything server. */
 export interface EverythingGateway {
   readonly url: string;
   readonly token: string;
@@ -45,14 +63,22 @@ export interface EverythingGateway {
   close(): Promise<void>;
 }
 
+/** On stdio in a cell. */
 export async function everythingGateway(era: Era): Promise<EverythingGateway> {
   const home = makeHome();
+  await home.run('init');
+  const file = join(home.path, 'everything.json');
+  writeFileSync(file, JSON.stringify(everythingManifest(era)));
+  return openGateway(home, (run) => run('server', 'add', file));
+}
+
+async function openGateway(
+  home: ReturnType<typeof makeHome>,
+  add: (run: (...words: string[]) => Promise<unknown>) => Promise<unknown>,
+): Promise<EverythingGateway> {
   try {
-    await home.run('init');
     const gateway = await home.serve();
-    const file = join(home.path, 'everything.json');
-    writeFileSync(file, JSON.stringify(everythingManifest(era)));
-    await home.json('server', 'add', file);
+    await add((...words) => home.json(...words));
     const { token } = await home.json<{ token: string }>('token', 'create', '--profile', 'default');
     return {
       url: gateway.url,
@@ -67,6 +93,20 @@ export async function everythingGateway(era: Era): Promise<EverythingGateway> {
     home.remove();
     throw error;
   }
+}
+
+/** The suite can send no token: a relay adds it to each request. */
+async function behind(gateway: EverythingGateway): Promise<Target> {
+  const door = await openRelay(new URL('/mcp/default/everything', gateway.url), {
+    headers: { authorization: `Bearer ${gateway.token}` },
+  });
+  return {
+    url: `http://127.0.0.1:${door.port}/mcp/default/everything`,
+    async close() {
+      await door.close();
+      await gateway.close();
+    },
+  };
 }
 
 /** Without credentials and without a way out; with the packages that it is made of. */
@@ -85,34 +125,6 @@ const everythingManifest = (era: Era): object => ({
   egress: [],
   credentials: [],
 });
-
-/** The suite can send no token: this adds it to each request and changes nothing else, not even `Host`. */
-async function withToken(gateway: URL, token: string): Promise<Target> {
-  const server = createServer((incoming, outgoing) => {
-    const headers = [...incoming.rawHeaders, 'Authorization', `Bearer ${token}`];
-    const forwarded = request(gateway, { method: incoming.method, headers, setHost: false }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-      outgoing.flushHeaders();
-      answer.on('error', () => outgoing.destroy());
-      answer.pipe(outgoing);
-    });
-    forwarded.on('error', () => outgoing.destroy());
-    outgoing.on('close', () => forwarded.destroy());
-    incoming.pipe(forwarded);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const bound = server.address();
-  const port = typeof bound === 'object' ? bound?.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}${gateway.pathname}`,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-}
 
 async function firstLine({ stdout }: ChildProcess): Promise<string> {
   let text = '';
