@@ -9,7 +9,7 @@ import { decodeHeaderValue } from './header-value.ts';
 import type { RpcMessage } from './message.ts';
 import { paramSpan, paramString } from './message.ts';
 import { STATELESS_VERSION } from './protocol.ts';
-import { find, slice } from './raw-json.ts';
+import { find, slice, stringAt } from './raw-json.ts';
 import { unsupportedVersion } from './stateless.ts';
 import { rpcCode, versionUnsupported } from './rpc-error.ts';
 
@@ -85,6 +85,7 @@ export const carriedBy = (req: IncomingMessage): Carried => ({
 export function statelessStatus(text: string): number {
   const span = find(text, 0, ['error', 'code']);
   if (span === null) return 200;
+  if (stringAt(text, find(text, 0, ['error', 'data', 'code'])) === 'mcp_envelope_malformed') return 400;
   const code = Number(slice(text, span));
   if (code === rpcCode.methodNotFound) return 404;
   return code === rpcCode.unsupportedVersion ||

@@ -4,7 +4,7 @@
  */
 import { AppError } from '../kernel/index.ts';
 import { paramSpan, type RpcRequest } from './message.ts';
-import { metaKey, STATELESS_VERSION } from './protocol.ts';
+import { LOG_LEVELS, metaKey, STATELESS_VERSION } from './protocol.ts';
 import { type Edit, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
 import { rpcCode } from './rpc-error.ts';
 
@@ -34,20 +34,33 @@ const CACHEABLE: ReadonlySet<string> = new Set([
 /**
  * Whether the request names its revision itself.
  *
- * @throws AppError `mcp_version_unsupported` for one that is not served, `mcp_method_unknown` for what it lacks
+ * @throws AppError `mcp_version_unsupported` for one that is not served, `mcp_envelope_malformed` for what it does not
+ *   say of itself, `mcp_method_unknown` for what its revision lacks
  */
 export function isStateless(request: RpcRequest): boolean {
   const claim = paramSpan(request, '_meta', metaKey.protocolVersion);
-  if (claim === null) return false;
+  const capabilities = paramSpan(request, '_meta', metaKey.clientCapabilities);
+  if (claim === null) {
+    if (capabilities === null) return false;
+    throw malformedEnvelope(metaKey.protocolVersion);
+  }
   const version = stringAt(request.text, claim);
   if (version !== STATELESS_VERSION) {
     throw unsupportedVersion(version ?? '');
   }
+  if (capabilities === null || request.text[capabilities.start] !== '{')
+    throw malformedEnvelope(metaKey.clientCapabilities);
+  const level = paramSpan(request, '_meta', metaKey.logLevel);
+  if (level !== null && !LOG_LEVELS.includes(stringAt(request.text, level) ?? ''))
+    throw malformedEnvelope(metaKey.logLevel);
   if (REMOVED.has(request.method)) {
     throw new AppError('mcp_method_unknown', `Method not found: ${request.method}`, { kind: 'not_found' });
   }
   return true;
 }
+
+const malformedEnvelope = (key: string): AppError =>
+  new AppError('mcp_envelope_malformed', `Invalid params: _meta has no usable "${key}"`, { kind: 'invalid' });
 
 export const unsupportedVersion = (requested: string): AppError =>
   new AppError('mcp_version_unsupported', 'Unsupported protocol version', {

@@ -79,7 +79,10 @@ describe.each([
       infoText: '{"name":"new","version":"2"}',
       logLevel: 'error',
     });
-    const bare = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+    const bare = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    };
     await client.request(2, 'tools/call', { ...call.params, _meta: bare });
     expect(lastOf('tools/call')?.client).toEqual({
       era: 'stateless',
