@@ -40,10 +40,7 @@ const CACHEABLE: ReadonlySet<string> = new Set([
 export function isStateless(request: RpcRequest): boolean {
   const claim = paramSpan(request, '_meta', metaKey.protocolVersion);
   const capabilities = paramSpan(request, '_meta', metaKey.clientCapabilities);
-  if (claim === null) {
-    if (capabilities === null) return false;
-    throw malformedEnvelope(metaKey.protocolVersion);
-  }
+  if (claim === null) return false;
   const version = stringAt(request.text, claim);
   if (version !== STATELESS_VERSION) {
     throw unsupportedVersion(version ?? '');

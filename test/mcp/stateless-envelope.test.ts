@@ -34,7 +34,6 @@ describe.each([
   ['complete, with a log level', { ...META, [key('logLevel')]: 'debug' }, undefined],
   ['without capabilities', { [key('protocolVersion')]: '2026-07-28' }, -32602],
   ['with capabilities that are none', { ...META, [key('clientCapabilities')]: [] }, -32602],
-  ['without revision', { [key('clientCapabilities')]: {} }, -32602],
   ['with a log level that there is not', { ...META, [key('logLevel')]: 'loud' }, -32602],
   ['with a log level that is no text', { ...META, [key('logLevel')]: 3 }, -32602],
   ['of a revision that is not served', { ...META, [key('protocolVersion')]: '2030-01-01' }, -32022],
