@@ -12,6 +12,7 @@ const folders = {
   identity: ['vault', 'audit', 'store', 'wire', 'kernel'],
   egress: ['policy', 'audit', 'wire', 'kernel'],
   'http-api': ['manifest', 'wire', 'kernel'],
+  oauth: ['wire', 'kernel'],
   sandbox: ['policy', 'manifest', 'wire', 'kernel'],
   mcp: ['policy', 'audit', 'wire', 'kernel'],
   api: ['vault', 'identity', 'policy', 'audit', 'manifest', 'http-api', 'wire', 'kernel'],
@@ -24,7 +25,7 @@ const builtins = [
     name: 'ciphers',
     module: '^(node:)?crypto$',
     allowed:
-      '^src/(kernel/(random|secret)|seal/|audit/|manifest/(content-hash|v1/shapes)|identity/|egress/(ca/|inject/sign)|sandbox/package|main/)',
+      '^src/(kernel/(random|secret)|seal/|audit/|manifest/(content-hash|v1/shapes)|identity/|oauth/pkce|egress/(ca/|inject/sign)|sandbox/package|main/)',
   },
   { name: 'processes', module: '^(node:)?child_process$', allowed: '^src/(sandbox/|main/|cli/)' },
   {

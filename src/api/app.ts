@@ -7,6 +7,7 @@ import { AppError } from '../kernel/index.ts';
 import type { ApiDeps } from './deps.ts';
 import { API_PREFIX } from './prefix.ts';
 import { errorResponse, router } from './http.ts';
+import { loginRoutes } from './routes/logins.ts';
 import { profileRoutes, tokenRoutes } from './routes/access.ts';
 import {
   auditRoutes,
@@ -25,6 +26,7 @@ export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'>
   const groups = [
     serverRoutes,
     secretRoutes,
+    loginRoutes,
     profileRoutes,
     tokenRoutes,
     proxyRoutes,

@@ -5,6 +5,7 @@
  */
 import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
 import { API_PREFIX } from './prefix.ts';
+import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type {
   AddServer,
   CatalogView,
@@ -135,6 +136,10 @@ export function createClient(transport: Transport) {
       }),
     deleteSecret: (slug: string, name: string) =>
       json<{ deleted: string[] }>('DELETE', `${at(slug)}/secrets/${encodeURIComponent(name)}`),
+    beginLogin: (slug: string, body: BeginLogin) => json<LoginBegun>('POST', `${at(slug)}/login`, body),
+    finishLogin: (query: string) => json<LoginView>('POST', '/logins/finish', { query }),
+    login: (slug: string) => json<LoginView | null>('GET', `${at(slug)}/login`),
+    logout: (slug: string) => json<{ removed: boolean }>('DELETE', `${at(slug)}/login`),
     profiles: () => json<ProfileView[]>('GET', '/profiles'),
     profile: (name: string) => json<ProfileView>('GET', `/profiles/${encodeURIComponent(name)}`),
     setProfile: (name: string, entries: ProfileView['entries']) =>

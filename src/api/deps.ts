@@ -8,6 +8,7 @@ import type {
   DocumentSource,
   GatewayFacts,
   Kills,
+  LoginDesk,
   Packages,
   Prober,
   Probes,
@@ -27,6 +28,7 @@ export interface ApiDeps {
   readonly prober: Prober;
   readonly profiles: Profiles;
   readonly proxy: ProxyDesk;
+  readonly logins: LoginDesk;
   readonly kills: Kills;
   readonly packages: Packages;
   readonly runtime: Runtime;

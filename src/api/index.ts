@@ -2,6 +2,7 @@ export { createApi } from './app.ts';
 export { type ApiClient, createClient, type Transport } from './client.ts';
 export type { ApiDeps } from './deps.ts';
 export { documentBeside } from './document-source.ts';
+export type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 export type {
   CellView,
   DocumentSource,
@@ -9,6 +10,7 @@ export type {
   Kill,
   KillScope,
   Kills,
+  LoginDesk,
   LogLine,
   PackageOptions,
   PackagePart,

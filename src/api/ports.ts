@@ -3,6 +3,7 @@
  * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
  */
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
+import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type { LaunchPlan, ProbeBody, ProbeEntry } from './schemas.ts';
 
 /** One package of an installed tree. */
@@ -249,6 +250,17 @@ export interface ProxyDesk {
    * @throws AppError `proxy_off`, `proxy_token_needed`, `proxy_server_needed`, `proxy_server_unknown`, `token_not_found`, `kill_active`
    */
   settings(tokenId: string | null, server: string | null): Promise<ProxySettings>;
+}
+
+/** Logins to remote servers. @throws AppError `oauth_*`, `egress_*`, `kill_active`, `audit_unavailable` */
+export interface LoginDesk {
+  begin(server: ServerRow, wanted: BeginLogin): Promise<LoginBegun>;
+  /** @param query as it came back through the browser */
+  finish(query: string): Promise<LoginView>;
+  /** Null where there is none. */
+  show(server: ServerRow): Promise<LoginView | null>;
+  /** @returns whether there was one */
+  forget(server: ServerRow): Promise<boolean>;
 }
 
 /** What the gateway says of itself. */

@@ -9,6 +9,21 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** Where a browser comes back to from a login: a port of this machine, and of this command. */
+export interface CallbackDoor {
+  readonly redirectUri: string;
+  /** What comes, in its order. */
+  readonly arrivals: AsyncIterable<CallbackArrival>;
+  close(): Promise<void>;
+}
+
+export interface CallbackArrival {
+  /** As it came. */
+  readonly query: string;
+  /** What the person reads in the browser. */
+  answer(good: boolean, text: string): void;
+}
+
 /** One thing that `doctor` looked at. */
 export interface Check {
   readonly name: string;
@@ -70,6 +85,10 @@ export interface CliHost {
   onInterrupt(listener: () => void): () => void;
   /** The running gateway over its local socket, or the store opened here. @throws AppError `home_missing` before `init` */
   connect(): Promise<Connection>;
+  /** @param port 0: any that is free. @throws AppError `listen_failed` */
+  openCallback(port: number): Promise<CallbackDoor>;
+  /** Shows an address to the person at this machine, where there is a way to. */
+  openBrowser(url: string): Promise<void>;
   /** Makes the home, the master key, the database. Idempotent. @returns what was made, in words */
   init(): Promise<readonly string[]>;
   /** Runs the gateway until it is told to stop. @throws AppError `gateway_running`, `listen_failed` */

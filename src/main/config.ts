@@ -92,6 +92,15 @@ const FileSettings = z.strictObject({
       hosts: z.array(hostOrHostPort).default([]),
     })
     .prefault({}),
+  oauth: z
+    .strictObject({
+      /** Address of a document that describes this gateway as a client, for authorization servers that read such. */
+      clientMetadataUrl: z
+        .string()
+        .regex(/^https:\/\/[^/?#\s@]+\/[^?#\s]+$/, 'is not https://HOST/PATH')
+        .optional(),
+    })
+    .prefault({}),
   egress: z
     .strictObject({
       /** Dial here instead; the checks on the name stay. */
@@ -137,6 +146,8 @@ export interface Config {
     /** `HOST` or `HOST:PORT`. */
     readonly hosts: readonly string[];
   };
+  /** Address of a document that describes this gateway to authorization servers; null: there is none. */
+  readonly clientMetadataUrl: string | null;
   readonly egress: EgressConfig;
   /** The master key from the environment; null: the file in the home folder. */
   readonly masterKey: { readonly current: Secret; readonly previous: readonly Secret[] } | null;
@@ -179,6 +190,7 @@ export function loadConfig(env: Environment): Config {
       pypiIndex: settings.packages.pypiIndex ?? null,
       python: settings.packages.python ?? null,
     },
+    clientMetadataUrl: settings.oauth.clientMetadataUrl ?? null,
     egress: egressFrom(settings.egress, home),
     masterKey: masterKeyFrom(env),
     environment: env,
@@ -275,6 +287,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     python: env['SALLYPORT_PACKAGES_PYTHON'],
     hosts: list(env['SALLYPORT_PACKAGES_HOSTS']),
   });
+  const oauth = dropUndefined({ clientMetadataUrl: env['SALLYPORT_OAUTH_CLIENT_METADATA_URL'] });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
   return dropUndefined({
@@ -286,6 +299,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     cells: Object.keys(cells).length === 0 ? undefined : cells,
     proxy: proxyListen === undefined ? undefined : { listen: proxyListen },
     packages: Object.keys(packages).length === 0 ? undefined : packages,
+    oauth: Object.keys(oauth).length === 0 ? undefined : oauth,
     egress: Object.keys(egress).length === 0 ? undefined : egress,
   });
 }

@@ -2,6 +2,7 @@
 import { manifestOf, type ServerRow } from '../api/index.ts';
 import type { CellIdentity, CredentialSource, KnownSecret } from '../egress/index.ts';
 import { AppError, type CellId, type WorkspaceId } from '../kernel/index.ts';
+import { GRANT_SLOTS } from '../oauth/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
 import { heldBy } from './cells/cell-key.ts';
 import { cellCaller, gatewayCaller } from './cells/credentials.ts';
@@ -80,7 +81,10 @@ export function credentialSource(workspace: WorkspaceId, vault: Vault, tenants: 
   };
 }
 
+/** What no manifest lists is a login's, which a remote server has or can have. */
 function sealedOf(row: ServerRow): ReadonlyMap<string, StoredCredential> {
-  const sealed = manifestOf(row).credentials.filter(({ tier }) => tier === 'sealed');
-  return new Map(sealed.map(({ name }) => [name, { row, name }]));
+  const { credentials, server } = manifestOf(row);
+  const sealed = credentials.filter(({ tier }) => tier === 'sealed').map(({ name }) => name);
+  const names = server.kind === 'remote' ? [...sealed, ...GRANT_SLOTS] : sealed;
+  return new Map(names.map((name) => [name, { row, name }]));
 }

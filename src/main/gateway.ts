@@ -21,6 +21,7 @@ import { type Config, homeFiles } from './config.ts';
 import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
+import { createLogins } from './oauth/logins.ts';
 import { createProber } from './prober.ts';
 import { createDocumentFetcher, type DocumentFetcher } from './upstreams/fetch-document.ts';
 import { keepCollecting } from './packages/collector.ts';
@@ -101,7 +102,8 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const egress = createEgress({
     credentials: credentialSource(workspace, vault, {
       serverOf: (cell) => pool.serverOf(cell) ?? proxy.serverOf(cell),
-      credentialsOf: (cell) => runs.credentialsOf(cell) ?? documents.credentialsOf(cell),
+      credentialsOf: (cell) =>
+        runs.credentialsOf(cell) ?? documents.credentialsOf(cell) ?? logins.credentialsOf(cell),
       checkProxied: (session) => proxy.checkProxied(session),
     }),
     calls: { callsIn: (cell) => front.callsIn(cell) },
@@ -134,6 +136,10 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     audit,
     logs,
     eras: createEras({ workspace, rows: store.eras, log }),
+    grants: {
+      ensure: (server) => logins.grants.ensure(server),
+      challenged: (...refusal) => logins.grants.challenged(...refusal),
+    },
     clock,
     random,
     log,
@@ -148,6 +154,24 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
   const switches = killSwitch(services, killListeners);
   const reachable = upstreams(services, pool);
   const standing = createStanding({ store, tokens, profile: (of, name) => reachable.profile(of, name) });
+  const credentialsChanged = async (server: string): Promise<void> => {
+    await Promise.all([pool.credentialsChanged(server), proxy.settle()]);
+  };
+  const logins = createLogins({
+    workspace,
+    operator,
+    servers: serverRows(store),
+    store,
+    vault,
+    audit,
+    egress: () => egress,
+    kills: switches,
+    changed: credentialsChanged,
+    documentUrl: config.clientMetadataUrl,
+    clock,
+    random,
+    log,
+  });
   const proxy: ProxySessions = createProxySessions({
     workspace,
     servers: serverRows(store),
@@ -237,9 +261,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       async restart(server, reason) {
         await Promise.all([pool.restart(server, reason), proxy.settle()]);
       },
-      async credentialsChanged(server) {
-        await Promise.all([pool.credentialsChanged(server), proxy.settle()]);
-      },
+      credentialsChanged,
     },
     proxy: {
       async settings(tokenId, server) {
@@ -247,6 +269,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
         return { address: proxyAddress, ...(await proxy.settings(tokenId, server)) };
       },
     },
+    logins: logins.desk,
     vault,
     tokens,
     audit,

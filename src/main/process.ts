@@ -30,6 +30,10 @@ export function processHost(env: Environment): CliHost {
       return initHome(loadConfig(env));
     },
     connect: () => connect(env, files.socket),
+    openCallback: async (port) => (await import('./oauth/callback-door.ts')).openCallbackDoor(port),
+    async openBrowser(url) {
+      (await import('./oauth/browser.ts')).openBrowser(url);
+    },
     serve: async (options) => (await import('./serving.ts')).serve(env, options),
     stdio: (options) => stdio(env, files.socket, options),
     run: async (options) => (await import('./serving.ts')).runCommand(env, options),

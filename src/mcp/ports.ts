@@ -40,6 +40,8 @@ export interface UpstreamExit {
   readonly signal: string | null;
   /** Why, as a clause that may be shown to the caller after `stopped: `: `it ended with code 1`, `idle`. */
   readonly reason: string;
+  /** It ended because a person has to do something first: no failure of its own, and no reason to wait. */
+  readonly needsPerson?: boolean;
   /** The setting of its manifest that ended it, `limits.memoryMiB`; absent for any other end. */
   readonly limit?: string;
 }

@@ -140,6 +140,9 @@ export async function makeWorld(): Promise<World> {
       throw new AppError('proxy_off', 'There is no proxy.', { kind: 'failed' });
     },
   };
+  const noLogin = async () => {
+    throw new AppError('oauth_not_remote', 'It takes no logins.', { kind: 'invalid' });
+  };
   const deps: ApiDeps = {
     workspace,
     caller: { workspace, actor: operatorOf(workspace).actor },
@@ -149,6 +152,7 @@ export async function makeWorld(): Promise<World> {
     documents: { fetch: (...asked) => documents.fetch(...asked) },
     profiles: profiles(store, systemClock, systemRandom),
     proxy: { settings: (...asked) => proxy.settings(...asked) },
+    logins: { begin: noLogin, finish: noLogin, show: async () => null, forget: async () => false },
     kills: createKills({
       services,
       pool: { kill: async (_, reason) => void told.push(`kill ${reason}`) },

@@ -62,6 +62,8 @@ export function makeTerminal(world: World, files: Readonly<Record<string, string
         },
       };
     },
+    openCallback: unused,
+    openBrowser: unused,
     init: async () => ['Made it.'],
     serve: unused,
     stdio: unused,

@@ -7,6 +7,7 @@ import { printable, printableJson, table, when } from '../output.ts';
 import { fromOption, packageChoices, packageOptions } from './package-options.ts';
 import { planText } from './plan.ts';
 import { probeCommand } from './probe.ts';
+import { loginCommands, loginText } from './login.ts';
 import { addCommand } from './server-add.ts';
 import { hostsText, secretsText, serverText, stateOf, upgradedText } from './server-text.ts';
 
@@ -14,6 +15,7 @@ export function serverCommands(host: CliHost, program: Command): void {
   const server = program.command('server').description('MCP servers that the gateway runs');
 
   addCommand(host, server);
+  loginCommands(host, server);
 
   connected(host, server.command('list').description('list the servers'), async ({ client, out }) => {
     const servers = await client.servers();
@@ -50,7 +52,8 @@ export function serverCommands(host: CliHost, program: Command): void {
         return out.show(plan, () => planText(plan));
       }
       const one = await client.server(slug);
-      out.show(one, () => serverText(one));
+      const login = one.kind === 'remote' && !out.json ? `\n${loginText(await client.login(slug))}` : '';
+      out.show(one, () => serverText(one) + login);
     },
   );
 

@@ -4,7 +4,7 @@
  */
 import { matchBinding } from '../../policy/index.ts';
 import { Fields, normalizeTarget } from '../../wire/index.ts';
-import { type BasicPair, fillFormat, formatBasic } from '../inject/injection.ts';
+import { type BasicPair, fillFormat, formatBasic, parseBasic } from '../inject/injection.ts';
 import type { CredentialBinding, InjectRule, OwnRequest } from '../ports.ts';
 
 interface Filled {
@@ -17,7 +17,8 @@ interface Filled {
 
 /**
  * The request with the placeholder of every binding that covers it in every place that the binding declares, so far as
- * the request has that place: one without a body has none in a body. What stood there is replaced.
+ * the request has that place: one without a body has none in a body. What stood there is replaced; half of Basic
+ * leaves the other half as it was.
  *
  * @param bindings of credentials that have a value
  */
@@ -32,9 +33,10 @@ export function fillPlaces(request: OwnRequest, bindings: readonly CredentialBin
     if (!matchBinding(binding, { host, port, method, path: target.value.path }).allow) continue;
     for (const rule of binding.inject) fill(filled, rule, binding.placeholder);
   }
-  const { user, password } = filled.basic;
-  if (user !== undefined || password !== undefined)
-    setField(fields, 'Authorization', formatBasic({ user: user ?? '', password: password ?? '' }));
+  if (filled.basic.user !== undefined || filled.basic.password !== undefined) {
+    const had = parseBasic(fields.get('authorization') ?? '') ?? { user: '', password: '' };
+    setField(fields, 'Authorization', formatBasic({ ...had, ...filled.basic }));
+  }
   const pairs = fields.names.map((name, index) => [name, fields.values[index] ?? ''] as const);
   return { ...request, target: filled.target, fields: pairs, body: filled.body };
 }

@@ -10,6 +10,7 @@ export * from './egress.ts';
 export * from './http-api.ts';
 export * from './manifest.ts';
 export * from './mcp.ts';
+export * from './oauth.ts';
 export * from './packages.ts';
 export * from './protocols.ts';
 export * from './run.ts';

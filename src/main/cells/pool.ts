@@ -202,7 +202,7 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       if (slot.running === running) slot.running = null;
       ending.delete(running);
       rows.delete(cell.id);
-      if (running.stopping) return;
+      if (running.stopping || exit.needsPerson === true) return;
       const deaths = slot.deaths.add(running.bornMs, exit.reason);
       const { slug } = slot.key;
       deps.log.warn('cell.died', { server: slug, cell: cell.id, reason: exit.reason, deaths });

@@ -18,6 +18,7 @@ import {
 } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest, type SandboxedServerSpec } from '../../manifest/index.ts';
 import type { EraMemory, UpstreamTransport } from '../../mcp/index.ts';
+import type { Grants } from '../../oauth/index.ts';
 import type { OpenedPackage, PackageStore, Sandbox } from '../../sandbox/index.ts';
 import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
@@ -51,6 +52,7 @@ export interface StartDeps {
   readonly documents: Documents;
   readonly logs: Pick<LogFiles, 'append'>;
   readonly eras: Pick<Eras, 'of'>;
+  readonly grants: Pick<Grants, 'ensure' | 'challenged'>;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a server may take to end once its input is closed, and again after SIGTERM. */

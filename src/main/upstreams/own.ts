@@ -6,7 +6,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerRow } from '../../api/index.ts';
 import type { AuditEventType } from '../../audit/index.ts';
-import type { CellEgressSpec, OwnAnswer, OwnRequest, OwnShare } from '../../egress/index.ts';
+import type {
+  CellEgressSpec,
+  CredentialBinding,
+  OwnAnswer,
+  OwnRequest,
+  OwnShare,
+} from '../../egress/index.ts';
 import { type CellId, type JsonObject, limits, newId } from '../../kernel/index.ts';
 import { makePlaceholder, type Manifest } from '../../manifest/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../mcp/index.ts';
@@ -25,6 +31,8 @@ export interface OwnOrder {
   readonly prefix: 'api' | 'rmt';
   /** What becomes of requests that may change something while only tools run that say that they only read. */
   readonly readOnly: NonNullable<CellEgressSpec['tools']>['readOnly'];
+  /** What it may use besides, which its manifest does not list. */
+  readonly unlisted?: readonly CredentialBinding[];
 }
 
 /** The running server, as far as it is the same for all that the gateway speaks to itself. */
@@ -54,7 +62,7 @@ export interface Own {
  */
 export async function startOwn(
   deps: StartDeps,
-  { row, manifest, key, prefix, readOnly }: OwnOrder,
+  { row, manifest, key, prefix, readOnly, unlisted = [] }: OwnOrder,
   onStarting: (id: CellId) => void,
   transportOf: (own: Own) => UpstreamTransport,
 ): Promise<RunningCell> {
@@ -83,9 +91,12 @@ export async function startOwn(
       owner: key.owner,
     },
     rules: manifest.egress,
-    credentials: manifest.credentials
-      .filter(({ tier, name }) => tier === 'sealed' && present.has(name))
-      .map((slot) => bindingOf(slot, makePlaceholder(slot.placeholder, deps.random))),
+    credentials: [
+      ...manifest.credentials
+        .filter(({ tier, name }) => tier === 'sealed' && present.has(name))
+        .map((slot) => bindingOf(slot, makePlaceholder(slot.placeholder, deps.random))),
+      ...unlisted,
+    ],
     tools: { rules: manifest.tools?.egress ?? [], readOnly },
   });
   const note = noteIn(deps, row, id);

@@ -3,13 +3,15 @@
  * requests have no credential in them and no say in where they go: host, port and scheme are the manifest's own.
  */
 import type { Manifest, RemoteServerSpec } from '../../manifest/index.ts';
-import { AppError, type CellId } from '../../kernel/index.ts';
+import { AppError, type CellId, isAppError } from '../../kernel/index.ts';
 import type { EraMemory, HttpTransport, UpstreamHttpAnswer, UpstreamHttpRequest } from '../../mcp/index.ts';
+import type { GrantServer } from '../../oauth/index.ts';
 import type { CellKey } from '../cells/cell-key.ts';
 import { presentCredentials } from '../cells/credentials.ts';
 import type { RunningCell, StartDeps } from '../cells/start.ts';
 import type { ServerRow } from '../../api/index.ts';
 import { decoded } from './decoded.ts';
+import { grantServerOf, tokenBinding } from '../oauth/logins.ts';
 import { type Own, startOwn } from './own.ts';
 
 export interface RemoteOrder {
@@ -31,24 +33,75 @@ export async function startRemote(
   const era = await deps.eras.of(row);
   // Every message is a POST: the method says nothing of what a tool does.
   const order = { row, manifest, key, prefix: 'rmt', readOnly: 'off' } as const;
-  return startOwn(deps, order, onStarting, (own) => transportTo(new URL(server.url), era, own));
+  const grantServer = grantServerOf(row, manifest);
+  const unlisted = grantServer === null ? [] : [tokenBinding(grantServer, deps.random)];
+  const login = grantServer === null ? NO_LOGIN : loginAt(deps, grantServer);
+  return startOwn(deps, { ...order, unlisted }, onStarting, (own) =>
+    transportTo(new URL(server.url), era, own, login),
+  );
 }
 
-function transportTo(url: URL, era: EraMemory, own: Own): HttpTransport {
+/** What a server's requests have to do with logins. */
+interface Login {
+  /** Whether it is for want of one that it cannot be spoken to. */
+  readonly isMissing: boolean;
+  /** Before a request. @throws AppError `oauth_login_needed`, `oauth_refresh_failed` */
+  ready(): Promise<void>;
+  /** After one that was refused; see `HttpTransport.challenged`. */
+  challenged: HttpTransport['challenged'];
+}
+
+const NO_LOGIN: Login = {
+  isMissing: false,
+  ready: () => Promise.resolve(),
+  challenged: () => Promise.resolve(false),
+};
+
+function loginAt({ grants }: StartDeps, server: GrantServer): Login {
+  let isMissing = false;
+  const noting = async <T>(asked: Promise<T>): Promise<T> => {
+    try {
+      const answer = await asked;
+      isMissing = false;
+      return answer;
+    } catch (error) {
+      isMissing = isAppError(error) && NEEDS_PERSON.has(error.code);
+      throw error;
+    }
+  };
+  return {
+    get isMissing() {
+      return isMissing;
+    },
+    ready: () => noting(grants.ensure(server)),
+    challenged: (status, wwwAuthenticate) => noting(grants.challenged(server, status, wwwAuthenticate)),
+  };
+}
+
+const NEEDS_PERSON: ReadonlySet<string> = new Set([
+  'oauth_login_needed',
+  'oauth_scope_needed',
+  'oauth_scope_refused',
+]);
+
+function transportTo(url: URL, era: EraMemory, own: Own, login: Login): HttpTransport {
   return {
     kind: 'http',
     cell: own.cell,
     url,
     era,
-    exited: own.exited,
+    exited: own.exited.then((exit) => (login.isMissing ? { ...exit, needsPerson: true } : exit)),
     close: (reason) => own.close(reason),
     note: (text) => own.note(text),
     onFarewell: (tell) => own.onFarewell(tell),
-    exchange: (request, signal) => exchange(url, own, request, signal),
+    async exchange(request, signal) {
+      await login.ready();
+      return exchange(url, own, request, signal);
+    },
     challenged: (status, wwwAuthenticate) => {
       const said = wwwAuthenticate === null ? '' : `, and says: ${wwwAuthenticate}`;
       own.note(`it refuses what it is shown (HTTP ${status})${said}`);
-      return Promise.resolve(false);
+      return login.challenged(status, wwwAuthenticate);
     },
   };
 }

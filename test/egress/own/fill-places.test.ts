@@ -93,6 +93,8 @@ describe('a placeholder', () => {
     const coded = (pair: string) => [['Authorization', `Basic ${Buffer.from(pair).toString('base64')}`]];
     expect(fillPlaces(request(), [user, password]).fields).toEqual(coded('me:pass'));
     expect(fillPlaces(request(), [password]).fields).toEqual(coded(':pass'));
+    const had = coded('client:').map(([name = '', value = '']) => [name, value] as const);
+    expect(fillPlaces(request({ fields: had }), [password]).fields).toEqual(coded('client:pass'));
   });
 
   it.each<[string, Partial<CredentialBinding>]>([

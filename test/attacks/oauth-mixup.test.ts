@@ -1,0 +1,145 @@
+/**
+ * Whoever runs a server, or stands in between, would have a person's token: by sending the login elsewhere, by answering
+ * in another's name, or by naming another server as the one that the token is for.
+ */
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AS_HOST, ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
+import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT } from '../oauth/world.ts';
+
+let standIn: StandIn;
+let world: OAuthWorld;
+
+beforeEach(async () => {
+  standIn = await openStandIn();
+  world = await openOAuthWorld(networkOf(standIn));
+});
+afterEach(async () => {
+  await world.close();
+  await standIn.close();
+});
+
+const tokenRequests = (): number => standIn.asked.filter((one) => one.endsWith('POST /token')).length;
+const begin = (): Promise<{ authorizationUrl: string }> =>
+  world.grants.begin(world.server, { redirectUri: REDIRECT });
+const say = (at: string, document: object): void =>
+  void standIn.does.instead.set(at, (_, res) => res.end(JSON.stringify(document)));
+const resourceSays = (over: object): void =>
+  say(`${MCP_HOST} /about/resource`, { resource: MCP_URL, authorization_servers: [ISSUER], ...over });
+const METADATA = `${AS_HOST} /.well-known/oauth-authorization-server/tenant`;
+const serverSays = (over: object): void =>
+  say(METADATA, {
+    issuer: ISSUER,
+    authorization_endpoint: `https://${AS_HOST}/authorize?tenant=1`,
+    token_endpoint: `https://${AS_HOST}/token`,
+    registration_endpoint: `https://${AS_HOST}/register`,
+    code_challenge_methods_supported: ['S256'],
+    ...over,
+  });
+
+describe('a code for one authorization server', () => {
+  it('is not redeemed when the answer is of another', async () => {
+    const query = (await standIn.agree((await begin()).authorizationUrl)).searchParams;
+    query.set('iss', 'https://evil.test');
+    await expect(world.grants.finish(query)).rejects.toMatchObject({ code: 'oauth_issuer_mismatch' });
+    expect(tokenRequests()).toBe(0);
+    expect((await world.events()).at(-1)).toMatchObject({
+      type: 'grant.refused',
+      data: { reason: 'oauth_issuer_mismatch', issuer: ISSUER },
+    });
+    // And the login that it was for is over: the right answer comes too late.
+    query.set('iss', ISSUER);
+    await expect(world.grants.finish(query)).rejects.toMatchObject({ code: 'oauth_state_unknown' });
+    expect(tokenRequests()).toBe(0);
+  });
+
+  it('is not redeemed twice, nor for a login that it does not belong to', async () => {
+    const [one, other] = [await begin(), await begin()];
+    const query = (await standIn.agree(one.authorizationUrl)).searchParams;
+    query.set('state', new URL(other.authorizationUrl).searchParams.get('state') ?? '');
+    // The proof key of the other login does not fit the code of this one.
+    await expect(world.grants.finish(query)).rejects.toMatchObject({ code: 'oauth_token_refused' });
+    expect(standIn.valid.size).toBe(0);
+  });
+
+  it('the control: the same answer as it came is redeemed', async () => {
+    await logIn(world, standIn);
+    expect(tokenRequests()).toBe(1);
+    expect(await world.ask()).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a server', () => {
+  it('that says it is another gets no token for the other', async () => {
+    resourceSays({ resource: 'https://bank.login.test/mcp' });
+    await expect(begin()).rejects.toMatchObject({ code: 'oauth_resource_mismatch' });
+    resourceSays({});
+    await begin();
+    expect(standIn.faults).toEqual([]);
+  });
+
+  it('cannot let an authorization server speak for another', async () => {
+    serverSays({ issuer: 'https://evil.test' });
+    await expect(begin()).rejects.toMatchObject({ code: 'oauth_issuer_mismatch' });
+    serverSays({});
+    await begin();
+  });
+
+  it('cannot send a person to a page that is a script, or unprotected', async () => {
+    for (const authorization_endpoint of ['javascript:alert(1)', `http://${AS_HOST}/authorize`]) {
+      serverSays({ authorization_endpoint });
+      await expect(begin()).rejects.toMatchObject({ code: 'oauth_address_refused' });
+    }
+  });
+
+  it('cannot have proof keys left out', async () => {
+    serverSays({ code_challenge_methods_supported: undefined });
+    await expect(begin()).rejects.toMatchObject({ code: 'oauth_metadata_invalid' });
+  });
+
+  it('cannot move its login to another authorization server unnoticed', async () => {
+    await logIn(world, standIn);
+    const moved = `https://${AS_HOST}/elsewhere`;
+    resourceSays({ authorization_servers: [moved] });
+    say(`${AS_HOST} /.well-known/oauth-authorization-server/elsewhere`, {
+      issuer: moved,
+      authorization_endpoint: `https://${AS_HOST}/authorize?tenant=1`,
+      token_endpoint: `https://${AS_HOST}/token`,
+      registration_endpoint: `https://${AS_HOST}/register`,
+      code_challenge_methods_supported: ['S256'],
+    });
+    await expect(begin()).rejects.toMatchObject({ code: 'oauth_issuer_changed' });
+    await world.grants.begin(world.server, { redirectUri: REDIRECT, acceptIssuer: true });
+    // What is renewed meanwhile is renewed where it was granted.
+    standIn.expire();
+    standIn.asked.length = 0;
+    const { challenge } = await world.ask();
+    await world.grants.challenged(world.server, 401, challenge);
+    expect(standIn.asked.filter((one) => one.startsWith(AS_HOST))).toEqual(
+      standIn.asked.includes(`${AS_HOST} POST /token`) ? [`${AS_HOST} POST /token`] : [],
+    );
+  });
+});
+
+describe('tokens', () => {
+  let thief: Server;
+  afterEach(() => thief.close());
+
+  it('that a token endpoint redirects go nowhere', async () => {
+    const stolen: string[] = [];
+    thief = createServer((req, res) => {
+      stolen.push(String(req.url));
+      res.end('{}');
+    });
+    await new Promise<void>((done) => thief.listen(0, '127.0.0.1', done));
+    await logIn(world, standIn);
+    const { port } = thief.address() as AddressInfo; // it listens on TCP
+    standIn.does.instead.set(`${AS_HOST} /token`, (_, res) =>
+      res.writeHead(307, { location: `https://127.0.0.1:${port}/` }).end(),
+    );
+    const query = (await standIn.agree((await begin()).authorizationUrl)).searchParams;
+    await expect(world.grants.finish(query)).rejects.toMatchObject({ code: 'oauth_token_refused' });
+    expect(stolen).toEqual([]);
+  });
+});
