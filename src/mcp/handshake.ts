@@ -10,6 +10,12 @@ import type { PendingRequest } from './waiting-request.ts';
 import { upstreamFailure } from './upstream-failure.ts';
 
 /**
+ * What a stateless client may turn out to answer, which it says with each request and a server with sessions wants to
+ * know before the first. What the client of a request did not name is refused to the server then.
+ */
+const PASSED_ON = '{"sampling":{},"elicitation":{"form":{},"url":{}},"roots":{}}';
+
+/**
  * Asks for the newest revision with a handshake; an older server answers with its own, back to 2024-10-07.
  *
  * @param client the one that the server is started for: its capabilities are what the server is told
@@ -21,7 +27,8 @@ export function greet(
   idleMs: number = limits.mcpInitializeMs,
 ): PendingRequest {
   const clientInfo = JSON.stringify({ name: 'sallyport', version });
-  const params = `{"protocolVersion":"${LATEST_SESSION_VERSION}","capabilities":${client.capabilitiesText},"clientInfo":${clientInfo}}`;
+  const capabilities = client.era === 'stateless' ? PASSED_ON : client.capabilitiesText;
+  const params = `{"protocolVersion":"${LATEST_SESSION_VERSION}","capabilities":${capabilities},"clientInfo":${clientInfo}}`;
   const message = ownRequest('initialize', params);
   return connection.request({ message, owner: null, era: 'session', idleMs });
 }

@@ -132,6 +132,21 @@ describe('a question of a server with sessions', () => {
     ).toContain('client_unsupported');
   });
 
+  it('is one that the server may count on, whatever the first client to come can do', async () => {
+    const client = connect();
+    expect(textOf(await call(client, 'told', {}, envelope({})))).toEqual({
+      sampling: {},
+      elicitation: { form: {}, url: {} },
+      roots: {},
+    });
+    input(await call(client, 'ask'));
+    await harness.transports[0]?.close();
+    const older = connect();
+    await older.initialize({ roots: { listChanged: true } });
+    const answer = await older.request(1, 'tools/call', { name: 'told' });
+    expect(textOf(answer)).toEqual({ roots: { listChanged: true } });
+  });
+
   it('that came as an error of the older kind is one like any other; the next try starts anew', async () => {
     const client = connect();
     const answer = await call(client, 'url-first');
