@@ -154,7 +154,10 @@ describe('a prepared cell', () => {
     const sources = [...bubblewrap.command.matchAll(/--args (\d+)/g)].map((match) => Number(match[1]));
     expect(environmentOf(bubblewrap)).toBe('');
     // Of the launcher's, Node's own two for the channel that is closed by now.
-    for (const one of running()) expect(environmentOf(one)).toMatch(/^((NODE_CHANNEL_\w+|PWD)=[\w/]+\0)*$/);
+    // One that is just ending cannot be asked.
+    await vi.waitFor(() => {
+      for (const one of running()) expect(environmentOf(one)).toMatch(/^((NODE_CHANNEL_\w+|PWD)=[\w/]+\0)*$/);
+    }, PATIENT);
     const numbers = readdirSync(`/proc/${bubblewrap.pid}/fd`).map(Number);
     // Its three streams, what it reads, and where it reports; no channel to the gateway any more.
     expect(new Set(numbers)).toEqual(new Set([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, ...sources]));
