@@ -34,7 +34,7 @@ import { RequestControl } from './request-control.ts';
 import { failureText } from './rpc-error.ts';
 import type { Attachment } from './server-requests.ts';
 import { withoutEnvelope } from './envelope.ts';
-import { claimsStateless, finishStateless, isStateless } from './stateless.ts';
+import { claimsStateless, finishStateless, isStateless, withoutStateless } from './stateless.ts';
 import { Subscriptions } from './subscriptions.ts';
 import type { OpenUpstream } from './upstream-directory.ts';
 
@@ -244,7 +244,7 @@ export class ClientSession {
       return resultText(request.idText, await router.initialize(this, request));
     }
     const client = { ...this.#client, logLevel: this.levels.level };
-    return router.handle(this, { message: request, client, carried, control });
+    return withoutStateless(await router.handle(this, { message: request, client, carried, control }));
   }
 
   /** Attaches to the endpoint's servers, so that their changes arrive, and subscribes to resources there. */

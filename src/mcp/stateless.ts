@@ -5,7 +5,7 @@
 import { AppError } from '../kernel/index.ts';
 import { paramSpan, type RpcRequest } from './message.ts';
 import { LOG_LEVELS, metaKey, STATELESS_VERSION } from './protocol.ts';
-import { type Edit, find, insertMembers, membersOf, slice, splice, stringAt } from './raw-json.ts';
+import { type Edit, find, insertMembers, membersOf, slice, type Span, splice, stringAt } from './raw-json.ts';
 import { rpcCode } from './rpc-error.ts';
 
 /** Whether it says so, rightly or not. */
@@ -83,4 +83,34 @@ export function finishStateless(method: string, answer: string): string {
   if (missing.length === 0) return answer;
   const edit: Edit = insertMembers(answer, result.start, missing.join(','));
   return splice(answer, [edit]);
+}
+
+/** What a server of this revision says in its results, and no older one. */
+const OWN_MEMBERS: ReadonlySet<string> = new Set(['resultType', 'ttlMs', 'cacheScope']);
+
+/**
+ * The answer for a client of an older revision, without what a server of this one says of itself and of keeping: clients that
+ * show whatever a server adds would show that.
+ */
+export function withoutStateless(answer: string): string {
+  if (!answer.includes('"resultType"')) return answer;
+  const result = find(answer, 0, ['result']);
+  const members = result === null ? null : membersOf(answer, result.start);
+  if (result === null || members === null) return answer;
+  if (stringAt(answer, members.get('resultType')) !== 'complete') return answer;
+  const kept = [...members]
+    .filter(([name]) => !OWN_MEMBERS.has(name))
+    .map(([name, span]) => [name, name === '_meta' ? withoutServerInfo(answer, span) : slice(answer, span)])
+    .flatMap(([name, value]) => (value === null ? [] : [`${JSON.stringify(name)}:${value}`]));
+  return splice(answer, [{ ...result, text: `{${kept.join(',')}}` }]);
+}
+
+/** @returns null where nothing else is in it */
+function withoutServerInfo(answer: string, meta: Span): string | null {
+  const members = membersOf(answer, meta.start);
+  if (members?.has(metaKey.serverInfo) !== true) return slice(answer, meta);
+  const kept = [...members]
+    .filter(([name]) => name !== metaKey.serverInfo)
+    .map(([name, span]) => `${JSON.stringify(name)}:${slice(answer, span)}`);
+  return kept.length === 0 ? null : `{${kept.join(',')}}`;
 }
