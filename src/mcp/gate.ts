@@ -10,7 +10,7 @@ import type { ClientFacts } from './client-facts.ts';
 import { paramSpan, resultOf, type RpcResponse } from './message.ts';
 import type { ClientRequest } from './client-request.ts';
 import type { Forwarded, Target } from './forwarded.ts';
-import { headerDeclarationFault, paramHeaderFault } from './param-headers.ts';
+import { headerDeclarationFault, paramHeaderFault, paramHeadersOf } from './param-headers.ts';
 import { ParkedCalls } from './parked-calls.ts';
 import type {
   CallAudit,
@@ -137,16 +137,17 @@ export class Gate {
 
   #call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
     return this.#tracked(target, request, async () => {
-      const readOnly = await this.#admit(target, upstream, tool, request);
+      const found = await this.#admit(target, upstream, tool, request);
       const { principal, profile, server } = target;
       const { cell } = upstream.connection;
       const id = newId<'call'>('call', this.#deps.random);
       const facts: CallFacts = { id, principal, profile, server: server.slug, tool, cell };
       await this.#deps.audit.started(facts);
-      const call = callRef(facts, readOnly);
+      const call = callRef(facts, found?.annotations?.readOnlyHint === true);
+      const told = found === null ? request : repeating(found, request);
       return this.#recorded(facts, () => {
         this.#calls.enter(cell, call, upstream.connection.exited);
-        return this.#timed(server, request, () => this.#send(upstream, request));
+        return this.#timed(server, request, () => this.#send(upstream, told));
       });
     });
   }
@@ -238,13 +239,13 @@ export class Gate {
     return askBack({ slug: upstream.connection.slug, message, owner, control, send }, answer);
   }
 
-  /** @returns whether the server says that the tool only reads */
+  /** @returns the tool as the server lists it; null where it does not */
   async #admit(
     target: Target,
     upstream: OpenUpstream,
     tool: string,
     request: ClientRequest,
-  ): Promise<boolean> {
+  ): Promise<ListedTool | null> {
     const { principal, profile, server } = target;
     const found = await upstream.tools.find(tool);
     const decision = decideCall(
@@ -256,7 +257,7 @@ export class Gate {
       this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
     if (decision.allow) {
       const fault = target.mirrored === true && found !== null ? headerFault(found, request) : null;
-      if (fault === null) return found?.annotations?.readOnlyHint === true;
+      if (fault === null) return found;
       await refused('mcp_header_mismatch');
       throw headersDisagree(fault);
     }
@@ -301,9 +302,19 @@ const callRef = ({ id, tool, principal: { actor, agent } }: CallFacts, readOnly:
   agent,
 });
 
-function headerFault({ text }: ListedTool, { message, carried }: ClientRequest): string | null {
+const argumentsOf = ({ message }: ClientRequest): string | null => {
   const given = paramSpan(message, 'arguments');
-  return paramHeaderFault(text, given === null ? null : slice(message.text, given), carried);
+  return given === null ? null : slice(message.text, given);
+};
+
+const headerFault = ({ text }: ListedTool, request: ClientRequest): string | null =>
+  paramHeaderFault(text, argumentsOf(request), request.carried);
+
+/** What the definition wants repeated beside the call is the gateway's to say: few clients have a place for it. */
+function repeating<Asked extends ClientRequest>({ text }: ListedTool, request: Asked): Asked {
+  const repeated = paramHeadersOf(text, argumentsOf(request));
+  if (repeated.size === 0) return request;
+  return { ...request, carried: { paramHeaders: new Map([...request.carried.paramHeaders, ...repeated]) } };
 }
 
 const headersDisagree = (fault: string): AppError =>

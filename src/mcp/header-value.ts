@@ -9,6 +9,14 @@ const WRAPPED = /^=\?base64\?(.*)\?=$/s;
 /** RFC 4648 section 4, with its padding. */
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
+/** What arrives as it was sent, whatever stands in between: visible ASCII, with spaces only inside. */
+const AS_IS = /^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/;
+
+export const encodeHeaderValue = (value: string): string =>
+  AS_IS.test(value) && !WRAPPED.test(value)
+    ? value
+    : `=?base64?${Buffer.from(value, 'utf8').toString('base64')}?=`;
+
 /** @returns null for a value that nobody may send: other characters, or base64 that is none */
 export function decodeHeaderValue(value: string): string | null {
   if (!PLAIN.test(value)) return null;

@@ -7,7 +7,7 @@
  */
 import { err, limits, ok, type Result } from '../kernel/index.ts';
 import type { Carried } from './client-facts.ts';
-import { decodeHeaderValue } from './header-value.ts';
+import { decodeHeaderValue, encodeHeaderValue } from './header-value.ts';
 import { printable } from './printable.ts';
 
 /** One parameter that a header repeats. */
@@ -57,6 +57,23 @@ export function paramHeaderFault(
     if (why !== null) return `the Mcp-Param-${header} header ${why}`;
   }
   return null;
+}
+
+/**
+ * What a definition wants repeated of a call, for a server elsewhere: names in lower case, values as they are sent.
+ *
+ * @param argumentsText as in `paramHeaderFault`
+ */
+export function paramHeadersOf(toolText: string, argumentsText: string | null): ReadonlyMap<string, string> {
+  const declared = declarationsOf(toolText);
+  const headers = new Map<string, string>();
+  if (!declared.ok || declared.value.length === 0) return headers;
+  const given: unknown = argumentsText === null ? null : JSON.parse(argumentsText);
+  for (const { path, header } of declared.value) {
+    const value = valueAt(given, path);
+    if (isRepeatable(value)) headers.set(header.toLowerCase(), encodeHeaderValue(String(value)));
+  }
+  return headers;
 }
 
 /** @param sent the header's value; undefined where it is absent */

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeHeaderValue } from '../../src/mcp/header-value.ts';
-import { headerDeclarationFault, paramHeaderFault } from '../../src/mcp/param-headers.ts';
+import { headerDeclarationFault, paramHeaderFault, paramHeadersOf } from '../../src/mcp/param-headers.ts';
 import { fixture, type Harness, principal, startHarness } from './harness.ts';
 
 const wrapped = (value: string): string => `=?base64?${Buffer.from(value).toString('base64')}?=`;
@@ -143,6 +143,26 @@ describe('headers beside a call', () => {
     ['two values', { region: 'eu' }, { region: 'eu, us' }, 'says something else'],
   ])('may not repeat %s', (_what, given, headers, why) => {
     expect(fault(given, headers)).toContain(why);
+  });
+
+  it('are made of a call for a server elsewhere, and agree with it', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        fc.maxSafeInteger(),
+        fc.boolean(),
+        (region, count, sure) => {
+          const given = { region: Buffer.from(region).toString(), count, sure, where: { zone: null } };
+          const made = paramHeadersOf(TOOL, JSON.stringify(given));
+          expect([...made.keys()].toSorted()).toEqual(['count', 'region', 'sure']);
+          for (const value of made.values())
+            expect(value).toMatch(/^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/);
+          expect(fault(given, Object.fromEntries(made))).toBeNull();
+        },
+      ),
+    );
+    expect(paramHeadersOf(TOOL, null).size).toBe(0);
+    expect(paramHeadersOf(tool({ a: mark('no name') }), '{"a":"x"}').size).toBe(0);
   });
 
   it('agree with every string, written as a client must', () => {

@@ -1,74 +1,15 @@
 /** Servers elsewhere that speak Streamable HTTP, through the whole front. */
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/kernel/index.ts';
-import { type Harness, principal, startHarness, type TestClient } from '../harness.ts';
-import {
-  type Answerer,
-  event,
-  type Got,
-  isCall,
-  json,
-  resultOf,
-  type StandIn,
-  standIn,
-  stream,
-  type TestTransport,
-  transportTo,
-  usual,
-} from './stand-in.ts';
-
-interface Far {
-  readonly harness: Harness;
-  readonly server: StandIn;
-  readonly client: TestClient;
-  /** Those that were opened, the last one last. */
-  readonly transports: TestTransport[];
-}
-
-const open: Far[] = [];
-afterEach(async () => {
-  for (const { harness, server, transports } of open.splice(0)) {
-    await harness.close();
-    for (const transport of transports) await transport.close('the test is over');
-    await server.close();
-  }
-});
-
-async function far(answer: Answerer, challenged: readonly boolean[] = []): Promise<Far> {
-  const server = await standIn(answer);
-  const transports: TestTransport[] = [];
-  const harness = await startHarness({
-    default: {
-      far: {
-        command: [],
-        tools: '*',
-        transport(cell) {
-          const transport = transportTo(server.url, cell, challenged);
-          transports.push(transport);
-          return transport;
-        },
-      },
-    },
-  });
-  const client = harness.stdio(principal('good', 'default'), { profile: 'default', server: 'far' });
-  const made = { harness, server, client, transports };
-  open.push(made);
-  return made;
-}
+import { call, far } from './far.ts';
+import { type Answerer, event, type Got, isCall, json, resultOf, stream, usual } from './stand-in.ts';
 
 /** As `usual`, with a say of its own in what becomes of a call. */
 const onCall =
   (answer: Answerer): Answerer =>
   (got, res) =>
     isCall(got) ? answer(got, res) : usual(got, res);
-
-const call = (client: TestClient, id = 'call', _meta?: object) =>
-  client.request(id, 'tools/call', {
-    name: 'echo',
-    arguments: {},
-    ...(_meta === undefined ? {} : { _meta }),
-  });
 
 const done = { content: [{ type: 'text', text: 'done' }] };
 const progress = (got: Got, value: number): object => ({
@@ -449,14 +390,14 @@ describe('a login that a server does not accept', () => {
   };
 
   it('is told to whoever can get another, and tried once more', async () => {
-    const { client, transports } = await far(guarded(1), [true]);
+    const { client, transports } = await far(guarded(1), { challenged: [true] });
     await client.initialize();
     expect(await call(client)).toMatchObject({ result: done });
     expect(transports[0]?.challenges).toEqual(['401 Bearer scope="a"']);
   });
 
   it('is tried no more than that', async () => {
-    const { client, transports } = await far(guarded(9), [true]);
+    const { client, transports } = await far(guarded(9), { challenged: [true] });
     await client.initialize();
     expect(await call(client)).toMatchObject({ error: { data: { code: 'upstream_unauthorized' } } });
     expect(transports[0]?.challenges).toHaveLength(1);
