@@ -80,7 +80,13 @@ const front = createFront({
   clock: systemClock,
   random: systemRandom,
   log: silentLog,
-  config: { allowedHosts: [], allowedOrigins: [], version: '0.0.0' },
+  config: {
+    allowedHosts: [],
+    allowedOrigins: [],
+    publicUrl: null,
+    authorizationServers: [],
+    version: '0.0.0',
+  },
 });
 
 const http = createHttpServer((req, res) => void front.handleHttp(req, res)).listen(0, '127.0.0.1');

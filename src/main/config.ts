@@ -12,6 +12,7 @@ import { AppError, limits, Secret } from '../kernel/index.ts';
 import { registryAddress } from '../sandbox/index.ts';
 import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
 import { namePattern, proxyUrl } from './config-proxy.ts';
+import { issuer, publicOrigin } from './config-public.ts';
 import { type Environment, homeFiles, homeOf } from './home.ts';
 
 const HOST_PORT = /^(?:[^\s:[\]]+|\[[0-9a-f:.]+\]):(\d{1,5})$/i;
@@ -60,6 +61,10 @@ const FileSettings = z.strictObject({
   allowedHosts: z.array(hostName).default([]),
   /** Origins' host names from which browsers may connect. */
   allowedOrigins: z.array(hostName).default([]),
+  /** What clients call the gateway, where that is not the listen address: behind a proxy that ends TLS. */
+  publicUrl: publicOrigin.optional(),
+  /** Issuers of authorization servers that give out tokens for the gateway. */
+  authorizationServers: z.array(issuer).default([]),
   log: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   audit: z
     .strictObject({
@@ -126,6 +131,9 @@ export interface Config {
   readonly listen: { readonly host: string; readonly port: number };
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
+  /** Without a path; null: whatever clients call it. */
+  readonly publicUrl: string | null;
+  readonly authorizationServers: readonly string[];
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   readonly audit: { readonly durability: Durability };
   readonly idleSeconds: number;
@@ -177,6 +185,8 @@ export function loadConfig(env: Environment): Config {
     listen: parseListen(settings.listen),
     allowedHosts: settings.allowedHosts,
     allowedOrigins: settings.allowedOrigins,
+    publicUrl: settings.publicUrl ?? null,
+    authorizationServers: settings.authorizationServers,
     log: settings.log,
     audit: settings.audit,
     idleSeconds: settings.cells.idleSeconds,
@@ -294,6 +304,8 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     listen: env['SALLYPORT_LISTEN'],
     allowedHosts: list(env['SALLYPORT_ALLOWED_HOSTS']),
     allowedOrigins: list(env['SALLYPORT_ALLOWED_ORIGINS']),
+    publicUrl: env['SALLYPORT_PUBLIC_URL'],
+    authorizationServers: list(env['SALLYPORT_AUTHORIZATION_SERVERS']),
     log: env['SALLYPORT_LOG'],
     audit: durability === undefined ? undefined : { durability },
     cells: Object.keys(cells).length === 0 ? undefined : cells,

@@ -73,6 +73,10 @@ export async function createGateway(
 const ownHosts = (listening: string): readonly string[] =>
   listening === '0.0.0.0' || listening === '::' ? [] : [listening];
 
+/** Whoever sets what the gateway is called means it to answer to that name. */
+const publicHost = ({ publicUrl }: Config): readonly string[] =>
+  publicUrl === null ? [] : [new URL(publicUrl).hostname.replace(/^\[(.*)\]$/, '$1')];
+
 const noPlan = (): AppError =>
   new AppError('server_not_isolated', 'Servers run without a cell here: there is no plan of one.', {
     kind: 'failed',
@@ -209,7 +213,9 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
     config: {
-      allowedHosts: [...ownHosts(config.listen.host), ...config.allowedHosts],
+      allowedHosts: [...ownHosts(config.listen.host), ...publicHost(config), ...config.allowedHosts],
+      publicUrl: config.publicUrl,
+      authorizationServers: config.authorizationServers,
       allowedOrigins: config.allowedOrigins,
       version: VERSION,
     },

@@ -41,7 +41,8 @@ export async function openTcpDoor(gateway: Gateway, listen: { host: string; port
         () => answer(res, 503, { status: 'not ready' }),
       );
     }
-    if (path === '/mcp' || path.startsWith('/mcp/')) return void gateway.front.handleHttp(req, res);
+    if (path === '/mcp' || path.startsWith('/mcp/') || path.startsWith('/.well-known/'))
+      return void gateway.front.handleHttp(req, res);
     answer(res, 404, {
       error: {
         code: 'route_unknown',

@@ -17,6 +17,10 @@ export interface FrontConfig {
   readonly allowedHosts: readonly string[];
   /** Host names that may stand in `Origin` besides the loopback ones. */
   readonly allowedOrigins: readonly string[];
+  /** What clients call the gateway, `https://gateway.example`, without a path; null: whatever each of them calls it. */
+  readonly publicUrl: string | null;
+  /** Issuers of authorization servers that give out tokens for it. */
+  readonly authorizationServers: readonly string[];
   /** The gateway's own version, shown to clients and servers. */
   readonly version: string;
 }
@@ -58,7 +62,7 @@ export interface CellActivity {
 
 export interface Front {
   /**
-   * Serves `/mcp/<profile>` and `/mcp/<profile>/<server>`; any other path is a 404.
+   * Serves `/mcp/<profile>` and `/mcp/<profile>/<server>`, and what RFC 9728 says of them; any other path is a 404.
    *
    * @param local the caller when it is already known (the local socket): no token and no Host or Origin check then
    */

@@ -32,14 +32,21 @@ export function answerJson(
   res.end(body);
 }
 
-/** Answers a refusal at the door: `{"error":{code,message,hint}}`, and the connection is not kept with a body unread. */
-export function answerFailure(res: ServerResponse, error: unknown): void {
+/**
+ * Answers a refusal at the door: `{"error":{code,message,hint}}`, and the connection is not kept with
+ * a body unread.
+ *
+ * @param metadata where a client without a token learns how to get one
+ */
+export function answerFailure(res: ServerResponse, error: unknown, metadata: () => string | null): void {
   const status = statusOf(error);
   const wire = toWire(error);
   const headers: Record<string, string> = { connection: 'close' };
   if (status === 401) {
     // Outside, every failed authentication looks the same; the code says so, whatever the reason was inside.
-    headers['www-authenticate'] = 'Bearer realm="sallyport", error="invalid_token"';
+    const address = metadata();
+    const where = address === null ? '' : `, resource_metadata="${address}"`;
+    headers['www-authenticate'] = `Bearer realm="sallyport", error="invalid_token"${where}`;
     answerJson(res, status, JSON.stringify({ error: { ...wire, code: 'unauthenticated' } }), headers);
     return;
   }

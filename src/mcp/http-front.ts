@@ -16,6 +16,7 @@ import { HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
 import { carriedBy, classify, statelessStatus } from './http-stateless.ts';
 import { LegacySse, legacySessionOf, opensLegacyStream } from './legacy-sse.ts';
 import type { Authenticate, CallAudit, Principal } from './ports.ts';
+import { asksForMetadata, metadataAddress, metadataText } from './resource-metadata.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
 import { find, stringAt } from './raw-json.ts';
 
@@ -48,16 +49,22 @@ export class HttpFront {
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, local?: Principal): Promise<void> {
+    const { config } = this.#deps;
     res.on('error', () => {});
     try {
+      if (local === undefined) checkOrigin(req, config);
+      if (asksForMetadata(req)) {
+        if (req.method !== 'GET' && req.method !== 'HEAD') throw methodNotAllowed('Use GET.');
+        answerJson(res, 200, metadataText(req, config));
+        return;
+      }
       const endpoint = endpointOf(req.url ?? '');
-      if (local === undefined) checkOrigin(req, this.#deps.config);
       const principal = local ?? (await authenticated(req, this.#deps.authenticate));
       await this.#admit(principal, endpoint);
       await this.#serve({ req, res, principal, endpoint });
     } catch (error) {
       if (!isAppError(error)) this.#deps.log.error('mcp.http.failed', { error: String(error) });
-      answerFailure(res, error);
+      answerFailure(res, error, () => metadataAddress(req, config));
     }
   }
 
@@ -106,7 +113,7 @@ export class HttpFront {
       this.#sessions.end(this.#sessions.find(req, principal, endpoint));
       res.writeHead(200).end();
     } else {
-      throw new AppError('mcp_method_not_allowed', 'Use POST, GET or DELETE.', { kind: 'invalid' });
+      throw methodNotAllowed('Use POST, GET or DELETE.');
     }
   }
 
@@ -236,3 +243,6 @@ export class HttpFront {
     client.receive(message, carriedBy(req));
   }
 }
+
+const methodNotAllowed = (message: string): AppError =>
+  new AppError('mcp_method_not_allowed', message, { kind: 'invalid' });

@@ -33,6 +33,8 @@ describe('settings', () => {
       listen: { host: '127.0.0.1', port: 7800 },
       allowedHosts: [],
       allowedOrigins: [],
+      publicUrl: null,
+      authorizationServers: [],
       log: 'info',
       audit: { durability: 'grouped' },
       idleSeconds: 600,
@@ -52,6 +54,8 @@ describe('settings', () => {
         'listen: "[::1]:8000"',
         'allowedHosts: [ Gate.Example, "fd00::1" ]',
         'allowedOrigins: [ app.example ]',
+        'publicUrl: "HTTPS://Gate.Example:443/"',
+        'authorizationServers: [ "https://login.example/realms/a" ]',
         'log: debug',
         'audit: { durability: strict }',
         'cells: { idleSeconds: 30, stopSeconds: 5, prepared: 0 }',
@@ -66,6 +70,8 @@ describe('settings', () => {
       audit: { durability: 'strict' },
       allowedHosts: ['gate.example', 'fd00::1'],
       allowedOrigins: ['app.example'],
+      publicUrl: 'https://gate.example',
+      authorizationServers: ['https://login.example/realms/a'],
       log: 'debug',
       idleSeconds: 30,
       stopSeconds: 5,
@@ -91,6 +97,10 @@ describe('settings', () => {
     expect(load(yaml, { SALLYPORT_LOG: 'silent' }).log).toBe('silent');
     expect(load(yaml, { SALLYPORT_AUDIT_DURABILITY: 'strict' }).audit).toEqual({ durability: 'strict' });
     expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
+    expect(load(yaml, { SALLYPORT_PUBLIC_URL: 'http://gate:8080' }).publicUrl).toBe('http://gate:8080');
+    expect(
+      load(yaml, { SALLYPORT_AUTHORIZATION_SERVERS: 'https://a, https://b/' }).authorizationServers,
+    ).toEqual(['https://a', 'https://b/']);
     expect(load(yaml, { SALLYPORT_ALLOWED_ORIGINS: 'd' }).allowedOrigins).toEqual(['d']);
     expect(load(yaml, { SALLYPORT_CELLS_IDLE_SECONDS: '5' }).idleSeconds).toBe(5);
     expect(load(yaml, { SALLYPORT_CELLS_ISOLATION: 'none-unsafe' }).isolation).toBe('none-unsafe');
@@ -168,6 +178,22 @@ describe('settings', () => {
     ['a prototype', '__proto__: { log: debug }', {}, '__proto__'],
     ['an address without a port', 'listen: localhost', {}, 'listen: is not of the form HOST:PORT'],
     ['a port out of range', 'listen: 127.0.0.1:65536', {}, 'listen: is not of the form HOST:PORT'],
+    ['a public address with a path', 'publicUrl: https://gate.example/mcp', {}, 'address without a path'],
+    ['a public address with a query', 'publicUrl: "https://gate.example/?"', {}, 'address without a path'],
+    ['a public address with a login', 'publicUrl: https://me@gate.example', {}, 'address without a path'],
+    ['a public address that is none', 'publicUrl: gate.example', {}, 'address without a path'],
+    [
+      'an issuer without TLS',
+      'authorizationServers: [ "http://login" ]',
+      {},
+      'is not the address of an issuer',
+    ],
+    [
+      'an issuer with a query',
+      'authorizationServers: [ "https://a/?b" ]',
+      {},
+      'is not the address of an issuer',
+    ],
     ['a host with a port', 'allowedHosts: [ "gate.example:443" ]', {}, 'is not a host name alone'],
     [
       'an origin that is an address',

@@ -35,7 +35,9 @@ it('docs/configuration.md names every setting', () => {
   const source = readFileSync(new URL('../../src/main/config.ts', import.meta.url), 'utf8');
   const schema = /const FileSettings = [\s\S]*?\n\}\);/.exec(source)?.[0] ?? '';
   const names = Array.from(
-    schema.matchAll(/^\s+(\w+): (?:z|hostPort|redirections|proxyUrl|loopbackPort|registryUrl)/gm),
+    schema.matchAll(
+      /^\s+(\w+): (?:z|hostPort|redirections|proxyUrl|publicOrigin|loopbackPort|registryUrl)/gm,
+    ),
     ([, name]) => name,
   );
   expect(names.length).toBeGreaterThan(10);

@@ -20,6 +20,7 @@ import {
   createFront,
   type EraMemory,
   type Front,
+  type FrontConfig,
   type Principal,
   type ProfileServer,
   type UpstreamEra,
@@ -117,7 +118,10 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export async function startHarness(profiles: Record<string, Record<string, TestServer>>): Promise<Harness> {
+export async function startHarness(
+  profiles: Record<string, Record<string, TestServer>>,
+  settings: Partial<FrontConfig> = {},
+): Promise<Harness> {
   const cells = new Map<string, ChildTransport>();
   const elsewhere = new Map<string, UpstreamTransport>();
   const transports: ChildTransport[] = [];
@@ -226,7 +230,14 @@ export async function startHarness(profiles: Record<string, Record<string, TestS
     clock: systemClock,
     random: systemRandom,
     log: silentLog,
-    config: { allowedHosts: ['gateway.example'], allowedOrigins: ['app.example'], version: '9.9.9' },
+    config: {
+      allowedHosts: ['gateway.example'],
+      allowedOrigins: ['app.example'],
+      publicUrl: null,
+      authorizationServers: [],
+      version: '9.9.9',
+      ...settings,
+    },
   });
 
   const server: Server = createServer((req, res) => void front.handleHttp(req, res));
