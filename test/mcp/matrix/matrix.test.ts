@@ -5,8 +5,16 @@
 import { LOG_LEVEL_META_KEY } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Era } from '../../conformance/targets.ts';
-import type { Harness } from '../harness.ts';
-import { CLIENTS, type Seat, startWorld, takeSeat, WAYS } from './seats.ts';
+import {
+  besideWorld,
+  CLIENTS,
+  remoteWorld,
+  type Seat,
+  takeSeat,
+  type Way,
+  WAYS,
+  type World,
+} from './seats.ts';
 
 const text = async (seat: Seat, name: string, given: Record<string, unknown> = {}): Promise<string> => {
   const { content } = await seat.client.callTool({ name: seat.name(name), arguments: given });
@@ -176,29 +184,37 @@ const FEATURES: Readonly<Record<string, (seat: Seat) => Promise<void>>> = {
 };
 let waits = 0;
 
-const SERVERS: Readonly<Record<string, Era>> = {
+const ERAS: Readonly<Record<string, Era>> = {
   'a server with sessions': 'session',
   'a server without sessions': 'stateless',
   'a server of both eras': 'both',
 };
 
-describe.each(Object.entries(SERVERS))('%s', (_server, era) => {
-  let harness: Harness;
+describe.each(Object.entries(ERAS))('%s on stdio', (_server, era) => {
+  rows(era, besideWorld, WAYS);
+});
+
+describe.each(Object.entries(ERAS))('%s over HTTP', (_server, era) => {
+  rows(era, remoteWorld, ['HTTP, one server', 'stdio, one server']);
+});
+
+function rows(era: Era, start: (era: Era) => Promise<World>, ways: readonly Way[]): void {
+  let world: World;
   beforeAll(async () => {
-    harness = await startWorld(era);
+    world = await start(era);
   });
-  afterAll(() => harness.close());
+  afterAll(() => world.close());
 
   describe.each(Object.entries(CLIENTS))('%s', (_client, mode) => {
     const fits = era === 'both' || (era === 'session') === (mode === 'legacy');
-    describe.each(WAYS.filter((way) => way !== 'directly' || fits))('%s', (way) => {
+    describe.each(ways.filter((way) => way !== 'directly' || fits))('%s', (way) => {
       let seat: Seat;
       beforeAll(async () => {
-        seat = await takeSeat(harness, era, mode, way);
+        seat = await takeSeat(world.harness, era, mode, way);
       });
       afterAll(() => seat?.close());
 
       it.each(Object.entries(FEATURES))('%s', (_feature, check) => check(seat));
     });
   });
-});
+}

@@ -10,8 +10,10 @@ import {
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
-import type { Era } from '../../conformance/targets.ts';
+import type { CellId } from '../../../src/kernel/index.ts';
+import { directTarget, type Era } from '../../conformance/targets.ts';
 import { type Harness, principal, startHarness } from '../harness.ts';
+import { transportTo } from '../remote/stand-in.ts';
 
 const EVERYTHING = resolve(import.meta.dirname, '../../conformance/everything/stdio.ts');
 
@@ -44,8 +46,30 @@ export interface Seat {
 }
 
 /** A front with the everything server of one era behind it. */
-export const startWorld = (era: Era): Promise<Harness> =>
-  startHarness({ default: { it: { command: [EVERYTHING, era], tools: '*' } } });
+export interface World {
+  readonly harness: Harness;
+  close(): Promise<void>;
+}
+
+/** The server on stdio. */
+export async function besideWorld(era: Era): Promise<World> {
+  const harness = await startHarness({ default: { it: { command: [EVERYTHING, era], tools: '*' } } });
+  return { harness, close: () => harness.close() };
+}
+
+/** The server over Streamable HTTP. */
+export async function remoteWorld(era: Era): Promise<World> {
+  const server = await directTarget(era);
+  const transport = (cell: CellId) => transportTo(server.url, cell);
+  const harness = await startHarness({ default: { it: { command: [], transport, tools: '*' } } });
+  return {
+    harness,
+    async close() {
+      await harness.close();
+      await server.close();
+    },
+  };
+}
 
 export async function takeSeat(
   harness: Harness,
