@@ -24,6 +24,15 @@ it('reaches a remote one over HTTP, through a share of the data plane that ends 
   expect([transport.kind, transport.cell.slice(0, 4)]).toEqual(['http', 'rmt_']);
   expect(world.identities).toMatchObject([{ cell: transport.cell, server: 'far', profile: 'default' }]);
   expect(await world.pool.open('far', 'default', null)).toBe(transport);
+  const request = {
+    method: 'GET',
+    url: new URL('https://other.test.example/mcp'),
+    headers: [],
+    body: null,
+  } as const;
+  await expect(
+    transport.kind === 'http' && transport.exchange(request, new AbortController().signal),
+  ).rejects.toMatchObject({ code: 'upstream_origin' });
   await world.pool.restart('far', 'changed');
   expect(await transport.exited).toMatchObject({ reason: 'changed' });
   expect(world.said).toEqual([

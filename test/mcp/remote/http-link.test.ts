@@ -49,6 +49,22 @@ describe('a session elsewhere', () => {
       expect(headers).toMatchObject({ 'mcp-session-id': 's-1', 'mcp-protocol-version': '2025-06-18' });
   });
 
+  it('asks for nothing before the server has heard that it has begun', async () => {
+    let hasBegun = false;
+    const { client } = await far((got, res) => {
+      const { message } = got;
+      if (message['method'] === 'notifications/initialized')
+        setTimeout(() => {
+          hasBegun = true;
+          res.writeHead(202).end();
+        }, 100);
+      else if (hasBegun || message['method'] === 'initialize') usual(got, res);
+      else res.writeHead(400).end('not yet');
+    });
+    await client.initialize();
+    expect(await call(client)).toMatchObject({ result: done });
+  });
+
   it('does without a session where the server gives none', async () => {
     const { client, server, transports } = await far((got, res) => usual(got, res, []));
     await client.initialize();
