@@ -5,6 +5,7 @@ import type { Clock, Log, Random, WorkspaceId } from '../kernel/index.ts';
 import type { Catalog } from '../manifest/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
 import type {
+  ApiCompiler,
   DocumentSource,
   GatewayFacts,
   Kills,
@@ -23,6 +24,7 @@ export interface ApiDeps {
   /** Who is asking: the operator at the local socket. */
   readonly caller: Caller;
   readonly servers: ServerRows;
+  readonly apis: ApiCompiler;
   readonly documents: DocumentSource;
   readonly probes: Probes;
   readonly prober: Prober;

@@ -2,7 +2,7 @@
  * A server by the description of an HTTP API: an OpenAPI document or a toolspec alone, for which a manifest is made, or a
  * manifest that names one. The document is kept with the server as it was: what it becomes elsewhere changes nothing here.
  */
-import { compileApi, describeOpenApi, looksLikeOpenApi, parseBase, readOpenApi } from '../http-api/index.ts';
+import { looksLikeOpenApi, parseBase } from '../http-api/index.ts';
 import type { ApiDescription, ApiFault, ApiUse, Base } from '../http-api/index.ts';
 import { AppError, limits, type Result } from '../kernel/index.ts';
 import {
@@ -17,11 +17,17 @@ import {
 } from '../manifest/index.ts';
 import { complete } from './checked-manifest.ts';
 import type { Follower } from './packages.ts';
-import type { DocumentSource, ServerDocument } from './ports.ts';
+import type { ApiCompiler, DocumentSource, ServerDocument } from './ports.ts';
 import type { AddServer } from './schemas.ts';
 
 /** Whether the text of a source is the description of an API rather than a manifest. */
 export const isDescription = (text: string): boolean => looksLikeOpenApi(text) || looksLikeToolSpec(text);
+
+export interface DescriptionWish {
+  readonly input: AddServer;
+  readonly apis: ApiCompiler;
+  readonly follower: Follower;
+}
 
 export interface DescribedApi {
   readonly manifest: Manifest;
@@ -29,11 +35,17 @@ export interface DescribedApi {
 }
 
 /** @throws AppError `api_…`, `manifest_invalid`, `server_name_needed` */
-export function fromDescription(text: string, input: AddServer, tell: Tell): DescribedApi {
-  const manifest = looksLikeOpenApi(text) ? ofOpenApi(text, input) : ofToolSpec(text, input);
+export async function fromDescription(
+  text: string,
+  { input, apis, follower }: DescriptionWish,
+): Promise<DescribedApi> {
+  const manifest = looksLikeOpenApi(text)
+    ? ofOpenApi(await apis.describe(text), input)
+    : ofToolSpec(text, input);
   const { server } = manifest;
-  if (server.kind === 'api') tried({ ...manifest, server }, text, tell);
-  return { manifest, document: stored(text) };
+  const document = stored(text);
+  if (server.kind === 'api') await tried(apis, { ...manifest, server }, document, follower.tell);
+  return { manifest, document };
 }
 
 const stored = (text: string): ServerDocument => ({ hash: documentHash(text), text });
@@ -41,10 +53,8 @@ const stored = (text: string): ServerDocument => ({ hash: documentHash(text), te
 const documentNamed = ({ openapi, toolspec }: ApiServerSpec): string | null => openapi ?? toolspec ?? null;
 
 /** What is asked besides the manifest. */
-export interface DocumentWish {
-  readonly input: AddServer;
+export interface DocumentWish extends DescriptionWish {
   readonly documents: DocumentSource;
-  readonly follower: Follower;
 }
 
 /**
@@ -56,19 +66,20 @@ export interface DocumentWish {
 export async function documentOf(
   use: ApiUse,
   slug: string,
-  { input, documents, follower }: DocumentWish,
+  { input, apis, documents, follower }: DocumentWish,
 ): Promise<ServerDocument | null> {
   const name = documentNamed(use.server);
   const { tell, gone } = follower;
   if (name === null) {
-    tried(use, null, tell);
+    await tried(apis, use, null, tell);
     return null;
   }
   if (isAddress(name)) tell(`fetching ${name}`);
   const text = isAddress(name) ? await documents.fetch(name, slug, gone) : input.documents?.[name];
   if (text === undefined) throw documentNeeded(name);
-  tried(use, text, tell);
-  return stored(text);
+  const document = stored(text);
+  await tried(apis, use, document, tell);
+  return document;
 }
 
 const isAddress = (name: string): boolean => name.startsWith('https://');
@@ -76,8 +87,13 @@ const isAddress = (name: string): boolean => name.startsWith('https://');
 type Tell = (message: string) => void;
 
 /** Makes the tools once, for what is wrong with them, and tells what came of it. */
-function tried(use: ApiUse, text: string | null, tell: Tell): void {
-  const { tools, leftOut } = usable(compileApi(use, text));
+async function tried(
+  apis: ApiCompiler,
+  use: ApiUse,
+  document: ServerDocument | null,
+  tell: Tell,
+): Promise<void> {
+  const { tools, leftOut } = await apis.compile(use, document);
   tell(`${tools.length} ${tools.length === 1 ? 'tool' : 'tools'}`);
   for (const reason of leftOut.slice(0, LEFT_OUT_TOLD_MAX)) tell(`left out: ${reason}`);
   if (leftOut.length > LEFT_OUT_TOLD_MAX) tell(`left out: ${leftOut.length - LEFT_OUT_TOLD_MAX} more`);
@@ -102,8 +118,7 @@ function usable<T>(result: Result<T, ApiFault>): T {
   throw new AppError(code, message, { kind: 'invalid', ...(hint === undefined ? {} : { hint }) });
 }
 
-function ofOpenApi(text: string, input: AddServer): Manifest {
-  const described = describeOpenApi(usable(readOpenApi(text)));
+function ofOpenApi(described: ApiDescription, input: AddServer): Manifest {
   const baseUrl = baseOf(described, input);
   const base = usable(parseBase(baseUrl));
   const name = input.name ?? slugOf(described.title);

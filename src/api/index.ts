@@ -4,6 +4,7 @@ export type { ApiDeps } from './deps.ts';
 export { documentBeside } from './document-source.ts';
 export type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 export type {
+  ApiCompiler,
   CellView,
   DocumentSource,
   GatewayFacts,
@@ -24,6 +25,7 @@ export type {
   ProxyDesk,
   ProxySettings,
   Runtime,
+  ServerDocument,
   ServerRow,
   ServerRows,
   Trouble,

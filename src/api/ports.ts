@@ -2,6 +2,7 @@
  * What the control plane needs from outside: where servers and profiles are kept, how a package gets onto the machine,
  * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
  */
+import type { ApiDescription, ApiUse, CompiledApi } from '../http-api/index.ts';
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type { LaunchPlan, ProbeBody, ProbeEntry } from './schemas.ts';
@@ -60,6 +61,14 @@ export interface ServerDocument {
   /** Lower-case hex SHA-256 of the text. */
   readonly hash: string;
   readonly text: string;
+}
+
+/** What makes tools of descriptions. They are anybody's, so this is done where it holds nobody up. */
+export interface ApiCompiler {
+  /** What an OpenAPI document says of its API. @throws AppError `api_document_…` */
+  describe(text: string): Promise<ApiDescription>;
+  /** @throws AppError `api_document_…`, `api_base_invalid` */
+  compile(use: ApiUse, document: ServerDocument | null): Promise<CompiledApi>;
 }
 
 /** Where the descriptions of APIs come from that a manifest names by an address. */

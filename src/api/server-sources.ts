@@ -48,14 +48,15 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
   if (!isDescribed) assertNone(input, DESCRIPTION_CHOICES);
   if (input.manifest !== undefined && isDescribed) {
     assertNone(input, PACKAGE_CHOICES);
-    return { ...fromDescription(input.manifest, input, follower.tell), pinned: null };
+    const described = await fromDescription(input.manifest, { input, apis: deps.apis, follower });
+    return { ...described, pinned: null };
   }
   const manifest = manifestFor(deps, input);
   const { server } = manifest;
   if (server.kind === 'api') {
     assertNone(input, PACKAGE_CHOICES);
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
-    const wish = { input, documents: deps.documents, follower };
+    const wish = { input, apis: deps.apis, documents: deps.documents, follower };
     const document = await documentOf({ ...manifest, server }, input.name ?? manifest.name, wish);
     return { manifest, pinned: null, document };
   }

@@ -23,6 +23,7 @@ import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
 import { createKills } from './kills.ts';
 import { createLogins } from './oauth/logins.ts';
 import { createProber } from './prober.ts';
+import { createApiCompiler } from './upstreams/api-compiler.ts';
 import { createDocumentFetcher, type DocumentFetcher } from './upstreams/fetch-document.ts';
 import { keepCollecting } from './packages/collector.ts';
 import { authorityFiles } from './proxy/authority-files.ts';
@@ -130,6 +131,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
           random,
           log,
         });
+  const apis = createApiCompiler();
   const pool: CellPool = createCellPool({
     workspace,
     vault,
@@ -149,6 +151,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     log,
     servers: serverRows(store),
     documents: store.documents,
+    apis,
     offers: async (name, slug) =>
       (await reachable.profile(workspace, name))?.servers.some((server) => server.slug === slug) === true,
     idleSeconds: config.idleSeconds,
@@ -242,6 +245,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     caller: { workspace, actor: operator.actor },
     servers: serverRows(store),
     documents,
+    apis,
     probes: probes(store),
     prober: createProber({ operator, egress, kills: switches, random }),
     profiles: profiles(store, clock, random),

@@ -15,6 +15,7 @@ import { AppError, type Log, silentLog, systemClock, systemRandom } from '../../
 import { type Config, homeFiles, loadConfig } from '../../src/main/config.ts';
 import { operatorOf } from '../../src/main/front-ports.ts';
 import { initHome } from '../../src/main/init.ts';
+import { compilerHere } from './compiler.ts';
 import { createKills } from '../../src/main/kills.ts';
 import { probes, profiles, serverRows } from '../../src/main/repositories.ts';
 import { openServices, type Services } from '../../src/main/services.ts';
@@ -150,6 +151,7 @@ export async function makeWorld(): Promise<World> {
     probes: probes(store),
     prober: { probe: (...asked) => prober.probe(...asked) },
     documents: { fetch: (...asked) => documents.fetch(...asked) },
+    apis: compilerHere,
     profiles: profiles(store, systemClock, systemRandom),
     proxy: { settings: (...asked) => proxy.settings(...asked) },
     logins: { begin: noLogin, finish: noLogin, show: async () => null, forget: async () => false },

@@ -217,6 +217,37 @@ describe('a schema', () => {
     expect(tools[0]?.definition.length).toBeGreaterThan(50_000);
   });
 
+  it('that hundreds of tools refer to is too much when it is large', () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 2_000 }, (_, at) => [`p${at}`, { type: 'string' }]),
+    );
+    const all = body('application/json', { $ref: '#/components/schemas/All' });
+    const paths = Array.from({ length: 400 }, (_, at) => [`/p${at}`, { post: { requestBody: all } }]);
+    const document = documentOf(Object.fromEntries(paths), {
+      components: { schemas: { All: { properties } } },
+    });
+    expect(() => compile(document)).toThrow('api_document_too_costly');
+    expect(compile(document, { filter: { paths: ['/p7'] } }).tools).toHaveLength(1);
+  });
+
+  it('keeps nothing of what is no schema, and no data without end', () => {
+    const odd = {
+      type: 'string',
+      enum: ['a'],
+      paths: { a: {} },
+      examples: ['x'.repeat(20_000)],
+      'x-a': 1,
+      title: 't',
+    };
+    const { tools } = compile(
+      documentOf({ '/a': { post: { requestBody: body('application/json', { properties: { odd } }) } } }),
+    );
+    expect(seen(toolNamed(tools, 'post_a'))['inputSchema']).toMatchObject({
+      properties: { odd: { type: 'string', enum: ['a'], title: 't' } },
+    });
+    expect(tools[0]?.definition).not.toMatch(/paths|xxxx|x-a/);
+  });
+
   it('of version 3.0 becomes one of JSON Schema, and Swagger 2.0 a document like others', () => {
     const three = compile(
       JSON.stringify({

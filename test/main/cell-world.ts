@@ -15,6 +15,7 @@ import {
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import { type CellPool, type CellPoolDeps, createCellPool } from '../../src/main/cells/pool.ts';
+import { createApiCompiler } from '../../src/main/upstreams/api-compiler.ts';
 import { createEras } from '../../src/main/upstreams/eras.ts';
 import type { Ending } from '../../src/main/cells/start.ts';
 import type { CellIdentity } from '../../src/egress/index.ts';
@@ -170,6 +171,7 @@ export function makeWorld(): World {
       },
     },
     documents: { find: async () => null },
+    apis: createApiCompiler(),
     egress: {
       openOwn: async ({ identity }) => {
         identities.push(identity);

@@ -21,7 +21,7 @@ export interface OpenApiUse {
   readonly taken: Taken;
 }
 
-/** Codes: `api_document_empty`, `api_document_too_many`, `api_document_malformed`. */
+/** Codes: `api_document_empty`, `api_document_too_many`, `api_document_too_costly`, `api_document_malformed`. */
 export function toolsFromOpenApi(text: OpenApiText, use: OpenApiUse): Result<CompiledApi, ApiFault> {
   const pruned = prune(text, use.filter);
   if (pruned.chosen.length === 0) {
@@ -39,7 +39,7 @@ export function toolsFromOpenApi(text: OpenApiText, use: OpenApiUse): Result<Com
     });
   }
   const root = upgraded(pruned);
-  return root.ok ? ok(compiled(root.value, pruned, use)) : root;
+  return root.ok ? compiled(root.value, pruned, use) : root;
 }
 
 /** The document as one of version 3.1, whose schemas are JSON Schema. */
@@ -67,24 +67,34 @@ const plain = (value: unknown): JsonObject => {
   return copied;
 };
 
-function compiled(root: JsonObject, { chosen }: Pruned, use: OpenApiUse): CompiledApi {
+function compiled(root: JsonObject, { chosen }: Pruned, use: OpenApiUse): Result<CompiledApi, ApiFault> {
   const leftOut: string[] = [];
+  let nodes = 0;
   const made: Made[] = [];
   for (const { method, path } of chosen) {
     const item = objectAt(objectAt(root, 'paths') ?? {}, path) ?? {};
     const operation = objectAt(item, method.toLowerCase());
     const tool =
       operation === undefined ? err('it is no map') : toolFrom({ root, item, operation, method, path }, use);
-    if (tool.ok) made.push(tool.value);
-    else leftOut.push(`${method} ${path}: ${tool.error}`);
+    if (tool.ok) {
+      made.push(tool.value);
+      nodes += tool.value.nodes;
+      if (nodes > limits.apiSchemaNodesMax) return err(tooCostly);
+    } else leftOut.push(`${method} ${path}: ${tool.error}`);
   }
   const tools = distinct(made).map(({ name, facts, plan }) => ({
     name,
     definition: toolDefinition({ ...facts, name }),
     plan,
   }));
-  return { tools, leftOut };
+  return ok({ tools, leftOut });
 }
+
+const tooCostly: ApiFault = {
+  code: 'api_document_too_costly',
+  message: 'The schemas of its tools are too large together.',
+  hint: 'Choose some operations by tag, method or path: `server.operations` of the manifest.',
+};
 
 interface Place {
   readonly root: JsonObject;
@@ -98,6 +108,8 @@ interface Made {
   readonly name: string;
   readonly method: string;
   readonly path: string;
+  /** Of its schemas. */
+  readonly nodes: number;
   readonly facts: Omit<Parameters<typeof toolDefinition>[0], 'name'>;
   readonly plan: OperationPlan;
 }
@@ -125,6 +137,7 @@ function toolFrom({ root, item, operation, method, path }: Place, use: OpenApiUs
     name: toolName(textAt(operation, 'operationId'), method, path),
     method,
     path,
+    nodes: schemas.nodes,
     facts: {
       title,
       description: descriptionOf(operation, title),

@@ -36,6 +36,20 @@ const DROPPED: ReadonlySet<string> = new Set([
   'example',
 ]);
 
+/** Lists and maps that are values, or are about names. */
+const DATA: ReadonlySet<string> = new Set([
+  'type',
+  'enum',
+  'const',
+  'default',
+  'examples',
+  'dependentRequired',
+]);
+/** Of data in a schema, in characters: more of it says nothing that a caller could keep in mind. */
+const DATA_CHARS_MAX = 16_384;
+/** Text that counts as much as a map does. */
+const CHARS_OF_A_NODE = 128;
+
 export class ToolSchemas {
   readonly #root: JsonObject;
   /** Names under `$defs` by the references that lead there. */
@@ -56,6 +70,11 @@ export class ToolSchemas {
       this.#schemas.set(next.name, this.#copy(next.value));
     }
     return copied;
+  }
+
+  /** How many maps they have, with what they refer to. */
+  get nodes(): number {
+    return this.#nodes;
   }
 
   /** What the schemas so far refer to, by name. */
@@ -88,7 +107,17 @@ export class ToolSchemas {
       const wanted = value.filter((name) => typeof name === 'string' && !hidden.has(name));
       return wanted.length === 0 ? undefined : wanted;
     }
-    return value;
+    return this.#data(key, value);
+  }
+
+  /** What is no schema: kept where it says something of values. A map under any other name is not of JSON Schema. */
+  #data(key: string, value: Json): Json | undefined {
+    if (typeof value === 'string') this.#nodes += value.length / CHARS_OF_A_NODE;
+    if (typeof value !== 'object' || value === null) return value;
+    if (!DATA.has(key)) return undefined;
+    const text = JSON.stringify(value);
+    this.#nodes += text.length / CHARS_OF_A_NODE;
+    return text.length > DATA_CHARS_MAX ? undefined : value;
   }
 
   /** Undefined where the reference is cut: the schema is then one for anything. */

@@ -13,8 +13,10 @@ export const openApiReferenceHopsMax = 16;
 export const apiToolsMax = 4_096;
 /** Schemas that one tool refers to; what is beyond is described as anything. */
 export const apiToolSchemasMax = 200;
-/** Maps and lists in the schemas of one tool, likewise. */
+/** Maps in the schemas of one tool, likewise; 128 characters of text count as one. */
 export const apiToolSchemaNodesMax = 8_000;
+/** The same of all tools of an API together; GitHub's have 9,000. */
+export const apiSchemaNodesMax = 200_000;
 /** Longest description of a tool, in characters. */
 export const apiDescriptionCharsMax = 4 * KIB;
 /** From how many tools on it is told when an API is added that they are too many for most models. */
@@ -35,3 +37,7 @@ export const apiAnswersKeptMs = 600_000;
 export const apisCompiledMax = 64;
 /** Of the reason that a caller gives for a request, what goes into the audit log, in characters. */
 export const apiReasonCharsMax = 500;
+/** How long the reading of one document may take, in milliseconds, */
+export const apiCompileMs = 30_000;
+/** and how much memory of its own, in MiB. GitHub's takes 200. */
+export const apiCompileMemoryMiB = 768;

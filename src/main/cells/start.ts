@@ -3,7 +3,7 @@
  * its package is verified, its credentials are there, its way out is built, and its start is in the audit log.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageOf, type ServerRow } from '../../api/index.ts';
+import { type ApiCompiler, packageOf, type ServerRow } from '../../api/index.ts';
 import type { AuditLog } from '../../audit/index.ts';
 import type { CellEgress, CredentialBinding, Egress } from '../../egress/index.ts';
 import {
@@ -50,6 +50,7 @@ export interface StartDeps {
   readonly egress: Pick<Egress, 'openCell' | 'openOwn'>;
   readonly audit: Pick<AuditLog, 'append'>;
   readonly documents: Documents;
+  readonly apis: Pick<ApiCompiler, 'compile'>;
   readonly logs: Pick<LogFiles, 'append'>;
   readonly eras: Pick<Eras, 'of'>;
   readonly grants: Pick<Grants, 'ensure' | 'challenged'>;

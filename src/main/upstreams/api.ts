@@ -20,7 +20,6 @@ import type { ToolService } from '../../mcp/index.ts';
 import type { CellKey } from '../cells/cell-key.ts';
 import type { RunningCell, StartDeps } from '../cells/start.ts';
 import { collect } from './api-answer.ts';
-import { apiTools } from './api-tools.ts';
 import { type Own, startOwn } from './own.ts';
 
 /** What is started, and for whom. */
@@ -38,7 +37,7 @@ export async function startApi(
   onStarting: (id: CellId) => void,
 ): Promise<RunningCell> {
   const document = await deps.documents.find(deps.workspace, row.id);
-  const tools = apiTools({ ...manifest, server }, document);
+  const { tools } = await deps.apis.compile({ ...manifest, server }, document);
   const readOnly = manifest.tools?.readOnly ?? 'report';
   return startOwn(deps, { row, manifest, key, prefix: 'api', readOnly }, onStarting, (own) => ({
     kind: 'service',
