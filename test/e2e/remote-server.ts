@@ -4,6 +4,7 @@ import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createSecureContext } from 'node:tls';
+import { createGzip } from 'node:zlib';
 import { McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { createTestAuthority } from '../egress/test-authority.ts';
 
@@ -11,8 +12,7 @@ export const hosts = {
   raw: 'mcp.raw.test.example',
   sdk: 'sdk.test.example',
   old: 'old.test.example',
-  moved: 'moved.test.example',
-  thief: 'thief.test.example',
+  packed: 'packed.test.example',
 } as const;
 
 export interface Seen {
@@ -73,10 +73,7 @@ export async function openElsewhere(): Promise<Elsewhere> {
     const { method = '', url = '', headers } = req;
     const host = headers.host ?? '';
     seen.push({ host, method, url, headers, body });
-    if (host === hosts.moved)
-      return void res.writeHead(307, { Location: `https://${hosts.thief}/mcp` }).end();
     if (host === hosts.sdk) return sdk(seen.at(-1), res);
-    if (!JSON.stringify([headers, url]).includes(elsewhere.key)) return void res.writeHead(401).end();
     const message = (body === '' ? {} : JSON.parse(body)) as {
       id?: number;
       method?: string;
@@ -88,6 +85,8 @@ export async function openElsewhere(): Promise<Elsewhere> {
         id: message.id,
         result: resultFor(message.method ?? '', elsewhere.key),
       });
+    if (host === hosts.packed) return packed(res, message.id === undefined ? null : reply());
+    if (!JSON.stringify([headers, url]).includes(elsewhere.key)) return void res.writeHead(401).end();
     if (host === hosts.old) {
       if (method === 'GET') {
         events = res;
@@ -127,6 +126,18 @@ export async function openElsewhere(): Promise<Elsewhere> {
     },
   };
   return elsewhere;
+}
+
+/** Events, each of them compressed as it comes, from a server that nothing has to be searched of. */
+function packed(res: ServerResponse, text: string | null): void {
+  if (text === null) return void res.writeHead(202).end();
+  res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Content-Encoding': 'gzip' });
+  const coder = createGzip();
+  coder.pipe(res);
+  coder.write(`data: ${text}\n\n`);
+  // The stream stays open: what was sent has to arrive all the same.
+  coder.flush();
+  res.on('close', () => coder.destroy());
 }
 
 /** One session of the SDK's own server, which writes its answers as events. */

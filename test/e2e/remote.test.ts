@@ -137,6 +137,11 @@ describe('other servers elsewhere', () => {
     expect(await client.tools('sdk')).toContain('greet');
   });
 
+  it('are those that compress what they say, as it comes, where nothing has to be searched for', async () => {
+    await add(`https://${hosts.packed}/mcp`, 'packed');
+    expect(await ask('packed', 'echo')).toContain('your key is ');
+  });
+
   it('are those of revision 2024-11-05, with a header of the name of their secret', async () => {
     elsewhere.key = KEY;
     const added = await home.run(

@@ -44,10 +44,19 @@ export class RemoteCaller {
     const answer = await this.#follow(request, signal);
     const { status } = answer;
     if (status !== 401 && status !== 403) return answer;
-    const again = await this.#deps.transport.challenged(status, answer.header('www-authenticate'));
-    if (!again) return answer;
+    if (!(await this.#hasAnother(answer, status))) return answer;
     answer.body.destroy();
     return this.#follow(request, signal);
+  }
+
+  /** Whether there is another login to try. */
+  async #hasAnother(answer: UpstreamHttpAnswer, status: 401 | 403): Promise<boolean> {
+    try {
+      return await this.#deps.transport.challenged(status, answer.header('www-authenticate'));
+    } catch (error) {
+      answer.body.destroy();
+      throw error;
+    }
   }
 
   async #follow(request: RemoteRequest, signal: AbortSignal): Promise<UpstreamHttpAnswer> {

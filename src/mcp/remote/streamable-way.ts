@@ -8,7 +8,7 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, isAppError, limits } from '../../kernel/index.ts';
-import { notificationText, parseMessage, readEnvelope, type RpcRequest } from '../message.ts';
+import { notificationText, paramString, parseMessage, readEnvelope, type RpcRequest } from '../message.ts';
 import type { UpstreamHttpAnswer } from '../ports.ts';
 import { find, stringAt } from '../raw-json.ts';
 import type { LinkRequest } from '../upstream-link.ts';
@@ -61,6 +61,8 @@ export class StreamableWay implements HttpWay {
   #ready: Promise<void> = Promise.resolve();
   #renewing: Promise<void> | null = null;
   #following = new AbortController();
+  /** What clients asked the session for that outlives the asking: said again to the one that takes its place. */
+  readonly #standing = new Map<string, string>();
 
   constructor(deps: RemoteDeps, sink: HttpWaySink) {
     this.#deps = deps;
@@ -78,6 +80,7 @@ export class StreamableWay implements HttpWay {
     if (!message.ok || message.value.kind !== 'request') throw new Error('a link is given requests');
     const envelope = message.value;
     if (request.method === 'initialize') this.#hello = { idText, text };
+    this.#note(envelope, text);
     const exchange: Exchange = { leaving: new AbortController(), isStateless: request.era === 'stateless' };
     const signal = AbortSignal.any([exchange.leaving.signal, this.#closing.signal]);
     this.#exchanges.set(idText, exchange);
@@ -295,10 +298,21 @@ export class StreamableWay implements HttpWay {
     this.#session = session;
     this.#version = version;
     await this.#post(notificationText('notifications/initialized'));
+    for (const standing of this.#standing.values()) await this.#post(standing);
     transport.note('its session had ended; another was begun');
     this.#follow();
     // Whatever the server was before, what it lists may be another now.
     this.#sink.message(notificationText('notifications/tools/list_changed'));
+  }
+
+  #note(message: RpcRequest, text: string): void {
+    const { method } = message;
+    if (method === 'logging/setLevel') this.#standing.set(method, text);
+    const isAbout = method === 'resources/subscribe' || method === 'resources/unsubscribe';
+    const uri = isAbout ? paramString(message, 'uri') : null;
+    if (uri === null) return;
+    if (method === 'resources/subscribe') this.#standing.set(`uri ${uri}`, text);
+    else this.#standing.delete(`uri ${uri}`);
   }
 
   async #helloAnswer(idText: string, answer: UpstreamHttpAnswer): Promise<string | null> {

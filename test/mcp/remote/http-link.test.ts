@@ -94,6 +94,42 @@ describe('a session elsewhere', () => {
     expect(server.got.at(-1)?.headers['mcp-session-id']).toBe('s-2');
   });
 
+  it('has in its place what clients asked of it: the resources that they watch, and the log level', async () => {
+    let session = 's-1';
+    const asked: string[] = [];
+    const { client } = await far((got, res) => {
+      const { headers, message, method } = got;
+      const { method: name } = message;
+      if (headers['mcp-session-id'] !== undefined && headers['mcp-session-id'] !== session)
+        return res.writeHead(404).end();
+      if (name === 'initialize') {
+        const { result } = resultOf(got, {
+          protocolVersion: '2025-11-25',
+          capabilities: { tools: {}, logging: {}, resources: { subscribe: true } },
+          serverInfo: { name: 'far', version: '1' },
+        });
+        return json(res, resultOf(got, result), { 'Mcp-Session-Id': session });
+      }
+      if (method === 'POST' && typeof name === 'string' && /subscribe|setLevel/.test(name)) {
+        const params = message['params'] as { uri?: string; level?: string };
+        asked.push(`${session} ${name} ${params.uri ?? params.level}`);
+        return json(res, resultOf(got, {}));
+      }
+      return usual(got, res);
+    });
+    await client.initialize();
+    await client.request(1, 'resources/subscribe', { uri: 'x://kept' });
+    await client.request(2, 'resources/subscribe', { uri: 'x://left' });
+    await client.request(3, 'resources/unsubscribe', { uri: 'x://left' });
+    await client.request(4, 'logging/setLevel', { level: 'error' });
+    session = 's-2';
+    expect(await call(client)).toMatchObject({ result: done });
+    expect(asked.filter((line) => line.startsWith('s-2'))).toEqual([
+      's-2 resources/subscribe x://kept',
+      's-2 logging/setLevel error',
+    ]);
+  });
+
   it('is lost where the server begins no other', async () => {
     let isOver = false;
     const { client } = await far((got, res) => {
