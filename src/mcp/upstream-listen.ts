@@ -75,9 +75,15 @@ export class UpstreamListen {
   async #bring(): Promise<void> {
     const filterText = this.#filterText();
     if (filterText === (this.#current?.filterText ?? null) || !this.#deps.connection.alive) return;
-    const next = filterText === null ? null : await this.#open(filterText);
-    this.#current?.pending?.cancel(takenOver());
+    if (filterText === null) this.#takeOver(null);
+    else await this.#open(filterText);
+  }
+
+  /** From here on the changes of this one count. */
+  #takeOver(next: Subscription | null): void {
+    const previous = this.#current;
     this.#current = next;
+    previous?.pending?.cancel(takenOver());
   }
 
   #filterText(): string | null {
@@ -89,7 +95,7 @@ export class UpstreamListen {
     return JSON.stringify(filter);
   }
 
-  async #open(filterText: string): Promise<Subscription> {
+  async #open(filterText: string): Promise<void> {
     const { connection } = this.#deps;
     const subscription: Subscription = { filterText, pending: null };
     const { promise: acknowledged, resolve } = Promise.withResolvers<void>();
@@ -97,8 +103,11 @@ export class UpstreamListen {
       message: ownRequest('subscriptions/listen', `{"notifications":${filterText}}`),
       owner: null,
       changes: (notification) => {
-        if (notification.method === ACKNOWLEDGED) resolve();
-        else if (this.#current === subscription) connection.spread(unmarked(notification));
+        if (notification.method === ACKNOWLEDGED) {
+          // At once: the next thing that the server says may be the first change.
+          this.#takeOver(subscription);
+          resolve();
+        } else if (this.#current === subscription) connection.spread(unmarked(notification));
       },
     });
     subscription.pending = pending;
@@ -109,9 +118,8 @@ export class UpstreamListen {
     const timer = setTimeout(() => pending.cancel(notAcknowledged(connection.slug)), limits.mcpInitializeMs);
     const first = await Promise.race([acknowledged, ended]);
     clearTimeout(timer);
-    if (first instanceof Error) throw first;
+    if (this.#current !== subscription && first instanceof Error) throw first;
     void ended.then((end) => this.#ended(subscription, end));
-    return subscription;
   }
 
   /** The server ended it: it is opened again, ever more rarely, unless the server said that it has no such thing. */

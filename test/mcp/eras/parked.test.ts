@@ -1,6 +1,14 @@
 /** A client of 2026-07-28 in front of a server that asks in the middle of its calls. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fixture, type Harness, type Parsed, principal, startHarness, type TestClient } from '../harness.ts';
+import {
+  fixture,
+  type Harness,
+  type Parsed,
+  principal,
+  startHarness,
+  type TestClient,
+  type TestServer,
+} from '../harness.ts';
 
 const KEY = 'io.modelcontextprotocol/';
 const EVERYTHING = { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } };
@@ -12,8 +20,10 @@ const envelope = (capabilities: object = EVERYTHING, more: object = {}) => ({
 const ACCEPT = { action: 'accept', content: { n: 1.5 } };
 
 let harness: Harness;
+let servers: Record<string, TestServer>;
 beforeEach(async () => {
-  harness = await startHarness({ default: { asking: { command: fixture('asking') } }, other: {} });
+  servers = { asking: { command: fixture('asking') } };
+  harness = await startHarness({ default: servers });
 });
 afterEach(() => harness.close());
 
@@ -255,6 +265,17 @@ describe('the handle of a call that waits', () => {
     expect(await call(client, 'ask', answering(first))).toMatchObject({
       error: { data: { code: 'kill_active' } },
     });
+  });
+
+  it('is worth nothing once its tool is no more chosen', async () => {
+    const client = connect();
+    const first = input(await call(client, 'ask'));
+    servers['asking'] = { command: fixture('asking'), tools: ['seen'] };
+    expect(await call(client, 'ask', answering(first))).toMatchObject({
+      error: { data: { code: 'tool_not_selected' } },
+    });
+    servers['asking'] = { command: fixture('asking') };
+    expect(textOf(await call(client, 'ask', answering(first)))).toEqual(ACCEPT);
   });
 
   it('ends with the token that it was given to, also where nothing of it is connected', async () => {
