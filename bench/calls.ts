@@ -95,6 +95,10 @@ async function latencies(gateway: GatewayAddress): Promise<void> {
     ['front alone, HTTP session', await sessionCaller(front.address.url + path, front.address.token)],
     ['gateway and cell, socket', await lineCaller(bridge, bridge, () => bridge.destroy())],
     ['gateway and cell, HTTP session', await sessionCaller(gateway.url + path, gateway.token)],
+    [
+      'the same, at the profile',
+      await sessionCaller(`${gateway.url}/mcp/default`, gateway.token, 'echo__echo'),
+    ],
     ['gateway and cell, HTTP stateless', statelessCaller(gateway.url + path, gateway.token)],
   ];
   for (const { name, url } of peers) callers.push([`${name}, HTTP session`, await sessionCaller(url, '')]);

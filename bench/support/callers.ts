@@ -20,8 +20,8 @@ export const INITIALIZE = JSON.stringify({
 });
 const INITIALIZED = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
 
-const callText = (id: number, meta = ''): string =>
-  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello ${id}"}${meta}}}`;
+const callText = (id: number, meta = '', tool = 'echo'): string =>
+  `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"${tool}","arguments":{"text":"hello ${id}"}${meta}}}`;
 
 export async function lineCaller(input: Writable, output: Readable, close: () => void): Promise<Caller> {
   const waiting: ((line: string) => void)[] = [];
@@ -36,7 +36,7 @@ export async function lineCaller(input: Writable, output: Readable, close: () =>
   return { call: (id) => exchange(callText(id)), close };
 }
 
-export async function sessionCaller(url: string, token: string): Promise<Caller> {
+export async function sessionCaller(url: string, token: string, tool = 'echo'): Promise<Caller> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const headers: Record<string, string> = { authorization: `Bearer ${token}` };
   const { sessionId } = await post(agent, url, headers, INITIALIZE);
@@ -44,7 +44,7 @@ export async function sessionCaller(url: string, token: string): Promise<Caller>
   headers['mcp-protocol-version'] = VERSION;
   await post(agent, url, headers, INITIALIZED);
   return {
-    call: async (id) => (await post(agent, url, headers, callText(id))).body,
+    call: async (id) => (await post(agent, url, headers, callText(id, '', tool))).body,
     close: () => agent.destroy(),
   };
 }

@@ -12,6 +12,9 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   } else if (method === 'tools/list') {
     const tool = { name: 'echo', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } };
     answer(id, { tools: [tool] });
+  } else if (method !== 'tools/call') {
+    const error = { code: -32601, message: 'Method not found' };
+    process.stdout.write(`${JSON.stringify({ jsonrpc: '2.0', id, error })}\n`);
   } else {
     answer(id, { content: [{ type: 'text', text: params.arguments.text }] });
   }

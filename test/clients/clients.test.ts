@@ -58,6 +58,7 @@ const CALLS: readonly Call[] = [
 ];
 const CLIENTS = [
   ['SDK v1', 'sdk-v1', {}],
+  ['SDK v1 with the transport of 2024-11-05', 'sdk-v1', { sse: true }],
   ['SDK v2 in a session', 'sdk-v2', { mode: 'legacy' }],
   ['SDK v2 without a session', 'sdk-v2', { mode: { pin: '2026-07-28' } }],
   ['SDK v2 that finds out', 'sdk-v2', { mode: 'auto' }],
@@ -69,14 +70,15 @@ const CLIENTS = [
 /* Waits for `scripts/setup-clients`: 300 MB that nothing else needs. */
 describe.runIf(installed)('a client by others', { timeout: 60_000 }, () => {
   for (const [how, place] of Object.entries(places)) {
-    it.each(CLIENTS)(`%s ${how}: one server`, async (_name, driver, options) => {
+    const clients = CLIENTS.filter(([, , options]) => how === 'over HTTP' || !('sse' in options));
+    it.each(clients)(`%s ${how}: one server`, async (_name, driver, options) => {
       const { tools, answers } = await drive(driver, { ...place('everything'), ...options }, CALLS);
       expect(tools).toContain('test_simple_text');
       expect(tools).toContain('json_schema_2020_12_tool');
       expectAnswers(answers);
     });
 
-    it.each(CLIENTS)(`%s ${how}: a whole profile`, async (_name, driver, options) => {
+    it.each(clients)(`%s ${how}: a whole profile`, async (_name, driver, options) => {
       const calls = CALLS.map(({ name, given }) => ({ name: `everything__${name}`, given }));
       const { tools, answers } = await drive(driver, { ...place(null), ...options }, calls);
       expect(tools).toContain('everything__test_simple_text');
@@ -84,11 +86,14 @@ describe.runIf(installed)('a client by others', { timeout: 60_000 }, () => {
     });
   }
 
-  it.each(CLIENTS.filter(([, driver]) => driver.startsWith('sdk')))('%s is asked for its model during a call', async (_name, driver, options) => {
-    const calls = [{ name: 'test_sampling', given: { prompt: 'Well?' } }];
-    const { answers } = await drive(driver, { ...places['over HTTP']('everything'), ...options }, calls);
-    expect(answers[0]?.content).toMatchObject([{ type: 'text', text: 'LLM response: as sampled' }]);
-  });
+  it.each(CLIENTS.filter(([, driver]) => driver.startsWith('sdk')))(
+    '%s is asked for its model during a call',
+    async (_name, driver, options) => {
+      const calls = [{ name: 'test_sampling', given: { prompt: 'Well?' } }];
+      const { answers } = await drive(driver, { ...places['over HTTP']('everything'), ...options }, calls);
+      expect(answers[0]?.content).toMatchObject([{ type: 'text', text: 'LLM response: as sampled' }]);
+    },
+  );
 });
 
 function expectAnswers([text, failed]: readonly Answer[]): void {
