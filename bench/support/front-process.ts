@@ -55,6 +55,7 @@ const principal: Principal = {
   agent: 'bench',
 };
 const profile = {
+  tokenInUrl: false,
   name: 'default',
   servers: names.map((slug) => ({
     slug,

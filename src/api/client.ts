@@ -142,8 +142,11 @@ export function createClient(transport: Transport) {
     logout: (slug: string) => json<{ removed: boolean }>('DELETE', `${at(slug)}/login`),
     profiles: () => json<ProfileView[]>('GET', '/profiles'),
     profile: (name: string) => json<ProfileView>('GET', `/profiles/${encodeURIComponent(name)}`),
-    setProfile: (name: string, entries: ProfileView['entries']) =>
-      json<ProfileView>('PUT', `/profiles/${encodeURIComponent(name)}`, { entries }),
+    setProfile: (
+      name: string,
+      entries: ProfileView['entries'],
+      options: Partial<ProfileView['options']> = {},
+    ) => json<ProfileView>('PUT', `/profiles/${encodeURIComponent(name)}`, { entries, options }),
     deleteProfile: (name: string) => json('DELETE', `/profiles/${encodeURIComponent(name)}`),
     tokens: () => json<TokenView[]>('GET', '/tokens'),
     createToken: (body: { profile: string; agent: string; expiresAt?: number }) =>

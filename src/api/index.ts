@@ -21,6 +21,7 @@ export type {
   Probes,
   Profile,
   ProfileEntry,
+  ProfileOptions,
   Profiles,
   ProxyDesk,
   ProxySettings,

@@ -124,15 +124,25 @@ export interface ProfileEntry {
   readonly tools: readonly string[] | '*' | null;
 }
 
+export interface ProfileOptions {
+  /** Whether its tokens may stand in the address, for clients that can send no header. */
+  readonly tokenInUrl: boolean;
+}
+
 export interface Profile {
   readonly name: string;
   readonly entries: readonly ProfileEntry[];
+  readonly options: ProfileOptions;
 }
 
 export interface Profiles {
   list(workspace: WorkspaceId): Promise<readonly Profile[]>;
   find(workspace: WorkspaceId, name: string): Promise<Profile | null>;
-  save(workspace: WorkspaceId, profile: Profile): Promise<void>;
+  /** @param profile options that it does not name stay as they are */
+  save(
+    workspace: WorkspaceId,
+    profile: Omit<Profile, 'options'> & { readonly options?: Partial<ProfileOptions> },
+  ): Promise<void>;
   /** Changes the entries of a profile, or of one that is made for it, as one step. */
   edit(
     workspace: WorkspaceId,

@@ -294,7 +294,15 @@ const ProfileEntry = z.strictObject({
   tools: z.union([z.array(z.string()), z.literal('*'), z.null()]),
 });
 
-export const ProfileView = z.object({ name: z.string(), entries: z.array(ProfileEntry) }).openapi('Profile');
+export const ProfileOptionsView = z
+  .object({
+    /** Whether its tokens may stand in the address, for clients that can send no header. */
+    tokenInUrl: z.boolean(),
+  })
+  .openapi('ProfileOptions');
+export const ProfileView = z
+  .object({ name: z.string(), entries: z.array(ProfileEntry), options: ProfileOptionsView })
+  .openapi('Profile');
 export const SetProfile = z
   .strictObject({
     entries: z
@@ -303,6 +311,8 @@ export const SetProfile = z
         (entries) => new Set(entries.map(({ server }) => server)).size === entries.length,
         'a server is named twice',
       ),
+    /** Those that are not named stay as they are. */
+    options: z.strictObject({ tokenInUrl: z.boolean().optional() }).optional(),
   })
   .openapi('SetProfile');
 

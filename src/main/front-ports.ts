@@ -42,7 +42,7 @@ export function upstreams({ store }: Pick<Services, 'store'>, pool: Pick<CellPoo
         },
       ];
     });
-    return { name, servers };
+    return { name, servers, tokenInUrl: profile?.options.tokenInUrl === true };
   }
 
   return {
@@ -83,7 +83,11 @@ export function callAudit({ audit }: Services): CallAudit {
     type,
     actor: about.principal.actor,
     ...(about.server === null ? {} : { server: about.server }),
-    data: { agent: about.principal.agent, ...data },
+    data: {
+      agent: about.principal.agent,
+      ...(about.principal.tokenInUrl === true ? { tokenInUrl: true } : {}),
+      ...data,
+    },
   });
   const facts = (call: CallFacts): JsonObject => ({
     call: call.id,

@@ -1,7 +1,16 @@
 /** The store's repositories in the shapes that the control plane asks for. */
-import type { Kill, Probes, Profile, Profiles, ServerRow, ServerRows } from '../api/index.ts';
+import type {
+  Kill,
+  Probes,
+  Profile,
+  ProfileEntry,
+  ProfileOptions,
+  Profiles,
+  ServerRow,
+  ServerRows,
+} from '../api/index.ts';
 import { type Clock, newId, type Random, type WorkspaceId } from '../kernel/index.ts';
-import type { Store } from '../store/index.ts';
+import type { ProfileRecord, Store } from '../store/index.ts';
 
 export function serverRows(store: Store): ServerRows {
   return {
@@ -28,27 +37,43 @@ export function probes(store: Store): Probes {
   };
 }
 
+/** What is not stored is off. */
+const profileOf = ({ name, entries, options }: ProfileRecord): Profile => ({
+  name,
+  entries,
+  options: { tokenInUrl: options['tokenInUrl'] === true },
+});
+
 export function profiles(store: Store, clock: Clock, random: Random): Profiles {
-  const edit: Profiles['edit'] = (workspace, name, change) =>
+  const write = (
+    workspace: WorkspaceId,
+    name: string,
+    change: (entries: readonly ProfileEntry[]) => readonly ProfileEntry[],
+    chosen: Partial<ProfileOptions>,
+  ): Promise<void> =>
     store.transaction(async ({ profiles: stored }) => {
       const before = await stored.findByName(workspace, name);
       const now = clock.now();
       const times = { createdAt: before?.createdAt ?? now, updatedAt: now };
       const entries = change(before?.entries ?? []);
-      if (before !== null) return stored.update(workspace, { ...before, entries, ...times });
+      const options = { ...before?.options, ...chosen };
+      if (before !== null) return stored.update(workspace, { ...before, entries, options, ...times });
       return stored.insert(workspace, {
         id: newId<'profile'>('prf', random),
         name,
         entries,
-        options: {},
+        options,
         ...times,
       });
     });
   return {
-    list: (workspace) => store.profiles.list(workspace),
-    find: (workspace, name) => store.profiles.findByName(workspace, name),
-    save: (workspace, profile: Profile) => edit(workspace, profile.name, () => profile.entries),
-    edit,
+    list: async (workspace) => (await store.profiles.list(workspace)).map(profileOf),
+    async find(workspace, name) {
+      const record = await store.profiles.findByName(workspace, name);
+      return record === null ? null : profileOf(record);
+    },
+    save: (workspace, { name, entries, options }) => write(workspace, name, () => entries, options ?? {}),
+    edit: (workspace, name, change) => write(workspace, name, change, {}),
     async remove(workspace, name) {
       const before = await store.profiles.findByName(workspace, name);
       return before !== null && store.profiles.remove(workspace, before.id);

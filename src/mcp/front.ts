@@ -38,6 +38,7 @@ export function createFront(deps: FrontDeps): Front {
     authenticate: deps.authenticate,
     audit,
     standings,
+    profile: (workspace, name) => upstreams.profile(workspace, name),
     start,
   });
 

@@ -11,6 +11,9 @@ import type { Authenticate, Principal } from './ports.ts';
 const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 const PATH = /^\/mcp\/([A-Za-z0-9][A-Za-z0-9._-]{0,62})(?:\/([a-z0-9][a-z0-9-]{0,62}))?\/?$/;
 /** RFC 6750 section 2.1. */
+const TOKEN = /^[A-Za-z0-9._~+/=-]{1,512}$/;
+/** The parameter that a token may stand in. */
+export const URL_TOKEN = 'token';
 const BEARER = /^bearer +([A-Za-z0-9._~+/=-]{1,512})$/i;
 
 /** @throws AppError `mcp_path_unknown` */
@@ -53,16 +56,45 @@ export function checkOrigin(req: IncomingMessage, config: FrontConfig): void {
   }
 }
 
-/** The token is only ever taken from the Authorization header. @throws AppError of kind `unauthenticated`, `limited` */
-export async function authenticated(req: IncomingMessage, authenticate: Authenticate): Promise<Principal> {
-  const token = BEARER.exec(req.headers.authorization ?? '')?.[1];
-  if (token === undefined) {
-    throw new AppError('unauthenticated', 'A token is needed.', {
-      kind: 'unauthenticated',
-      hint: 'Send it as "Authorization: Bearer sally_…"; make one with: sallyport token create',
-    });
-  }
-  return authenticate(token, req.socket.remoteAddress ?? '');
+/** A token that is known to be good, and where it stood. */
+export interface Presented {
+  readonly principal: Principal;
+  /** The token, where it stood in the address; null where it came in a header. */
+  readonly urlToken: string | null;
+}
+
+/**
+ * The token is taken from the Authorization header; where there is none, from `?token=`, which only some profiles allow. One in
+ * the address is taken off it, allowed or not, before anybody else sees the address.
+ *
+ * @throws AppError of kind `unauthenticated`, `limited`
+ */
+export async function authenticated(req: IncomingMessage, authenticate: Authenticate): Promise<Presented> {
+  const urlToken = takeUrlToken(req);
+  const { authorization } = req.headers;
+  const token = authorization === undefined ? urlToken : BEARER.exec(authorization)?.[1];
+  if (token === undefined || token === null) throw tokenNeeded();
+  const principal = await authenticate(token, req.socket.remoteAddress ?? '');
+  return { principal, urlToken: authorization === undefined ? urlToken : null };
+}
+
+export const tokenNeeded = (): AppError =>
+  new AppError('unauthenticated', 'A token is needed.', {
+    kind: 'unauthenticated',
+    hint: 'Send it as "Authorization: Bearer sally_…"; make one with: sallyport token create',
+  });
+
+/** Null where there is none, or nothing that could be one. */
+function takeUrlToken(req: IncomingMessage): string | null {
+  const [path = '', query] = (req.url ?? '').split('?', 2);
+  if (query === undefined) return null;
+  const parameters = new URLSearchParams(query);
+  const tokens = parameters.getAll(URL_TOKEN);
+  if (tokens.length === 0) return null;
+  parameters.delete(URL_TOKEN);
+  req.url = parameters.size === 0 ? path : `${path}?${parameters.toString()}`;
+  const [only = ''] = tokens;
+  return tokens.length === 1 && TOKEN.test(only) ? only : null;
 }
 
 /** @throws AppError `mcp_profile_mismatch` */

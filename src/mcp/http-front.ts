@@ -9,29 +9,33 @@ import type { ClientChannel, ClientSession } from './client-session.ts';
 import { EventStream } from './event-stream.ts';
 import type { Endpoint, FrontConfig } from './front-contract.ts';
 import { answerFailure, answerJson, readBody } from './http-answer.ts';
-import { authenticated, checkOrigin, checkProfile, endpointOf } from './http-door.ts';
+import { authenticated, checkOrigin, checkProfile, endpointOf, tokenNeeded } from './http-door.ts';
 import { acceptedKinds, HttpExchange } from './http-exchange.ts';
 import type { HttpSession } from './http-session.ts';
 import { HttpSessions, type HttpSessionsDeps } from './http-sessions.ts';
 import { carriedBy, classify, statelessStatus } from './http-stateless.ts';
 import { LegacySse, legacySessionOf, opensLegacyStream } from './legacy-sse.ts';
-import type { Authenticate, CallAudit, Principal } from './ports.ts';
+import type { Authenticate, CallAudit, Principal, Upstreams } from './ports.ts';
 import { asksForMetadata, metadataAddress, metadataText } from './resource-metadata.ts';
 import { SESSION_VERSIONS } from './protocol.ts';
 import { find, stringAt } from './raw-json.ts';
 
 export interface HttpFrontDeps extends HttpSessionsDeps {
   readonly authenticate: Authenticate;
+  readonly profile: Upstreams['profile'];
   readonly audit: Pick<CallAudit, 'refused'>;
   readonly config: FrontConfig;
   readonly log: Log;
 }
 
+/** A request that was let in. */
 interface Visit {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly principal: Principal;
   readonly endpoint: Endpoint;
+  /** The token, where it came in the address. */
+  readonly urlToken: string | null;
 }
 
 const JSON_TYPE = /^application\/json(?:[\t ]*;|[\t ]*$)/i;
@@ -59,13 +63,30 @@ export class HttpFront {
         return;
       }
       const endpoint = endpointOf(req.url ?? '');
-      const principal = local ?? (await authenticated(req, this.#deps.authenticate));
+      const { principal, urlToken } =
+        local === undefined
+          ? await authenticated(req, this.#deps.authenticate)
+          : { principal: local, urlToken: null };
+      if (urlToken !== null) {
+        res.setHeader('referrer-policy', 'no-referrer');
+        await this.#allowInUrl(principal, endpoint);
+      }
       await this.#admit(principal, endpoint);
-      await this.#serve({ req, res, principal, endpoint });
+      const who = urlToken === null ? principal : { ...principal, tokenInUrl: true as const };
+      await this.#serve({ req, res, principal: who, endpoint, urlToken });
     } catch (error) {
       if (!isAppError(error)) this.#deps.log.error('mcp.http.failed', { error: String(error) });
       answerFailure(res, error, () => metadataAddress(req, config));
     }
+  }
+
+  /** Where that is not allowed a token in the address is as good as none, and worth a record: others may have seen it. */
+  async #allowInUrl(principal: Principal, endpoint: Endpoint): Promise<void> {
+    const { profile } = principal;
+    const view = profile === null ? null : await this.#deps.profile(principal.workspace, profile);
+    if (view?.tokenInUrl === true && profile === endpoint.profile) return;
+    await this.#refused(principal, endpoint, 'mcp_token_in_url');
+    throw tokenNeeded();
   }
 
   /** A token at another profile's door is worth a record: it is somebody's, and somebody tries it. */
@@ -74,15 +95,13 @@ export class HttpFront {
       checkProfile(principal, endpoint);
     } catch (error) {
       const code = isAppError(error) ? error.code : 'internal_error';
-      await this.#deps.audit.refused({
-        principal,
-        profile: endpoint.profile,
-        server: null,
-        tool: null,
-        code,
-      });
+      await this.#refused(principal, endpoint, code);
       throw error;
     }
+  }
+
+  #refused(principal: Principal, { profile }: Endpoint, code: string): Promise<void> {
+    return this.#deps.audit.refused({ principal, profile, server: null, tool: null, code });
   }
 
   /** Everybody who is here, for checks of the kill switch. */
@@ -107,7 +126,7 @@ export class HttpFront {
       if (!acceptedKinds(req).stream) {
         throw new AppError('mcp_not_acceptable', 'Accept must allow text/event-stream.', { kind: 'invalid' });
       }
-      if (opensLegacyStream(req)) this.#legacy.open(req, res, principal, endpoint);
+      if (opensLegacyStream(req)) this.#legacy.open(visit);
       else this.#openStream(visit);
     } else if (req.method === 'DELETE') {
       this.#sessions.end(this.#sessions.find(req, principal, endpoint));

@@ -10,6 +10,7 @@ import type { ClientInput } from './client-input.ts';
 import type { ClientChannel, ClientSession } from './client-session.ts';
 import { EventStream } from './event-stream.ts';
 import type { Endpoint } from './front-contract.ts';
+import { URL_TOKEN } from './http-door.ts';
 import { sameCaller } from './http-session.ts';
 import type { HttpSessionsDeps } from './http-sessions.ts';
 import type { Principal } from './ports.ts';
@@ -23,6 +24,15 @@ interface LegacySession {
   readonly endpoint: Endpoint;
   readonly client: ClientSession;
   end(): void;
+}
+
+/** The GET that opens a stream. */
+interface Opening {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly principal: Principal;
+  readonly endpoint: Endpoint;
+  readonly urlToken: string | null;
 }
 
 export const opensLegacyStream = ({ headers }: IncomingMessage): boolean =>
@@ -47,7 +57,7 @@ export class LegacySse {
   }
 
   /** @throws AppError `mcp_streams_too_many` */
-  open(req: IncomingMessage, res: ServerResponse, principal: Principal, endpoint: Endpoint): void {
+  open({ req, res, principal, endpoint, urlToken }: Opening): void {
     const own = [...this.#sessions.values()].filter((session) => sameCaller(session.principal, principal));
     if (own.length >= limits.mcpSessionsPerCallerMax) {
       throw new AppError('mcp_streams_too_many', 'This token has too many streams open.', {
@@ -75,7 +85,9 @@ export class LegacySse {
       this.#sessions.delete(id);
       client.close();
     });
-    stream.sendEndpoint(`${req.url?.split('?', 1)[0] ?? ''}?${PARAMETER}=${id}`);
+    // Whoever could send no header with this request can send none with the next.
+    const token = urlToken === null ? '' : `&${URL_TOKEN}=${encodeURIComponent(urlToken)}`;
+    stream.sendEndpoint(`${req.url?.split('?', 1)[0] ?? ''}?${PARAMETER}=${id}${token}`);
   }
 
   /** @throws AppError `mcp_session_unknown`: also for a session of somebody else */

@@ -14,6 +14,8 @@ export interface Principal {
   readonly profile: string | null;
   /** Name of the agent that the token was made for. */
   readonly agent: string;
+  /** Its token stood in the address of the request that it came with. */
+  readonly tokenInUrl?: true;
 }
 
 /** One server of a profile, with the choice of tools that its owner made. */
@@ -33,6 +35,8 @@ export interface ProfileView {
   readonly name: string | null;
   /** Enabled servers only, in the order to list them. */
   readonly servers: readonly ProfileServer[];
+  /** Whether its tokens may stand in the address, for clients that can send no header. */
+  readonly tokenInUrl: boolean;
 }
 
 export interface UpstreamExit {

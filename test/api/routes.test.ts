@@ -73,13 +73,20 @@ describe('secrets', () => {
 describe('profiles', () => {
   it('are made, shown, replaced and deleted, each on record', async () => {
     const entries = [{ server: 'echo', tools: ['a', 'b'] }];
-    expect(await world.client.setProfile('work', entries)).toEqual({ name: 'work', entries });
-    expect(await world.client.profile('work')).toEqual({ name: 'work', entries });
-    await world.client.setProfile('work', [{ server: 'echo', tools: '*' }]);
+    const options = { tokenInUrl: false };
+    expect(await world.client.setProfile('work', entries)).toEqual({ name: 'work', entries, options });
+    expect(await world.client.profile('work')).toEqual({ name: 'work', entries, options });
+    await world.client.setProfile('work', [{ server: 'echo', tools: '*' }], { tokenInUrl: true });
+    expect((await world.client.setProfile('work', entries)).options).toEqual({ tokenInUrl: true });
     expect((await world.client.profiles()).map(({ name }) => name)).toEqual(['default', 'work']);
     await world.client.deleteProfile('work');
     expect((await world.client.profiles()).map(({ name }) => name)).toEqual(['default']);
-    expect((await world.types()).slice(1)).toEqual(['profile.changed', 'profile.changed', 'profile.deleted']);
+    expect((await world.types()).slice(1)).toEqual([
+      'profile.changed',
+      'profile.changed',
+      'profile.changed',
+      'profile.deleted',
+    ]);
   });
 
   it('take their tokens with them, so that a later one of the same name does not find them', async () => {

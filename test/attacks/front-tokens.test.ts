@@ -1,11 +1,12 @@
 /**
- * ATTACKS 18, what is under way: somebody got in with a token while it was good, and holds on to what it opened. With
+ * ATTACKS 18: somebody got in with a token while it was good, and holds on to what it opened; and tokens in addresses. With
  * the program itself; how calls in flight end is in test/mcp/standings.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiClient, createClient } from '../../src/api/index.ts';
 import { socketTransport } from '../../src/main/transport.ts';
+import { needlesOf, tracesIn } from '../catalog/secret-traces.ts';
 import { makeHome, type Served } from '../e2e/harness.ts';
 
 const home = makeHome();
@@ -81,5 +82,38 @@ describe('ATTACKS 18: a stream that was opened in time', () => {
     expect(gateway.log()).toContain('mcp.caller.ended');
     const { stdout } = await home.run('audit', 'export');
     expect(stdout.split('\n').filter((line) => line.includes('"token.revoked"'))).toHaveLength(3);
+  });
+});
+
+describe('ATTACKS 18: a token in the address', () => {
+  it('is good only where its profile says so, and is kept nowhere', async () => {
+    await client.setProfile('headless', [], { tokenInUrl: true });
+    const [allowed, exposed] = [await createToken('headless'), await createToken()];
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
+    const knock = async (profile: string, token: string): Promise<number> => {
+      const headers = { 'content-type': 'application/json', accept: 'application/json' };
+      const address = `${gateway.url}/mcp/${profile}?token=${encodeURIComponent(token)}`;
+      return (await fetch(address, { method: 'POST', headers, body })).status;
+    };
+    expect(await knock('headless', allowed.token), 'the control').toBe(200);
+    expect(await knock('default', exposed.token)).toBe(401);
+    expect(await knock('default', allowed.token)).toBe(401);
+    expect(await knock('headless', exposed.token)).toBe(401);
+    await client.setProfile('headless', [], { tokenInUrl: false });
+    expect(await knock('headless', allowed.token)).toBe(401);
+
+    const { stdout } = await home.run('audit', 'export');
+    expect(stdout.split('\n').filter((line) => line.includes('"mcp_token_in_url"'))).toHaveLength(4);
+    for (const { token } of [allowed, exposed]) {
+      const needles = needlesOf((token.split('_')[2] ?? '').slice(0, 28));
+      expect(tracesIn(Buffer.from(`x${token}`), needles), 'the control').not.toEqual([]);
+      expect(tracesIn(Buffer.from(stdout), needles)).toEqual([]);
+      expect(tracesIn(Buffer.from(gateway.log()), needles)).toEqual([]);
+    }
   });
 });

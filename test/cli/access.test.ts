@@ -39,6 +39,21 @@ describe('profiles', () => {
     ]);
   });
 
+  it('say whether their tokens may stand in the address, and keep that when their servers change', async () => {
+    const options = async () =>
+      ((await terminal.json('profile', 'show', 'default')) as { options: object }).options;
+    expect(await options()).toEqual({ tokenInUrl: false });
+    expect((await terminal.run('profile', 'set', 'default', '--token-in-url', 'on')).stdout).toContain(
+      'Its tokens may stand in the address',
+    );
+    await terminal.run('profile', 'set', 'default', '--server', 'echo');
+    expect(await options()).toEqual({ tokenInUrl: true });
+    await terminal.run('profile', 'set', 'default', '--token-in-url', 'off');
+    expect(await options()).toEqual({ tokenInUrl: false });
+    expect((await terminal.run('profile', 'set', 'default', '--token-in-url', 'maybe')).code).toBe(2);
+    expect((await terminal.run('profile', 'set', 'default')).code).toBe(2);
+  });
+
   it('are made, listed and deleted', async () => {
     expect((await terminal.run('profile', 'create', 'work', '--server', 'echo:*')).stdout).toBe(
       'SERVER  TOOLS\necho    all\n',

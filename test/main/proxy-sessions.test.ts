@@ -56,6 +56,7 @@ class World {
         if (slugs === undefined) return null;
         return {
           name,
+          tokenInUrl: false,
           servers: slugs.map((slug) => ({
             slug,
             title: null,

@@ -120,7 +120,7 @@ export interface Harness {
 
 export async function startHarness(
   profiles: Record<string, Record<string, TestServer>>,
-  settings: Partial<FrontConfig> = {},
+  settings: Partial<FrontConfig> & { readonly urlProfiles?: readonly string[] } = {},
 ): Promise<Harness> {
   const cells = new Map<string, ChildTransport>();
   const elsewhere = new Map<string, UpstreamTransport>();
@@ -145,6 +145,7 @@ export async function startHarness(
         if (servers === undefined) return null;
         return {
           name,
+          tokenInUrl: settings.urlProfiles?.includes(name ?? '') === true,
           servers: Object.entries(servers).map(([slug, server]) => ({
             slug,
             title: null,

@@ -19,6 +19,7 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
       server: entry.server,
       tools: Array.isArray(entry.tools) ? [...entry.tools] : (entry.tools as '*' | null),
     })),
+    options: { ...profile.options },
   });
 
   app.openapi(
@@ -51,16 +52,18 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
       responses: answers('Profile', ProfileView),
     }),
     async (c) => {
-      const profile = { name: c.req.valid('param').name, entries: c.req.valid('json').entries };
-      for (const entry of profile.entries) await findServer(deps, entry.server);
+      const { name } = c.req.valid('param');
+      const { entries, options } = c.req.valid('json');
+      const chosen = options?.tokenInUrl === undefined ? {} : { tokenInUrl: options.tokenInUrl };
+      for (const entry of entries) await findServer(deps, entry.server);
       await deps.audit.append({
         workspace: deps.workspace,
         type: 'profile.changed',
         actor: deps.caller.actor,
-        data: { profile: profile.name, entries: profile.entries },
+        data: { profile: name, entries, options: chosen },
       });
-      await deps.profiles.save(deps.workspace, profile);
-      return c.json(profile, 200);
+      await deps.profiles.save(deps.workspace, { name, entries, options: chosen });
+      return c.json(view(await findProfile(deps, name)), 200);
     },
   );
 

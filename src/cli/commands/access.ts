@@ -1,5 +1,5 @@
 /** `sallyport profile …` and `sallyport token …` */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { ProfileView, TokenView } from '../../api/index.ts';
 import { AppError } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
@@ -66,14 +66,21 @@ export function profileCommands(host: CliHost, program: Command): void {
       .description('add servers to a profile, choose their tools, or take servers out; the others stay')
       .argument('<profile>')
       .option(...entryOption)
-      .option('--remove <server>', 'take this server out (repeatable)', repeated),
+      .option('--remove <server>', 'take this server out (repeatable)', repeated)
+      .addOption(
+        new Option(
+          '--token-in-url <on|off>',
+          'whether its tokens may stand in the address, for clients that can send no header',
+        ).choices(['on', 'off']),
+      ),
     async ({ client, out }, [name = ''], options) => {
       const chosen = listOption(options, 'server').map(parseEntry);
       const removed = listOption(options, 'remove');
-      if (chosen.length + removed.length === 0) {
+      const tokenInUrl = textOption(options, 'tokenInUrl');
+      if (chosen.length + removed.length === 0 && tokenInUrl === undefined) {
         throw new AppError('cli_usage', 'Say what to change.', {
           kind: 'invalid',
-          hint: '--server SERVER[:TOOL,…|:*] or --remove SERVER.',
+          hint: '--server SERVER[:TOOL,…|:*], --remove SERVER or --token-in-url on|off.',
         });
       }
       const { entries } = await client.profile(name);
@@ -92,7 +99,8 @@ export function profileCommands(host: CliHost, program: Command): void {
           !kept.some((other) => other.server === entry.server) &&
           chosen.findLastIndex((other) => other.server === entry.server) === at,
       );
-      const one = await client.setProfile(name, [...kept, ...added]);
+      const set = tokenInUrl === undefined ? {} : { tokenInUrl: tokenInUrl === 'on' };
+      const one = await client.setProfile(name, [...kept, ...added], set);
       out.show(one, () => profileText(one));
     },
   );
@@ -122,7 +130,7 @@ function parseEntry(text: string): ProfileView['entries'][number] {
 }
 
 const profileText = (one: ProfileView): string =>
-  one.entries.length === 0
+  (one.entries.length === 0
     ? `${one.name} holds no server.`
     : table(
         ['SERVER', 'TOOLS'],
@@ -134,7 +142,10 @@ const profileText = (one: ProfileView): string =>
               ? 'all'
               : entry.tools.join(', '),
         ]),
-      );
+      )) +
+  (one.options.tokenInUrl
+    ? '\nIts tokens may stand in the address, where logs and histories keep them.'
+    : '');
 
 export function tokenCommands(host: CliHost, program: Command): void {
   const token = program.command('token').description('what MCP clients present over HTTP');
