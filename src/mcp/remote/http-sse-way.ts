@@ -9,7 +9,7 @@ import { printable } from '../printable.ts';
 import type { LinkRequest } from '../upstream-link.ts';
 import { asAppError, readEvents, startOfStream } from './events.ts';
 import type { HttpWay, HttpWaySink } from './http-way.ts';
-import { isStream, RemoteCaller, type RemoteDeps, statusError } from './remote-caller.ts';
+import { isStream, noLongerWanted, RemoteCaller, type RemoteDeps, statusError } from './remote-caller.ts';
 
 export class HttpSseWay implements HttpWay {
   readonly #deps: RemoteDeps;
@@ -74,9 +74,7 @@ export class HttpSseWay implements HttpWay {
   }
 
   close(): void {
-    this.#closing.abort(
-      new AppError('upstream_cancelled', 'Nobody waits for this any more.', { kind: 'unavailable' }),
-    );
+    this.#closing.abort(noLongerWanted());
   }
 
   async #read({ body }: UpstreamHttpAnswer): Promise<void> {

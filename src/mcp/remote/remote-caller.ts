@@ -119,6 +119,9 @@ async function readUpTo(body: Readable, max: number): Promise<{ bytes: Buffer; i
   return { bytes: Buffer.concat(pieces), isWhole: true };
 }
 
+export const noLongerWanted = (): AppError =>
+  new AppError('upstream_cancelled', 'Nobody waits for this any more.', { kind: 'unavailable' });
+
 export const tooLarge = (slug: string): AppError =>
   new AppError(
     'upstream_answer_too_large',

@@ -1,0 +1,236 @@
+/**
+ * The session with a server elsewhere, in the revisions that have one: begun by a handshake, named in each request from
+ * then on, and begun again where the server has ended it. It has a stream of its own, and what clients asked of it that
+ * outlives the asking.
+ *
+ * Trusts nothing that names it: an id that no header carries is none.
+ */
+import { AppError, limits } from '../../kernel/index.ts';
+import { notificationText, paramString, parseMessage, type RpcRequest } from '../message.ts';
+import type { UpstreamHttpAnswer } from '../ports.ts';
+import { find, stringAt } from '../raw-json.ts';
+import { asAnswerTo } from './answer-to.ts';
+import { asAppError, readEvents, startOfStream } from './events.ts';
+import {
+  isStream,
+  malformed,
+  noLongerWanted,
+  readAnswer,
+  type RemoteCaller,
+  type RemoteDeps,
+  statusError,
+} from './remote-caller.ts';
+import { followServer } from './server-stream.ts';
+
+export type Header = readonly [string, string];
+
+const SESSION_ID = /^[\x21-\x7e]+$/;
+const VERSION = /^[\w.-]{1,32}$/;
+
+export const POSTED: readonly Header[] = [
+  ['Content-Type', 'application/json'],
+  ['Accept', 'application/json, text/event-stream'],
+];
+
+/** What it was begun with, for beginning another. */
+interface Hello {
+  readonly idText: string;
+  readonly text: string;
+}
+
+export class RemoteSession {
+  /** Bytes of messages that nobody waits for, on their way. */
+  backlogBytes = 0;
+  readonly #deps: RemoteDeps;
+  readonly #caller: RemoteCaller;
+  readonly #closing: AbortSignal;
+  /** What the server says by itself. */
+  readonly #message: (text: string) => boolean;
+  /** What clients asked that outlives the asking: said again to the one that takes its place. */
+  readonly #standing = new Map<string, string>();
+  #hello: Hello | null = null;
+  #id: string | null = null;
+  #version: string | null = null;
+  #ready: Promise<void> = Promise.resolve();
+  #renewing: Promise<void> | null = null;
+  #following = new AbortController();
+
+  constructor(
+    deps: RemoteDeps,
+    caller: RemoteCaller,
+    closing: AbortSignal,
+    message: (text: string) => boolean,
+  ) {
+    this.#deps = deps;
+    this.#caller = caller;
+    this.#closing = closing;
+    this.#message = message;
+  }
+
+  /** Null before there is one, and where the server gives none. */
+  get id(): string | null {
+    return this.#id;
+  }
+
+  get headers(): readonly Header[] {
+    return [
+      ...(this.#version === null ? [] : [['MCP-Protocol-Version', this.#version] as const]),
+      ...(this.#id === null ? [] : [['Mcp-Session-Id', this.#id] as const]),
+    ];
+  }
+
+  /** What later messages wait for: the handshake, or a session in place of one that has ended. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** A request of a client's, before it is sent. */
+  note(message: RpcRequest, idText: string): void {
+    const { method, text } = message;
+    if (method === 'initialize') this.#hello = { idText, text };
+    if (method === 'logging/setLevel') this.#standing.set(method, text);
+    const isAbout = method === 'resources/subscribe' || method === 'resources/unsubscribe';
+    const uri = isAbout ? paramString(message, 'uri') : null;
+    if (uri === null) return;
+    if (method === 'resources/subscribe') this.#standing.set(`uri ${uri}`, text);
+    else this.#standing.delete(`uri ${uri}`);
+  }
+
+  /** The head of the answer to `initialize`. @throws AppError `upstream_answer_malformed` */
+  opened(answer: UpstreamHttpAnswer): void {
+    this.#id = this.#idIn(answer);
+  }
+
+  /** A message in answer to a request: that to `initialize` says the revision. */
+  heard(text: string, about: string): void {
+    if (about === this.#hello?.idText && this.#version === null) this.#version = versionIn(text);
+  }
+
+  /** Of the client: the handshake is over once the server has heard of that. */
+  initialized(text: string): void {
+    this.#ready = this.#ready.then(() => this.post(text));
+    void this.#ready.then(() => this.#follow());
+  }
+
+  /** A notification, or an answer to a request of the server's own; nobody waits for what becomes of it. */
+  async post(text: string): Promise<void> {
+    const { slug, log } = this.#deps;
+    this.backlogBytes += text.length;
+    try {
+      const headers = [...POSTED, ...this.headers];
+      const answer = await this.#caller.ask({ method: 'POST', headers, body: text }, this.#closing);
+      answer.body.destroy();
+      if (answer.status >= 200 && answer.status < 300) return;
+      log.debug('mcp.upstream.not_taken', { server: slug, status: answer.status });
+    } catch (error) {
+      log.debug('mcp.upstream.not_taken', { server: slug, code: asAppError(slug, error).code });
+    } finally {
+      this.backlogBytes -= text.length;
+    }
+  }
+
+  /** A stream by GET: the session's own, or one that broke off. */
+  open(lastEventId: string | null, signal: AbortSignal): Promise<UpstreamHttpAnswer> {
+    const headers: readonly Header[] = [
+      ['Accept', 'text/event-stream'],
+      ...this.headers,
+      ...(lastEventId === null ? [] : [['Last-Event-ID', lastEventId] as const]),
+    ];
+    return this.#caller.ask({ method: 'GET', headers, body: null }, signal);
+  }
+
+  /** Once for all whose request was refused for the same session. @throws AppError where there is no other */
+  renew(ended: string): Promise<void> {
+    if (this.#id !== ended) return this.#ready;
+    this.#renewing ??= this.#begin().finally(() => {
+      this.#renewing = null;
+    });
+    this.#ready = this.#renewing.catch(() => undefined);
+    return this.#renewing;
+  }
+
+  /** Tells the server that it is over. */
+  async farewell(): Promise<void> {
+    this.#following.abort(noLongerWanted());
+    if (this.#id === null) return;
+    const request = { method: 'DELETE', headers: this.headers, body: null } as const;
+    const answer = await this.#caller.ask(request, AbortSignal.timeout(limits.ownFarewellMs));
+    answer.body.destroy();
+  }
+
+  async #begin(): Promise<void> {
+    const { slug, transport } = this.#deps;
+    const hello = this.#hello;
+    if (hello === null) throw sessionLost(slug);
+    const answer = await this.#caller.ask(
+      { method: 'POST', headers: POSTED, body: hello.text },
+      AbortSignal.any([this.#closing, AbortSignal.timeout(limits.mcpInitializeMs)]),
+    );
+    if (answer.status < 200 || answer.status > 299) throw await statusError(slug, answer);
+    const id = this.#idIn(answer);
+    const text = await this.#helloAnswer(hello.idText, answer);
+    const version = text === null ? null : versionIn(text);
+    if (version === null) throw sessionLost(slug);
+    this.#id = id;
+    this.#version = version;
+    await this.post(notificationText('notifications/initialized'));
+    for (const standing of this.#standing.values()) await this.post(standing);
+    transport.note('its session had ended; another was begun');
+    this.#follow();
+    // Whatever the server was before, what it lists may be another now.
+    this.#message(notificationText('notifications/tools/list_changed'));
+  }
+
+  async #helloAnswer(idText: string, answer: UpstreamHttpAnswer): Promise<string | null> {
+    const { slug } = this.#deps;
+    if (!isStream(answer)) return asAnswerTo(idText, await readAnswer(slug, answer.body));
+    let found: string | null = null;
+    await readEvents(slug, answer.body, startOfStream(), {
+      event(type, data) {
+        if (type === 'message') found ??= asAnswerTo(idText, data);
+        if (found !== null) answer.body.destroy();
+        return found !== null;
+      },
+      broken: () => undefined,
+    });
+    return found;
+  }
+
+  #idIn(answer: UpstreamHttpAnswer): string | null {
+    const id = answer.header('mcp-session-id');
+    if (id === null) return null;
+    if (SESSION_ID.test(id) && id.length <= limits.remoteSessionIdCharsMax) return id;
+    answer.body.destroy();
+    throw malformed(this.#deps.slug, 'whose session id is none');
+  }
+
+  #follow(): void {
+    this.#following.abort(noLongerWanted());
+    this.#following = new AbortController();
+    const { slug, clock, log } = this.#deps;
+    void followServer(
+      {
+        slug,
+        clock,
+        open: (lastEventId, signal) => this.open(lastEventId, signal),
+        message: (text) => this.#message(text),
+        ended: (why) => log.debug('mcp.upstream.no_stream', { server: slug, why }),
+      },
+      AbortSignal.any([this.#following.signal, this.#closing]),
+    );
+  }
+}
+
+const sessionLost = (slug: string): AppError =>
+  new AppError('upstream_session_lost', `The server "${slug}" ended its session, and begins no other.`, {
+    kind: 'unavailable',
+    hint: 'Try again.',
+  });
+
+/** The revision in the answer to `initialize`; null where it is none. */
+function versionIn(text: string): string | null {
+  const message = parseMessage(text);
+  if (!message.ok || message.value.kind !== 'response') return null;
+  const version = stringAt(text, find(text, 0, ['result', 'protocolVersion']));
+  return version !== null && VERSION.test(version) ? version : null;
+}
