@@ -6,7 +6,7 @@
  * Must never rest on one error code: what older servers say to a method that they do not know is up to them, and some
  * say nothing, or end.
  */
-import { AppError, limits } from '../kernel/index.ts';
+import { AppError, isAppError, limits } from '../kernel/index.ts';
 import type { ClientFacts } from './client-facts.ts';
 import { greet, greeted, versionUnsupported } from './handshake.ts';
 import { ownRequest, type RpcResponse, resultOf } from './message.ts';
@@ -101,7 +101,8 @@ const ask = (connection: UpstreamConnection): PendingRequest =>
 const judged = (connection: UpstreamConnection, question: PendingRequest): Promise<Verdict> =>
   question.response.then(
     (answer) => (answer.failed ? errorVerdict(connection, answer) : resultVerdict(connection, answer)),
-    () => 'handshake',
+    // What was refused on the way there says nothing of the server.
+    (error: unknown) => (isAppError(error) && error.kind === 'denied' ? { failure: error } : 'handshake'),
   );
 
 function resultVerdict(connection: UpstreamConnection, answer: RpcResponse): Verdict {

@@ -13,6 +13,15 @@ import { endsSoon, Renewals } from './renewal.ts';
 import { beyond, unionOf } from './scopes.ts';
 import { postForm } from './token-endpoint.ts';
 
+/** How a server refused what it was shown. */
+export interface LoginRefusal {
+  readonly status: 401 | 403;
+  /** As it came. */
+  readonly wwwAuthenticate: string | null;
+  /** What `ensure` gave before the request; null also where that is not known. */
+  readonly shown: number | null;
+}
+
 export interface Grants {
   /**
    * A person wants to log in.
@@ -31,17 +40,17 @@ export interface Grants {
   /**
    * Before each request: a token that ends soon is renewed first.
    *
+   * @returns when the token was given that the request will have; null: it has none
    * @throws AppError `oauth_login_needed`; `oauth_refresh_failed` where the one that is there has ended
    */
-  ensure(server: GrantServer): Promise<void>;
+  ensure(server: GrantServer): Promise<number | null>;
   /**
    * The server wants another login than the request had.
    *
-   * @param wwwAuthenticate as it came
-   * @returns whether it is worth asking once more: the token was renewed; false where it is no matter of logins
+   * @returns whether it is worth asking once more: there is another token by now; false where it is no matter of logins
    * @throws AppError `oauth_login_needed`, `oauth_scope_needed`, `oauth_scope_refused`, `oauth_refresh_failed`
    */
-  challenged(server: GrantServer, status: 401 | 403, wwwAuthenticate: string | null): Promise<boolean>;
+  challenged(server: GrantServer, refusal: LoginRefusal): Promise<boolean>;
   /** Gives the login back and forgets it. @returns whether there was one */
   forget(server: GrantServer): Promise<boolean>;
 }
@@ -75,21 +84,23 @@ class StoredGrants implements Grants {
     return this.#deps.rows.find(server);
   }
 
-  async ensure(server: GrantServer): Promise<void> {
+  async ensure(server: GrantServer): Promise<number | null> {
     const grant = await this.#deps.rows.find(server);
-    if (grant === null) return;
+    if (grant === null) return null;
     if (grant.state === 'login_needed') throw loginNeeded(server.slug, 'the last one has ended');
     const now = this.#deps.clock.now();
-    if (!grant.refreshable || !endsSoon(grant, now)) return;
+    if (!grant.refreshable || !endsSoon(grant, now)) return grant.refreshedAt;
     try {
-      await this.#renewals.renew(server, 'expiring');
+      await this.#renewals.renew(server, 'expiring', null);
+      return (await this.#deps.rows.find(server))?.refreshedAt ?? null;
     } catch (error) {
       const isOver = (grant.expiresAt ?? 0) <= now || (await this.#isLost(server));
       if (isOver) throw error;
+      return grant.refreshedAt;
     }
   }
 
-  async challenged(server: GrantServer, status: 401 | 403, wwwAuthenticate: string | null): Promise<boolean> {
+  async challenged(server: GrantServer, { status, wwwAuthenticate, shown }: LoginRefusal): Promise<boolean> {
     const challenge = parseChallenge(wwwAuthenticate);
     const grant = await this.#deps.rows.find(server);
     if (challenge !== null) this.#remember(server, challenge);
@@ -102,7 +113,7 @@ class StoredGrants implements Grants {
       throw loginNeeded(server.slug, 'nobody has logged in yet');
     }
     if (grant.state === 'login_needed') throw loginNeeded(server.slug, 'the last one has ended');
-    await this.#renewals.renew(server, 'refused');
+    await this.#renewals.renew(server, 'refused', shown);
     return true;
   }
 

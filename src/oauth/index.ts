@@ -3,7 +3,7 @@
  * value that is stored comes by here: see `ports.ts`.
  */
 export { type Grant, grantData, readGrant } from './grant.ts';
-export { createGrants, type Grants } from './grants.ts';
+export { createGrants, type Grants, type LoginRefusal } from './grants.ts';
 export type { LoginBegun, LoginWanted } from './login.ts';
 export {
   GRANT_SLOTS,

@@ -36,10 +36,19 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   'vault_denied',
 ]);
 
+interface Asked {
+  readonly reason: RenewalReason;
+  readonly shown: number | null;
+  /** Of the refresh token. */
+  readonly version: number;
+}
+
 type Claim =
   | { readonly kind: 'mine'; readonly grant: Grant }
   | { readonly kind: 'wait' }
   | { readonly kind: 'done' }
+  /** The server refuses what is as good as can be: another is no better, and no reason to lose this one. */
+  | { readonly kind: 'futile' }
   | { readonly kind: 'lost'; readonly why: string };
 
 export class Renewals {
@@ -52,33 +61,38 @@ export class Renewals {
     this.#me = randomText(deps.random);
   }
 
-  /** @throws AppError `oauth_login_needed`, `oauth_refresh_failed` */
-  renew(server: GrantServer, reason: RenewalReason): Promise<void> {
+  /**
+   * @param shown when the token was given that was refused; null: not known
+   * @throws AppError `oauth_login_needed`, `oauth_refresh_failed`
+   */
+  renew(server: GrantServer, reason: RenewalReason, shown: number | null): Promise<void> {
     const running = this.#running.get(server.id);
     if (running !== undefined) return running;
-    const renewal = this.#renew(server, reason).finally(() => this.#running.delete(server.id));
+    const renewal = this.#renew(server, reason, shown).finally(() => this.#running.delete(server.id));
     this.#running.set(server.id, renewal);
     return renewal;
   }
 
-  async #renew(server: GrantServer, reason: RenewalReason): Promise<void> {
+  async #renew(server: GrantServer, reason: RenewalReason, shown: number | null): Promise<void> {
     for (;;) {
-      const claim = await this.#claim(server, reason);
+      const claim = await this.#claim(server, reason, shown);
       if (claim.kind === 'done') return;
+      if (claim.kind === 'futile')
+        throw loginNeeded(server.slug, 'it refuses a token that it was just given');
       if (claim.kind === 'lost') throw await this.#lose(server, claim.why);
       if (claim.kind === 'mine') return this.#exchange(server, claim.grant);
       await sleep(limits.oauthRefreshLookMs);
     }
   }
 
-  async #claim(server: GrantServer, reason: RenewalReason): Promise<Claim> {
+  async #claim(server: GrantServer, reason: RenewalReason, shown: number | null): Promise<Claim> {
     const { rows, values } = this.#deps;
     const versionNow = async (): Promise<number> =>
       (await values.version(server, 'OAUTH_REFRESH_TOKEN')) ?? 0;
     const version = await versionNow();
     const judged: { claim: Claim } = { claim: { kind: 'done' } };
     await rows.edit(server, (grant) => {
-      const claim = this.#judge(grant, reason, version);
+      const claim = this.#judge(grant, { reason, shown, version });
       judged.claim = claim;
       if (claim.kind === 'mine') return claim.grant;
       return claim.kind === 'lost' && grant !== null ? lost(grant) : grant;
@@ -96,7 +110,7 @@ export class Renewals {
     return claim;
   }
 
-  #judge(grant: Grant | null, reason: RenewalReason, version: number): Claim {
+  #judge(grant: Grant | null, { reason, shown, version }: Asked): Claim {
     const now = this.#deps.clock.now();
     if (grant === null || grant.state !== 'ready')
       return { kind: 'lost', why: 'there is no login that could be renewed' };
@@ -106,8 +120,10 @@ export class Renewals {
       if (refreshing.by !== this.#me && age < limits.oauthRefreshWaitMs) return { kind: 'wait' };
       if (rotates !== false && version <= refreshing.version)
         return { kind: 'lost', why: 'its last renewal did not end, and its token may be used up' };
-    } else if (reason === 'expiring' ? !endsSoon(grant, now) : isFresh(refreshedAt, now))
-      return { kind: 'done' };
+    } else if (reason === 'expiring') {
+      if (!endsSoon(grant, now)) return { kind: 'done' };
+    } else if (shown !== null && shown !== refreshedAt) return { kind: 'done' };
+    else if (isFresh(refreshedAt, now)) return { kind: shown === null ? 'done' : 'futile' };
     if (!grant.refreshable || version === 0)
       return { kind: 'lost', why: 'its token has ended, and cannot be renewed' };
     return { kind: 'mine', grant: { ...grant, refreshing: { by: this.#me, at: now, version } } };

@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AS_HOST, ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
-import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT } from '../oauth/world.ts';
+import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT, refusal } from '../oauth/world.ts';
 
 let standIn: StandIn;
 let world: OAuthWorld;
@@ -115,7 +115,7 @@ describe('a server', () => {
     standIn.expire();
     standIn.asked.length = 0;
     const { challenge } = await world.ask();
-    await world.grants.challenged(world.server, 401, challenge);
+    await world.grants.challenged(world.server, refusal(401, challenge));
     expect(standIn.asked.filter((one) => one.startsWith(AS_HOST))).toEqual(
       standIn.asked.includes(`${AS_HOST} POST /token`) ? [`${AS_HOST} POST /token`] : [],
     );

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ApiClient, createClient } from '../../src/api/index.ts';
 import { socketTransport } from '../../src/main/transport.ts';
-import { ISSUER, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
+import { ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
 import { type Home, makeHome, type Outcome, type Served, waitFor } from './harness.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../../bin/sallyport.mjs');
@@ -82,6 +82,7 @@ it('a server that wants a login says so, with the command that gives it one', as
     code: 'oauth_login_needed',
     hint: expect.stringContaining('sallyport server login it') as unknown,
   });
+  expect(standIn.asked, 'one question is enough to know').toEqual([`${MCP_HOST} POST /v1/mcp`]);
   expect((await home.run('server', 'show', 'it')).stdout).toContain('Login: none');
 });
 

@@ -139,7 +139,7 @@ export function makeWorld(): World {
       remove: (slug) => void said.push(`${slug} forgotten`),
       flush: () => undefined,
     },
-    grants: { ensure: async () => undefined, challenged: async () => false },
+    grants: { ensure: async () => null, challenged: async () => false },
     eras: createEras({ workspace, rows: { find: async () => null, save: async () => undefined }, log }),
     servers: { find: async (_, slug) => servers.get(slug) ?? null },
     offers: async (profile, slug) => profile === null || !unselected.has(slug),

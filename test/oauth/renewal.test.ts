@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { fixedClock, limits } from '../../src/kernel/index.ts';
 import { AS_HOST, openStandIn, type Behaviour, type StandIn } from './stand-in.ts';
 import { startRenewing } from './renewing-process.ts';
-import { logIn, type Network, networkOf, type OAuthWorld, openOAuthWorld } from './world.ts';
+import { logIn, type Network, networkOf, type OAuthWorld, openOAuthWorld, refusal } from './world.ts';
 
 let standIn: StandIn;
 const worlds: OAuthWorld[] = [];
@@ -78,13 +78,35 @@ describe('a token that the server refuses', () => {
   it('is renewed once for a hundred who are refused at the same time', async () => {
     const world = await open();
     standIn.expire();
-    const refused = Array.from({ length: 100 }, () => world.grants.challenged(world.server, 401, CHALLENGE));
+    const refused = Array.from({ length: 100 }, () =>
+      world.grants.challenged(world.server, refusal(401, CHALLENGE)),
+    );
     expect(new Set(await Promise.all(refused))).toEqual(new Set([true]));
     // Who comes late had the old one too.
-    expect(await world.grants.challenged(world.server, 401, CHALLENGE)).toBe(true);
+    expect(await world.grants.challenged(world.server, refusal(401, CHALLENGE))).toBe(true);
     expect(renewals()).toBe(1);
     expect(await world.ask()).toMatchObject({ status: 200 });
     expect(standIn.reused).toEqual([]);
+  });
+
+  it('is renewed for whoever was shown to have it, however late they say so', async () => {
+    const world = await open();
+    const { server, grants } = world;
+    const shown = await grants.ensure(server);
+    const late = { ...refusal(401, CHALLENGE), shown };
+    expect(await grants.challenged(server, late)).toBe(true);
+    expect(renewals()).toBe(1);
+    clock.advance(3 * limits.oauthRefreshAgainMs);
+    expect(await grants.challenged(server, late)).toBe(true);
+    expect(renewals()).toBe(1);
+    // The new one is not taken either: once more is tried, and not again at once.
+    const now = await grants.ensure(server);
+    expect(await grants.challenged(server, { ...late, shown: now })).toBe(true);
+    expect(renewals()).toBe(2);
+    const next = { ...late, shown: await grants.ensure(server) };
+    await expect(grants.challenged(server, next)).rejects.toMatchObject({ code: 'oauth_login_needed' });
+    expect(renewals()).toBe(2);
+    expect(await grants.show(server)).toMatchObject({ state: 'ready', refreshable: true });
   });
 
   it('is renewed once by two processes', async () => {
@@ -101,7 +123,7 @@ describe('a token that the server refuses', () => {
     const world = await open({ rotate: false, repeatRefresh: true });
     for (let round = 1; round <= 3; round += 1) {
       standIn.expire();
-      expect(await world.grants.challenged(world.server, 401, CHALLENGE)).toBe(true);
+      expect(await world.grants.challenged(world.server, refusal(401, CHALLENGE))).toBe(true);
       expect(await world.ask()).toMatchObject({ status: 200 });
       expect(renewals()).toBe(round);
       clock.advance(limits.oauthRefreshAgainMs);
@@ -113,7 +135,7 @@ describe('a token that the server refuses', () => {
 
   it('needs a person where there is no refresh token', async () => {
     const world = await open({ refreshTokens: false });
-    await expect(world.grants.challenged(world.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_login_needed',
       hint: expect.stringContaining('sallyport server login it') as unknown,
     });
@@ -126,11 +148,11 @@ describe('a token that the server refuses', () => {
   it('needs a person where the authorization server has withdrawn it', async () => {
     const world = await open();
     standIn.refreshes.clear();
-    await expect(world.grants.challenged(world.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_login_needed',
     });
     expect((await world.events()).at(-1)).toMatchObject({ type: 'grant.refused' });
-    await expect(world.grants.challenged(world.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_login_needed',
     });
     expect(renewals()).toBe(1);
@@ -141,7 +163,7 @@ describe('a renewal of which nobody knows what became', () => {
   it('is not tried again with a token that may be used up', async () => {
     const world = await open();
     standIn.does.instead.set(`${AS_HOST} /token`, (req) => req.socket.destroy());
-    await expect(world.grants.challenged(world.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_login_needed',
     });
     standIn.does.instead.clear();
@@ -151,14 +173,14 @@ describe('a renewal of which nobody knows what became', () => {
 
   it('is tried again where the refresh token stays good', async () => {
     const world = await open({ rotate: false });
-    await world.grants.challenged(world.server, 401, CHALLENGE);
+    await world.grants.challenged(world.server, refusal(401, CHALLENGE));
     clock.advance(limits.oauthRefreshAgainMs);
     standIn.does.instead.set(`${AS_HOST} /token`, (req) => req.socket.destroy());
-    await expect(world.grants.challenged(world.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_refresh_failed',
     });
     standIn.does.instead.clear();
-    expect(await world.grants.challenged(world.server, 401, CHALLENGE)).toBe(true);
+    expect(await world.grants.challenged(world.server, refusal(401, CHALLENGE))).toBe(true);
     expect(await world.ask()).toMatchObject({ status: 200 });
   });
 
@@ -167,11 +189,11 @@ describe('a renewal of which nobody knows what became', () => {
     const { resolve } = network;
     const away = await openOAuthWorld({ ...network, resolve: {} }, { clock, home: world.home });
     worlds.unshift(away);
-    await expect(away.grants.challenged(away.server, 401, CHALLENGE)).rejects.toMatchObject({
+    await expect(away.grants.challenged(away.server, refusal(401, CHALLENGE))).rejects.toMatchObject({
       code: 'oauth_refresh_failed',
     });
     expect(resolve).not.toEqual({});
-    expect(await world.grants.challenged(world.server, 401, CHALLENGE)).toBe(true);
+    expect(await world.grants.challenged(world.server, refusal(401, CHALLENGE))).toBe(true);
     expect(await world.ask()).toMatchObject({ status: 200 });
   });
 });
@@ -184,7 +206,7 @@ describe('a server that wants more than was granted', () => {
     standIn.does.needs = ['write'];
     const { status, challenge } = await world.ask();
     expect(status).toBe(403);
-    await expect(world.grants.challenged(world.server, 403, challenge)).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(403, challenge))).rejects.toMatchObject({
       code: 'oauth_scope_needed',
     });
     const before = await world.grants.show(world.server);
@@ -198,7 +220,7 @@ describe('a server that wants more than was granted', () => {
 
   it('is believed three times in an hour', async () => {
     const world = await open();
-    const step = (scope: string) => world.grants.challenged(world.server, 403, wants(scope));
+    const step = (scope: string) => world.grants.challenged(world.server, refusal(403, wants(scope)));
     for (const scope of ['a', 'b', 'c'])
       await expect(step(scope)).rejects.toMatchObject({ code: 'oauth_scope_needed' });
     await expect(step('c'), 'what is on the list already').rejects.toMatchObject({
@@ -211,10 +233,10 @@ describe('a server that wants more than was granted', () => {
 
   it('does not get by another login what was asked for and not granted', async () => {
     const world = await open();
-    await expect(world.grants.challenged(world.server, 403, wants('read'))).rejects.toMatchObject({
+    await expect(world.grants.challenged(world.server, refusal(403, wants('read')))).rejects.toMatchObject({
       code: 'oauth_scope_refused',
     });
-    expect(await world.grants.challenged(world.server, 403, 'Bearer error="other"')).toBe(false);
-    expect(await world.grants.challenged(world.server, 403, null)).toBe(false);
+    expect(await world.grants.challenged(world.server, refusal(403, 'Bearer error="other"'))).toBe(false);
+    expect(await world.grants.challenged(world.server, refusal(403, null))).toBe(false);
   });
 });

@@ -2,7 +2,7 @@
 import { silentLog, systemClock } from '../../src/kernel/index.ts';
 import { loadConfig } from '../../src/main/config.ts';
 import { openServices } from '../../src/main/services.ts';
-import { type Network, openOAuthWorld } from './world.ts';
+import { type Network, openOAuthWorld, refusal } from './world.ts';
 
 const [home = '', aheadMs = '0', network = '{}'] = process.argv.slice(2);
 const config = loadConfig({ SALLYPORT_HOME: home });
@@ -18,7 +18,7 @@ const world = await openOAuthWorld(JSON.parse(network) as Network, {
 process.stdout.write('ready\n');
 process.stdin.once('data', () => {
   void world.grants
-    .challenged(world.server, 401, 'Bearer error="invalid_token"')
+    .challenged(world.server, refusal(401, 'Bearer error="invalid_token"'))
     .then(String, (error: unknown) => (error as { code?: string }).code ?? String(error))
     .then(async (outcome) => {
       await world.close();

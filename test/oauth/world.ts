@@ -7,7 +7,7 @@ import { createOAuthHttp } from '../../src/main/oauth/http.ts';
 import { grantRows, grantValues } from '../../src/main/oauth/storage.ts';
 import { serverRows } from '../../src/main/repositories.ts';
 import type { Services } from '../../src/main/services.ts';
-import { createGrants, type Grants, type GrantServer } from '../../src/oauth/index.ts';
+import { createGrants, type Grants, type GrantServer, type LoginRefusal } from '../../src/oauth/index.ts';
 import { temporaryHome, type TemporaryHome } from '../main/temporary-home.ts';
 import { MCP_HOST, MCP_URL, type StandIn } from './stand-in.ts';
 
@@ -164,6 +164,13 @@ function serverRow(): ServerRow {
     updatedAt: 1,
   };
 }
+
+/** A refusal of which it is not known what was shown. */
+export const refusal = (status: 401 | 403, wwwAuthenticate: string | null): LoginRefusal => ({
+  status,
+  wwwAuthenticate,
+  shown: null,
+});
 
 /** A person who agrees, from the beginning to the end. */
 export async function logIn(world: OAuthWorld, standIn: StandIn, redirectUri = REDIRECT): Promise<void> {

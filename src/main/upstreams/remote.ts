@@ -5,7 +5,7 @@
 import type { Manifest, RemoteServerSpec } from '../../manifest/index.ts';
 import { AppError, type CellId, isAppError } from '../../kernel/index.ts';
 import type { EraMemory, HttpTransport, UpstreamHttpAnswer, UpstreamHttpRequest } from '../../mcp/index.ts';
-import type { GrantServer } from '../../oauth/index.ts';
+import type { GrantServer, LoginRefusal } from '../../oauth/index.ts';
 import type { CellKey } from '../cells/cell-key.ts';
 import { presentCredentials } from '../cells/credentials.ts';
 import type { RunningCell, StartDeps } from '../cells/start.ts';
@@ -45,15 +45,15 @@ export async function startRemote(
 interface Login {
   /** Whether it is for want of one that it cannot be spoken to. */
   readonly isMissing: boolean;
-  /** Before a request. @throws AppError `oauth_login_needed`, `oauth_refresh_failed` */
-  ready(): Promise<void>;
+  /** Before a request. @returns as `Grants.ensure`. @throws AppError `oauth_login_needed`, `oauth_refresh_failed` */
+  ready(): Promise<number | null>;
   /** After one that was refused; see `HttpTransport.challenged`. */
-  challenged: HttpTransport['challenged'];
+  challenged(refusal: LoginRefusal): Promise<boolean>;
 }
 
 const NO_LOGIN: Login = {
   isMissing: false,
-  ready: () => Promise.resolve(),
+  ready: () => Promise.resolve(null),
   challenged: () => Promise.resolve(false),
 };
 
@@ -74,7 +74,7 @@ function loginAt({ grants }: StartDeps, server: GrantServer): Login {
       return isMissing;
     },
     ready: () => noting(grants.ensure(server)),
-    challenged: (status, wwwAuthenticate) => noting(grants.challenged(server, status, wwwAuthenticate)),
+    challenged: (refusal) => noting(grants.challenged(server, refusal)),
   };
 }
 
@@ -85,6 +85,7 @@ const NEEDS_PERSON: ReadonlySet<string> = new Set([
 ]);
 
 function transportTo(url: URL, era: EraMemory, own: Own, login: Login): HttpTransport {
+  let shown: number | null = null;
   return {
     kind: 'http',
     cell: own.cell,
@@ -95,13 +96,16 @@ function transportTo(url: URL, era: EraMemory, own: Own, login: Login): HttpTran
     note: (text) => own.note(text),
     onFarewell: (tell) => own.onFarewell(tell),
     async exchange(request, signal) {
-      await login.ready();
-      return exchange(url, own, request, signal);
+      const token = await login.ready();
+      const answer = await exchange(url, own, request, signal);
+      // Whoever gets it says at once that it was refused.
+      if (answer.status === 401) shown = token;
+      return answer;
     },
     challenged: (status, wwwAuthenticate) => {
       const said = wwwAuthenticate === null ? '' : `, and says: ${wwwAuthenticate}`;
       own.note(`it refuses what it is shown (HTTP ${status})${said}`);
-      return login.challenged(status, wwwAuthenticate);
+      return login.challenged({ status, wwwAuthenticate, shown });
     },
   };
 }
