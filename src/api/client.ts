@@ -7,6 +7,7 @@ import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts
 import { API_PREFIX } from './prefix.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type {
+  AddedView,
   AddServer,
   CatalogView,
   InjectBody,
@@ -114,7 +115,7 @@ export function createClient(transport: Transport) {
     servers: () => json<ServerView[]>('GET', '/servers'),
     server: (slug: string) => json<ServerView>('GET', at(slug)),
     planServer: (slug: string) => json<LaunchPlan>('GET', `${at(slug)}/plan`),
-    addServer: (body: AddServer, tell: (message: string) => void) => work<ServerView>('/servers', body, tell),
+    addServer: (body: AddServer, tell: (message: string) => void) => work<AddedView>('/servers', body, tell),
     upgradeServer: (slug: string, body: UpgradeBody, tell: (message: string) => void) =>
       work<UpgradedView>(`${at(slug)}/upgrade`, body, tell),
     reinstallServer: (slug: string, body: ReinstallBody, tell: (message: string) => void) =>

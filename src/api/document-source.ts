@@ -26,26 +26,24 @@ export const isDescription = (text: string): boolean => looksLikeOpenApi(text) |
 export interface DescriptionWish {
   readonly input: AddServer;
   readonly apis: ApiCompiler;
-  readonly follower: Follower;
 }
 
 export interface DescribedApi {
   readonly manifest: Manifest;
   readonly document: ServerDocument;
+  /** What came of it, for whoever adds it. */
+  readonly notes: readonly string[];
 }
 
 /** @throws AppError `api_…`, `manifest_invalid`, `server_name_needed` */
-export async function fromDescription(
-  text: string,
-  { input, apis, follower }: DescriptionWish,
-): Promise<DescribedApi> {
+export async function fromDescription(text: string, { input, apis }: DescriptionWish): Promise<DescribedApi> {
   const manifest = looksLikeOpenApi(text)
     ? ofOpenApi(await apis.describe(text), input)
     : ofToolSpec(text, input);
   const { server } = manifest;
   const document = stored(text);
-  if (server.kind === 'api') await tried(apis, { ...manifest, server }, document, follower.tell);
-  return { manifest, document };
+  const notes = server.kind === 'api' ? await tried(apis, { ...manifest, server }, document) : [];
+  return { manifest, document, notes };
 }
 
 const stored = (text: string): ServerDocument => ({ hash: documentHash(text), text });
@@ -55,6 +53,7 @@ const documentNamed = ({ openapi, toolspec }: ApiServerSpec): string | null => o
 /** What is asked besides the manifest. */
 export interface DocumentWish extends DescriptionWish {
   readonly documents: DocumentSource;
+  readonly follower: Follower;
 }
 
 /**
@@ -67,40 +66,37 @@ export async function documentOf(
   use: ApiUse,
   slug: string,
   { input, apis, documents, follower }: DocumentWish,
-): Promise<ServerDocument | null> {
+): Promise<{ readonly document: ServerDocument | null; readonly notes: readonly string[] }> {
   const name = documentNamed(use.server);
   const { tell, gone } = follower;
-  if (name === null) {
-    await tried(apis, use, null, tell);
-    return null;
-  }
+  if (name === null) return { document: null, notes: await tried(apis, use, null) };
   if (isAddress(name)) tell(`fetching ${name}`);
   const text = isAddress(name) ? await documents.fetch(name, slug, gone) : input.documents?.[name];
   if (text === undefined) throw documentNeeded(name);
   const document = stored(text);
-  await tried(apis, use, document, tell);
-  return document;
+  return { document, notes: await tried(apis, use, document) };
 }
 
 const isAddress = (name: string): boolean => name.startsWith('https://');
 
-type Tell = (message: string) => void;
-
-/** Makes the tools once, for what is wrong with them, and tells what came of it. */
+/** Makes the tools once, for what is wrong with them. @returns what came of it */
 async function tried(
   apis: ApiCompiler,
   use: ApiUse,
   document: ServerDocument | null,
-  tell: Tell,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { tools, leftOut } = await apis.compile(use, document);
-  tell(`${tools.length} ${tools.length === 1 ? 'tool' : 'tools'}`);
-  for (const reason of leftOut.slice(0, LEFT_OUT_TOLD_MAX)) tell(`left out: ${reason}`);
-  if (leftOut.length > LEFT_OUT_TOLD_MAX) tell(`left out: ${leftOut.length - LEFT_OUT_TOLD_MAX} more`);
-  if (tools.length >= limits.apiToolsManyMin)
-    tell(
-      'These are more tools than most models choose well from: take a part of them, with --tag or with a manifest.',
-    );
+  const more = leftOut.length - LEFT_OUT_TOLD_MAX;
+  return [
+    `${tools.length} ${tools.length === 1 ? 'tool' : 'tools'}`,
+    ...leftOut.slice(0, LEFT_OUT_TOLD_MAX).map((reason) => `left out: ${reason}`),
+    ...(more > 0 ? [`left out: ${more} more`] : []),
+    ...(tools.length < limits.apiToolsManyMin
+      ? []
+      : [
+          'These are more tools than most models choose well from: take a part of them, with --tag or by a manifest.',
+        ]),
+  ];
 }
 
 const LEFT_OUT_TOLD_MAX = 10;

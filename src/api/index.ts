@@ -32,6 +32,7 @@ export type {
   Trouble,
 } from './ports.ts';
 export type {
+  AddedView,
   AddServer,
   CatalogView,
   InjectBody,

@@ -281,6 +281,9 @@ const PartChangesView = z.object({
   /** Want to run programs when they are installed, where no version of them did before. */
   newScripts: z.array(z.string()),
 });
+/** A server that was added, and what whoever added it should know. */
+export const AddedView = ServerView.extend({ notes: z.array(z.string()) }).openapi('Added');
+
 export const UpgradedView = ServerView.extend({ changes: PartChangesView }).openapi('Upgraded');
 
 export const InjectBody = z
@@ -480,6 +483,7 @@ export type ProbeEntry = z.infer<typeof ProbeEntry>;
 export type ProbeReport = z.infer<typeof ProbeReport>;
 export type ProbeView = z.infer<typeof ProbeView>;
 export type ProbeBody = z.infer<typeof ProbeBody>;
+export type AddedView = z.infer<typeof AddedView>;
 export type AddServer = z.infer<typeof AddServer>;
 export type UpgradeBody = z.infer<typeof UpgradeBody>;
 export type UpgradedView = z.infer<typeof UpgradedView>;

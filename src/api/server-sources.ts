@@ -35,6 +35,8 @@ interface Resolved {
   readonly manifest: Manifest;
   readonly pinned: PackageRecord | null;
   readonly document: ServerDocument | null;
+  /** What whoever adds it should know. */
+  readonly notes?: readonly string[];
 }
 
 /** Finds or makes the manifest that a source stands for, and installs its package. @throws AppError */
@@ -48,7 +50,7 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
   if (!isDescribed) assertNone(input, DESCRIPTION_CHOICES);
   if (input.manifest !== undefined && isDescribed) {
     assertNone(input, PACKAGE_CHOICES);
-    const described = await fromDescription(input.manifest, { input, apis: deps.apis, follower });
+    const described = await fromDescription(input.manifest, { input, apis: deps.apis });
     return { ...described, pinned: null };
   }
   const manifest = manifestFor(deps, input);
@@ -57,8 +59,8 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
     assertNone(input, PACKAGE_CHOICES);
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);
     const wish = { input, apis: deps.apis, documents: deps.documents, follower };
-    const document = await documentOf({ ...manifest, server }, input.name ?? manifest.name, wish);
-    return { manifest, pinned: null, document };
+    const described = await documentOf({ ...manifest, server }, input.name ?? manifest.name, wish);
+    return { manifest, pinned: null, ...described };
   }
   if (server.kind === 'remote') {
     if (input.name === undefined) await assertFree(deps, manifest.name, input.source);

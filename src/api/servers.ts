@@ -8,6 +8,7 @@ import { manifestVersion, packageOptions } from './package-source.ts';
 import { type Follower, installPackage, recordPackage } from './packages.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
 import type {
+  AddedView,
   AddServer,
   InjectBody,
   ReinstallBody,
@@ -33,8 +34,8 @@ export async function findServer(deps: ApiDeps, slug: string): Promise<ServerRow
 }
 
 /** Installs what the source names and keeps the server. Adds it to the profile `default`. */
-export async function addServer(deps: ApiDeps, input: AddServer, follower: Follower): Promise<ServerView> {
-  const { manifest, pinned, document } = await resolveSource(deps, input, follower);
+export async function addServer(deps: ApiDeps, input: AddServer, follower: Follower): Promise<AddedView> {
+  const { manifest, pinned, document, notes = [] } = await resolveSource(deps, input, follower);
   const slug = input.name ?? manifest.name;
   // Again: another may have taken the name meanwhile.
   await assertFree(deps, slug, input.source);
@@ -68,7 +69,7 @@ export async function addServer(deps: ApiDeps, input: AddServer, follower: Follo
     ...entries.filter((entry) => entry.server !== slug),
     { server: slug, tools: null },
   ]);
-  return viewServer(deps, row);
+  return { ...(await viewServer(deps, row)), notes: [...notes] };
 }
 
 /** Declares where a credential goes, for a server whose manifest does not say. */

@@ -98,7 +98,7 @@ describe('server add', () => {
       },
     };
     const changes = { added: [hostile], removed: [], altered: [], newScripts: [] };
-    vi.spyOn(world.client, 'addServer').mockResolvedValue(told);
+    vi.spyOn(world.client, 'addServer').mockResolvedValue({ ...told, notes: [hostile] });
     vi.spyOn(world.client, 'server').mockResolvedValue(told);
     vi.spyOn(world.client, 'reinstallServer').mockResolvedValue(told);
     vi.spyOn(world.client, 'upgradeServer').mockResolvedValue({ ...told, changes });

@@ -71,7 +71,8 @@ describe.each(DOCUMENTS)('$name', ({ file, name, operations }) => {
     const slug = name.toLowerCase().split(' ', 1)[0] ?? '';
     const added = await home.run('server', 'add', file, '--name', slug, '--base-url', `https://${HOST}`);
     expect(added, added.stderr).toMatchObject({ code: 0 });
-    expect(added.stderr).toContain(`${operations} tools`);
+    expect(added.stdout).toContain(`  ${operations} tools\n`);
+    expect(added.stdout.includes('more tools than most models')).toBe(operations >= 128);
     for (const { name: secret } of (await client.server(slug)).secrets)
       await client.setSecret(slug, secret, `value-of-${secret}-0123456789abcdef`);
     const tools = JSON.parse(await client.tools(slug)) as readonly Tool[];

@@ -12,6 +12,7 @@ import {
 } from '../http.ts';
 import { probeServer } from '../probes.ts';
 import {
+  AddedView,
   AddServer,
   ErrorBody,
   InjectBody,
@@ -67,7 +68,7 @@ export function serverRoutes(deps: ApiDeps): OpenAPIHono {
       path: '/servers',
       summary: 'Install and add a server',
       request: jsonBody(AddServer),
-      responses: lines,
+      responses: progressThen(AddedView),
     }),
     (c) => {
       const input = c.req.valid('json');

@@ -1,5 +1,5 @@
 /** How a server is shown, and what became of it when it was added or upgraded. */
-import type { ServerView, UpgradedView } from '../../api/index.ts';
+import type { AddedView, ServerView, UpgradedView } from '../../api/index.ts';
 import { type Output, printable, table, when } from '../output.ts';
 import { lastProbeText, probeTable } from './probe.ts';
 
@@ -23,11 +23,12 @@ export const secretsText = (one: ServerView): string => {
   return `${set} of ${one.secrets.length} set`;
 };
 
-export function addedText(out: Output, added: ServerView): string {
+export function addedText(out: Output, added: AddedView): string {
   const missing = added.secrets.filter((secret) => secret.required && secret.version === null);
   return [
     `${out.paint('green', '✔')} ${added.slug} (${printable(`${added.title} ${added.version}`)}) is added to the profile default.`,
     `  May reach: ${hostsText(added)}`,
+    ...added.notes.map((note) => `  ${printable(note)}`),
     ...scriptLines(added),
     ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
     ...(missing.length === 0 ? [`  Try: sallyport server tools ${added.slug}`] : []),
