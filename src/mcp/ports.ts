@@ -46,6 +46,8 @@ export interface UpstreamExit {
   readonly reason: string;
   /** It ended because a person has to do something first: no failure of its own, and no reason to wait. */
   readonly needsPerson?: boolean;
+  /** Its kind of connection ends like that from time to time: after a while of service it is no failure. */
+  readonly ordinary?: boolean;
   /** The setting of its manifest that ended it, `limits.memoryMiB`; absent for any other end. */
   readonly limit?: string;
 }
@@ -147,6 +149,8 @@ export interface HttpTransport extends UpstreamBase {
    * @throws AppError what to tell whoever asked, where it is known better than that the server refused
    */
   challenged(status: 401 | 403, wwwAuthenticate: string | null): Promise<boolean>;
+  /** Ends it, because the stream that its whole connection is was ended. */
+  streamEnded(): Promise<void>;
   /** Before it ends in its own time, it is told so by this, which is given a moment for that. */
   onFarewell(tell: () => Promise<void>): void;
   /** The gateway's own words in the log of the server. */

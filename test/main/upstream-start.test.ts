@@ -1,5 +1,6 @@
 /** What kind of server a stored one is decides how it is started. */
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { makeWorld, row, type World } from './cell-world.ts';
 
 let world: World;
@@ -44,6 +45,24 @@ it('reaches a remote one over HTTP, through a share of the data plane that ends 
     ['upstream.opened', 'far'],
     ['upstream.closed', 'far'],
   ]);
+});
+
+it('waits with the next start of one whose stream ends, unless it had served for a while', async () => {
+  const server = { kind: 'remote', url: 'https://api.test.example/mcp' };
+  world.servers.set('far', row('far', { manifest: { ...about, server, egress } }));
+  const end = async (): Promise<void> => {
+    const transport = await world.pool.open('far', null, null);
+    if (transport.kind === 'http') await transport.streamEnded();
+    await transport.exited;
+  };
+  await end();
+  await expect(world.pool.open('far', null, null)).rejects.toMatchObject({ code: 'cell_backing_off' });
+  world.clock.advance(limits.cellBackoffMsMax);
+  const served = await world.pool.open('far', null, null);
+  world.clock.advance(limits.cellHealthyMs);
+  if (served.kind === 'http') await served.streamEnded();
+  await served.exited;
+  await expect(world.pool.open('far', null, null)).resolves.toMatchObject({ kind: 'http' });
 });
 
 it('starts nothing for a remote one whose credential is not set', async () => {

@@ -203,6 +203,8 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       ending.delete(running);
       rows.delete(cell.id);
       if (running.stopping || exit.needsPerson === true) return;
+      const servedMs = deps.clock.monotonic() - running.bornMs;
+      if (exit.ordinary === true && servedMs >= limits.cellHealthyMs) return;
       const deaths = slot.deaths.add(running.bornMs, exit.reason);
       const { slug } = slot.key;
       deps.log.warn('cell.died', { server: slug, cell: cell.id, reason: exit.reason, deaths });

@@ -86,13 +86,18 @@ const NEEDS_PERSON: ReadonlySet<string> = new Set([
 
 function transportTo(url: URL, era: EraMemory, own: Own, login: Login): HttpTransport {
   let shown: number | null = null;
+  let ordinary = false;
   return {
     kind: 'http',
     cell: own.cell,
     url,
     era,
-    exited: own.exited.then((exit) => (login.isMissing ? { ...exit, needsPerson: true } : exit)),
+    exited: own.exited.then((exit) => ({ ...exit, ordinary, needsPerson: login.isMissing })),
     close: (reason) => own.close(reason),
+    streamEnded() {
+      ordinary = true;
+      return own.close('its event stream ended');
+    },
     note: (text) => own.note(text),
     onFarewell: (tell) => own.onFarewell(tell),
     async exchange(request, signal) {

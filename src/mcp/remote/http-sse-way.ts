@@ -93,7 +93,7 @@ export class HttpSseWay implements HttpWay {
       broken: (error) => this.#sink.failed(null, error),
     });
     this.#endpoint.reject(cut ?? noEndpoint(slug));
-    if (hasEndpoint && !this.#closing.signal.aborted) await transport.close('its event stream ended');
+    if (hasEndpoint && !this.#closing.signal.aborted) await transport.streamEnded();
   }
 
   async #post(text: string): Promise<void> {

@@ -76,6 +76,10 @@ export function transportTo(
   const [notes, challenges]: [string[], string[]] = [[], []];
   const answers = [...challenged];
   let farewell = (): Promise<void> => Promise.resolve();
+  const close = async (reason: string): Promise<void> => {
+    await farewell().catch(() => undefined);
+    over.resolve({ code: null, signal: null, reason });
+  };
   return {
     kind: 'http',
     cell,
@@ -87,10 +91,8 @@ export function transportTo(
     onFarewell(tell) {
       farewell = tell;
     },
-    async close(reason) {
-      await farewell().catch(() => undefined);
-      over.resolve({ code: null, signal: null, reason });
-    },
+    close,
+    streamEnded: () => close('its event stream ended'),
     challenged: (status, said) => {
       challenges.push(`${status} ${said}`);
       return Promise.resolve(answers.shift() ?? false);
