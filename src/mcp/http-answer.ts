@@ -21,15 +21,15 @@ export function answerJson(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   if (res.headersSent || res.destroyed) return;
-  const body = Buffer.from(text);
   res.writeHead(status, {
     'content-type': 'application/json',
-    'content-length': body.length,
+    'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...headers,
   });
-  res.end(body);
+  // As text: Node sends it in one piece with the head then, which takes half as long as two.
+  res.end(text);
 }
 
 /**
