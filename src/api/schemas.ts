@@ -297,7 +297,7 @@ const ProfileEntry = z.strictObject({
   tools: z.union([z.array(z.string()), z.literal('*'), z.null()]),
 });
 
-export const ProfileOptionsView = z
+const ProfileOptionsView = z
   .object({
     /** Whether its tokens may stand in the address, for clients that can send no header. */
     tokenInUrl: z.boolean(),
