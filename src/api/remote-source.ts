@@ -28,16 +28,15 @@ export function fromAddress(input: AddServer): Manifest {
   });
   const { credential, place } = input;
   if (credential === undefined && place === undefined) return bare;
-  const name =
-    credential ??
-    `${bare.name
-      .toUpperCase()
-      .replaceAll('-', '_')
-      .replace(/^(?=\d)/, '_')}_TOKEN`;
+  const name = credential ?? tokenNameFor(bare.name);
   const changed = withInject(bare, name, place ?? usualPlace(name));
   if (changed.ok) return changed.value;
   throw invalid(changed.error, 'Correct the options, or write a manifest file.');
 }
+
+/** `my-server` → `MY_SERVER_TOKEN`; names of credentials begin with a letter. */
+const tokenNameFor = (slug: string): string =>
+  `${/^[0-9]/.test(slug) ? 'SERVER_' : ''}${slug.toUpperCase().replaceAll('-', '_')}_TOKEN`;
 
 /** Where servers that are called by gateways look for the secrets of their users: a header of the secret's name. */
 const usualPlace = (name: string): InjectRule => ({
