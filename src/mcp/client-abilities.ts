@@ -25,3 +25,11 @@ export function isAnswered({ capabilitiesText }: ClientFacts, request: RpcReques
     ? declares('elicitation', 'url')
     : declares('elicitation', 'form') || !declares('elicitation', 'url');
 }
+
+/** The capability, as a client would name it, that answering such a request takes; null where none is about it. */
+export function abilityFor(request: RpcRequest): string | null {
+  const capability = ANSWERED_BY[request.method];
+  if (capability === undefined) return null;
+  const mode = paramString(request, 'mode') === 'url' ? 'url' : 'form';
+  return `"${capability}":${capability === 'elicitation' ? `{"${mode}":{}}` : '{}'}`;
+}

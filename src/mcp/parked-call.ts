@@ -3,7 +3,7 @@
  * questions of the server that nobody has answered yet.
  */
 import type { AppError } from '../kernel/index.ts';
-import { isAnswered, isInputMethod } from './client-abilities.ts';
+import { abilityFor, isAnswered, isInputMethod } from './client-abilities.ts';
 import type { Forwarded } from './forwarded.ts';
 import {
   paramSpan,
@@ -12,10 +12,11 @@ import {
   type RpcNotification,
   type RpcRequest,
   type RpcResponse,
+  resultOf,
   resultText,
   rewritten,
 } from './message.ts';
-import { slice } from './raw-json.ts';
+import { find, slice } from './raw-json.ts';
 import { RequestControl } from './request-control.ts';
 import { errorText, rpcCode } from './rpc-error.ts';
 import type { Attachment, Kin } from './server-requests.ts';
@@ -39,6 +40,8 @@ export class ParkedCall implements Attachment {
   /** The client's request that is waiting now; null while it is parked. */
   #attending: Forwarded | null = null;
   #asked: (() => void) | null = null;
+  /** What the server asked for in vain, since the client does not answer such: as members of `requiredCapabilities`. */
+  readonly #lacking = new Set<string>();
   #questionsAsked = 0;
   #turn = 0;
 
@@ -92,6 +95,18 @@ export class ParkedCall implements Attachment {
     return responseOf(result);
   }
 
+  /**
+   * What its client is told that it came to: a failure for want of a capability is one of a kind of its own (MCP
+   * 2026-07-28, Overview, `_meta`). A server that did without it is believed.
+   */
+  told(outcome: RpcResponse): RpcResponse {
+    if (this.#lacking.size === 0 || !isFailure(outcome)) return outcome;
+    const message = 'The server asks for what this client does not say that it answers.';
+    const data = `{"requiredCapabilities":{${[...this.#lacking].join(',')}}}`;
+    const error = `{"code":${rpcCode.missingCapability},"message":${JSON.stringify(message)},"data":${data}}`;
+    return answerOf(`{"jsonrpc":"2.0","id":0,"error":${error}}`);
+  }
+
   /** Hands the client's answers to the server. What is not among them is asked for again. */
   answer(responses: ReadonlyMap<string, string>): void {
     for (const [key, { reply }] of this.#questions) {
@@ -119,7 +134,10 @@ export class ParkedCall implements Attachment {
   }
 
   answers(request: RpcRequest): boolean {
-    return isInputMethod(request.method) && isAnswered(this.#client, request);
+    if (isInputMethod(request.method) && isAnswered(this.#client, request)) return true;
+    const ability = abilityFor(request);
+    if (ability !== null) this.#lacking.add(ability);
+    return false;
   }
 
   logLevel(): null {
@@ -150,6 +168,12 @@ export class ParkedCall implements Attachment {
 
   /** The outcome tells. */
   gone(): void {}
+}
+
+function isFailure(response: RpcResponse): boolean {
+  const result = resultOf(response);
+  const isError = result === null ? null : find(response.text, result.start, ['isError']);
+  return response.failed || (isError !== null && slice(response.text, isError) === 'true');
 }
 
 const responseOf = (result: string): RpcResponse => answerOf(resultText('0', result));

@@ -72,7 +72,7 @@ export class ParkedCalls {
     const state = paramSpan(message, 'requestState');
     const call = state === null ? this.#begin(errand) : await this.#resumed(errand);
     const end = await call.attend(request);
-    if (end !== 'input') return elicitationRequired(end, client);
+    if (end !== 'input') return elicitationRequired(call.told(end), client);
     return call.inputRequired(this.#park(errand, call));
   }
 

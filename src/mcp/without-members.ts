@@ -1,4 +1,4 @@
-import { readEnvelope, type RpcRequest, rewritten } from './message.ts';
+import { paramSpan, readEnvelope, type RpcRequest, rewritten } from './message.ts';
 import { type Edit, membersOf, slice, splice } from './raw-json.ts';
 
 /** What is sent of a request: its text, and what is changed of it on the way. */
@@ -9,10 +9,11 @@ interface Sent {
 
 /** The request without some of its parameters, with all else that is to be changed of it. */
 export function withoutMembers<T extends Sent>(sent: T, names: readonly string[]): T {
+  if (names.every((name) => paramSpan(sent.message, name) === null)) return sent;
   const edited = envelope(rewritten(sent.message, null, sent.edits));
   const params = edited.members.get('params');
   const members = params === undefined ? null : membersOf(edited.text, params.start);
-  if (params === undefined || members === null || !names.some((name) => members.has(name))) return sent;
+  if (params === undefined || members === null) return sent;
   const kept = [...members]
     .filter(([name]) => !names.includes(name))
     .map(([name, span]) => `${JSON.stringify(name)}:${slice(edited.text, span)}`);
