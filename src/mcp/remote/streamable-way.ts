@@ -31,6 +31,8 @@ interface Exchange {
   readonly leaving: AbortController;
   /** Closing it says that the answer is not wanted. */
   readonly isStateless: boolean;
+  /** It is there to be told of changes, and has no end of its own. */
+  readonly isSubscription: boolean;
 }
 
 export class StreamableWay implements HttpWay {
@@ -55,11 +57,15 @@ export class StreamableWay implements HttpWay {
   }
 
   request(request: LinkRequest): void {
-    const { idText, text, era } = request;
+    const { idText, text, era, method } = request;
     const message = readEnvelope(text);
     if (!message.ok || message.value.kind !== 'request') throw new Error('a link is given requests');
     if (era === 'session') this.#session.note(message.value, idText);
-    const exchange: Exchange = { leaving: new AbortController(), isStateless: era === 'stateless' };
+    const exchange: Exchange = {
+      leaving: new AbortController(),
+      isStateless: era === 'stateless',
+      isSubscription: method === 'subscriptions/listen',
+    };
     const signal = AbortSignal.any([exchange.leaving.signal, this.#closing.signal]);
     this.#exchanges.set(idText, exchange);
     this.#requestBytes += text.length;
@@ -89,6 +95,8 @@ export class StreamableWay implements HttpWay {
   }
 
   farewell(): Promise<void> {
+    for (const { leaving, isSubscription } of this.#exchanges.values())
+      if (isSubscription) leaving.abort(noLongerWanted());
     return this.#session.farewell();
   }
 

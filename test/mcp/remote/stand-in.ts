@@ -64,6 +64,8 @@ export async function standIn(answer: Answerer, isStateless = false): Promise<St
 export interface TestTransport extends HttpTransport {
   readonly notes: string[];
   readonly challenges: string[];
+  /** Has the server told that it is over, and no more. */
+  farewell(): Promise<void>;
 }
 
 /** @param challenged whether to ask once more, each time */
@@ -92,6 +94,7 @@ export function transportTo(
       farewell = tell;
     },
     close,
+    farewell: () => farewell(),
     streamEnded: () => close('its event stream ended'),
     challenged: (status, said) => {
       challenges.push(`${status} ${said}`);

@@ -146,7 +146,8 @@ describe('a stateless server elsewhere', () => {
     for (const res of listening)
       res.write(event({ jsonrpc: '2.0', method: 'notifications/tools/list_changed', params }));
     await client.line(({ method }) => method === 'notifications/tools/list_changed');
-    await transports[0]?.close('idle');
+    // Before anything else of it ends: nothing waits for a subscription.
+    await transports[0]?.farewell();
     await expect.poll(() => listening.size, { timeout: 10_000 }).toBe(0);
   });
 
