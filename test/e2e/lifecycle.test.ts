@@ -362,8 +362,10 @@ describe('the doors', () => {
     const { token } = await home.json<{ token: string }>('token', 'create');
     const authorization = `Bearer ${token}`;
     const { port } = new URL(gateway.url);
-    const statusFor = async (headers: Record<string, string>) =>
-      (await overTcp('/mcp/default', { authorization, accept: 'text/event-stream', ...headers })).status;
+    const statusFor = async (headers: Record<string, string>) => {
+      const own = { authorization, accept: 'application/json', 'content-type': 'application/json' };
+      return (await overTcp('/mcp/default', { ...own, ...headers }, 'POST')).status;
+    };
     for (const host of [
       'attacker.example',
       `attacker.example:${port}`,
@@ -382,7 +384,7 @@ describe('the doors', () => {
       'http://localhost@attacker.example',
     ])
       expect(await statusFor({ origin }), origin).toBe(403);
-    // Controls: an own name and no origin, or a local one, get past the door (and lack a session).
+    // Controls: an own name and no origin, or a local one, get past the door (and say nothing).
     expect(await statusFor({ host: `127.0.0.1:${port}` })).toBe(400);
     expect(await statusFor({ host: `localhost:${port}`, origin: `http://localhost:${port}` })).toBe(400);
   });
