@@ -4,20 +4,26 @@
  */
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { AS_HOST, ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
 import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT, refusal } from '../oauth/world.ts';
 
 let standIn: StandIn;
 let world: OAuthWorld;
 
-beforeEach(async () => {
+beforeAll(async () => {
   standIn = await openStandIn();
   world = await openOAuthWorld(networkOf(standIn));
 });
-afterEach(async () => {
+afterAll(async () => {
   await world.close();
   await standIn.close();
+});
+afterEach(async () => {
+  standIn.does.instead.clear();
+  await world.grants.forget(world.server);
+  for (const seen of [standIn.asked, standIn.faults]) seen.length = 0;
+  for (const tokens of [standIn.valid, standIn.refreshes]) tokens.clear();
 });
 
 const tokenRequests = (): number => standIn.asked.filter((one) => one.endsWith('POST /token')).length;

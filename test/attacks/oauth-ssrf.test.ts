@@ -3,7 +3,7 @@
  * busy with an endless answer.
  */
 import type { ServerResponse } from 'node:http';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
 import { AS_HOST, ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
 import { networkOf, type OAuthWorld, openOAuthWorld, REDIRECT } from '../oauth/world.ts';
@@ -11,13 +11,18 @@ import { networkOf, type OAuthWorld, openOAuthWorld, REDIRECT } from '../oauth/w
 let standIn: StandIn;
 let world: OAuthWorld;
 
-beforeEach(async () => {
+beforeAll(async () => {
   standIn = await openStandIn();
   world = await openOAuthWorld(networkOf(standIn));
 });
-afterEach(async () => {
+afterAll(async () => {
   await world.close();
   await standIn.close();
+});
+afterEach(async () => {
+  standIn.does.instead.clear();
+  for (const seen of [standIn.asked, standIn.faults]) seen.length = 0;
+  for (const tokens of [standIn.valid, standIn.refreshes]) tokens.clear();
 });
 
 const begin = (): Promise<unknown> => world.grants.begin(world.server, { redirectUri: REDIRECT });
@@ -49,14 +54,17 @@ describe('an address that a server names', () => {
   });
 
   it('is not asked where the network is not allowed, which this test allows otherwise', async () => {
-    await world.close();
-    world = await openOAuthWorld({
+    const at = `${MCP_HOST}:443`;
+    const strict = await openOAuthWorld({
       ...networkOf(standIn),
-      resolve: { [`${MCP_HOST}:443`]: standIn.resolve[`${MCP_HOST}:443`] ?? '' },
+      resolve: { [at]: standIn.resolve[at] ?? '' },
       allowNetworks: [],
     });
     challengeNames('https://127.0.0.1/about');
-    await expect(begin()).rejects.toMatchObject({ code: 'egress_upstream_address_refused' });
+    await expect(strict.grants.begin(strict.server, { redirectUri: REDIRECT })).rejects.toMatchObject({
+      code: 'egress_upstream_address_refused',
+    });
+    await strict.close();
   });
 
   it('is not asked where an authorization server is inside', async () => {

@@ -1,7 +1,7 @@
 /** A login from end to end: what is asked of whom, what is kept, and what comes back to a server that wants it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixedClock, Secret } from '../../src/kernel/index.ts';
 import { AS_HOST, ISSUER, MCP_HOST, openStandIn, type Behaviour, type StandIn } from './stand-in.ts';
 import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT, type WorldOptions } from './world.ts';
@@ -14,12 +14,14 @@ async function open(does: Partial<Behaviour> = {}, options: WorldOptions = {}): 
   world = await openOAuthWorld(networkOf(standIn), options);
 }
 
-afterEach(async () => {
+const close = async (): Promise<void> => {
   await world.close();
   await standIn.close();
-});
+};
 
 describe('a login', () => {
+  afterEach(close);
+
   it('ends with a token that the server takes, which nobody but the vault and the wire has', async () => {
     await open();
     expect((await world.ask()).status).toBe(401);
@@ -130,6 +132,17 @@ describe('a login', () => {
     expect(standIn.clients.size).toBe(2);
   });
 
+  it('begins with a server that answers anybody, with events that do not end', async () => {
+    await open();
+    standIn.does.instead.set(`${MCP_HOST} /v1/mcp`, (_, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream' });
+      res.write(': working\n\n');
+    });
+    await logIn(world, standIn);
+    standIn.does.instead.clear();
+    expect(await world.ask()).toMatchObject({ status: 200 });
+  });
+
   it('says what to do where nobody can be registered', async () => {
     await open({ registration: false });
     await expect(world.grants.begin(world.server, { redirectUri: REDIRECT })).rejects.toMatchObject({
@@ -159,6 +172,14 @@ describe('a login', () => {
 });
 
 describe('what comes back through the browser', () => {
+  const clock = fixedClock(Date.now());
+  beforeAll(() => open({}, { clock }));
+  afterAll(close);
+  beforeEach(() => {
+    standIn.does.saysIssuer = true;
+    standIn.asked.length = 0;
+  });
+
   async function begun(): Promise<URLSearchParams> {
     const { authorizationUrl } = await world.grants.begin(world.server, { redirectUri: REDIRECT });
     return (await standIn.agree(authorizationUrl)).searchParams;
@@ -170,7 +191,6 @@ describe('what comes back through the browser', () => {
   };
 
   it('is for nobody when no login waits for it, or it was there before', async () => {
-    await open();
     const query = await begun();
     const other = new URLSearchParams(query);
     other.set('state', 'x'.repeat(43));
@@ -203,7 +223,6 @@ describe('what comes back through the browser', () => {
     ],
     ['nothing', (query) => query.delete('code'), 'oauth_answer_invalid'],
   ])('is refused before anything of it is used: %s', async (_name, change, code) => {
-    await open();
     const query = await begun();
     change(query);
     await refused(query, code);
@@ -211,14 +230,12 @@ describe('what comes back through the browser', () => {
   });
 
   it('need not say whose it is where the authorization server never does', async () => {
-    await open({ saysIssuer: false });
+    standIn.does.saysIssuer = false;
     await world.grants.finish(await begun());
     expect(tokenRequests()).toBe(1);
   });
 
   it('is too late after ten minutes', async () => {
-    const clock = fixedClock(Date.now());
-    await open({}, { clock });
     const query = await begun();
     clock.advance(600_000);
     await refused(query, 'oauth_state_unknown');

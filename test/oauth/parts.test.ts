@@ -84,12 +84,16 @@ describe('addresses', () => {
 
   it('stay at the host of the issuer, whatever its path', () => {
     fc.assert(
-      fc.property(fc.webPath(), fc.constantFrom('', '/', '//evil.test', '/\\evil.test'), (path, begin) => {
-        const issuer = URL.parse(`https://a.test${begin}${path}`);
-        return (
-          issuer === null || serverMetadataUrls(issuer).every(({ origin }) => origin === 'https://a.test')
-        );
-      }),
+      fc.property(
+        fc.string({ unit: fc.constantFrom('/', '.', '\\', '%2f', 'a', '@', ':', 'evil.test') }),
+        fc.constantFrom('', '/', '//evil.test', '/\\evil.test'),
+        (path, begin) => {
+          const issuer = URL.parse(`https://a.test${begin}${path}`);
+          return (
+            issuer === null || serverMetadataUrls(issuer).every(({ origin }) => origin === issuer.origin)
+          );
+        },
+      ),
     );
   });
 

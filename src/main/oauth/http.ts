@@ -89,8 +89,12 @@ export function createOAuthHttp({ workspace, servers, egress, random }: OAuthHtt
   return { send, credentialsOf: (cell) => underway.get(cell) ?? null };
 }
 
-/** What streams on and on is read up to its limit: nothing of it is looked at then. */
-async function textOf({ body }: OwnAnswer, url: URL): Promise<string> {
+/** Of events nothing is read: they are the answer of a server that wants no login, and need not end. */
+async function textOf({ fields, body }: OwnAnswer, url: URL): Promise<string> {
+  if (/^text\/event-stream\b/i.test(fields.get('content-type') ?? '')) {
+    body.destroy();
+    return '';
+  }
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
