@@ -25,7 +25,7 @@ const builtins = [
     name: 'ciphers',
     module: '^(node:)?crypto$',
     allowed:
-      '^src/(kernel/(random|secret)|seal/|audit/|manifest/(content-hash|v1/shapes)|identity/|oauth/pkce|egress/(ca/|inject/sign)|sandbox/package|main/)',
+      '^src/(kernel/(random|secret)|seal/|audit/|manifest/(content-hash|v1/shapes)|identity/|oauth/pkce|egress/(ca/|inject/sign)|sandbox/package|mcp/pinning/definition-hash|main/)',
   },
   { name: 'processes', module: '^(node:)?child_process$', allowed: '^src/(sandbox/|main/|cli/)' },
   {

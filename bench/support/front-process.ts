@@ -77,6 +77,11 @@ const front = createFront({
   audit: { async started() {}, async finished() {}, async refused() {} },
   kills: { async check() {}, isStopped: async () => false, onKill: () => () => undefined },
   standing: { until: async () => Infinity, onChange: () => () => undefined },
+  definitions: {
+    judge: async () => () => 'approved',
+    withheld: () => undefined,
+    onApproved: () => () => undefined,
+  },
   authenticate: async () => principal,
   clock: systemClock,
   random: systemRandom,

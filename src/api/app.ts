@@ -17,6 +17,7 @@ import {
   killRoutes,
   statusRoutes,
 } from './routes/operations.ts';
+import { definitionRoutes } from './routes/definitions.ts';
 import { proxyRoutes } from './routes/proxy.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/servers.ts';
@@ -25,6 +26,7 @@ export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'>
   const app = router().basePath(API_PREFIX);
   const groups = [
     serverRoutes,
+    definitionRoutes,
     secretRoutes,
     loginRoutes,
     profileRoutes,

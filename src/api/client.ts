@@ -4,6 +4,7 @@
  * the API's other side.
  */
 import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
+import type { Decision, DefinitionReport } from './definition-schemas.ts';
 import { API_PREFIX } from './prefix.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type {
@@ -122,6 +123,11 @@ export function createClient(transport: Transport) {
       work<ServerView>(`${at(slug)}/reinstall`, body, tell),
     probeServer: (slug: string, body: ProbeBody, tell: (message: string) => void) =>
       work<ProbeView>(`${at(slug)}/probe`, body, tell),
+    definitions: (slug: string) => json<DefinitionReport>('GET', `${at(slug)}/definitions`),
+    lookAtDefinitions: (slug: string, tell: (message: string) => void) =>
+      work<DefinitionReport>(`${at(slug)}/definitions/look`, {}, tell),
+    decideDefinitions: (slug: string, body: Decision) =>
+      json<DefinitionReport>('POST', `${at(slug)}/definitions/decision`, body),
     enableServer: (slug: string, enabled: boolean) =>
       json<ServerView>('POST', `${at(slug)}/${enabled ? 'enable' : 'disable'}`),
     removeServer: (slug: string) => json('DELETE', at(slug)),
@@ -132,9 +138,13 @@ export function createClient(transport: Transport) {
       json<ServerView>('POST', `${at(slug)}/secrets/${encodeURIComponent(name)}/inject`, body),
     secrets: (slug: string) => json<SecretView[]>('GET', `${at(slug)}/secrets`),
     setSecret: (slug: string, name: string, value: string) =>
-      json<{ name: string; version: number }>('PUT', `${at(slug)}/secrets/${encodeURIComponent(name)}`, {
-        value,
-      }),
+      json<{ name: string; version: number; definitions: DefinitionReport | null }>(
+        'PUT',
+        `${at(slug)}/secrets/${encodeURIComponent(name)}`,
+        {
+          value,
+        },
+      ),
     deleteSecret: (slug: string, name: string) =>
       json<{ deleted: string[] }>('DELETE', `${at(slug)}/secrets/${encodeURIComponent(name)}`),
     beginLogin: (slug: string, body: BeginLogin) => json<LoginBegun>('POST', `${at(slug)}/login`, body),

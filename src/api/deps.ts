@@ -6,6 +6,7 @@ import type { Catalog } from '../manifest/index.ts';
 import type { Caller, Vault } from '../vault/index.ts';
 import type {
   ApiCompiler,
+  DefinitionDesk,
   DocumentSource,
   GatewayFacts,
   Kills,
@@ -28,6 +29,7 @@ export interface ApiDeps {
   readonly documents: DocumentSource;
   readonly probes: Probes;
   readonly prober: Prober;
+  readonly definitions: DefinitionDesk;
   readonly profiles: Profiles;
   readonly proxy: ProxyDesk;
   readonly logins: LoginDesk;

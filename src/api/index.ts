@@ -1,11 +1,13 @@
 export { createApi } from './app.ts';
 export { type ApiClient, createClient, type Transport } from './client.ts';
+export type { Decision, Definition, DefinitionReport, PinnedView } from './definition-schemas.ts';
 export type { ApiDeps } from './deps.ts';
 export { documentBeside } from './document-source.ts';
 export type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 export type {
   ApiCompiler,
   CellView,
+  DefinitionDesk,
   DocumentSource,
   GatewayFacts,
   Kill,

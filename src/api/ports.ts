@@ -4,6 +4,7 @@
  */
 import type { ApiDescription, ApiUse, CompiledApi } from '../http-api/index.ts';
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
+import type { Decision, DefinitionReport, PinnedView } from './definition-schemas.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type { LaunchPlan, ProbeBody, ProbeEntry } from './schemas.ts';
 
@@ -117,6 +118,26 @@ export interface Prober {
     tell: (message: string) => void,
     wanted: AbortSignal,
   ): Promise<ProbeEntry[]>;
+}
+
+export interface DefinitionDesk {
+  /** What is known; the server is not started. */
+  view(server: ServerRow): Promise<DefinitionReport>;
+  /** In short. */
+  count(server: ServerRow): Promise<PinnedView>;
+  /**
+   * Starts the server to ask what it offers, and ends it again. What differs from what is agreed to then waits for a
+   * decision; nothing is agreed to.
+   *
+   * @throws AppError why it cannot be asked
+   */
+  look(server: ServerRow): Promise<DefinitionReport>;
+  /** @throws AppError `definition_not_waiting` where one of them is not there, or not with this hash */
+  decide(
+    server: ServerRow,
+    decision: Decision['decision'],
+    definitions: Decision['definitions'],
+  ): Promise<DefinitionReport>;
 }
 
 export interface ProfileEntry {

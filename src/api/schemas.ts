@@ -1,6 +1,7 @@
 /** Every body and answer of the API: checked at the door, and the source of the OpenAPI document. */
 import { z } from '@hono/zod-openapi';
 import { limits } from '../kernel/index.ts';
+import { DefinitionReport, PinnedView } from './definition-schemas.ts';
 
 export const Slug = z
   .string()
@@ -146,6 +147,8 @@ export const ServerView = z
     manifestHash: z.string(),
     /** What the last probe found; null when there was none. */
     probe: ProbeView.nullable(),
+    /** How much of what it offers is agreed to. */
+    pinned: PinnedView,
     cells: z.number(),
     /** `none-unsafe`: it runs without any isolation. */
     isolation: z.enum(['cell', 'none-unsafe']),
@@ -282,9 +285,17 @@ const PartChangesView = z.object({
   newScripts: z.array(z.string()),
 });
 /** A server that was added, and what whoever added it should know. */
-export const AddedView = ServerView.extend({ notes: z.array(z.string()) }).openapi('Added');
+export const AddedView = ServerView.extend({
+  notes: z.array(z.string()),
+  /** What it offers, and what of that is agreed to by adding it. */
+  definitions: DefinitionReport,
+}).openapi('Added');
 
-export const UpgradedView = ServerView.extend({ changes: PartChangesView }).openapi('Upgraded');
+export const UpgradedView = ServerView.extend({
+  changes: PartChangesView,
+  /** What the new version offers; null where nothing was installed. */
+  definitions: DefinitionReport.nullable(),
+}).openapi('Upgraded');
 
 export const InjectBody = z
   .strictObject({ rule: InjectRule, hosts: z.array(z.string()).optional(), env: z.string().optional() })

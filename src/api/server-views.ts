@@ -99,6 +99,7 @@ export async function viewServer(deps: ApiDeps, row: ServerRow): Promise<ServerV
           },
     manifestHash: row.manifestHash,
     probe: await lastProbe(deps, row),
+    pinned: await deps.definitions.count(row),
     cells: deps.runtime.cells().filter((cell) => cell.server === row.slug).length,
     isolation: deps.facts().isolation,
     trouble: deps.runtime.trouble(row.slug),

@@ -2,6 +2,7 @@
 import { AppError, isAppError, newId, type Json } from '../kernel/index.ts';
 import { type Manifest, manifestHash, withInject } from '../manifest/index.ts';
 import { complete, invalid } from './checked-manifest.ts';
+import { adopt, lookAt } from './definitions.ts';
 import type { ApiDeps } from './deps.ts';
 import { assertOrdinary, differsFrom, diffParts } from './package-changes.ts';
 import { manifestVersion, packageOptions } from './package-source.ts';
@@ -33,7 +34,7 @@ export async function findServer(deps: ApiDeps, slug: string): Promise<ServerRow
   });
 }
 
-/** Installs what the source names and keeps the server. Adds it to the profile `default`. */
+/** Installs what the source names, keeps the server, and agrees to what it offers. Adds it to the profile `default`. */
 export async function addServer(deps: ApiDeps, input: AddServer, follower: Follower): Promise<AddedView> {
   const { manifest, pinned, document, notes = [] } = await resolveSource(deps, input, follower);
   const slug = input.name ?? manifest.name;
@@ -69,7 +70,8 @@ export async function addServer(deps: ApiDeps, input: AddServer, follower: Follo
     ...entries.filter((entry) => entry.server !== slug),
     { server: slug, tools: null },
   ]);
-  return { ...(await viewServer(deps, row)), notes: [...notes] };
+  const definitions = await adopt(deps, row, follower.tell);
+  return { ...(await viewServer(deps, row)), notes: [...notes], definitions };
 }
 
 /** Declares where a credential goes, for a server whose manifest does not say. */
@@ -141,7 +143,9 @@ export async function upgradeServer(
     altered: [...altered],
     newScripts: [...newScripts],
   };
-  if (fresh.integrity === pinned.integrity) return { ...(await viewServer(deps, row)), changes };
+  if (fresh.integrity === pinned.integrity) {
+    return { ...(await viewServer(deps, row)), changes, definitions: null };
+  }
   if (!accept) {
     try {
       assertOrdinary(slug, pinned, fresh);
@@ -158,7 +162,8 @@ export async function upgradeServer(
     { manifest: complete({ ...manifest, version: manifestVersion(fresh), server }), package: fresh },
     { from: pinned.spec, to: fresh.spec, integrity: fresh.integrity, accepted: accept, ...changes },
   );
-  return { ...view, changes };
+  const definitions = await lookAt(deps, await findServer(deps, slug), follower.tell);
+  return { ...view, pinned: await deps.definitions.count(row), changes, definitions };
 }
 
 /**

@@ -20,7 +20,9 @@ import { createUnisolatedExit, UNISOLATED, type UnisolatedExit } from './cells/u
 import { type Config, homeFiles } from './config.ts';
 import { credentialSource } from './egress-ports.ts';
 import { callAudit, killSwitch, operatorOf, upstreams } from './front-ports.ts';
+import { keptDefinitions, type KeptDefinitions } from './definitions.ts';
 import { createKills } from './kills.ts';
+import { askForDefinitions } from './look.ts';
 import { createLogins } from './oauth/logins.ts';
 import { createProber } from './prober.ts';
 import { createApiCompiler } from './upstreams/api-compiler.ts';
@@ -206,11 +208,21 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     random,
     log,
   });
+  const definitions: KeptDefinitions = keptDefinitions({
+    workspace,
+    operator: operator.actor,
+    store,
+    audit,
+    ask: (slug) => askForDefinitions({ pool, front, kills: switches, operator }, slug),
+    clock,
+    log,
+  });
   const front: Front = createFront({
     upstreams: reachable,
     audit: callAudit(services),
     kills: switches,
     standing,
+    definitions,
     authenticate: (token, remoteAddress) => tokens.verify(token, remoteAddress),
     clock,
     random,
@@ -231,7 +243,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     async onChange() {
       standing.storeChanged();
       await kills.enforce();
-      await Promise.all([pool.storeChanged(), proxy.settle(), runs.settle()]);
+      await Promise.all([pool.storeChanged(), proxy.settle(), runs.settle(), definitions.settle()]);
       if (url !== null) await keepCellsReady();
     },
   });
@@ -249,6 +261,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
     probes: probes(store),
     prober: createProber({ operator, egress, kills: switches, random }),
     profiles: profiles(store, clock, random),
+    definitions,
     kills,
     packages: {
       async install(spec, options, onProgress, wanted) {
@@ -329,6 +342,7 @@ async function gatewayOn(services: Services, config: Config, log: Log): Promise<
       stopCollecting();
       // Together: the front turns everybody away while the servers are asked to end.
       await Promise.all([front.close(), pool.close()]);
+      await definitions.close();
       await unisolated?.close();
       await sandbox.close();
       proxy.close();

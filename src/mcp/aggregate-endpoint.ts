@@ -6,13 +6,13 @@ import type { ClientSession, Router } from './client-session.ts';
 import type { ClientRequest } from './client-request.ts';
 import { listAll } from './aggregate-lists.ts';
 import { nameUnknown, ResourceRoutes, resourceUnknown, serverOfName } from './aggregate-routes.ts';
-import { fetchAll, isListMethod, listings } from './listing.ts';
+import { isListMethod, listings } from './listing.ts';
 import { askForLevel } from './log-levels.ts';
 import { paramSpan, paramString, type RpcRequest, resultText, rewritten } from './message.ts';
 import { requiredParam } from './params.ts';
 import type { ProfileServer } from './ports.ts';
 import { metaKey, sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
-import { type Edit, find, stringAt } from './raw-json.ts';
+import { type Edit, find } from './raw-json.ts';
 import { methodUnknown } from './rpc-error.ts';
 import { watch } from './single-endpoint.ts';
 import { standIn } from './stand-in.ts';
@@ -111,7 +111,12 @@ class AggregateRouter implements Router {
     const upstream = await session.use(server);
     const own = plainName(server.slug, exposed) ?? (await listedPrompt(upstream, exposed));
     if (own === null) throw nameUnknown('prompt', exposed);
-    return this.#forward(session, server, request, replaceParam(request.message, path, own));
+    const edits = replaceParam(request.message, path, own);
+    if (request.message.method !== 'prompts/get') return this.#forward(session, server, request, edits);
+    session.sentTo(request.message.idText, server.slug);
+    const forwarded = { ...request, edits, owner: session.attachment(upstream) };
+    const response = await session.gate.prompt(session.target(server), upstream, own, forwarded);
+    return rewritten(response, request.message.idText);
   }
 
   async #byResource(
@@ -196,11 +201,8 @@ async function listedTool(upstream: OpenUpstream, exposed: string): Promise<stri
 }
 
 async function listedPrompt(upstream: OpenUpstream, exposed: string): Promise<string | null> {
-  const prompts = await fetchAll(upstream.connection, 'prompts/list');
-  const names = prompts
-    .map((text) => stringAt(text, find(text, 0, ['name'])))
-    .filter((name) => name !== null);
-  return names.find((name) => exposedName(upstream.connection.slug, name) === exposed) ?? null;
+  const prompts = await upstream.prompts.list();
+  return prompts.find(({ name }) => exposedName(upstream.connection.slug, name) === exposed)?.name ?? null;
 }
 
 function replaceParam(request: RpcRequest, path: readonly string[], value: string): readonly Edit[] {

@@ -6,11 +6,9 @@ import { AppError, limits } from '../kernel/index.ts';
 import type { ClientSession } from './client-session.ts';
 import { fetchAll, type ListMethod } from './listing.ts';
 import type { ProfileServer } from './ports.ts';
-import { type ResourceRoutes } from './aggregate-routes.ts';
+import type { ResourceRoutes } from './aggregate-routes.ts';
 import { find, splice, stringAt } from './raw-json.ts';
-import { readTool } from './tool-catalog.ts';
 import { exposedName } from './tool-names.ts';
-import type { OpenUpstream } from './upstream-directory.ts';
 
 const CHANGED: Readonly<Record<ListMethod, string>> = {
   'tools/list': 'notifications/tools/list_changed',
@@ -33,7 +31,7 @@ export async function listAll(
     const server = servers[index];
     if (server === undefined) continue;
     for (const text of texts) {
-      const item = exposedItem(session, server, method, text, routes);
+      const item = exposedItem(server, method, text, routes);
       if (item === null || (item.name !== null && names.has(item.name))) continue;
       if (item.name !== null) names.add(item.name);
       items.push(item.text);
@@ -76,25 +74,24 @@ async function fetchOne(
   method: ListMethod,
 ): Promise<readonly string[]> {
   const upstream = await session.use(server);
-  if (method === 'tools/list') return (await upstream.tools.list()).map((tool) => tool.text);
-  return offers(upstream, method) ? fetchAll(upstream.connection, method) : [];
+  const target = session.target(server);
+  const { gate } = session;
+  if (method === 'tools/list') {
+    return (await gate.visible(target, await upstream.tools.list())).map(({ text }) => text);
+  }
+  if (method === 'prompts/list') {
+    if (!upstream.hello.has('prompts')) return [];
+    return (await gate.visiblePrompts(target, await upstream.prompts.list())).map(({ text }) => text);
+  }
+  return upstream.hello.has('resources') ? fetchAll(upstream.connection, method) : [];
 }
 
-/** Whether the server declared what a listing is about. */
-const offers = (upstream: OpenUpstream, method: ListMethod): boolean =>
-  upstream.hello.has(method === 'prompts/list' ? 'prompts' : 'resources');
-
 function exposedItem(
-  session: ClientSession,
   server: ProfileServer,
   method: ListMethod,
   text: string,
   routes: ResourceRoutes,
 ): { readonly name: string | null; readonly text: string } | null {
-  if (method === 'tools/list') {
-    const tool = readTool(text);
-    if (tool === null || session.gate.visible(session.target(server), [tool]).length === 0) return null;
-  }
   if (method === 'tools/list' || method === 'prompts/list') {
     const span = find(text, 0, ['name']);
     const own = stringAt(text, span);

@@ -96,10 +96,12 @@ export class ClientSession {
   /** What the client said of itself last. */
   #client: ClientFacts = UNKNOWN_CLIENT;
   #closed = false;
+  readonly #stopListening: () => void;
 
   constructor(deps: SessionDeps) {
     this.#deps = deps;
     this.subscriptions = new Subscriptions((text, idText) => deps.channel.send(text, idText));
+    this.#stopListening = deps.gate.onAgreed((slug) => this.#agreed(slug));
   }
 
   get principal(): Principal {
@@ -175,6 +177,7 @@ export class ClientSession {
 
   /** A change that the client should know of, found by the gateway itself. */
   announce(method: string): void {
+    if (this.#client.era === 'stateless' && !this.subscriptions.isUsed) return;
     this.#deliver({ method, uri: null, text: `{"jsonrpc":"2.0","method":"${method}"}` }, null);
   }
 
@@ -182,6 +185,7 @@ export class ClientSession {
   close(error: AppError = wentAway()): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopListening();
     for (const { control } of this.#inFlight.values()) control.cancel(error);
     for (const [upstream, attachment] of this.#attached) {
       upstream.watchers.dropped(attachment);
@@ -324,6 +328,19 @@ export class ClientSession {
       if (span === null) return;
       this.#deps.channel.send(rewritten(notification, null, [{ ...span, text: idText }]), related);
     };
+  }
+
+  /** Somebody agreed to what a server offers: lists may be longer from now on. */
+  #agreed(slug: string): void {
+    if (this.#client === UNKNOWN_CLIENT) return;
+    const tell = async (): Promise<void> => {
+      const servers = await this.#deps.router.servers(this);
+      if (this.#closed || !servers.some((server) => server.slug === slug)) return;
+      for (const method of ['notifications/tools/list_changed', 'notifications/prompts/list_changed'])
+        this.announce(method);
+    };
+    // Who may not use its profile any more, or is stopped, need not know.
+    tell().catch(() => undefined);
   }
 
   #notified(upstream: OpenUpstream, notification: RpcNotification, known: string | null): void {

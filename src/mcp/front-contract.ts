@@ -6,10 +6,13 @@ import type {
   Authenticate,
   CallAudit,
   CellCalls,
+  Definitions,
   KillSwitch,
   Principal,
+  SeenDefinition,
   Standing,
   Upstreams,
+  UpstreamTransport,
 } from './ports.ts';
 
 export interface FrontConfig {
@@ -29,6 +32,7 @@ export interface FrontDeps {
   readonly upstreams: Upstreams;
   readonly audit: CallAudit;
   readonly kills: KillSwitch;
+  readonly definitions: Definitions;
   readonly authenticate: Authenticate;
   readonly standing: Standing;
   readonly clock: Clock;
@@ -89,6 +93,12 @@ export interface Front {
   ): Promise<string>;
   /** The server's `tools/list` results, every page, as a JSON array of its tools exactly as given. Not filtered. */
   listTools(principal: Principal, slug: string): Promise<string>;
+  /**
+   * All that a server defines, over a connection that nobody else gets to use. Whoever started the server for it ends it.
+   *
+   * @throws AppError `upstream_…`
+   */
+  definitionsOf(transport: UpstreamTransport, slug: string): Promise<readonly SeenDefinition[]>;
   /** Ends every session and connection; in-flight requests are answered with an error. */
   close(): Promise<void>;
 }

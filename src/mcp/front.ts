@@ -7,6 +7,7 @@ import { callOnce } from './direct-call.ts';
 import { Gate } from './gate.ts';
 import { HttpFront } from './http-front.ts';
 import type { Endpoint, Front, FrontDeps, StdioSession } from './front-contract.ts';
+import { lookAt } from './pinning/look.ts';
 import type { Principal } from './ports.ts';
 import { singleEndpoint } from './single-endpoint.ts';
 import { Standings } from './standings.ts';
@@ -14,10 +15,10 @@ import { serveStdio } from './stdio-session.ts';
 import { UpstreamDirectory } from './upstream-directory.ts';
 
 export function createFront(deps: FrontDeps): Front {
-  const { upstreams, audit, kills, clock, random, log, config } = deps;
+  const { upstreams, audit, kills, definitions, clock, random, log, config } = deps;
   const directory = new UpstreamDirectory({ upstreams, clock, log, version: config.version });
   const standings = new Standings({ standing: deps.standing, clock, log });
-  const gate = new Gate({ upstreams, directory, audit, kills, standings, clock, random, log });
+  const gate = new Gate({ upstreams, directory, audit, kills, standings, definitions, clock, random, log });
   const stdioClients = new Map<ClientSession, StdioSession>();
 
   const start = (principal: Principal, endpoint: Endpoint, channel: ClientChannel): ClientSession =>
@@ -81,6 +82,9 @@ export function createFront(deps: FrontDeps): Front {
       const server = await gate.server(principal, principal.profile, slug);
       const upstream = await gate.open({ principal, profile: principal.profile, server }, UNKNOWN_CLIENT);
       return `[${(await upstream.tools.list()).map((tool) => tool.text).join(',')}]`;
+    },
+    async definitionsOf(transport, slug) {
+      return lookAt(await directory.connectAlone(transport, slug));
     },
     async close() {
       stopListening();

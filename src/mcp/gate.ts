@@ -12,12 +12,15 @@ import type { ClientRequest } from './client-request.ts';
 import type { Forwarded, Target } from './forwarded.ts';
 import { headerDeclarationFault, paramHeaderFault, paramHeadersOf } from './param-headers.ts';
 import { ParkedCalls } from './parked-calls.ts';
+import { definitionHash } from './pinning/definition-hash.ts';
+import { type PinnedServer, Pins } from './pinning/pins.ts';
 import type {
   CallAudit,
   CallFacts,
   CallOutcome,
   CallRef,
   CellCalls,
+  Definitions,
   KillSwitch,
   Principal,
   ProfileServer,
@@ -28,7 +31,7 @@ import { type Edit, find, slice } from './raw-json.ts';
 import type { RequestControl } from './request-control.ts';
 import { printable } from './printable.ts';
 import type { Standings } from './standings.ts';
-import type { ListedTool } from './tool-catalog.ts';
+import type { DefinitionCatalog, ListedDefinition, ListedTool } from './tool-catalog.ts';
 import type { OpenUpstream, UpstreamDirectory } from './upstream-directory.ts';
 
 export interface GateDeps {
@@ -37,6 +40,7 @@ export interface GateDeps {
   readonly audit: CallAudit;
   readonly kills: KillSwitch;
   readonly standings: Pick<Standings, 'watch'>;
+  readonly definitions: Definitions;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -55,6 +59,7 @@ export class Gate {
   readonly #active = new Set<Active>();
   readonly #calls: CallsInFlight;
   readonly #parking: ParkedCalls;
+  readonly #pins: Pins;
   readonly #stopListening: () => void;
   /** Counts the switches that were set since the start. */
   #killsSeen = 0;
@@ -68,12 +73,18 @@ export class Gate {
       refused: ({ target: { principal, profile, server }, tool }, code) =>
         deps.audit.refused({ principal, profile, server: server.slug, tool, code }),
     });
+    this.#pins = new Pins(deps.definitions);
     this.#stopListening = deps.kills.onKill(() => this.#recheck());
   }
 
   close(why: AppError): void {
     this.#stopListening();
     this.#parking.close(why);
+  }
+
+  /** Told the slug of a server of which more, or other, definitions are agreed to. Returns the way to stop listening. */
+  onAgreed(listener: (slug: string) => void): () => void {
+    return this.#deps.definitions.onApproved(listener);
   }
 
   callsIn(cell: CellId): CellCalls {
@@ -128,6 +139,23 @@ export class Gate {
     return this.#parking.serve({ target, upstream, request, tool: null, admit: async () => {}, run });
   }
 
+  /** `prompts/get`. @param name the server's own name of it */
+  async prompt(
+    target: Target,
+    upstream: OpenUpstream,
+    name: string,
+    request: Forwarded,
+  ): Promise<RpcResponse> {
+    // What it does not list is its own to answer: no client can have been told what it would be.
+    if (upstream.hello.has('prompts')) {
+      await this.#agreed(target, 'prompt', upstream.prompts, name).catch((error: unknown) => {
+        // It declares prompts, and does not list any.
+        if (!(error instanceof AppError) || error.code !== 'upstream_error') throw error;
+      });
+    }
+    return this.forward(target, upstream, request);
+  }
+
   /** @param tool the server's own name of it */
   call(target: Target, upstream: OpenUpstream, tool: string, request: Forwarded): Promise<RpcResponse> {
     const admit = async (): Promise<void> => void (await this.#admit(target, upstream, tool, request));
@@ -152,10 +180,26 @@ export class Gate {
     });
   }
 
-  /** Of a server's tools, those that this caller may see; exactly those that it may call. */
-  visible<Tool extends ListedTool>(target: Target, tools: readonly Tool[]): readonly Tool[] {
-    const chosen = visibleTools(tools, choiceOf(target.server));
+  /**
+   * Of a server's tools, those that this caller may see; exactly those that it may call.
+   *
+   * @throws AppError `definitions_unapproved`
+   */
+  async visible<Tool extends ListedTool>(target: Target, tools: readonly Tool[]): Promise<readonly Tool[]> {
+    const agreed = await this.#pins.kept(pinned(target), 'tool', tools);
+    const chosen = visibleTools(agreed, choiceOf(target.server));
     return target.mirrored === true ? chosen.filter((tool) => this.#isMirrorable(target, tool)) : chosen;
+  }
+
+  /** Of a server's prompts, those that somebody agreed to. @throws AppError `definitions_unapproved` */
+  visiblePrompts(target: Target, prompts: readonly ListedDefinition[]): Promise<readonly ListedDefinition[]> {
+    return this.#pins.kept(pinned(target), 'prompt', prompts);
+  }
+
+  /** Whether somebody agreed to what a server tells every agent to begin with. @param text a JSON string */
+  async instructionsAgreed(target: Target, text: string): Promise<boolean> {
+    const seen = { name: '', text, hash: definitionHash(text) };
+    return (await this.#pins.verdict(pinned(target), 'instructions', seen)) === 'approved';
   }
 
   /** A client that repeats parameters in headers must not be shown a tool that says it wrongly how. */
@@ -247,14 +291,17 @@ export class Gate {
     request: ClientRequest,
   ): Promise<ListedTool | null> {
     const { principal, profile, server } = target;
-    const found = await upstream.tools.find(tool);
+    const refused = (code: string): Promise<void> =>
+      this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
+    const found = await this.#agreed(target, 'tool', upstream.tools, tool).catch(async (error: unknown) => {
+      if (error instanceof AppError && error.kind === 'denied') await refused(error.code);
+      throw error;
+    });
     const decision = decideCall(
       { workspace: principal.workspace, profile: profile ?? LOCAL_PROFILE, server: server.slug, tool },
       // No kills here: the switch is asked through its port, which knows what other processes set.
       { ...choiceOf(server), tool: found ?? undefined, kills: [] },
     );
-    const refused = (code: string): Promise<void> =>
-      this.#deps.audit.refused({ principal, profile, server: server.slug, tool, code });
     if (decision.allow) {
       const fault = target.mirrored === true && found !== null ? headerFault(found, request) : null;
       if (fault === null) return found;
@@ -264,6 +311,26 @@ export class Gate {
     const { code, message, hint } = decision;
     await refused(code);
     throw new AppError(code, message, { kind: code === 'tool_unknown' ? 'not_found' : 'denied', hint });
+  }
+
+  /**
+   * A definition that somebody agreed to; null where the server lists none of that name. What is not agreed to may be what
+   * it said before, so it is asked once more.
+   *
+   * @throws AppError `definitions_unapproved`, `tool_new`, `tool_changed`, `prompt_new`, `prompt_changed`
+   */
+  async #agreed<Kind extends ListedDefinition>(
+    target: Target,
+    kind: 'tool' | 'prompt',
+    catalog: Pick<DefinitionCatalog<Kind>, 'find' | 'findNow'>,
+    name: string,
+  ): Promise<Kind | null> {
+    const found = await catalog.find(name);
+    if (found === null || (await this.#pins.verdict(pinned(target), kind, found)) === 'approved')
+      return found;
+    const now = await catalog.findNow(name);
+    if (now !== null) await this.#pins.check(pinned(target), kind, now);
+    return now;
   }
 
   #finished(facts: CallFacts, outcome: CallOutcome): void {
@@ -290,6 +357,10 @@ function sendOnce(upstream: OpenUpstream, request: Forwarded): Promise<RpcRespon
   control.bind(pending);
   return pending.response;
 }
+const pinned = ({ principal, server }: Target): PinnedServer => ({
+  workspace: principal.workspace,
+  slug: server.slug,
+});
 
 /** The operator at the local socket is a user of the machine, not one of ours. */
 const callRef = ({ id, tool, principal: { actor, agent } }: CallFacts, readOnly: boolean): CallRef => ({

@@ -11,6 +11,9 @@ export type {
   FrontDeps,
   StdioSession,
 } from './front-contract.ts';
+export { definitionKey, pinVerdict } from './pinning/verdict.ts';
+export { nameSkeleton } from './pinning/look-alike-names.ts';
+export { reviewDefinition } from './pinning/review.ts';
 export type {
   Authenticate,
   CallAudit,
@@ -19,6 +22,8 @@ export type {
   CallRef,
   CallRefusal,
   CellCalls,
+  DefinitionKind,
+  Definitions,
   EndedTool,
   EraMemory,
   HttpTransport,
@@ -27,6 +32,7 @@ export type {
   Principal,
   ProfileServer,
   ProfileView,
+  SeenDefinition,
   Standing,
   ToolService,
   UpstreamEra,

@@ -173,6 +173,34 @@ export interface Upstreams {
   open(principal: Principal, profile: string | null, slug: string): Promise<UpstreamTransport>;
 }
 
+export type DefinitionKind = 'tool' | 'prompt' | 'instructions';
+
+/** Something that a server tells agents of itself. */
+export interface SeenDefinition {
+  readonly kind: DefinitionKind;
+  /** The server's own name of it; empty for its instructions. */
+  readonly name: string;
+  /** As the server gave it: JSON. Of instructions the string, or `null`. */
+  readonly text: string;
+  readonly hash: string;
+}
+
+/** `unseen`: nobody has looked at this server yet. */
+export type PinVerdict = 'approved' | 'new' | 'changed' | 'unseen';
+
+/** What was agreed to. Asked at every request: answer from memory where possible. */
+export interface Definitions {
+  /** How to judge what a server shows now. */
+  judge(
+    workspace: WorkspaceId,
+    slug: string,
+  ): Promise<(seen: Pick<SeenDefinition, 'kind' | 'name' | 'hash'>) => PinVerdict>;
+  /** Takes note of what a server shows and nobody agreed to. Must not throw, and may be told the same again and again. */
+  withheld(workspace: WorkspaceId, slug: string, seen: readonly SeenDefinition[]): void;
+  /** Told the slug of a server that has other approved definitions from now on. Returns the way to stop listening. */
+  onApproved(listener: (slug: string) => void): () => void;
+}
+
 /** A `tools/call` as the audit log and the data plane know it. */
 export interface CallFacts {
   /** Identifier of the call, `call_…`. */

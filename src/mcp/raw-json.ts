@@ -75,3 +75,9 @@ export const keepElements = (array: Span, kept: readonly string[]): Edit => ({
   end: array.end,
   text: `[${kept.join(',')}]`,
 });
+
+/** An object without one of its members; what is left keeps the bytes of its values. */
+export function withoutMember(text: string, name: string): string {
+  const kept = [...(membersOf(text) ?? [])].filter(([key]) => key !== name);
+  return `{${kept.map(([key, span]) => `${JSON.stringify(key)}:${slice(text, span)}`).join(',')}}`;
+}

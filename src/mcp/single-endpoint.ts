@@ -1,15 +1,24 @@
 /** `/mcp/<profile>/<server>`: one server under its own names, as if there were no gateway. */
 import type { ClientSession, Router } from './client-session.ts';
 import type { ClientRequest } from './client-request.ts';
-import { readTool } from './tool-catalog.ts';
-import { malformedListing } from './listing.ts';
+import type { ListedDefinition } from './tool-catalog.ts';
+import { listings, malformedListing } from './listing.ts';
 import { effectiveLevel } from './log-levels.ts';
 import { type RpcResponse, resultOf, rewritten } from './message.ts';
 import { ownRequest, paramSpan } from './message.ts';
 import { requiredParam } from './params.ts';
 import type { ProfileServer } from './ports.ts';
 import { sessionVersionFor, STATELESS_VERSION } from './protocol.ts';
-import { type Edit, elementsOf, find, keepElements, membersOf, slice, splice } from './raw-json.ts';
+import {
+  type Edit,
+  elementsOf,
+  find,
+  keepElements,
+  membersOf,
+  slice,
+  splice,
+  withoutMember,
+} from './raw-json.ts';
 import { resultText } from './message.ts';
 import { metaKey } from './protocol.ts';
 import { standIn, watchHere } from './stand-in.ts';
@@ -25,7 +34,8 @@ export function singleEndpoint(slug: string): Router {
   };
   return {
     async initialize(session, request) {
-      const { resultText: hello } = (await open(session)).upstream.hello;
+      const { server, upstream } = await open(session);
+      const hello = await agreedHello(session, server, upstream.hello.resultText);
       const version = find(hello, 0, ['protocolVersion']);
       if (version === null) return hello;
       return splice(hello, [{ ...version, text: JSON.stringify(sessionVersionFor(request)) }]);
@@ -38,8 +48,10 @@ export function singleEndpoint(slug: string): Router {
       return answerFrom(session, server, upstream, request);
     },
     async discover(session) {
-      const { resultText: hello, discoverText } = (await open(session)).upstream.hello;
-      if (discoverText !== null) return discoveredMembers(discoverText);
+      const { server, upstream } = await open(session);
+      const { resultText, discoverText } = upstream.hello;
+      if (discoverText !== null) return discoveredMembers(await agreedHello(session, server, discoverText));
+      const hello = await agreedHello(session, server, resultText);
       const members = membersOf(hello);
       const parts = [`"supportedVersions":["${STATELESS_VERSION}"]`];
       for (const name of ['capabilities', 'instructions']) {
@@ -106,7 +118,22 @@ async function answerFrom(
     }
     case 'tools/list': {
       const response = await forward();
-      return rewritten(response, message.idText, chosenTools(session, server, response));
+      const choose = async (texts: readonly string[]) =>
+        session.gate.visible(target, upstream.tools.noted(texts));
+      return rewritten(response, message.idText, await chosen(server, response, 'tools/list', choose));
+    }
+    case 'prompts/list': {
+      const response = await forward();
+      const choose = async (texts: readonly string[]) =>
+        session.gate.visiblePrompts(target, upstream.prompts.noted(texts));
+      return rewritten(response, message.idText, await chosen(server, response, 'prompts/list', choose));
+    }
+    case 'prompts/get': {
+      const name = requiredParam(message, 'name');
+      return rewritten(
+        await session.gate.prompt(target, upstream, name, { ...request, owner }),
+        message.idText,
+      );
     }
     case 'logging/setLevel': {
       const level = requiredParam(message, 'level');
@@ -134,15 +161,30 @@ async function answerFrom(
   }
 }
 
-/** The edit that leaves only the tools that this profile shows. */
-function chosenTools(session: ClientSession, server: ProfileServer, response: RpcResponse): readonly Edit[] {
+/** The edit that leaves only the definitions that are chosen. */
+async function chosen(
+  server: ProfileServer,
+  response: RpcResponse,
+  method: 'tools/list' | 'prompts/list',
+  choose: (texts: readonly string[]) => Promise<readonly ListedDefinition[]>,
+): Promise<readonly Edit[]> {
   const result = resultOf(response);
   if (result === null) return [];
-  const list = membersOf(response.text, result.start)?.get('tools');
+  const list = membersOf(response.text, result.start)?.get(listings[method]);
   const elements = list === undefined ? null : elementsOf(response.text, list);
-  if (list === undefined || elements === null) throw malformedListing(server.slug, 'tools/list');
-  const texts = elements.map((element) => slice(response.text, element));
-  const tools = texts.map(readTool).filter((tool) => tool !== null);
-  const kept = session.gate.visible(session.target(server), tools).map((tool) => tool.text);
-  return kept.length === texts.length ? [] : [keepElements(list, kept)];
+  if (list === undefined || elements === null) throw malformedListing(server.slug, method);
+  const kept = (await choose(elements.map((element) => slice(response.text, element)))).map(
+    ({ text }) => text,
+  );
+  return kept.length === elements.length ? [] : [keepElements(list, kept)];
+}
+
+/** The members of `initialize`'s result, or of `server/discover`'s; without instructions that nobody agreed to. */
+async function agreedHello(session: ClientSession, server: ProfileServer, hello: string): Promise<string> {
+  const instructions = find(hello, 0, ['instructions']);
+  if (instructions === null) return hello;
+  const text = slice(hello, instructions);
+  return (await session.gate.instructionsAgreed(session.target(server), text))
+    ? hello
+    : withoutMember(hello, 'instructions');
 }

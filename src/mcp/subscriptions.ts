@@ -38,6 +38,11 @@ export class Subscriptions {
     this.#send = send;
   }
 
+  /** Whether the client ever asked for changes this way. */
+  get isUsed(): boolean {
+    return this.#used;
+  }
+
   /**
    * Resolves when the subscription ends.
    *

@@ -3,7 +3,7 @@
  * and forgotten when its cell ends.
  */
 import { AppError, type CellId, type Clock, type Log } from '../kernel/index.ts';
-import type { ClientFacts } from './client-facts.ts';
+import { type ClientFacts, UNKNOWN_CLIENT } from './client-facts.ts';
 import { DiedOfQuestion, negotiate } from './negotiate.ts';
 import { LineLink } from './line-link.ts';
 import type { Principal, Upstreams, UpstreamTransport } from './ports.ts';
@@ -11,7 +11,7 @@ import { HttpLink } from './remote/http-link.ts';
 import { ResourceWatchers } from './resource-watchers.ts';
 import type { ServerHello } from './server-hello.ts';
 import { ServiceLink } from './service-link.ts';
-import { ToolCatalog } from './tool-catalog.ts';
+import { PromptCatalog, ToolCatalog } from './tool-catalog.ts';
 import { UpstreamConnection } from './upstream-connection.ts';
 import type { UpstreamLink } from './upstream-link.ts';
 import { UpstreamListen } from './upstream-listen.ts';
@@ -21,6 +21,7 @@ export interface OpenUpstream {
   readonly connection: UpstreamConnection;
   readonly hello: ServerHello;
   readonly tools: ToolCatalog;
+  readonly prompts: PromptCatalog;
   readonly watchers: ResourceWatchers;
 }
 
@@ -104,6 +105,24 @@ export class UpstreamDirectory {
     return entry.ready;
   }
 
+  /**
+   * A connection that nobody else gets to use, to a server that was started to be looked at. Whoever started it ends it.
+   *
+   * @throws AppError `upstream_…`; `upstream_asked_again` where it does not bear to be asked which revision it speaks, as will
+   *   be known of the next one
+   */
+  async connectAlone(transport: UpstreamTransport, slug: string): Promise<OpenUpstream> {
+    try {
+      return await this.#connect(transport, slug, { client: UNKNOWN_CLIENT, asked: false }).ready;
+    } catch (error) {
+      if (!(error instanceof DiedOfQuestion)) throw error;
+      throw new AppError('upstream_asked_again', `The server "${slug}" has to be started once more.`, {
+        kind: 'unavailable',
+        cause: error,
+      });
+    }
+  }
+
   async close(why: AppError): Promise<void> {
     const connections = [...this.#entries.values()].map(({ connection }) => connection);
     await Promise.all(connections.map((connection) => connection.close(why)));
@@ -113,6 +132,7 @@ export class UpstreamDirectory {
   #connect(transport: UpstreamTransport, slug: string, start: Start): Entry {
     const { clock, log, version } = this.#deps;
     let tools: ToolCatalog | null = null;
+    let prompts: PromptCatalog | null = null;
     const connection = new UpstreamConnection({
       transport,
       link: linkTo(transport, this.#deps, slug),
@@ -122,10 +142,12 @@ export class UpstreamDirectory {
       version,
       notified: (method) => {
         if (method === 'notifications/tools/list_changed') tools?.invalidate();
+        if (method === 'notifications/prompts/list_changed') prompts?.invalidate();
       },
     });
     tools = new ToolCatalog(connection);
-    const catalog = tools;
+    prompts = new PromptCatalog(connection);
+    const catalogs = { tools, prompts };
     const known = start.asked ? 'session' : (transport.era?.known ?? null);
     const ready = negotiate(connection, { client: start.client, version, known }).then(
       (hello) => {
@@ -133,7 +155,7 @@ export class UpstreamDirectory {
         const listen = hello.era === 'stateless' ? new UpstreamListen({ connection, hello, log }) : null;
         listen?.start();
         const watchers = new ResourceWatchers(connection, listen);
-        return { connection, hello, tools: catalog, watchers };
+        return { connection, hello, ...catalogs, watchers };
       },
       (error: unknown) => {
         if (!(error instanceof DiedOfQuestion)) return this.#startFailed(connection, error);

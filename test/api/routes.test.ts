@@ -17,8 +17,14 @@ const codeOf = async (method: string, path: string, body?: unknown) => {
 
 describe('secrets', () => {
   it('are set, rotated, listed and deleted, and the running cells are told', async () => {
-    expect(await world.client.setSecret('echo', 'API_KEY', 'one')).toEqual({ name: 'API_KEY', version: 1 });
-    expect(await world.client.setSecret('echo', 'API_KEY', 'two')).toEqual({ name: 'API_KEY', version: 2 });
+    expect(await world.client.setSecret('echo', 'API_KEY', 'one')).toMatchObject({
+      name: 'API_KEY',
+      version: 1,
+    });
+    expect(await world.client.setSecret('echo', 'API_KEY', 'two')).toMatchObject({
+      name: 'API_KEY',
+      version: 2,
+    });
     expect(await world.client.secrets('echo')).toMatchObject([
       { name: 'API_KEY', version: 2, updatedBy: expect.stringMatching(/^local:\d+$/) as string },
     ]);
@@ -393,6 +399,7 @@ describe('the OpenAPI document', () => {
         'get /api/v1/profiles/{name}',
         'get /api/v1/servers',
         'get /api/v1/servers/{slug}',
+        'get /api/v1/servers/{slug}/definitions',
         'get /api/v1/servers/{slug}/login',
         'get /api/v1/servers/{slug}/logs',
         'get /api/v1/servers/{slug}/plan',
@@ -406,6 +413,8 @@ describe('the OpenAPI document', () => {
         'post /api/v1/logins/finish',
         'post /api/v1/proxy',
         'post /api/v1/servers',
+        'post /api/v1/servers/{slug}/definitions/decision',
+        'post /api/v1/servers/{slug}/definitions/look',
         'post /api/v1/servers/{slug}/disable',
         'post /api/v1/servers/{slug}/enable',
         'post /api/v1/servers/{slug}/login',

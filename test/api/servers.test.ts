@@ -52,11 +52,12 @@ describe('adding a server', () => {
       env: { MODE: 'x' },
     });
     expect(status).toBe(200);
-    const [progress, result] = text
+    const [progress, asking, result] = text
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as unknown);
     expect(progress).toEqual({ progress: 'fetching tool' });
+    expect(asking).toEqual({ progress: 'asking tool what it offers' });
     expect(result).toMatchObject({
       result: {
         slug: 'tool',

@@ -14,11 +14,14 @@ import {
 import { AppError, type Log, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type Config, homeFiles, loadConfig } from '../../src/main/config.ts';
 import { operatorOf } from '../../src/main/front-ports.ts';
+import { keptDefinitions, type KeptDefinitionsDeps } from '../../src/main/definitions.ts';
 import { initHome } from '../../src/main/init.ts';
 import { compilerHere } from './compiler.ts';
 import { createKills } from '../../src/main/kills.ts';
 import { probes, profiles, serverRows } from '../../src/main/repositories.ts';
 import { openServices, type Services } from '../../src/main/services.ts';
+import type { SeenDefinition } from '../../src/mcp/index.ts';
+import { definitionHash } from '../../src/mcp/pinning/definition-hash.ts';
 import { loadCatalog } from '../../src/manifest/index.ts';
 
 export interface World {
@@ -38,6 +41,8 @@ export interface World {
   readonly documents: { fetch: ApiDeps['documents']['fetch'] };
   /** Is off, until it is told otherwise. */
   readonly proxy: { settings: ApiDeps['proxy']['settings'] };
+  /** Cannot be asked, until it is told otherwise. */
+  readonly definitions: { ask: KeptDefinitionsDeps['ask'] };
   readonly followers: Set<(line: string) => void>;
   readonly logged: string[];
   types(): Promise<string[]>;
@@ -85,6 +90,15 @@ export const installed = (over: Partial<PackageRecord> = {}): PackageRecord => (
 });
 
 export const logLine = (text: string): LogLine => ({ at: 5, cell: 'cell_abcdef', from: 'server', text });
+
+/** What a server offers; its text a definition of that name, or what is given. */
+export function offered(
+  kind: SeenDefinition['kind'],
+  name: string,
+  text = kind === 'instructions' ? 'null' : JSON.stringify({ name, description: `Does ${name}.` }),
+): SeenDefinition {
+  return { kind, name, text, hash: definitionHash(text) };
+}
 
 export async function makeWorld(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-api-'));
@@ -144,6 +158,11 @@ export async function makeWorld(): Promise<World> {
   const noLogin = async () => {
     throw new AppError('oauth_not_remote', 'It takes no logins.', { kind: 'invalid' });
   };
+  const definitions: World['definitions'] = {
+    ask: async () => {
+      throw new AppError('sandbox_unavailable', 'There are no cells here.', { kind: 'failed' });
+    },
+  };
   const deps: ApiDeps = {
     workspace,
     caller: { workspace, actor: operatorOf(workspace).actor },
@@ -153,6 +172,15 @@ export async function makeWorld(): Promise<World> {
     documents: { fetch: (...asked) => documents.fetch(...asked) },
     apis: compilerHere,
     profiles: profiles(store, systemClock, systemRandom),
+    definitions: keptDefinitions({
+      workspace,
+      operator: operatorOf(workspace).actor,
+      store,
+      audit,
+      ask: (slug) => definitions.ask(slug),
+      clock: systemClock,
+      log: silentLog,
+    }),
     proxy: { settings: (...asked) => proxy.settings(...asked) },
     logins: { begin: noLogin, finish: noLogin, show: async () => null, forget: async () => false },
     kills: createKills({
@@ -203,6 +231,7 @@ export async function makeWorld(): Promise<World> {
     prober,
     documents,
     proxy,
+    definitions,
     followers,
     logged,
     async types() {

@@ -66,10 +66,14 @@ beforeAll(async () => {
   expect((await home.run('init')).code).toBe(0);
   gateway = await home.serve();
   client = createClient(socketTransport(join(home.path, 'sallyport.sock')));
-  for (const name of ['good', ...Object.keys(ENDS), ...SILENT])
-    await client.addServer({ source: `${name}.json`, manifest: manifestOf(name) }, () => undefined);
+  // At the same time: those that hang are waited for when they are asked what they offer.
+  await Promise.all(
+    ['good', ...Object.keys(ENDS), ...SILENT].map((name) =>
+      client.addServer({ source: `${name}.json`, manifest: manifestOf(name) }, () => undefined),
+    ),
+  );
   ({ token } = await client.createToken({ profile: 'default', agent: 'zoo' }));
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await gateway.stop();

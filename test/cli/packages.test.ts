@@ -1,7 +1,13 @@
 /** What the commands about packages ask for and say. */
 import { resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { PackageOptions, PackageRecord, ServerView } from '../../src/api/index.ts';
+import type {
+  AddedView,
+  Definition,
+  DefinitionReport,
+  PackageOptions,
+  PackageRecord,
+} from '../../src/api/index.ts';
 import { installed, makeWorld, type World } from '../api/world.ts';
 import { makeTerminal, type Terminal } from './terminal.ts';
 
@@ -82,8 +88,28 @@ describe('server add', () => {
     give({});
     const added = await world.client.addServer({ source: 'npm:tool' }, () => undefined);
     const hostile = '1.2.3\u001b]0;x\u0007\u001b[2J';
-    const told: ServerView = {
+    const definition: Definition = {
+      kind: 'tool',
+      name: hostile,
+      state: 'changed',
+      hash: 'h',
+      summary: hostile,
+      readOnly: true,
+      characters: [{ flag: hostile, place: hostile, shown: hostile }],
+      instructions: [{ rule: hostile, place: hostile, shown: hostile }],
+      alike: [hostile],
+      changes: [{ place: hostile, before: hostile, after: hostile }],
+    };
+    const definitions: DefinitionReport = {
+      server: 'tool',
+      looked: true,
+      problem: { code: 'c', message: hostile, hint: hostile },
+      definitions: [definition, { ...definition, state: 'approved' }, { ...definition, state: 'gone' }],
+      fingerprint: 'f',
+    };
+    const told: AddedView = {
       ...added,
+      definitions,
       version: hostile,
       problem: hostile,
       source: hostile,
@@ -101,12 +127,14 @@ describe('server add', () => {
     vi.spyOn(world.client, 'addServer').mockResolvedValue({ ...told, notes: [hostile] });
     vi.spyOn(world.client, 'server').mockResolvedValue(told);
     vi.spyOn(world.client, 'reinstallServer').mockResolvedValue(told);
-    vi.spyOn(world.client, 'upgradeServer').mockResolvedValue({ ...told, changes });
+    vi.spyOn(world.client, 'upgradeServer').mockResolvedValue({ ...told, changes, definitions });
+    vi.spyOn(world.client, 'lookAtDefinitions').mockResolvedValue(definitions);
     for (const argv of [
       ['add', 'npm:tool'],
       ['show', 'tool'],
       ['upgrade', 'tool'],
       ['reinstall', 'tool'],
+      ['consent', 'tool'],
     ]) {
       const { stdout } = await terminal.run('server', ...argv);
       expect(stdout).toContain('1.2.3');
@@ -138,7 +166,7 @@ describe('server upgrade', () => {
   it('names what differs', async () => {
     next({ parts: [part('fresh', '0.1.0'), part('helper', '1.0.0'), part('tool', '1.3.0')] });
     expect((await terminal.run('server', 'upgrade', 'tool', '--to', '1.3.0')).stdout).toBe(
-      'tool: 1.2.3 → 1.3.0\n  Added: fresh@0.1.0, tool@1.3.0\n  Removed: tool@1.2.3\n',
+      'tool: 1.2.3 → 1.3.0\n  Added: fresh@0.1.0, tool@1.3.0\n  Removed: tool@1.2.3\n  What it offers now is not known: There are no cells here.\n',
     );
     expect(asked.at(-1)).toEqual({ spec: 'npm:tool@1.3.0', options: {} });
   });

@@ -169,7 +169,7 @@ describe('secrets', () => {
     const ran = await terminal.runWith(`${value}\r\n`, 'secret', 'set', 'echo', 'API_KEY', '--stdin');
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout).toContain('API_KEY of echo is set (version 1)');
-    expect(await terminal.json('secret', 'set', 'echo', 'API_KEY', value)).toEqual({
+    expect(await terminal.json('secret', 'set', 'echo', 'API_KEY', value)).toMatchObject({
       server: 'echo',
       name: 'API_KEY',
       version: 2,

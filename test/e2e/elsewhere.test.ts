@@ -111,6 +111,8 @@ describe('a machine that cannot have cells', () => {
 
   it('runs them all the same where that is asked for in so many words', async () => {
     const env = { SALLYPORT_CELLS_ISOLATION: 'none-unsafe' };
+    for (const name of ['plain', 'deaf'])
+      expect(await onMac(env, 'server', 'consent', name, '--all')).toMatchObject({ code: 0 });
     expect(await onMac(env, 'call', 'plain', 'echo', '{"a":1}')).toMatchObject({
       code: 0,
       stdout: '{"a":1}\n',

@@ -140,17 +140,19 @@ function packed(res: ServerResponse, text: string | null): void {
   res.on('close', () => coder.destroy());
 }
 
-/** One session of the SDK's own server, which writes its answers as events. */
+/** The SDK's own server, which writes its answers as events and serves one session at a time. */
 function sdkServer(): (got: Seen | undefined, res: ServerResponse) => Promise<void> {
-  const mcp = new McpServer({ name: 'sdk', version: '1.0.0' });
-  mcp.registerTool('greet', { annotations: { readOnlyHint: true } }, async () => ({
-    content: [{ type: 'text', text: 'hello from elsewhere' }],
-  }));
-  const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => 'sdk-session' });
-  const ready = mcp.connect(transport);
+  let transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => 'sdk-session' });
   return async (got, res) => {
-    await ready;
     if (got === undefined) return;
+    if (got.body.includes('"initialize"')) {
+      const mcp = new McpServer({ name: 'sdk', version: '1.0.0' });
+      mcp.registerTool('greet', { annotations: { readOnlyHint: true } }, async () => ({
+        content: [{ type: 'text', text: 'hello from elsewhere' }],
+      }));
+      transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => 'sdk-session' });
+      await mcp.connect(transport);
+    }
     const { method, url, headers, body } = got;
     const request = new Request(`https://${hosts.sdk}${url}`, {
       method,

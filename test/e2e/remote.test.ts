@@ -85,7 +85,7 @@ describe('a remote server', () => {
     const used = events.filter(({ type }) => type === 'credential.used');
     expect(JSON.stringify(used)).toContain('call_');
     expect(JSON.stringify(events)).not.toContain(KEY);
-    expect(await logOf(RAW)).toBe('sallyport: started');
+    expect(await logOf(RAW)).toBe('sallyport: started\nsallyport: ended: looked at\nsallyport: started');
     expect(gateway.log()).not.toContain(KEY);
   });
 
@@ -94,7 +94,8 @@ describe('a remote server', () => {
     await client.setSecret(RAW, 'RAW_TEST_TOKEN', NEXT);
     expect(await ask(RAW, 'echo')).not.toContain(NEXT);
     expect(seenBy(hosts.raw).at(-1)?.headers.authorization).toBe(`Bearer ${NEXT}`);
-    expect(seenBy(hosts.raw).filter(({ body }) => body.includes('"initialize"'))).toHaveLength(1);
+    // The first was to ask it what it offers.
+    expect(seenBy(hosts.raw).filter(({ body }) => body.includes('"initialize"'))).toHaveLength(2);
     elsewhere.key = KEY;
     await expect(ask(RAW, 'echo')).rejects.toMatchObject({ code: 'upstream_unauthorized' });
     expect(await logOf(RAW)).toContain('it refuses what it is shown (HTTP 401)');

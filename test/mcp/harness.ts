@@ -228,6 +228,12 @@ export async function startHarness(
       }
       return principal(name, profile ?? 'default');
     },
+    // Everything is agreed to: `attacks/rug-pull` is about what is not.
+    definitions: {
+      judge: async () => () => 'approved',
+      withheld: () => undefined,
+      onApproved: () => () => undefined,
+    },
     clock: systemClock,
     random: systemRandom,
     log: silentLog,

@@ -1,14 +1,22 @@
 /** `/servers/{slug}/secrets`: values go in; nothing here can bring one out. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { AppError, Secret } from '../../kernel/index.ts';
+import { DefinitionReport } from '../definition-schemas.ts';
+import { adopt } from '../definitions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
+import type { ServerRow } from '../ports.ts';
 import { SecretView, SetSecret, Slug } from '../schemas.ts';
 import { manifestOf, viewSecrets } from '../server-views.ts';
 import { findServer } from '../servers.ts';
 
 const params = z.object({ slug: Slug, name: z.string() });
-const Changed = z.object({ name: z.string(), version: z.number() });
+const Changed = z.object({
+  name: z.string(),
+  version: z.number(),
+  /** What the server offers, where this is what let it be asked; null otherwise. */
+  definitions: DefinitionReport.nullable(),
+});
 const Deleted = z.object({ deleted: z.array(z.string()) });
 
 export function secretRoutes(deps: ApiDeps): OpenAPIHono {
@@ -53,7 +61,8 @@ export function secretRoutes(deps: ApiDeps): OpenAPIHono {
         Secret.fromString(c.req.valid('json').value),
       );
       await deps.runtime.credentialsChanged(slug);
-      return c.json({ name, version: info.version }, 200);
+      const definitions = await adoptWhenComplete(deps, row);
+      return c.json({ name, version: info.version, definitions }, 200);
     },
   );
 
@@ -90,4 +99,12 @@ export function secretRoutes(deps: ApiDeps): OpenAPIHono {
   );
 
   return app;
+}
+
+/** A server that could not be asked what it offers without its credentials is asked as soon as it has them. */
+async function adoptWhenComplete(deps: ApiDeps, row: ServerRow): Promise<DefinitionReport | null> {
+  if (!row.enabled || (await deps.definitions.count(row)).looked) return null;
+  const slots = await viewSecrets(deps, row);
+  if (slots.some(({ required, version }) => required && version === null)) return null;
+  return adopt(deps, row, () => undefined);
 }

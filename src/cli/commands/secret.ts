@@ -6,6 +6,7 @@ import { AppError, limits } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { table, when } from '../output.ts';
+import { adoptedLines } from './definition-text.ts';
 import { placeFrom, placeOptions } from './inject-place.ts';
 
 export function secretCommands(host: CliHost, program: Command): void {
@@ -30,8 +31,8 @@ export function secretCommands(host: CliHost, program: Command): void {
       }
       const slot = findSlot(await client.secrets(server), server, name);
       const text = value ?? (await (fromStdin ? readAll(host) : ask(host, server, name)));
-      const { version } = await client.setSecret(server, name, text);
-      out.show({ server, name, version }, () =>
+      const { version, definitions } = await client.setSecret(server, name, text);
+      out.show({ server, name, version, definitions }, () =>
         [
           `${out.paint('green', '✔')} ${name} of ${server} is set (version ${version}).`,
           ...(slot.tier === 'sealed'
@@ -41,6 +42,7 @@ export function secretCommands(host: CliHost, program: Command): void {
           ...(slot.tier === 'sealed' && isTooShortToMask(text)
             ? ['  Warning: so short a value is not masked where the API sends it back.']
             : []),
+          ...(definitions === null ? [] : adoptedLines(definitions)),
         ].join('\n'),
       );
     },

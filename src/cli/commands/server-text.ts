@@ -1,6 +1,7 @@
 /** How a server is shown, and what became of it when it was added or upgraded. */
-import type { AddedView, ServerView, UpgradedView } from '../../api/index.ts';
+import type { AddedView, DefinitionReport, ServerView, UpgradedView } from '../../api/index.ts';
 import { type Output, printable, table, when } from '../output.ts';
+import { adoptedLines, idOf, waits } from './definition-text.ts';
 import { lastProbeText, probeTable } from './probe.ts';
 
 export function stateOf({ problem, enabled, trouble, isolation }: ServerView): string {
@@ -30,6 +31,7 @@ export function addedText(out: Output, added: AddedView): string {
     `  May reach: ${hostsText(added)}`,
     ...added.notes.map((note) => `  ${printable(note)}`),
     ...scriptLines(added),
+    ...adoptedLines(added.definitions),
     ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
     ...(missing.length === 0 ? [`  Try: sallyport server tools ${added.slug}`] : []),
   ].join('\n');
@@ -55,6 +57,7 @@ export function upgradedText(before: ServerView, after: UpgradedView): string {
     ...line('Same version, other bytes', changes.altered),
     ...line('New install scripts', changes.newScripts),
     ...(same ? [] : scriptLines(after)),
+    ...(after.definitions === null ? [] : upgradedDefinitions(after.definitions)),
   ].join('\n');
 }
 
@@ -67,6 +70,26 @@ const scriptLines = ({ package: installed }: ServerView): readonly string[] => [
     ? []
     : [`  Install scripts allowed: ${installed?.scriptsRun.map(printable).join(', ')}`]),
 ];
+
+/** What of a new version waits for a decision. */
+function upgradedDefinitions({ server, problem, definitions }: DefinitionReport): string[] {
+  const waiting = definitions.filter(waits);
+  return [
+    ...(problem === null ? [] : [`  What it offers now is not known: ${printable(problem.message)}`]),
+    ...(waiting.length === 0
+      ? []
+      : [
+          `  Withheld until somebody agrees: ${waiting.slice(0, NAMED_MAX).map(idOf).join(', ')}${waiting.length > NAMED_MAX ? `, and ${waiting.length - NAMED_MAX} more` : ''}`,
+          `  See what it is: sallyport server consent ${server}`,
+        ]),
+  ];
+}
+
+/** `12 agreed to, 2 wait: sallyport server consent github`. */
+function pinnedText({ slug, pinned: { looked, approved, withheld } }: ServerView): string {
+  if (!looked) return `nobody has agreed to what it offers: sallyport server consent ${slug}`;
+  return `${approved} agreed to${withheld === 0 ? '' : `, ${withheld} wait: sallyport server consent ${slug}`}`;
+}
 
 const READ_ONLY: Readonly<Record<ServerView['readOnlyTools'], string>> = {
   enforce: 'writes of tools that only read are refused',
@@ -113,6 +136,7 @@ export function serverText(one: ServerView): string {
       one.egress.map((rule) => `${rule.protocol}://${rule.host}:${rule.port}`).join(', ') || 'nothing',
     ],
     ['tools', one.defaultTools === null ? 'those that declare readOnlyHint' : one.defaultTools.join(', ')],
+    ['pinned', pinnedText(one)],
     ['rules', one.toolRules.map(toolRuleText).join('; ') || 'none'],
     ['readonly', READ_ONLY[one.readOnlyTools]],
     ['cells', String(one.cells)],

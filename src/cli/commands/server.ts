@@ -4,6 +4,7 @@ import type { LogLineView } from '../../api/index.ts';
 import { connected, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { printable, printableJson, table, when } from '../output.ts';
+import { consentCommand } from './consent.ts';
 import { fromOption, packageChoices, packageOptions } from './package-options.ts';
 import { planText } from './plan.ts';
 import { probeCommand } from './probe.ts';
@@ -88,6 +89,7 @@ export function serverCommands(host: CliHost, program: Command): void {
   );
 
   probeCommand(host, server);
+  consentCommand(host, server);
 
   for (const [verb, enabled, what] of [
     ['enable', true, 'let the server be used'],

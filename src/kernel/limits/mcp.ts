@@ -65,3 +65,23 @@ export const mcpStderrShownCharsMax = 1500;
 export const frontHeadTimeoutMs = 15_000;
 /** Of a tool's name, how much an event about a request shows, in characters. */
 export const toolNameShownCharsMax = 128;
+/** Longest definition of a tool or prompt that can be approved, in UTF-16 units of its JSON. */
+export const definitionCharsMax = 256 * 1024;
+/** Differences between two definitions that are shown. */
+export const definitionChangesMax = 40;
+/** Of one differing text, how much is shown, in characters. */
+export const definitionShownCharsMax = 400;
+/** What is shown of two texts before their first difference, in characters. */
+export const definitionContextChars = 60;
+/** Definitions of one server that may wait for a decision; what it shows beyond that is withheld all the same. */
+export const definitionsPendingMax = 1_000;
+/** How often what a server shows is written down at most, in milliseconds. */
+export const definitionsSeenIntervalMs = 1_000;
+/** How long a server may take to say what it defines when it is looked at, from its start, in milliseconds. */
+export const definitionsLookMs = 30_000;
+/** Findings of one definition that are reported. */
+export const definitionFindingsMax = 20;
+/** A text of a definition that is longer is reported, in UTF-16 units. */
+export const definitionTextLongChars = 6_000;
+/** Definitions that one event of the audit log names. */
+export const definitionsRecordedMax = 100;

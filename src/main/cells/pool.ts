@@ -39,6 +39,10 @@ export interface CellPoolDeps extends StartDeps {
 export interface CellPool {
   /** The running cell, or a new one. Concurrent calls for the same one share its start. */
   open(slug: string, profile: string | null, user: string | null): Promise<UpstreamTransport>;
+  /**
+   * Starts a cell that serves nobody, for as long as `use` takes: to see what the server offers. Credentials need not be set.
+   */
+  look<T>(slug: string, use: (transport: UpstreamTransport) => Promise<T>): Promise<T>;
   /** The stored server that a cell runs, while it runs or starts. */
   serverOf(cell: CellId): ServerRow | null;
   list(): readonly CellView[];
@@ -173,6 +177,30 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
     return slot?.starting === null ? (slot.running?.cell ?? null) : null;
   }
 
+  async function startToLook(slug: string): Promise<Running> {
+    const row = await usableRow(slug, null);
+    const key: CellKey = { slug, profile: null, owner: null, shared: false };
+    let id: CellId | null = null;
+    try {
+      const cell = await startUpstream({ ...deps, forLook: true }, row, key, (starting) => {
+        id = starting;
+        rows.set(starting, row);
+      });
+      const bornMs = deps.clock.monotonic();
+      const running: Running = { cell, bornMs, held: cell.credentials, stopping: true };
+      // Where those are that nobody gets to use any more: a kill must find it.
+      ending.add(running);
+      void cell.transport.exited.then(() => {
+        ending.delete(running);
+        rows.delete(cell.id);
+      });
+      return running;
+    } catch (error) {
+      if (id !== null) rows.delete(id);
+      throw error;
+    }
+  }
+
   async function startOnce(slot: Slot): Promise<Running> {
     const { key } = slot;
     const row = await usableRow(slot.key.slug, key.profile);
@@ -296,6 +324,21 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
         return (await opened).transport;
       } finally {
         opening.delete(opened);
+      }
+    },
+    async look(slug, use) {
+      if (closed) throw stopping();
+      const starting = startToLook(slug);
+      const opened = starting.then(({ cell }) => cell);
+      // Who waits for it is told below.
+      opened.catch(() => undefined);
+      opening.add(opened);
+      const running = await starting.finally(() => opening.delete(opened));
+      try {
+        return await use(running.cell.transport);
+      } finally {
+        // Nobody has asked it to do anything. What runs elsewhere is told all the same that its session is over.
+        await stop(running, 'looked at', running.cell.transport.kind === 'lines' ? 'kill' : 'ask');
       }
     },
     serverOf: (cell) => rows.get(cell) ?? null,

@@ -24,10 +24,10 @@ import type { Caller, Vault } from '../../vault/index.ts';
 import { bindingOf } from './binding.ts';
 import { serverSpec } from './server-spec.ts';
 import type { UnisolatedExit } from './unisolated-exit.ts';
-import type { CellKey, HeldCredentials } from './cell-key.ts';
+import { type CellKey, heldBy, type HeldCredentials } from './cell-key.ts';
 import { createCellLog, maskOf } from './cell-log.ts';
 import type { Eras } from '../upstreams/eras.ts';
-import { cellCaller, gatewayCaller, presentCredentials } from './credentials.ts';
+import { cellCaller, credentialInfos, gatewayCaller, presentCredentials } from './credentials.ts';
 import type { LogFiles } from './log-files.ts';
 import { noteIn, recordExit, startedText } from './start-record.ts';
 
@@ -58,6 +58,8 @@ export interface StartDeps {
   readonly random: Random;
   /** How long a server may take to end once its input is closed, and again after SIGTERM. */
   readonly stopGraceMs: number;
+  /** It is started only to be asked what it offers: with a placeholder also for what no value is set for. */
+  readonly forLook?: boolean;
 }
 
 /**
@@ -101,7 +103,10 @@ export async function startCell(
 ): Promise<RunningCell> {
   const id = newId<'cell'>('cell', deps.random);
   const caller = cellCaller(deps.workspace, id);
-  const present = await presentCredentials(deps, row, manifest, key.owner);
+  const present =
+    deps.forLook === true
+      ? heldBy(key.owner, await credentialInfos(deps, row))
+      : await presentCredentials(deps, row, manifest, key.owner);
   const installed = await openPackage(deps, row);
   onStarting(id);
 
@@ -197,7 +202,12 @@ async function prepareCredentials(
   const bindings: CredentialBinding[] = [];
   const given = new Map<string, string>();
   for (const slot of manifest.credentials) {
-    if (!present.has(slot.name)) continue;
+    if (!present.has(slot.name)) {
+      // Bound to nothing: it can be looked at, and never becomes a value.
+      if (deps.forLook === true && slot.tier === 'sealed' && slot.env !== undefined)
+        env[slot.env] = makePlaceholder(slot.placeholder, deps.random);
+      continue;
+    }
     if (slot.tier === 'sealed') {
       const placeholder = makePlaceholder(slot.placeholder, deps.random);
       if (slot.env !== undefined) env[slot.env] = placeholder;
