@@ -6,6 +6,7 @@ import { isAppError } from '../kernel/index.ts';
 import type { Definition, DefinitionReport } from './definition-schemas.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ServerRow } from './ports.ts';
+import { viewSecrets } from './server-views.ts';
 
 type DefinitionDeps = Pick<ApiDeps, 'definitions'>;
 
@@ -36,6 +37,14 @@ export async function adopt(
   const plain = report.definitions.filter((one) => waits(one) && one.characters.length === 0);
   if (report.problem !== null || plain.length === 0) return report;
   return deps.definitions.decide(row, 'approve', plain);
+}
+
+/** A server that could not be asked what it offers without its credentials is asked as soon as it has them. */
+export async function adoptWhenComplete(deps: ApiDeps, row: ServerRow): Promise<DefinitionReport | null> {
+  if (!row.enabled || (await deps.definitions.count(row)).looked) return null;
+  const slots = await viewSecrets(deps, row);
+  if (slots.some(({ required, version }) => required && version === null)) return null;
+  return adopt(deps, row, () => undefined);
 }
 
 const waits = ({ state }: Pick<Definition, 'state'>): boolean => state === 'new' || state === 'changed';

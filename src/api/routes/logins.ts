@@ -1,5 +1,6 @@
 /** `/servers/{slug}/login`: logins to remote servers. What they end with is sealed; nothing here can bring it out. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { adoptWhenComplete } from '../definitions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
 import { BeginLogin, FinishLogin, LoginBegun, LoginView } from '../login-schemas.ts';
@@ -33,7 +34,11 @@ export function loginRoutes(deps: ApiDeps): OpenAPIHono {
       request: jsonBody(FinishLogin),
       responses: answers('Logged in', LoginView),
     }),
-    async (c) => c.json(await deps.logins.finish(c.req.valid('json').query), 200),
+    async (c) => {
+      const login = await deps.logins.finish(c.req.valid('json').query);
+      await adoptWhenComplete(deps, await findServer(deps, login.server));
+      return c.json(login, 200);
+    },
   );
 
   app.openapi(

@@ -2,10 +2,9 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { AppError, Secret } from '../../kernel/index.ts';
 import { DefinitionReport } from '../definition-schemas.ts';
-import { adopt } from '../definitions.ts';
+import { adoptWhenComplete } from '../definitions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
-import type { ServerRow } from '../ports.ts';
 import { SecretView, SetSecret, Slug } from '../schemas.ts';
 import { manifestOf, viewSecrets } from '../server-views.ts';
 import { findServer } from '../servers.ts';
@@ -99,12 +98,4 @@ export function secretRoutes(deps: ApiDeps): OpenAPIHono {
   );
 
   return app;
-}
-
-/** A server that could not be asked what it offers without its credentials is asked as soon as it has them. */
-async function adoptWhenComplete(deps: ApiDeps, row: ServerRow): Promise<DefinitionReport | null> {
-  if (!row.enabled || (await deps.definitions.count(row)).looked) return null;
-  const slots = await viewSecrets(deps, row);
-  if (slots.some(({ required, version }) => required && version === null)) return null;
-  return adopt(deps, row, () => undefined);
 }
