@@ -82,7 +82,9 @@ it('a server that wants a login says so, with the command that gives it one', as
     code: 'oauth_login_needed',
     hint: expect.stringContaining('sallyport server login it') as unknown,
   });
-  expect(standIn.asked, 'one question is enough to know').toEqual([`${MCP_HOST} POST /v1/mcp`]);
+  // When it was added, and by the call.
+  const question = `${MCP_HOST} POST /v1/mcp`;
+  expect(standIn.asked, 'one question each is enough to know').toEqual([question, question]);
   expect((await home.run('server', 'show', 'it')).stdout).toContain('Login: none');
 });
 
