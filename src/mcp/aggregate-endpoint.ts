@@ -4,7 +4,7 @@
  */
 import type { ClientSession, Router } from './client-session.ts';
 import type { ClientRequest } from './client-request.ts';
-import { listAll } from './aggregate-lists.ts';
+import { leftOutMeta, listAll } from './aggregate-lists.ts';
 import { nameUnknown, ResourceRoutes, resourceUnknown, serverOfName } from './aggregate-routes.ts';
 import { isListMethod, listings } from './listing.ts';
 import { askForLevel } from './log-levels.ts';
@@ -56,8 +56,9 @@ class AggregateRouter implements Router {
     const { message } = request;
     const { method } = message;
     if (isListMethod(method)) {
-      const items = await listAll(session, servers, method, this.#routes);
-      return resultText(message.idText, `{"${listings[method]}":[${items.join(',')}]}`);
+      const listed = await listAll(session, servers, method, this.#routes);
+      const items = `"${listings[method]}":[${listed.items.join(',')}]`;
+      return resultText(message.idText, `{${items}${leftOutMeta(listed)}}`);
     }
     switch (method) {
       case 'tools/call':

@@ -17,14 +17,37 @@ const CHANGED: Readonly<Record<ListMethod, string>> = {
   'resources/templates/list': 'notifications/resources/list_changed',
 };
 
-/** The items of all servers, as the client sees them, as raw JSON. */
+/** A server that is missing from a list, and why: an error's code, or `deadline`. */
+interface LeftOut {
+  readonly server: string;
+  readonly code: string;
+}
+
+interface Listed {
+  /** The items of all servers, as the client sees them, as raw JSON. */
+  readonly items: readonly string[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** What a list says of itself, as a member of its result: empty where nothing is missing. */
+export const leftOutMeta = ({ leftOut }: Listed): string =>
+  leftOut.length === 0 ? '' : `,"_meta":{"${LEFT_OUT}":${JSON.stringify(leftOut)}}`;
+
+const LEFT_OUT = 'app.sallyport/leftOut';
+
+/** Asks all servers at the same time. */
 export async function listAll(
   session: ClientSession,
   servers: readonly ProfileServer[],
   method: ListMethod,
   routes: ResourceRoutes,
-): Promise<readonly string[]> {
-  const perServer = await Promise.all(servers.map((server) => listOne(session, server, method)));
+): Promise<Listed> {
+  const leftOut: LeftOut[] = [];
+  const missing = (server: string, code: string): void => {
+    session.log.warn('mcp.list.left_out', { server, method, code });
+    leftOut.push({ server, code });
+  };
+  const perServer = await Promise.all(servers.map((server) => listOne(session, server, method, missing)));
   const items: string[] = [];
   const names = new Set<string>();
   for (const [index, texts] of perServer.entries()) {
@@ -37,13 +60,14 @@ export async function listAll(
       items.push(item.text);
     }
   }
-  return items;
+  return { items, leftOut };
 }
 
 async function listOne(
   session: ClientSession,
   server: ProfileServer,
   method: ListMethod,
+  missing: (slug: string, code: string) => void,
 ): Promise<readonly string[]> {
   let late = false;
   const listing = fetchOne(session, server, method).then(
@@ -52,15 +76,14 @@ async function listOne(
       return items;
     },
     (error: unknown) => {
-      const code = error instanceof AppError ? error.code : 'internal_error';
-      session.log.warn('mcp.list.left_out', { server: server.slug, method, code });
+      if (!late) missing(server.slug, error instanceof AppError ? error.code : 'internal_error');
       return [];
     },
   );
   const { promise: deadline, resolve } = Promise.withResolvers<readonly string[]>();
   const timer = setTimeout(() => {
     late = true;
-    session.log.warn('mcp.list.left_out', { server: server.slug, method, code: 'deadline' });
+    missing(server.slug, 'deadline');
     resolve([]);
   }, limits.mcpListMs);
   const items = await Promise.race([listing, deadline]);

@@ -1,7 +1,7 @@
 /** Servers that hang, flood, lie and die (ATTACKS 22, 23): a clear error for whoever called, nothing for others. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../src/kernel/index.ts';
-import { fixture, type Harness, principal, startHarness } from './harness.ts';
+import { fixture, type Harness, type Parsed, principal, startHarness } from './harness.ts';
 
 const operator = principal('uid', null);
 
@@ -77,9 +77,12 @@ describe('a server that does not start', () => {
   it('is left out of the list of its profile, and the others are there', async () => {
     const client = harness.stdio(principal('tok_1', 'default'), { profile: 'default' });
     await client.initialize();
-    const listed = JSON.stringify(await client.request(1, 'tools/list'));
-    expect(listed).toContain('"good__echo"');
-    expect(listed).not.toContain('exits__');
+    const answer = await client.request(1, 'tools/list');
+    const { tools, _meta } = answer['result'] as { tools: { name: string }[]; _meta: Parsed };
+    const names = tools.map(({ name }) => name).join();
+    expect(names).toContain('good__echo');
+    expect(names).not.toContain('exits__');
+    expect(_meta['app.sallyport/leftOut']).toContainEqual({ server: 'exits', code: 'upstream_exited' });
     client.end();
   });
 });
@@ -206,7 +209,9 @@ describe('a server that is silent', () => {
     while ((await seen()).split('tools/list').length < 3)
       await new Promise((resolve) => setImmediate(resolve));
     await vi.advanceTimersByTimeAsync(8_000);
-    expect(JSON.stringify(await client.answer(1))).toContain('"good__echo"');
+    const listed = JSON.stringify(await client.answer(1));
+    expect(listed).toContain('"good__echo"');
+    expect(listed).toContain('{"server":"slow","code":"deadline"}');
     client.duplex.destroy();
   });
 });
