@@ -202,12 +202,9 @@ async function prepareCredentials(
   const bindings: CredentialBinding[] = [];
   const given = new Map<string, string>();
   for (const slot of manifest.credentials) {
-    if (!present.has(slot.name)) {
-      // Bound to nothing: it can be looked at, and never becomes a value.
-      if (deps.forLook === true && slot.tier === 'sealed' && slot.env !== undefined)
-        env[slot.env] = makePlaceholder(slot.placeholder, deps.random);
-      continue;
-    }
+    // Who only looks has a placeholder for what has no value: it is bound, so that nothing leaves with it.
+    const isStandIn = deps.forLook === true && slot.tier === 'sealed';
+    if (!present.has(slot.name) && !isStandIn) continue;
     if (slot.tier === 'sealed') {
       const placeholder = makePlaceholder(slot.placeholder, deps.random);
       if (slot.env !== undefined) env[slot.env] = placeholder;
