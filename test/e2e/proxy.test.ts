@@ -37,7 +37,7 @@ const settingsOf = (token: NewToken, server = 'one'): Promise<ProxySettings> =>
 
 /** Its last character is another, whatever that is. */
 function mistyped({ token }: NewToken, at: number): string {
-  const others = [...'0123456789'].filter((digit) => !token.endsWith(digit));
+  const others = Array.from('0123456789').filter((digit) => !token.endsWith(digit));
   return `${token.slice(0, -1)}${others[at % others.length]}`;
 }
 
