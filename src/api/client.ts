@@ -5,6 +5,7 @@
  */
 import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
 import type { Decision, DefinitionReport } from './definition-schemas.ts';
+import type { LaunchPlan } from './plan-schema.ts';
 import { API_PREFIX } from './prefix.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type {
@@ -15,7 +16,6 @@ import type {
   KeyRotation,
   KeyStatus,
   KillView,
-  LaunchPlan,
   LogLineView,
   NewToken,
   ProbeBody,

@@ -33,6 +33,7 @@ export type {
   ServerRows,
   Trouble,
 } from './ports.ts';
+export type { LaunchPlan } from './plan-schema.ts';
 export type {
   AddedView,
   AddServer,
@@ -41,7 +42,6 @@ export type {
   KeyStatus,
   KillView,
   LogLineView,
-  LaunchPlan,
   NewToken,
   ProbeBody,
   ProbeView,

@@ -6,7 +6,8 @@ import type { ApiDescription, ApiUse, CompiledApi } from '../http-api/index.ts';
 import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
 import type { Decision, DefinitionReport, PinnedView } from './definition-schemas.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
-import type { LaunchPlan, ProbeBody, ProbeEntry } from './schemas.ts';
+import type { LaunchPlan } from './plan-schema.ts';
+import type { ProbeBody, ProbeEntry } from './schemas.ts';
 
 /** One package of an installed tree. */
 export interface PackagePart {

@@ -11,12 +11,12 @@ import {
   router,
 } from '../http.ts';
 import { probeServer } from '../probes.ts';
+import { LaunchPlan } from '../plan-schema.ts';
 import {
   AddedView,
   AddServer,
   ErrorBody,
   InjectBody,
-  LaunchPlan,
   LogLineView,
   ProbeBody,
   ProbeView,
