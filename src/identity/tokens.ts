@@ -3,7 +3,7 @@
  * it is shown once, by whoever called `create`. Trusts nothing about a presented text before its hash has matched,
  * and does the same work for an unknown one as for a wrong one.
  */
-import type { Actor, AuditLog } from '../audit/index.ts';
+import type { AuditLog } from '../audit/index.ts';
 import {
   type AppError,
   type Clock,
@@ -30,17 +30,8 @@ import {
   tokenRefused,
 } from './token-error.ts';
 import { formatToken, newTokenSecret, type ParsedToken, parseToken } from './token-format.ts';
+import { type Principal, principalOf } from './principal.ts';
 import { digestOf, VerifiedTokens } from './verified-tokens.ts';
-
-/** Who a client is, as decided at the door. */
-export interface Principal {
-  readonly workspace: WorkspaceId;
-  readonly actor: Actor;
-  /** The only profile that it may use; null for the local operator, who may use every one. */
-  readonly profile: string | null;
-  /** Name of the agent that the token was made for. */
-  readonly agent: string;
-}
 
 /** What may be known of a token: neither its text nor its hash. */
 export type TokenInfo = Omit<TokenRecord, 'workspace' | 'hash'>;
@@ -61,6 +52,8 @@ export interface CreatedToken {
 export interface Tokens {
   /** @throws AppError `token_denied`, `token_invalid`, `audit_unavailable` */
   create(caller: Caller, options: NewToken): Promise<CreatedToken>;
+  /** Who presents this, where it was verified before and nothing has changed since; null: `verify` says. */
+  known(presented: string): Principal | null;
   /**
    * Who presents this.
    * @param remoteAddress for the limit on failures
@@ -121,20 +114,28 @@ class StoredTokens implements Tokens {
     return created;
   }
 
+  known(presented: string): Principal | null {
+    const digest = digestOf(presented);
+    const found = this.#verified.unchanged(digest);
+    if (found === null) return null;
+    const { record, principal } = found;
+    const now = this.#deps.clock.now();
+    if (record.revokedAt !== null || (record.expiresAt !== null && record.expiresAt <= now)) return null;
+    if (this.#verified.used(digest, now)) this.#recordUse(record, now);
+    return principal;
+  }
+
   async verify(presented: string, remoteAddress: string): Promise<Principal> {
-    const parsed = parseToken(presented);
-    if (!parsed.ok) return this.#refuse('token_malformed', null, remoteAddress);
     const digest = digestOf(presented);
     const record =
-      (await this.#verified.find(digest)) ?? (await this.#proved(parsed.value, digest, remoteAddress));
+      (await this.#verified.find(digest)) ?? (await this.#shown(presented, digest, remoteAddress));
     const now = this.#deps.clock.now();
     if (record.revokedAt !== null) return this.#refuse('token_revoked', record, remoteAddress);
     if (record.expiresAt !== null && record.expiresAt <= now) {
       return this.#refuse('token_expired', record, remoteAddress);
     }
     if (this.#verified.used(digest, now)) this.#recordUse(record, now);
-    const { workspace, id, profile, agent } = record;
-    return { workspace, actor: { kind: 'token', id }, profile, agent };
+    return principalOf(record);
   }
 
   async list(workspace: WorkspaceId): Promise<readonly TokenInfo[]> {
@@ -214,6 +215,13 @@ class StoredTokens implements Tokens {
       record: { workspace, id, profile, agent, hash, ...times },
       created: { id, token },
     };
+  }
+
+  /** The same for a text that was not verified before. @throws AppError `token_malformed`, and as `#proved` */
+  async #shown(presented: string, digest: string, remoteAddress: string): Promise<TokenRecord> {
+    const parsed = parseToken(presented);
+    if (!parsed.ok) return this.#refuse('token_malformed', null, remoteAddress);
+    return this.#proved(parsed.value, digest, remoteAddress);
   }
 
   /** The row of a token whose secret has been shown to match. @throws AppError `token_unknown`, `token_rate_limited` */

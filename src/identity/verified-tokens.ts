@@ -3,17 +3,19 @@
  * as long as nothing in the store has changed; after a change its row is read again, so that a revocation holds
  * from the next request on, whichever process made it. Holds no token and no hash that a token can be found from.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { limits, type TokenId, type WorkspaceId } from '../kernel/index.ts';
 import type { Store, TokenRecord } from '../store/index.ts';
+import { type Principal, principalOf } from './principal.ts';
 
 interface Verified {
   readonly record: TokenRecord;
   readonly revision: number;
+  /** Whose it is: the same object until its row is read again. */
+  readonly principal: Principal;
 }
 
-export const digestOf = (presented: string): string =>
-  createHash('sha256').update(presented, 'utf8').digest('base64');
+export const digestOf = (presented: string): string => hash('sha256', presented, 'base64');
 
 export class VerifiedTokens {
   readonly #store: Pick<Store, 'tokens' | 'revision'>;
@@ -22,6 +24,14 @@ export class VerifiedTokens {
 
   constructor(store: Pick<Store, 'tokens' | 'revision'>) {
     this.#store = store;
+  }
+
+  /** As it is now, where nothing has changed since it was looked at last; null: that is not known here. */
+  unchanged(digest: string): Verified | null {
+    const known = this.#verified.get(digest);
+    if (known === undefined || known.revision !== this.#store.revision()) return null;
+    this.#keep(digest, known);
+    return known;
   }
 
   /** The token's row as it is now, revoked or not; null when it was never verified, or is gone. */
@@ -40,13 +50,13 @@ export class VerifiedTokens {
       this.#verified.delete(digest);
       return null;
     }
-    this.#keep(digest, { record, revision });
+    this.#keep(digest, { record, revision, principal: principalOf(record) });
     return record;
   }
 
   /** @param revision of the store from before the row was read */
   add(digest: string, record: TokenRecord, revision: number): void {
-    this.#keep(digest, { record, revision });
+    this.#keep(digest, { record, revision, principal: principalOf(record) });
   }
 
   /** @returns whether it is time to write the last use down */

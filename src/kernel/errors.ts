@@ -31,6 +31,8 @@ export interface AppErrorOptions {
   readonly kind: AppErrorKind;
   /** What to do next, in one sentence. */
   readonly hint?: string;
+  /** When to try again, in whole seconds. */
+  readonly retryAfterSeconds?: number;
   /** Facts for the log and the audit only. */
   readonly detail?: JsonObject;
   readonly cause?: unknown;
@@ -41,6 +43,7 @@ export interface WireError {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  readonly retryAfterSeconds?: number;
 }
 
 export class AppError extends Error {
@@ -49,6 +52,7 @@ export class AppError extends Error {
   readonly code: string;
   readonly kind: AppErrorKind;
   readonly hint: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
   readonly detail: JsonObject | undefined;
 
   /** @param message what happened and why, in a sentence that may be shown to the caller */
@@ -57,6 +61,7 @@ export class AppError extends Error {
     this.code = code;
     this.kind = options.kind;
     this.hint = options.hint;
+    this.retryAfterSeconds = options.retryAfterSeconds;
     this.detail = options.detail;
   }
 }
@@ -76,5 +81,6 @@ export function toWire(error: unknown): WireError {
     code: error.code,
     message: error.message,
     ...(error.hint === undefined ? {} : { hint: error.hint }),
+    ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
   };
 }

@@ -10,6 +10,7 @@ export type CredentialId = Id<'credential'>;
 export type ProfileId = Id<'profile'>;
 export type TokenId = Id<'token'>;
 export type CellId = Id<'cell'>;
+export type ApprovalId = Id<'approval'>;
 
 /** Digits and lower-case letters without the look-alikes i, l, o, u (Crockford's base 32). */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

@@ -13,6 +13,7 @@ export {
   type WireError,
 } from './errors.ts';
 export {
+  type ApprovalId,
   type CellId,
   type CredentialId,
   type Id,
@@ -26,6 +27,8 @@ export {
 export type { Json, JsonObject } from './json.ts';
 export * as limits from './limits/index.ts';
 export { type Log, type LogFields, silentLog } from './log.ts';
+export { proxyEnvironment } from './proxy-environment.ts';
 export { type Random, systemRandom } from './random.ts';
 export { err, ok, type Result } from './result.ts';
 export { Secret } from './secret.ts';
+export { isBlank, showUnseen } from './unseen.ts';

@@ -10,9 +10,10 @@ import { tampered } from './seal-error.ts';
 
 /**
  * What a workspace's key is for. `data` wraps the data keys of stored values. `audit` is the MAC and signing key
- * of the audit log: random, so that it outlives every rotation of the master key that wraps it.
+ * of the audit log: random, so that it outlives every rotation of the master key that wraps it. `masking` is what masked
+ * values are hashed with.
  */
-export type TenantKeyPurpose = 'data' | 'audit';
+export type TenantKeyPurpose = 'data' | 'audit' | 'masking';
 
 /** One row. The primary key is (workspace, purpose, version). */
 export interface TenantKeyRow {

@@ -11,6 +11,7 @@ export {
   inNetworks,
   isNetwork,
 } from './address.ts';
+export { canonicalJson } from './canonical-json.ts';
 export { type Authority, type AuthorityError, parseAuthority, parsePort } from './authority.ts';
 export { type ClientHello, type ClientHelloError, parseClientHello } from './client-hello.ts';
 export { type CookiePair, isCookieValue, parseCookiePairs } from './cookie.ts';
@@ -75,6 +76,7 @@ export {
   jsonItems,
   jsonMembers,
 } from './json-span.ts';
+export { isWithinMeasure, type JsonMeasure } from './json-measure.ts';
 export { type JsonString, JsonStrings } from './json-strings.ts';
 export { MultipartReader, multipartBoundary } from './multipart.ts';
 export {

@@ -3,6 +3,16 @@
  * number precision, key order and spacing. Works only on texts that `checkJson` has accepted.
  */
 
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+} from './json-bytes.ts';
+
 /** Half-open range of a value in its text. */
 export interface JsonSpan {
   readonly start: number;
@@ -40,16 +50,16 @@ export function findJson(text: string, path: JsonPath): JsonSpan | null {
 /** The members of the object at `span`, in order; none when it is no object. */
 export function jsonMembers(text: string, span: JsonSpan = documentSpan(text)): JsonMember[] {
   const members: JsonMember[] = [];
-  if (text[span.start] !== '{') return members;
+  if (text.charCodeAt(span.start) !== OPEN_BRACE) return members;
   let at = skipSpace(text, span.start + 1);
-  while (text[at] === '"') {
+  while (text.charCodeAt(at) === QUOTE) {
     const keyEnd = skipString(text, at);
-    const key: unknown = JSON.parse(text.slice(at, keyEnd));
+    const key = stringOf(text, at, keyEnd);
     const start = skipSpace(text, skipSpace(text, keyEnd) + 1);
     const end = skipValue(text, start);
-    members.push({ key: String(key), start, end });
+    members.push({ key, start, end });
     at = skipSpace(text, end);
-    if (text[at] === ',') at = skipSpace(text, at + 1);
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
   return members;
 }
@@ -57,13 +67,13 @@ export function jsonMembers(text: string, span: JsonSpan = documentSpan(text)): 
 /** The items of the array at `span`, in order; none when it is no array. */
 export function jsonItems(text: string, span: JsonSpan = documentSpan(text)): JsonSpan[] {
   const items: JsonSpan[] = [];
-  if (text[span.start] !== '[') return items;
+  if (text.charCodeAt(span.start) !== OPEN_BRACKET) return items;
   let at = skipSpace(text, span.start + 1);
   while (at < span.end - 1) {
     const end = skipValue(text, at);
     items.push({ start: at, end });
     at = skipSpace(text, end);
-    if (text[at] === ',') at = skipSpace(text, at + 1);
+    if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1);
   }
   return items;
 }
@@ -101,12 +111,18 @@ function skipSpace(text: string, from: number): number {
   }
 }
 
+/** The string whose literal stands there, decoded. Few keys have an escape. */
+function stringOf(text: string, start: number, end: number): string {
+  const inner = text.slice(start + 1, end - 1);
+  return inner.includes('\\') ? String(JSON.parse(text.slice(start, end))) : inner;
+}
+
 /** Just past the string literal that starts at `from`. */
 function skipString(text: string, from: number): number {
   let quote = text.indexOf('"', from + 1);
   while (quote >= 0) {
     let backslashes = 0;
-    while (text[quote - 1 - backslashes] === '\\') backslashes += 1;
+    while (text.charCodeAt(quote - 1 - backslashes) === BACKSLASH) backslashes += 1;
     if (backslashes % 2 === 0) return quote + 1;
     quote = text.indexOf('"', quote + 1);
   }
@@ -115,27 +131,36 @@ function skipString(text: string, from: number): number {
 
 /** Just past the value that starts at `from`. */
 function skipValue(text: string, from: number): number {
-  const first = text[from];
-  if (first === '"') return skipString(text, from);
-  if (first !== '{' && first !== '[') return skipScalar(text, from);
+  const first = text.charCodeAt(from);
+  if (first === QUOTE) return skipString(text, from);
+  if (first !== OPEN_BRACE && first !== OPEN_BRACKET) return skipScalar(text, from);
   let depth = 0;
   let at = from;
   while (at < text.length) {
-    const code = text[at];
-    if (code === '"') {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
       at = skipString(text, at);
       continue;
     }
     at += 1;
-    if (code === '{' || code === '[') depth += 1;
-    else if ((code === '}' || code === ']') && --depth === 0) return at;
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth += 1;
+    else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) return at;
   }
   return at;
 }
 
-const SCALAR = /[-+.0-9a-zA-Z]*/y;
-
+/** Just past a number, `true`, `false` or `null`: up to the first character that none of them has. */
 function skipScalar(text: string, from: number): number {
-  SCALAR.lastIndex = from;
-  return from + (SCALAR.exec(text)?.[0].length ?? 0);
+  let at = from;
+  while (isOfScalar(text.charCodeAt(at))) at += 1;
+  return at;
 }
+
+/** Digits, letters, `+`, `-` and `.`; not what is behind the end, which is no number. */
+const isOfScalar = (code: number): boolean =>
+  (code >= 0x30 && code <= 0x39) ||
+  (code >= 0x61 && code <= 0x7a) ||
+  (code >= 0x41 && code <= 0x5a) ||
+  code === 0x2b ||
+  code === 0x2d ||
+  code === 0x2e;

@@ -51,9 +51,12 @@ export function checkJson(text: string | Uint8Array, bounds: JsonLimits = {}): R
   return error === null ? ok(string) : err(error);
 }
 
+/** One for all: making one costs more than to decode a call. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 function decodeUtf8(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     return null;
   }

@@ -79,6 +79,26 @@ describe('tokens', () => {
     });
   });
 
+  it('is known at once when it was verified before, until anything changes', async () => {
+    const { id, token } = await create({ expiresAt: clock.now() + 1_000 });
+    const known = () => tokens.known(token.reveal());
+    expect(known()).toBeNull();
+    await verify(token);
+    const found = known();
+    expect(found).toMatchObject({ workspace: home.workspace, actor: { kind: 'token', id }, profile: 'dev' });
+    expect(known()).toBe(found);
+    expect(tokens.known(stranger(id).reveal())).toBeNull();
+    clock.advance(1_000);
+    expect(known()).toBeNull();
+    expect(await codeOf(verify(token))).toBe('token_expired');
+    const other = await create();
+    await verify(other.token);
+    expect(tokens.known(other.token.reveal())).not.toBeNull();
+    await tokens.revoke(home.local, other.id);
+    expect(tokens.known(other.token.reveal())).toBeNull();
+    expect(hash.computed).toBe(2);
+  });
+
   it('is nowhere at rest, and never printed', async () => {
     const { token } = await create();
     await verify(token);

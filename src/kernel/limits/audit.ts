@@ -7,6 +7,8 @@ export const auditPageEventsMax = 1_000;
 export const auditTailMax = 10_000;
 /** One audit event in canonical form, in UTF-16 code units. */
 export const auditEventCharsMax = 64 * KIB;
+/** What is kept of a name that a caller chose, in UTF-16 code units: what is refused is on record whatever its name is. */
+export const auditNameCharsMax = 4 * KIB;
 /** Nesting of objects and arrays in an audit event's data. */
 export const auditDataDepthMax = 16;
 /** Events of all workspaces that wait to be written; beyond it an append is refused at once. */
@@ -21,6 +23,8 @@ export const auditCheckpointEvents = 1000;
 export const auditTailPollMs = 500;
 /** Problems that one verification lists; more are only said to exist. */
 export const auditProblemsMax = 100;
+/** Checkpoints kept elsewhere that one verification is given at most. */
+export const auditAnchorsMax = 10_000;
 /** How far away, in events, a verification looks for the place that an event was moved from. */
 export const auditMovedEventsMax = 32;
 /** Names of fields in audit events that are kept ready as JSON. */

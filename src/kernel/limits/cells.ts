@@ -20,6 +20,12 @@ export const cellSharedMemoryMiB = 64;
 export const cellTcpPortsMax = 64;
 /** How long a cell's set-up may take until its listeners are handed over. About 30 ms on an idle machine. */
 export const cellSetupTimeoutMs = 20_000;
+/**
+ * How long the process that starts launchers may say nothing while it owes a word before it is killed, in milliseconds: at the least,
+ * and twice that at most, which is before a start that waits for it is given up (`cellSetupTimeoutMs`). As long as the least it may
+ * take to end when it is closed.
+ */
+export const launcherHelperSilentMs = 8_000;
 /** Cells that pipes are made for at once: one program makes them, which takes as long as for one cell. */
 export const cellPipesAhead = 8;
 /** How long a killed cell may take to be gone before that is an error. */
@@ -49,6 +55,10 @@ export const cellStopSeconds = 2;
 export const cellStopSecondsMax = 60;
 /** How often it is looked at what the processes of cells take together, in milliseconds. */
 export const cellWatchIntervalMs = 1_000;
+/** By how much the nice value of cells is above the gateway's: each step is a tenth less of a processor that several want. */
+export const cellNiceSteps = 5;
+/** Of the gateway's control group beside those of its cells, which have 100 each. */
+export const gatewayCpuWeight = 1_000;
 /** For how long a cell may keep more processors busy than its manifest says, in milliseconds. */
 export const cellCpuWindowMs = 60_000;
 /** How long systemd may take to answer, and then to do what it was asked for, in milliseconds. */

@@ -63,7 +63,7 @@ export const cellDnsWaitingMax = 64;
 export const cellStartUpMs = 30_000;
 /** How long a call that has ended still counts: servers finish their work late. In milliseconds. */
 export const callGraceMs = 2_000;
-/** Tools of one cell of which it is remembered when a call of theirs ended last. */
+/** Tools and callers of one cell of which it is remembered when a call of theirs ended last. */
 export const cellEndedToolsMax = 64;
 /** Requests that one probe of a server makes; more places and hosts than that are reported as not asked. */
 export const probeRequestsMax = 100;
@@ -71,6 +71,8 @@ export const probeRequestsMax = 100;
 export const probeRequestsAtOnce = 4;
 /** One request of a probe, from the resolution of the name to the last byte that is looked at, in milliseconds. */
 export const probeRequestTimeoutMs = 20_000;
+/** Of an event stream, for how long what comes is looked at, in milliseconds. */
+export const probeEventsMs = 1_000;
 /** Of the answer to a probe, how much is looked at, decoded, in bytes. */
 export const probeAnswerBytesMax = 256 * KIB;
 /** Places and encodings of one answer that are told apart. */

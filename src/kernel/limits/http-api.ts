@@ -19,6 +19,12 @@ export const apiToolSchemaNodesMax = 8_000;
 export const apiSchemaNodesMax = 200_000;
 /** Longest description of a tool, in characters. */
 export const apiDescriptionCharsMax = 4 * KIB;
+/** Longest title of a tool, in characters. */
+export const apiTitleCharsMax = 256;
+/** Longest definition of a tool, its schemas included, in characters: nothing that is longer could be listed to anybody's use, */
+export const apiDefinitionCharsMax = MIB;
+/** and longest of all tools of an API together. GitHub's have 2 MB. */
+export const apiDefinitionsCharsMax = 64 * MIB;
 /** From how many tools on it is told when an API is added that they are too many for most models. */
 export const apiToolsManyMin = 128;
 /** Of one answer, in bytes: what is beyond is not read. */

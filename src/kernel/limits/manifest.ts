@@ -1,5 +1,5 @@
 /** Manifests, and the placeholders that they describe. */
-import { KIB } from './size.ts';
+import { KIB, MIB } from './size.ts';
 
 /** Largest manifest or toolspec, in bytes. The largest real one is under 13 KiB. */
 export const manifestBytesMax = 256 * KIB;
@@ -17,3 +17,5 @@ export const manifestFindingsMax = 100;
 export const manifestFindingCharsMax = 1_000;
 /** Longest path prefix in a manifest, in characters. */
 export const manifestPathCharsMax = 512;
+/** Texts of stored manifests whose meaning is remembered, all together, in UTF-16 units. */
+export const manifestCharsKept = 4 * MIB;

@@ -11,6 +11,8 @@ export const oauthRefreshWaitMs = 45_000;
 export const oauthRefreshLookMs = 200;
 /** A token is renewed so long before it ends, in milliseconds; one that lasts for less than twice that, in its second half. */
 export const oauthRefreshAheadMs = 60_000;
+/** For how long a token is believed to be good at most, in seconds: ten years. */
+export const oauthExpiresInSecondsMax = 315_360_000;
 /** A server that refuses a token just renewed is believed only after so long, in milliseconds. */
 export const oauthRefreshAgainMs = 2_000;
 /** How long a person has for a login, in milliseconds. */

@@ -1,5 +1,5 @@
 /** Names, addresses, connections and certificates of upstreams. */
-import { MIB } from './size.ts';
+import { KIB, MIB } from './size.ts';
 
 /** How far back a certificate begins to be valid, for clients whose clock is behind. */
 export const certificateClockSkewMs = 24 * 60 * 60 * 1_000;
@@ -63,6 +63,10 @@ export const upstreamDialsMax = 256;
 export const eventIdCharsMax = 1_024;
 /** Longest session id that a server may give, in characters. */
 export const remoteSessionIdCharsMax = 1_024;
+/** What clients asked of a server elsewhere that is said again to its next session: so many of it, */
+export const remoteStandingMax = 256;
+/** none longer, in characters. */
+export const remoteStandingCharsMax = 16 * KIB;
 /** Redirections within a server's own origin that are followed for one request. */
 export const remoteRedirectsMax = 3;
 /** How long a stream may stay open after the answer that it was opened for, in milliseconds. */
@@ -73,6 +77,8 @@ export const remoteStreamRetryMs = 1_000;
 export const remoteStreamRetryMsMin = 100;
 /** and at most. */
 export const remoteStreamRetryMsMax = 60_000;
+/** Bytes of an event stream without an event that anybody wants, from which on it is a flood, which is read slowly. */
+export const remoteIdleBytesMax = 256 * KIB;
 /** A stream that was open for less long and brought nothing counts as failed, in milliseconds. */
 export const remoteStreamShortMs = 10_000;
 /** Attempts in a row to go on with a stream that broke off before its answer. */
