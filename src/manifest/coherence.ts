@@ -29,12 +29,33 @@ export function checkCoherence(manifest: Manifest, fields: Fields, report: Repor
       );
     }
     names.set(credential.name, index);
+    if (manifest.server.kind === 'remote' && LOGIN_SLOTS.has(credential.name)) {
+      refuse(
+        place('name'),
+        {
+          code: 'manifest_credential_reserved',
+          message: `${credential.name} is where the gateway keeps a part of a login, which goes to nobody by a manifest`,
+          expected: 'another name',
+        },
+        report,
+      );
+    }
     checkVariable({ credential, place, variables, sandboxed: manifest.server.kind === 'sandboxed' }, report);
     checkReach(credential, manifest.egress, place, report);
   }
   checkOpaque(manifest, fields, report);
   checkAddress(manifest, fields, report);
 }
+
+/**
+ * Of a remote server, these hold what a login to it brought: with a credential of the same name a manifest could have the
+ * refresh token sent to the server, or the client's secret.
+ */
+const LOGIN_SLOTS: ReadonlySet<string> = new Set([
+  'OAUTH_ACCESS_TOKEN',
+  'OAUTH_REFRESH_TOKEN',
+  'OAUTH_CLIENT_SECRET',
+]);
 
 /**
  * What goes through `tcp` is neither read nor scrubbed. A host that gets a sealed value could send it back there,

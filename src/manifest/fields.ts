@@ -215,7 +215,7 @@ function nameOf(node: Node): string {
 const WORD_CHARS_MAX = 40;
 
 /** The candidate that differs by case, or by few enough letters to be what was meant. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > WORD_CHARS_MAX) return undefined;
   const lower = word.toLowerCase();
   let best: { candidate: string; distance: number } | undefined;

@@ -16,7 +16,7 @@ export interface ManifestError extends Position {
   readonly file: string;
   /** Path of the value: `credentials[0].hosts[1]`; empty for the document itself. */
   readonly field: string;
-  /** Stable, snake_case, prefixed `manifest_` or `toolspec_`. */
+  /** Stable, snake_case, prefixed `manifest_`, `toolspec_` or `policy_`. */
   readonly code: string;
   /** What is wrong, without the field's name. */
   readonly message: string;
@@ -33,12 +33,17 @@ export interface Complaint {
 
 export class Report {
   readonly file: string;
+  readonly #kind: string;
   readonly #errors: ManifestError[] = [];
   readonly #warnings: ManifestError[] = [];
 
-  /** @param file name shown in every finding */
-  constructor(file: string) {
+  /**
+   * @param file name shown in every finding
+   * @param kind of document, which codes begin with
+   */
+  constructor(file: string, kind: 'manifest' | 'policy' = 'manifest') {
     this.file = file;
+    this.#kind = kind;
   }
 
   error(at: Position, field: string, complaint: Complaint): void {
@@ -71,7 +76,8 @@ export class Report {
 
   #place(at: Position, field: string, { code, message, expected }: Complaint): ManifestError {
     const place = { file: this.file, line: at.line, column: at.column, field: cut(field) };
-    return { ...place, code, message: cut(message), expected: cut(expected) };
+    const own = code.replace(/^manifest_/, `${this.#kind}_`);
+    return { ...place, code: own, message: cut(message), expected: cut(expected) };
   }
 }
 

@@ -1,13 +1,13 @@
 /** The kill switch as data: which kills are set, and whether one of them covers a subject. */
 import { type Permission, type Refusal, refuse } from './decision.ts';
 
-export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
+export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user' | 'credential';
 
 export interface Kill {
   readonly scope: KillScope;
   /** Whose it is, where those of several workspaces are asked together; absent: of the workspace that is asked about. */
   readonly workspace?: string | null;
-  /** Server slug, token id or user id; for `workspace` its id, unless the field above names it; ignored for `all`. */
+  /** Server slug, token id, user id, or `SERVER/NAME` of a credential; for `workspace` its id, unless the field above names it; ignored for `all`. */
   readonly target: string;
   /** Why it was set, if the person said so. */
   readonly reason?: string | null;
@@ -19,6 +19,8 @@ export interface KillSubject {
   readonly server?: string | null;
   readonly token?: string | null;
   readonly user?: string | null;
+  /** `SERVER/NAME` of one that is about to be used. */
+  readonly credential?: string | null;
   /** The user on whose behalf it happens, where that is not the one above. */
   readonly owner?: string | null;
 }
@@ -32,6 +34,7 @@ function covers({ scope, workspace, target }: Kill, subject: KillSubject): boole
   if (scope === 'all') return true;
   if (workspace !== undefined && workspace !== subject.workspace) return false;
   if (scope === 'server') return subject.server === target;
+  if (scope === 'credential') return subject.credential === target;
   if (scope === 'token') return subject.token === target;
   if (scope === 'user') return subject.user === target || subject.owner === target;
   if (scope === 'workspace') return (workspace ?? target) === subject.workspace;

@@ -1,0 +1,50 @@
+/**
+ * What servers may make of a resource's URI: some undo escapes, dots, repeated slashes and upper case, once or more often, and
+ * leave out what follows a path. Nobody can tell which does what, so a rule that refuses has to hold for any reading, and one that allows for
+ * every one that leads elsewhere.
+ */
+
+import { limits } from '../../kernel/index.ts';
+
+/** Escapes within escapes that are undone. */
+const DEPTH = 3;
+const ESCAPES = /(?:%[0-9a-f]{2})+/gi;
+/** What leads out of a folder, however often its escapes are escaped. */
+const TRAVERSAL = /(?:^|[/\\:]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?:[/\\?#]|%(?:25)*(?:2f|5c)|$)/i;
+const AFTER_PATH = /[?#].*$/s;
+
+/**
+ * @param uri longer ones than `limits.policyUriCharsMax` are to be refused before; of those there is this reading only
+ * @returns the URI as it was written first
+ */
+export function readingsOf(uri: string): readonly string[] {
+  if (uri.length > limits.policyUriCharsMax) return [uri];
+  const found = new Set([uri]);
+  let current = uri;
+  for (let depth = 0; depth < DEPTH; depth += 1) {
+    const plain = normal(current);
+    if (plain !== null) found.add(plain);
+    const undone = current.replaceAll(ESCAPES, (escapes) =>
+      Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
+    );
+    if (undone === current) break;
+    found.add(undone);
+    current = undone;
+  }
+  const last = normal(current);
+  if (last !== null) found.add(last);
+  const whole = [...found];
+  return [...new Set([...whole, ...whole.map((reading) => reading.replace(AFTER_PATH, ''))])];
+}
+
+/** Whether some reading of it is out of the folder that it names. */
+export const leadsElsewhere = (uri: string): boolean => TRAVERSAL.test(uri);
+
+/** As the web reads it, without who asks and with single slashes; null: it is none. */
+function normal(uri: string): string | null {
+  const url = URL.parse(uri);
+  if (url === null) return null;
+  const { protocol, host, pathname, search, hash, href } = url;
+  if (!href.startsWith(`${protocol}//`)) return href;
+  return `${protocol}//${host}${pathname.replaceAll(/\/{2,}/g, '/')}${search}${hash}`;
+}
