@@ -2,7 +2,7 @@
  * Explains events whose content does not have the hash stored with them. Most were edited; some are whole and only
  * stand in the wrong place, which a hash that fits at another sequence shows.
  */
-import { limits, type WorkspaceId } from '../kernel/index.ts';
+import { isAppError, limits, type WorkspaceId } from '../kernel/index.ts';
 import { hashOf, NO_PREVIOUS } from './canonical.ts';
 import type { RecordedEvent } from './events.ts';
 import { eventPages } from './pages.ts';
@@ -46,8 +46,11 @@ export async function explainMisfits(
   }
 
   const misplaced = new Set(misfits.map((event) => event.sequence));
+  const hashes = new Map(misfits.map(({ sequence, hash }) => [sequence, hash]));
   for (const [sequence, was] of movedFrom) {
     if (was >= sequence || misplaced.has(was)) continue;
+    // Where the event still stands at its place, the misfit is a copy of it, and nothing is wrong there.
+    if ((await hashStandingAt(store, workspace, was)) === hashes.get(sequence)) continue;
     const message = `Event ${was} was inserted: event ${sequence} stood there.`;
     problems.push({ code: 'event_inserted', sequence: was, message });
   }
@@ -66,6 +69,21 @@ function originalSequence(event: RecordedEvent, likely: readonly number[]): numb
   return [...likely, ...nearby.flat()].find(
     (sequence) => sequence > 0 && sequence !== event.sequence && hashAt(event, sequence) === event.hash,
   );
+}
+
+/** Null for a row that is not there or cannot be read. */
+async function hashStandingAt(
+  store: AuditStore,
+  workspace: WorkspaceId,
+  sequence: number,
+): Promise<string | null> {
+  try {
+    const [event] = await store.read(workspace, sequence, 1);
+    return event?.sequence === sequence ? event.hash : null;
+  } catch (error) {
+    if (isAppError(error) && error.code === 'store_corrupt') return null;
+    throw error;
+  }
 }
 
 function hashAt(event: RecordedEvent, sequence: number): string | null {

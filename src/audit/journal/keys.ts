@@ -6,6 +6,7 @@ import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../kernel/index.ts';
 import { macKey } from '../chain-keys.ts';
 import type { JournalRow } from '../ports.ts';
+import { RecordMac } from './record-mac.ts';
 
 export interface JournalKeys {
   /**
@@ -23,12 +24,11 @@ export interface JournalKeys {
 
 /** @param key the audit key. Stays the caller's; it may be destroyed afterwards */
 export function journalKeys(key: Secret): JournalKeys {
-  let ofRecords: KeyObject | null = macKey(key, 'sallyport/audit-journal/1');
+  const ofRecords = new RecordMac(macKey(key, 'sallyport/audit-journal/1'));
   let ofRows: KeyObject | null = macKey(key, 'sallyport/audit-journal-row/1');
 
   function recordMac(journal: string, record: Uint8Array): Buffer {
-    if (ofRecords === null) throw new Error('journal key used after it was destroyed');
-    return createHmac('sha256', ofRecords).update(`${journal}\n`).update(record).digest();
+    return ofRecords.of(`${journal}\n`, record);
   }
 
   function rowMac({ id, records, closed }: Omit<JournalRow, 'mac'>): Buffer {
@@ -43,7 +43,7 @@ export function journalKeys(key: Secret): JournalKeys {
     signRow: ({ id, records, closed }) => ({ id, records, closed, mac: rowMac({ id, records, closed }) }),
     isRowGenuine: (row) => isSame(rowMac(row), row.mac),
     destroy() {
-      ofRecords = null;
+      ofRecords.destroy();
       ofRows = null;
     },
   };

@@ -1,70 +1,29 @@
-/** What the next process makes of the journals that others left behind: whole, torn, changed, gone, or not theirs. */
+/** What the next process makes of the journals that others left behind: whole, torn, long, or ended half-way. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type AuditEvent, createAuditLog, createScribe, endJournal } from '../../../src/audit/index.ts';
+import { createScribe, endJournal } from '../../../src/audit/index.ts';
 import { JournalIngester } from '../../../src/audit/journal/ingester.ts';
-import { journalKeys } from '../../../src/audit/journal/keys.ts';
-import { decodeRecord } from '../../../src/audit/journal/record.ts';
 import { limits } from '../../../src/kernel/index.ts';
-import { A, auditKey, B, type Gateway, JournalWorld, settle } from './journal-world.ts';
+import { A, auditKey, B, JournalWorld, settle } from './journal-world.ts';
+import { died, ends, event, keys, problems, told } from './left-journal.ts';
 
-const event = (n: number, workspace = A): AuditEvent => ({
-  workspace,
-  type: 'egress.finished',
-  actor: { kind: 'cell', id: 'cel_1' },
-  data: { n },
-});
-
-const keys = journalKeys(auditKey());
 let world: JournalWorld;
-
 beforeEach(() => {
   world = new JournalWorld();
 });
 
-/** A gateway that records so many events, one record each, none of which get into the chain before it dies. */
-async function died(journal: string, numbers: readonly number[]): Promise<Gateway> {
-  const gateway = await world.gateway(journal, { serve: false });
-  for (const n of numbers) await gateway.audit.record(event(n));
-  world.alive.delete(journal);
-  return gateway;
-}
-
-/** Where each record ends. */
-function ends(bytes: Buffer, journal: string): number[] {
-  const found: number[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const record = decodeRecord(bytes, at, journal, keys);
-    if (!record.ok) throw new Error(record.error);
-    at += record.value.bytes;
-    found.push(at);
-  }
-  return found;
-}
-
-const problems = async () => {
-  const { store, clock, log } = world;
-  const report = await createAuditLog({ store, key: auditKey(), clock, log }).verify(A);
-  return report.problems.map(({ code, sequence }) => `${code} ${sequence}`);
-};
-const told = () =>
-  world.store
-    .chain(A)
-    .events.filter(({ type }) => type === 'audit.journal_forged')
-    .map(({ data }) => data);
-
 describe('a journal that was left behind', () => {
   it('comes into the chain, in order and once', async () => {
-    await died('jrn_1', [1, 2, 3]);
+    await died(world, 'jrn_1', [1, 2, 3]);
     await world.recover();
     await world.recover();
     expect(world.chained()).toEqual([1, 2, 3]);
     expect([world.left, world.store.journalRows.size, world.setAside]).toEqual([[], 0, []]);
-    expect(await problems()).toEqual([]);
+    expect(await problems(world)).toEqual([]);
   });
 
   it('comes in after those that were begun before it', async () => {
-    await died('jrn_2', [3, 4]);
-    await died('jrn_1', [1, 2]);
+    await died(world, 'jrn_2', [3, 4]);
+    await died(world, 'jrn_1', [1, 2]);
     await world.recover();
     expect(world.chained()).toEqual([1, 2, 3, 4]);
   });
@@ -77,7 +36,7 @@ describe('a journal that was left behind', () => {
     await gateway.audit.record(event(2));
     await gateway.audit.close();
     expect(world.chained()).toEqual([1, 2]);
-    expect(await problems()).toEqual([]);
+    expect(await problems(world)).toEqual([]);
   });
 
   it('is none when its gateway ends it after others have read what the database knows', async () => {
@@ -92,12 +51,12 @@ describe('a journal that was left behind', () => {
       return found;
     };
     await world.recover();
-    expect([told(), world.chained(), world.setAside]).toEqual([[], [1], []]);
-    expect(await problems()).toEqual([]);
+    expect([told(world), world.chained(), world.setAside]).toEqual([[], [1], []]);
+    expect(await problems(world)).toEqual([]);
   });
 
   it('of several workspaces comes into the chain of each', async () => {
-    const { audit } = await died('jrn_1', []);
+    const { audit } = await died(world, 'jrn_1', []);
     await Promise.all([audit.record(event(1)), audit.record(event(2, B)), audit.record(event(3))]);
     await audit.record(event(4, B));
     await world.recover();
@@ -110,7 +69,7 @@ describe('a journal that was left behind', () => {
   it('comes in as a whole when the first attempt fails, at whatever step', async () => {
     for (let failing = 1; ; failing++) {
       world = new JournalWorld();
-      await died('jrn_1', [1, 2, 3]);
+      await died(world, 'jrn_1', [1, 2, 3]);
       await world.store.putJournal(keys.signRow({ id: 'jrn_0', records: 0, closed: true }));
       let steps = 0;
       let isOver = true;
@@ -132,7 +91,7 @@ describe('a journal that was left behind', () => {
       steps = -Infinity;
       await world.recover();
       expect(world.chained(), `step ${failing}`).toEqual([1, 2, 3]);
-      expect([world.left, world.store.journalRows.size, told()], `step ${failing}`).toEqual([[], 0, []]);
+      expect([world.left, world.store.journalRows.size, told(world)], `step ${failing}`).toEqual([[], 0, []]);
       if (isOver) {
         expect(failing).toBeGreaterThan(5);
         break;
@@ -141,7 +100,7 @@ describe('a journal that was left behind', () => {
   });
 
   it('comes in once when the transaction came through all the same', async () => {
-    await died('jrn_1', [1, 2, 3]);
+    await died(world, 'jrn_1', [1, 2, 3]);
     const { store } = world;
     const append = store.append.bind(store);
     store.append = async (...args) => {
@@ -155,7 +114,7 @@ describe('a journal that was left behind', () => {
   });
 
   it('that had just been begun leaves nothing', async () => {
-    await died('jrn_1', []);
+    await died(world, 'jrn_1', []);
     await world.store.forgetJournal('jrn_1');
     await world.recover();
     expect([world.chained(), world.store.journalRows.size]).toEqual([[], 0]);
@@ -163,7 +122,7 @@ describe('a journal that was left behind', () => {
   });
 
   it('that was ended but for its files is cleared away', async () => {
-    const { file } = await died('jrn_1', [1]);
+    const { file } = await died(world, 'jrn_1', [1]);
     await world.recover();
     world.files.set('jrn_1', file);
     await world.store.putJournal(keys.signRow({ id: 'jrn_1', records: 1, closed: true }));
@@ -174,18 +133,18 @@ describe('a journal that was left behind', () => {
 
 describe('a torn end', () => {
   it('is dropped, wherever the crash cut it, and what is whole is not', async () => {
-    const { file } = await died('jrn_1', [1, 2, 3]);
+    const { file } = await died(world, 'jrn_1', [1, 2, 3]);
     const whole = file.now();
     const [first = 0, second = 0, third = 0] = ends(whole, 'jrn_1');
     expect(third).toBe(whole.length);
     for (let length = 0; length <= whole.length; length++) {
       world = new JournalWorld();
-      const { file: torn } = await died('jrn_1', []);
+      const { file: torn } = await died(world, 'jrn_1', []);
       torn.segments.set(1, whole.subarray(0, length));
       await world.recover();
       const expected = [1, 2, 3].slice(0, [first, second, third].filter((end) => end <= length).length);
       expect(world.chained(), `${length} bytes`).toEqual(expected);
-      expect(told(), `${length} bytes`).toEqual([]);
+      expect(told(world), `${length} bytes`).toEqual([]);
     }
   });
 
@@ -212,202 +171,16 @@ describe('a torn end', () => {
   );
 
   it('is dropped where the file was made longer and not written', async () => {
-    const { file } = await died('jrn_1', [1, 2]);
+    const { file } = await died(world, 'jrn_1', [1, 2]);
     file.segments.set(1, Buffer.concat([file.now(), Buffer.alloc(5_000)]));
     await world.recover();
-    expect([world.chained(), told()]).toEqual([[1, 2], []]);
-  });
-});
-
-describe('a journal that is not what was written', () => {
-  const expectForged = async (detail: object, chained: readonly number[]): Promise<void> => {
-    expect(told()).toEqual([detail]);
-    expect(world.chained().filter((n) => n !== undefined)).toEqual(chained);
-    expect(world.store.journalRows.size).toBe(0);
-    expect(await problems()).toEqual([`audit_journal_forged ${chained.length + 1}`]);
-    expect(world.lines).toEqual(['audit_journal_forged']);
-    // It is told once, and what is kept is not looked at again.
-    await world.recover();
-    expect(told()).toHaveLength(1);
-  };
-
-  it.each([0, 1, 2])('is told of when record %i was edited', async (edited) => {
-    const { file } = await died('jrn_1', [1, 2, 3]);
-    const bytes = Buffer.from(file.now());
-    const at = (ends(bytes, 'jrn_1')[edited] ?? 0) - 33;
-    bytes[at] = (bytes[at] ?? 0) ^ 1;
-    file.segments.set(1, bytes);
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'forged', record: edited }, [1, 2, 3].slice(0, edited));
-    expect(world.setAside).toEqual(['jrn_1']);
-  });
-
-  it('is told of when a record was made to look torn, and genuine ones lie behind it', async () => {
-    const { file } = await died('jrn_1', [1, 2, 3]);
-    const bytes = Buffer.from(file.now());
-    const [first = 0] = ends(bytes, 'jrn_1');
-    bytes.writeUInt32BE(1_000_000, first + 4);
-    file.segments.set(1, bytes);
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'forged', record: 1 }, [1]);
-  });
-
-  it('is told of, and soon, when what looks torn was filled with what could begin records', async () => {
-    const { file } = await died('jrn_1', [1]);
-    // As a crash leaves it, as far as is looked at one time; and then there is no end of what would have to be looked at.
-    const zeros = Buffer.alloc(2 * limits.auditJournalBodyBytesMax);
-    const begins = Buffer.from('SJ1\n\0\x1f\xff\xff', 'latin1');
-    const filled = Buffer.alloc(limits.auditJournalSegmentBytes - zeros.length, begins);
-    file.segments.set(1, Buffer.concat([file.now(), zeros, filled]));
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'forged', record: 1 }, [1]);
-  });
-
-  it('is told of when a record was cut out', async () => {
-    const { file } = await died('jrn_1', [1, 2, 3]);
-    const bytes = file.now();
-    const [first = 0, second = 0] = ends(bytes, 'jrn_1');
-    file.segments.set(1, Buffer.concat([bytes.subarray(0, first), bytes.subarray(second)]));
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'gap', record: 1 }, [1]);
-  });
-
-  it('is told of when its beginning was cut off', async () => {
-    const { file } = await died('jrn_1', [1, 2, 3]);
-    const [first = 0] = ends(file.now(), 'jrn_1');
-    file.segments.set(1, file.now().subarray(first));
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'gap', record: 0 }, []);
-  });
-
-  it('is told of when a record is there twice', async () => {
-    const { file } = await died('jrn_1', [1, 2]);
-    const [first = 0] = ends(file.now(), 'jrn_1');
-    file.segments.set(1, Buffer.concat([file.now(), file.now().subarray(0, first)]));
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'gap', record: 2 }, [1, 2]);
-  });
-
-  it('is told of when a file of it is gone', async () => {
-    const { file, audit } = await died('jrn_1', [1]);
-    file.rotate();
-    await audit.record(event(2));
-    file.rotate();
-    await audit.record(event(3));
-    file.segments.delete(2);
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'gap', record: 1 }, [1]);
-  });
-
-  it('is told of when all of it is gone', async () => {
-    const { file } = await died('jrn_1', [1, 2]);
-    file.segments.clear();
-    world.files.delete('jrn_1');
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'gap', record: 0 }, []);
-  });
-
-  it('is told of when the database does not know it', async () => {
-    await died('jrn_1', [1, 2]);
-    await world.store.forgetJournal('jrn_1');
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'row', record: 0 }, []);
-    expect(world.setAside).toEqual(['jrn_1']);
-  });
-
-  it.each([
-    ['to pass over what it holds', { records: 1 }],
-    ['to call it ended', { closed: true }],
-  ])('is told of when its row was changed %s', async (_what, change) => {
-    await died('jrn_1', [1, 2]);
-    const [row] = await world.store.journals();
-    if (row === undefined) throw new Error('no row');
-    await world.store.putJournal({ ...row, ...change });
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'row', record: 0 }, []);
-  });
-
-  it('is told of when it is that of another home', async () => {
-    const { file } = await died('jrn_1', [1]);
-    world = new JournalWorld();
-    await died('jrn_2', []);
-    world.files.set('jrn_2', file);
-    await world.recover();
-    await expectForged({ journal: 'jrn_2', fault: 'forged', record: 0 }, []);
-  });
-
-  it('is told of when an old one is put back', async () => {
-    const { file } = await died('jrn_1', [1, 2]);
-    const copy = new Map(file.segments);
-    await world.recover();
-    for (const [segment, bytes] of copy) file.segments.set(segment, bytes);
-    world.files.set('jrn_1', file);
-    await world.recover();
-    await expectForged({ journal: 'jrn_1', fault: 'row', record: 0 }, [1, 2]);
-  });
-
-  it.each(['../gateway', '/tmp/else', 'jrn_1\0', `jrn_${'1'.repeat(100_000)}`])(
-    'is told of when its name is none that a journal here has: %.20s',
-    async (name) => {
-      await world.store.putJournal(keys.signRow({ id: name, records: 0, closed: false }));
-      const touched: string[] = [];
-      for (const deed of ['source', 'claim', 'setAside'] as const) {
-        const usual = world.folder[deed];
-        Object.assign(world.folder, {
-          [deed](id: string) {
-            touched.push(id);
-            return usual(id);
-          },
-        });
-      }
-      await world.recover();
-      expect(touched).toEqual([]);
-      await expectForged({ journal: name.slice(0, 64), fault: 'row', record: 0 }, []);
-    },
-  );
-
-  it('stops the gateway that writes it when an older row is put back, which would bring events in twice', async () => {
-    const gateway = await world.gateway('jrn_1');
-    await gateway.audit.record(event(1));
-    const [row] = await world.store.journals();
-    await gateway.audit.append(event(2));
-    if (row === undefined) throw new Error('no row');
-    await world.store.putJournal(row);
-    await expect(gateway.audit.append(event(3))).rejects.toMatchObject({ code: 'audit_unavailable' });
-    expect((await gateway.audit.verify(A)).problems).toMatchObject([{ code: 'audit_journal_forged' }]);
-    await gateway.audit.close();
-    expect(world.chained()).toEqual([1, 2]);
-  });
-
-  it('does not keep the others from coming in', async () => {
-    const { file } = await died('jrn_1', [1]);
-    file.segments.set(1, Buffer.from('not a journal'));
-    await died('jrn_2', [2, 3]);
-    await world.recover();
-    expect(world.chained()).toEqual([undefined, 2, 3]);
-  });
-
-  it('stops the gateway that writes it', async () => {
-    const gateway = await world.gateway('jrn_1');
-    await gateway.audit.record(event(1));
-    const bytes = Buffer.from(gateway.file.now());
-    bytes[30] = (bytes[30] ?? 0) ^ 1;
-    gateway.file.segments.set(1, bytes);
-    expect((await gateway.audit.verify(A)).problems).toMatchObject([{ code: 'audit_journal_forged' }]);
-    await expect(gateway.audit.record(event(2))).rejects.toMatchObject({
-      code: 'audit_unavailable',
-      detail: { reason: 'audit_journal_forged' },
-    });
-    await gateway.audit.close();
-    expect(world.chained()).toEqual([]);
-    await world.recover();
-    expect(told()).toEqual([{ journal: 'jrn_1', fault: 'forged', record: 0 }]);
+    expect([world.chained(), told(world)]).toEqual([[1, 2], []]);
   });
 });
 
 describe('a long journal', () => {
   it('comes in however many files and transactions that takes', async () => {
-    const { file, audit } = await died('jrn_1', []);
+    const { file, audit } = await died(world, 'jrn_1', []);
     const count = limits.auditBatchEventsMax * 2 + 100;
     for (let n = 0; n < count; n += 100) {
       await Promise.all(Array.from({ length: 100 }, (_, more) => audit.record(event(n + more))));
@@ -417,7 +190,7 @@ describe('a long journal', () => {
     expect(world.chained()).toHaveLength(Math.ceil(count / 100) * 100);
     expect(world.chained()).toEqual(world.chained().map((_, n) => n));
     expect(world.store.transactions).toBe(2);
-    expect(await problems()).toEqual([]);
+    expect(await problems(world)).toEqual([]);
   });
 
   it('is brought in by its gateway, which removes the files that are in the chain and on the disk', async () => {
@@ -438,7 +211,7 @@ describe('a long journal', () => {
 
   it('keeps a file as long as what it holds is not on the disk elsewhere', async () => {
     const { store } = world;
-    const { file, audit } = await died('jrn_1', [1]);
+    const { file, audit } = await died(world, 'jrn_1', [1]);
     file.rotate();
     await audit.record(event(2));
     store.beforeSync = () => Promise.reject(new Error('EIO'));
@@ -453,7 +226,7 @@ describe('a long journal', () => {
 describe('the end of a journal', () => {
   it('can be gone on with from any step', async () => {
     const { store, clock, log } = world;
-    const { file } = await died('jrn_1', [1]);
+    const { file } = await died(world, 'jrn_1', [1]);
     const source = file.source();
     const scribe = createScribe({ store, key: auditKey(), clock, log });
     await scribe.write(A, [{ ...prepared, data: '{"n":1}' }], {
@@ -469,7 +242,7 @@ describe('the end of a journal', () => {
     };
     await expect(endJournal({ source: stopped, store, keys }, 'jrn_1', 1)).rejects.toThrow('crash');
     await world.recover();
-    expect([world.chained(), told(), store.journalRows.size]).toEqual([[1], [], 0]);
+    expect([world.chained(), told(world), store.journalRows.size]).toEqual([[1], [], 0]);
   });
 
   it('is on the disk before its files are gone: a loss of power in between is no missing journal', async () => {
@@ -489,7 +262,7 @@ describe('the end of a journal', () => {
     store.journalRows.clear();
     for (const [id, row] of onDisk) store.journalRows.set(id, row);
     await world.recover();
-    expect([world.chained(), told(), store.journalRows.size]).toEqual([[1], [], 0]);
+    expect([world.chained(), told(world), store.journalRows.size]).toEqual([[1], [], 0]);
   });
 });
 
