@@ -11,6 +11,7 @@
 import { limits } from '../kernel/index.ts';
 import type { CellLimits } from '../manifest/index.ts';
 import type { GroupController } from './cgroup/ports.ts';
+import type { HardLimits, LimitName } from './hard-limits.ts';
 
 export interface AppliedLimits {
   /** Memory of all processes of the cell together. */
@@ -52,23 +53,24 @@ export function appliedLimits(
   };
 }
 
-/** Options of `prlimit(1)`: soft and hard limit alike, so that nothing in the cell can raise them again. */
-export function limitOptions({
-  dataBytes,
-  processes,
-  openFiles,
-  diskBytes,
-  inGroup,
-}: AppliedLimits): readonly string[] {
+/**
+ * Options of `prlimit(1)`: soft and hard limit alike, so that nothing in the cell can raise them again.
+ *
+ * @param hard above which nothing can be set on this machine
+ */
+export function limitOptions(applied: AppliedLimits, hard: HardLimits): readonly string[] {
+  const { dataBytes, processes, openFiles, diskBytes, inGroup } = applied;
+  const option = (name: LimitName, wanted: number): string =>
+    `--${name}=${Math.min(wanted, hard.get(name) ?? wanted)}`;
   return [
     // Not 0: where the host pipes core dumps to a program of its own, only this number keeps the kernel from it (core(5)).
-    '--core=1',
-    ...(dataBytes === null ? [] : [`--data=${dataBytes}`]),
-    `--fsize=${diskBytes}`,
-    `--nofile=${openFiles}`,
+    option('core', 1),
+    ...(dataBytes === null ? [] : [option('data', dataBytes)]),
+    option('fsize', diskBytes),
+    option('nofile', openFiles),
     // Counted for the user on the whole host too, and so shared by the cells of a gateway that is not root.
-    `--sigpending=${limits.cellSignalsMax}`,
-    `--memlock=${limits.cellLockedMemoryBytes}`,
-    ...(processes === null || inGroup.includes('pids') ? [] : [`--nproc=${processes}`]),
+    option('sigpending', limits.cellSignalsMax),
+    option('memlock', limits.cellLockedMemoryBytes),
+    ...(processes === null || inGroup.includes('pids') ? [] : [option('nproc', processes)]),
   ];
 }

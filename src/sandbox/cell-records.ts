@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellId, limits, type Log } from '../kernel/index.ts';
-import { killOnly } from './prepare.ts';
+import { killOnly } from './kill.ts';
 import { bootId, identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 interface CellRecord {

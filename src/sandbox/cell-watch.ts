@@ -4,9 +4,11 @@
  *
  * A look reads one line for each process of the machine that may be a cell's; what others start, and what has nothing to
  * do with cells, is looked at again only now and then. It must never keep the event loop for long, however many there are.
+ * At the same look the sessions that a cell has made are told to leave processors to the gateway.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, limits } from '../kernel/index.ts';
+import { sessionGivesWay } from './cell-priority.ts';
 import type { LimitKind } from './limit-hit.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import {
@@ -23,6 +25,8 @@ interface WatchedCell {
   /** Null: not to be watched. */
   readonly memoryBytes: number | null;
   readonly cpus: number | null;
+  /** Whether it is to leave processors to the gateway. */
+  readonly givesWay: boolean;
   /** Called once, when it is above. */
   over(kind: Extract<LimitKind, 'memory' | 'cpu'>): void;
 }
@@ -35,6 +39,8 @@ export interface CellWatch {
 export interface WatchDeps {
   readonly proc: () => ProcReader;
   readonly clock: Clock;
+  /** Makes the session of a process give way, where it does not yet. */
+  readonly sessionGivesWay?: (pid: number) => void;
   readonly intervalMs?: number;
   readonly cpuWindowMs?: number;
 }
@@ -51,6 +57,7 @@ const FOREIGN_LOOKS = 16;
 
 export function createCellWatch(deps: WatchDeps): CellWatch {
   const { clock, intervalMs = limits.cellWatchIntervalMs, cpuWindowMs = limits.cellCpuWindowMs } = deps;
+  const giveWay = deps.sessionGivesWay ?? sessionGivesWay;
   const watched = new Set<Watched>();
   let foreign: ReadonlySet<number> = new Set();
   let looks = 0;
@@ -66,10 +73,22 @@ export function createCellWatch(deps: WatchDeps): CellWatch {
       const { cell, cpu } = entry;
       const processes = family(cell.first, lines, children);
       for (const { pid } of processes) ours.add(pid);
+      if (cell.givesWay) await sessionsGiveWay(processes);
       if (cell.cpus !== null && busyOf(processes, cpu) > cell.cpus) end(entry, 'cpu');
       else if (cell.memoryBytes !== null && takes(processes, cell.memoryBytes, proc)) end(entry, 'memory');
     }
     foreign = new Set([...lines.keys(), ...foreign].filter((pid) => !ours.has(pid)));
+  }
+
+  /** One process of each session stands for it. A program makes sessions as it likes. */
+  async function sessionsGiveWay(processes: readonly ProcessLine[]): Promise<void> {
+    const seen = new Set<number>();
+    for (const { pid, session } of processes) {
+      if (seen.has(session)) continue;
+      giveWay(pid);
+      seen.add(session);
+      if (seen.size % READS_PER_TURN === 0) await turn();
+    }
   }
 
   function busyOf(processes: readonly ProcessLine[], cpu: CpuUse): number {
@@ -113,7 +132,7 @@ export function createCellWatch(deps: WatchDeps): CellWatch {
 
   return {
     add(cell) {
-      if (cell.memoryBytes === null && cell.cpus === null) return () => undefined;
+      if (cell.memoryBytes === null && cell.cpus === null && !cell.givesWay) return () => undefined;
       const entry: Watched = { cell, cpu: new CpuUse() };
       watched.add(entry);
       // What was prepared for it may have been looked at before as nobody's.
@@ -146,7 +165,9 @@ function takes(processes: readonly ProcessLine[], bytes: number, proc: ProcReade
     // Rather too much than nothing: a root without CAP_SYS_PTRACE, as in a container, is refused every cell's figure.
     return rollup === null ? residentPages * proc.pageBytes : takenBytes(rollup);
   };
-  return sum(processes, takenBy) > bytes;
+  const isAbove = (): boolean => sum(processes, takenBy) > bytes;
+  // Twice: they are asked one after the other, and while they end, the share of each that is left grows from one to the next.
+  return isAbove() && isAbove();
 }
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
+import { type HardLimits, ownHardLimits } from './hard-limits.ts';
 import { inheritedDescriptors } from './inherited-descriptors.ts';
 import type { Architecture } from './seccomp/filter.ts';
 import type { Tools } from './tools.ts';
@@ -38,6 +39,8 @@ export interface HostFacts {
   readonly maskedFolders: readonly string[];
   /** Since Linux 5.14 processes are counted per user namespace, hence per cell. */
   readonly processesCountedPerCell: boolean;
+  /** Above which no process of a cell can have anything. */
+  readonly hardLimits: HardLimits;
   /** Descriptors of the gateway that must not reach a cell. */
   readonly inherited: readonly number[];
 }
@@ -89,6 +92,7 @@ export function readHostFacts(architecture: Architecture, tools: Tools, node: st
     maskedFiles: inProc(maskedFileNames),
     maskedFolders: inProc(maskedFolderNames),
     processesCountedPerCell: root || atLeast(5, 14),
+    hardLimits: ownHardLimits(),
     inherited: inheritedDescriptors(),
   };
 }

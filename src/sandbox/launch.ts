@@ -4,17 +4,22 @@
  * Everything that a cell is given goes through descriptors, in an order that no death of the gateway can turn into a cell with
  * less around it: the script without which nothing is executed goes last, when all else is delivered.
  */
-import type { ChildProcess } from 'node:child_process';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { limits } from '../kernel/index.ts';
 import type { CellListeners } from './cell-spec.ts';
 import type { CellPlan } from './plan.ts';
-import { launchFailed, launchTimeout, type Listening, type PreparedCell } from './prepare.ts';
+import { launchFailed, launchTimeout } from './launch-errors.ts';
+import type { LauncherEnd } from './launcher.ts';
+import type { Listening, PreparedCell } from './prepare.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 export interface Launched {
-  readonly child: ChildProcess;
+  /** Of the launcher. */
   readonly pid: number;
+  /** Resolves when the launcher has ended: how. */
+  readonly ended: Promise<LauncherEnd>;
+  /** False when it has. */
+  alive(): boolean;
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -43,7 +48,7 @@ export async function enterCell(
   listeners: CellListeners,
   admit: (first: ProcessIdentity) => void,
 ): Promise<Launched> {
-  const { child, pid, stdio, tail, first, listening, dualStack } = prepared;
+  const { pid, stdio, tail, first, listening, dualStack } = prepared;
   // Without it there is nothing that a control group or a watch could be for.
   if (first === null)
     throw launchFailed('its first process was gone before it was told what to start', tail.text());
@@ -51,15 +56,16 @@ export async function enterCell(
   admit(first);
   if (!prepared.alive()) {
     throw launchFailed(
-      `the launcher ended with ${child.signalCode ?? child.exitCode} before it was told what to start`,
+      `the launcher ended with ${prepared.end?.signal ?? prepared.end?.code} before it was told what to start`,
       tail.text(),
     );
   }
   const stderr = tail.open();
   await deliverAll(prepared, plan);
   return {
-    child,
     pid,
+    ended: prepared.ended,
+    alive: () => prepared.alive(),
     stdin: stdio.stdin,
     stdout: stdio.stdout,
     stderr,

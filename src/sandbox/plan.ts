@@ -52,7 +52,7 @@ export function planCell(input: PlanInput): CellPlan {
   const applied = appliedLimits(spec.limits, facts.processesCountedPerCell, input.groups);
   const mounts = mountsOf(input);
   const environment = cellEnvironment(spec.env);
-  const limited = [facts.tools.prlimit, ...limitOptions(applied), '--'];
+  const limited = [facts.tools.prlimit, ...limitOptions(applied, facts.hardLimits), '--'];
   const command = [...limited, ...spec.command, ...spec.args];
   const start = startScript({ stat: facts.tools.stat, grants, command });
   const files = madeFiles(spec.caPem, start);

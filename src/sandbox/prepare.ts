@@ -6,13 +6,16 @@
  * ends by itself where the gateway dies in the moment before that request took effect: the set-up program as soon as the channel
  * closes, bubblewrap at the end of what it is told, for want of something to execute.
  */
-import { type ChildProcess, type SendHandle, spawn } from 'node:child_process';
+import type { SendHandle } from 'node:child_process';
 import { Socket as UdpSocket } from 'node:dgram';
 import { createServer, Server } from 'node:net';
-import { Duplex } from 'node:stream';
-import { AppError, limits } from '../kernel/index.ts';
-import { descriptors, type ShellPlan } from './plan-shell.ts';
+import type { Duplex } from 'node:stream';
+import { limits } from '../kernel/index.ts';
+import { killOnly } from './kill.ts';
+import { launchFailed, launchTimeout } from './launch-errors.ts';
+import { type Launcher, type LauncherEnd, type StartLauncher, startLauncher } from './launcher.ts';
 import { FATAL_LINE } from './limit-hit.ts';
+import type { ShellPlan } from './plan-shell.ts';
 import { isAlive, onlyChild, type ProcessIdentity } from './process-identity.ts';
 import type { SetupNote } from './setup.ts';
 import { type Tail, tapTail } from './stderr-tail.ts';
@@ -25,9 +28,10 @@ export type Listening =
   | { readonly kind: 'dnsUdp'; readonly socket: UdpSocket };
 
 export interface PreparedCell {
-  readonly child: ChildProcess;
   /** Of the launcher, which leads the process group of everything outside of the cell's innermost namespace. */
   readonly pid: number;
+  /** How the launcher ended; null while it runs. */
+  readonly end: LauncherEnd | null;
   readonly stdio: CellStdio;
   readonly tail: Tail;
   /** The first process of the namespace around the cell: when it is gone, everything is. Null when it is gone already. */
@@ -40,7 +44,7 @@ export interface PreparedCell {
   /** False when the launcher has ended. */
   alive(): boolean;
   /** Resolves when the launcher has ended. */
-  readonly ended: Promise<void>;
+  readonly ended: Promise<LauncherEnd>;
   /**
    * Resolves when nothing of it is left: whether what it was told to start was executed. False too where bubblewrap was killed
    * before it could report the end of that.
@@ -52,6 +56,12 @@ export interface PreparedCell {
   discard(): Promise<void>;
 }
 
+export interface Preparing {
+  readonly timeoutMs?: number;
+  /** Who starts the launcher; absent: this process. */
+  readonly start?: StartLauncher;
+}
+
 /**
  * @param onSpawn called with the launcher's process id before anything else happens
  * @throws AppError `sandbox_launch_failed`, `sandbox_launch_timeout`; nothing is left then
@@ -60,23 +70,21 @@ export async function prepareCell(
   plan: ShellPlan,
   stdio: CellStdio,
   onSpawn: (pid: number) => void,
-  timeoutMs: number = limits.cellSetupTimeoutMs,
+  { timeoutMs = limits.cellSetupTimeoutMs, start = startLauncher }: Preparing = {},
 ): Promise<PreparedCell> {
   // The other end may close at any time; whoever reads or writes sees that as the end of the stream.
   for (const stream of [stdio.stdin, stdio.stdout, stdio.stderr]) stream.on('error', () => {});
   const tail = tapTail(stdio.stderr, limits.cellStderrTailBytes, FATAL_LINE);
   const listening: Listening[] = [];
-  let started: Started | null = null;
+  let started: Launcher | null = null;
   let first: ProcessIdentity | null = null;
-  const alive = (): boolean =>
-    started !== null && started.child.exitCode === null && started.child.signalCode === null;
+  const alive = (): boolean => started !== null && started.end === null;
 
   function kill(): void {
     if (started === null || !alive()) return;
-    const { child, pid } = started;
-    if (!plan.terminal) killGroup(pid);
+    if (!plan.terminal) started.killGroup();
     // What carries the terminal is left to end by itself where it can, since it gives the caller's back as it was.
-    else if (first === null || !isAlive(first)) child.kill('SIGKILL');
+    else if (first === null || !isAlive(first)) started.kill();
     else killOnly(first.pid);
   }
 
@@ -93,11 +101,11 @@ export async function prepareCell(
   }
 
   try {
-    started = start(plan, stdio);
-    const { child, pid, inputs, report, ended } = started;
+    const launcher = await start(plan, stdio, onSpawn);
+    started = launcher;
+    const { pid, inputs, report, ended } = launcher;
     const executed = saysExecuted(report);
-    onSpawn(pid);
-    const ready = await takeListeners(started, plan.terminal, listening, {
+    const ready = await takeListeners(launcher, plan.terminal, listening, {
       timeoutMs,
       stderr: () => tail.text(),
       kill,
@@ -108,22 +116,25 @@ export async function prepareCell(
       if (found === undefined) throw launchFailed(`descriptor ${descriptor} was not planned`);
       return found;
     };
-    return { child, pid, stdio, tail, ...ready, listening, input, alive, ended, executed, kill, discard };
+    return {
+      pid,
+      get end() {
+        return launcher.end;
+      },
+      stdio,
+      tail,
+      ...ready,
+      listening,
+      input,
+      alive,
+      ended,
+      executed,
+      kill,
+      discard,
+    };
   } catch (error) {
     await discard();
     throw error;
-  }
-}
-
-/** Kills every process that a launcher leads, and with them the cell. Harmless when there is none. */
-export const killGroup = (pid: number): void => killOnly(-pid);
-
-/** Harmless when there is no such process, or when it is not this user's to kill. */
-export function killOnly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // ESRCH: there is nothing left to kill. EPERM: it was not ours.
   }
 }
 
@@ -138,66 +149,6 @@ export function closeAll(listening: readonly Listening[]): void {
   }
 }
 
-export function launchFailed(why: string, stderr = ''): AppError {
-  return new AppError('sandbox_launch_failed', 'The cell could not be built on this machine.', {
-    kind: 'failed',
-    hint: 'Run "sallyport doctor": it says what is missing and how to get it.',
-    detail: { why, stderr },
-  });
-}
-
-export function launchTimeout(timeoutMs: number, stderr = ''): AppError {
-  const message = `The cell was not ready after ${timeoutMs / 1000} seconds.`;
-  return new AppError('sandbox_launch_timeout', message, {
-    kind: 'failed',
-    hint: 'Is the machine overloaded?',
-    detail: { stderr },
-  });
-}
-
-interface Started {
-  readonly child: ChildProcess;
-  readonly pid: number;
-  readonly inputs: ReadonlyMap<number, Duplex>;
-  /** What bubblewrap says of itself, out of the cell's reach. */
-  readonly report: Duplex;
-  readonly ended: Promise<void>;
-}
-
-function start(plan: ShellPlan, stdio: CellStdio): Started {
-  const [program = '', ...args] = plan.launcher;
-  let child: ChildProcess;
-  try {
-    child = spawn(program, args, {
-      cwd: '/',
-      env: {},
-      // A process group of its own, to be killed as one, and out of reach of the terminal's Ctrl-C.
-      detached: !plan.terminal,
-      stdio: [...stdio.theirs, 'ipc', ...furtherDescriptors([...plan.inputs, descriptors.report])],
-    });
-  } finally {
-    stdio.giveAway();
-  }
-  // Without a listener the event would end the gateway; without a pid the failure is reported below.
-  child.on('error', () => {});
-  const all: readonly unknown[] = child.stdio;
-  const inputs = new Map<number, Duplex>();
-  for (const descriptor of plan.inputs) {
-    const stream = all[descriptor];
-    if (stream instanceof Duplex)
-      inputs.set(
-        descriptor,
-        stream.on('error', () => {}),
-      );
-  }
-  const report = all[descriptors.report];
-  if (child.pid === undefined || !(report instanceof Duplex))
-    throw launchFailed(`${program} could not be executed`);
-  report.on('error', () => {});
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  return { child, pid: child.pid, inputs, report, ended };
-}
-
 /** The end is reported of nothing but what was executed. */
 const END_REPORTED = /"exit-code"/;
 
@@ -209,14 +160,6 @@ function saysExecuted(report: Duplex): Promise<boolean> {
   return new Promise((resolve) => report.once('close', () => resolve(END_REPORTED.test(said))));
 }
 
-/** Node closes what is `ignore` here, since it opened it as close-on-exec. */
-function furtherDescriptors(numbers: readonly number[]): ('pipe' | 'ignore')[] {
-  const first = descriptors.ipc + 1;
-  return Array.from({ length: Math.max(...numbers) - first + 1 }, (_, index) =>
-    numbers.includes(first + index) ? 'pipe' : 'ignore',
-  );
-}
-
 interface TakingListeners {
   readonly timeoutMs: number;
   readonly stderr: () => string;
@@ -225,7 +168,7 @@ interface TakingListeners {
 
 /** Resolves when every listener is here, and the set-up program leaves. */
 function takeListeners(
-  { child }: Started,
+  launcher: Launcher,
   terminal: boolean,
   listening: Listening[],
   { timeoutMs, stderr, kill }: TakingListeners,
@@ -234,12 +177,12 @@ function takeListeners(
     const timer = setTimeout(() => fail(launchTimeout(timeoutMs, stderr())), timeoutMs);
     const fail = (error: unknown): void => {
       finish();
-      // Those that are still on their way would stay open, and keep the network namespace.
-      child.on('message', closeLate);
       reject(error);
     };
     let setupFailed = false;
-    const onExit = (code: number | null, signal: NodeJS.Signals | null): void => {
+    let isOver = false;
+    const onEnd = ({ code, signal }: LauncherEnd): void => {
+      if (isOver) return;
       const what = setupFailed ? 'set-up program ended' : `launcher ended with ${signal ?? code}`;
       fail(launchFailed(`the ${what} before the cell was ready`, stderr()));
     };
@@ -253,9 +196,9 @@ function takeListeners(
         }
         if (!isReady(note)) return;
         // Before it is told anything it surely waits for that: later the number could be another's.
-        const first = firstOf(child.pid ?? 0, terminal);
+        const first = firstOf(launcher.pid, terminal);
         // The launcher keeps its end open as long as it waits, so the channel would not close by itself.
-        if (child.connected) child.disconnect();
+        launcher.hangUp();
         finish();
         resolve({ first, dualStack: note.dualStack });
       } catch (error) {
@@ -264,9 +207,12 @@ function takeListeners(
     };
     const finish = (): void => {
       clearTimeout(timer);
-      child.off('exit', onExit).off('message', onMessage);
+      isOver = true;
+      // Listeners that are still on their way would stay open, and keep the network namespace.
+      launcher.hear(closeLate);
     };
-    child.on('exit', onExit).on('message', onMessage);
+    void launcher.ended.then(onEnd);
+    launcher.hear(onMessage);
   });
 }
 

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } 
 export interface ProcessLine {
   readonly pid: number;
   readonly parent: number;
+  readonly session: number;
   /** Clock ticks since boot. */
   readonly startTime: string;
   /** Processor time of its own and of children that it has waited for, in clock ticks. */
@@ -77,12 +78,12 @@ export function parseStat(stat: string): ProcessLine | null {
   const close = stat.lastIndexOf(')');
   const fields = stat.slice(close + 2).split(' ', 22);
   const number = (index: number): number => Number(fields[index] ?? Number.NaN);
-  const [pid, parent, residentPages] = [Number.parseInt(stat, 10), number(1), number(21)];
+  const [pid, parent, session, residentPages] = [Number.parseInt(stat, 10), number(1), number(3), number(21)];
   const cpuTicks = number(11) + number(12) + number(13) + number(14);
   const startTime = fields[19];
   if (close < 0 || startTime === undefined) return null;
-  if (![pid, parent, residentPages, cpuTicks].every(Number.isSafeInteger)) return null;
-  return { pid, parent, startTime, cpuTicks, residentPages };
+  if (![pid, parent, session, residentPages, cpuTicks].every(Number.isSafeInteger)) return null;
+  return { pid, parent, session, startTime, cpuTicks, residentPages };
 }
 
 /**

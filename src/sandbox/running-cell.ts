@@ -8,7 +8,8 @@ import type { CellGroup } from './cgroup/ports.ts';
 import { explainExit } from './exit-reason.ts';
 import type { Launched } from './launch.ts';
 import { type LimitHit, limitHit } from './limit-hit.ts';
-import { closeAll, killGroup } from './prepare.ts';
+import { killGroup } from './kill.ts';
+import { closeAll } from './prepare.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { programProcess } from './program-process.ts';
 import { closeUnread } from './stdio-pipes.ts';
@@ -22,6 +23,8 @@ export interface RunningCellInput {
   /** Whether it was granted folders of the host to write to. */
   readonly writesToHost: boolean;
   /** Holds the limits that are the cell's as a whole, where its group does not. */
+  /** Whether it leaves processors to the gateway where several want one. */
+  readonly givesWay: boolean;
   readonly watch: CellWatch;
   readonly group: CellGroup | null;
   readonly log: Log;
@@ -31,7 +34,7 @@ export interface RunningCellInput {
 
 export function runningCell(input: RunningCellInput): Cell {
   const { id, program, launched, applied, writesToHost, group, log, forget } = input;
-  const { child, pid, listening } = launched;
+  const { pid, listening } = launched;
   let killed = false;
   let overrun: LimitHit | null = null;
   const endWatch = watchOver(input, (hit) => {
@@ -39,14 +42,8 @@ export function runningCell(input: RunningCellInput): Cell {
     launched.kill();
   });
 
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) {
-      resolve({ code: child.exitCode, signal: child.signalCode });
-    } else child.once('exit', (code, signal) => resolve({ code, signal }));
-  });
-
   async function finish(): Promise<CellExit> {
-    const end = await ended;
+    const end = await launched.ended;
     endWatch();
     const { first } = launched;
     // Where the launcher was killed, the rest of its group may not know yet.
@@ -80,7 +77,7 @@ export function runningCell(input: RunningCellInput): Cell {
   const exited = finish();
 
   async function kill(): Promise<void> {
-    if (child.exitCode === null && child.signalCode === null) {
+    if (launched.alive()) {
       killed = true;
       launched.kill();
     }
@@ -118,7 +115,7 @@ export function runningCell(input: RunningCellInput): Cell {
 
 /** @returns ends the watch */
 function watchOver(
-  { launched: { first }, applied, watch }: RunningCellInput,
+  { launched: { first }, applied, givesWay, watch }: RunningCellInput,
   over: (hit: LimitHit) => void,
 ): () => void {
   const { inGroup } = applied;
@@ -126,6 +123,8 @@ function watchOver(
     first,
     memoryBytes: inGroup.includes('memory') ? null : applied.memoryBytes,
     cpus: inGroup.includes('cpu') ? null : applied.cpus,
+    // Groups have weights, whatever sessions are in them.
+    givesWay: givesWay && !inGroup.includes('cpu'),
     over: (kind) => over(limitHit(kind, applied)),
   });
 }

@@ -12,6 +12,7 @@ import {
   type Random,
 } from '../kernel/index.ts';
 import type { AppliedLimits } from './cell-limits.ts';
+import { giveWay } from './cell-priority.ts';
 import { openCellRecords } from './cell-records.ts';
 import type { Cell, CellListeners, CellSpec } from './cell-spec.ts';
 import { openCellUsers } from './cell-users.ts';
@@ -23,9 +24,11 @@ import { checkHost, type HostReport } from './host-check.ts';
 import { checkSystem, type HostSystem } from './host-system.ts';
 import { type HostFacts, readHostFacts } from './host.ts';
 import { enterCell } from './launch.ts';
+import { type LauncherHelper, openLauncherHelper } from './launcher-helper.ts';
+import { type StartLauncher, startLauncher } from './launcher.ts';
 import { memoriesAhead, planCell, type PlanInput } from './plan.ts';
 import { type PlanView, viewPlan } from './plan-view.ts';
-import { launchFailed } from './prepare.ts';
+import { launchFailed } from './launch-errors.ts';
 import { openProc } from './process-table.ts';
 import { createPreparedPool, type PreparedPool } from './prepared-pool.ts';
 import { runningCell } from './running-cell.ts';
@@ -108,6 +111,7 @@ export async function createSandbox({
   const openGroups = (): Promise<CellGroups | null> =>
     (opened ??= groupsSource?.open() ?? Promise.resolve(null));
   let pool: PreparedPool<Shell> | null = null;
+  let helper: LauncherHelper | null = null;
   let closing = false;
 
   /** What every launch shares, found at the first. @throws AppError `sandbox_unavailable` */
@@ -120,7 +124,8 @@ export async function createSandbox({
       return (name: string): string => unopenedPipes.momentary(key, name);
     };
     const pipes = openPipeStock({ mkfifo: machine.facts.tools.mkfifo, newPaths, timeoutMs });
-    const deps = { ...machine, records, aheadRecords, pipes, packagesDir, timeoutMs, log };
+    const start: StartLauncher = (...launch) => (helper?.start ?? startLauncher)(...launch);
+    const deps = { ...machine, records, aheadRecords, pipes, start, packagesDir, timeoutMs, log };
     return { ...machine, pipes, shells: shellBuilder(deps) };
   }
 
@@ -147,6 +152,8 @@ export async function createSandbox({
       async prepare(shape) {
         // Whatever is started before is in another group than this process then, and may not be moved to one of its own.
         await openGroups();
+        const { node, tools } = facts;
+        if (!closing) helper ??= openLauncherHelper({ node, setpriv: tools.setpriv, log });
         const wish = { shape, uid: null, sources: [], memories: [] };
         return shells.buildAhead(newId<'cell'>('cell', random), wish);
       },
@@ -193,8 +200,11 @@ export async function createSandbox({
       const plan = planCell({ ...planned, staged: taken.staged });
       const own = groups === null ? null : makeGroup(groups, spec.id, plan.limits);
       group = own;
+      // A person waits for what is at their terminal.
+      const givesWay = spec.terminal !== true;
       const launched = await enterCell(taken.prepared, plan, listeners, (first) => {
         taken.record(spec.id);
+        if (givesWay) giveWay(first.pid);
         own?.admit(first.pid);
       });
       cell = runningCell({
@@ -202,6 +212,7 @@ export async function createSandbox({
         program: spec.command[0] ?? '',
         launched,
         applied: plan.limits,
+        givesWay,
         writesToHost: files.some(({ write }) => write),
         watch,
         group,
@@ -299,6 +310,7 @@ export async function createSandbox({
     async close() {
       closing = true;
       await pool?.close();
+      await helper?.close();
       ready?.pipes.close();
     },
   };

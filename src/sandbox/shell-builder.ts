@@ -7,9 +7,11 @@ import { type CellId, limits, type Log } from '../kernel/index.ts';
 import type { CellRecords } from './cell-records.ts';
 import type { CellUsers } from './cell-users.ts';
 import type { HostFacts } from './host.ts';
+import type { StartLauncher } from './launcher.ts';
 import type { MemoryMount } from './mounts.ts';
 import { type CellShape, planShell, type ShellPlan } from './plan-shell.ts';
-import { launchFailed, prepareCell, type PreparedCell } from './prepare.ts';
+import { launchFailed } from './launch-errors.ts';
+import { prepareCell, type PreparedCell } from './prepare.ts';
 import type { Preparable } from './prepared-pool.ts';
 import { isAlive, untilGone } from './process-identity.ts';
 import { enterable, reachableByAnyone } from './reach.ts';
@@ -48,6 +50,7 @@ export interface ShellBuilderDependencies {
   readonly aheadRecords: CellRecords;
   /** For the programs' stdin, stdout and stderr. */
   readonly pipes: PipeStock;
+  readonly start: StartLauncher;
   /** Folder that the packages of all servers are in; absent: there is none. */
   readonly packagesDir: string | null;
   /** How long each step may take. */
@@ -112,13 +115,16 @@ export function shellBuilder(deps: ShellBuilderDependencies): ShellBuilder {
     try {
       const plan = planShell({ shape, facts, uid: user.uid, setup: setupText, staged, memories });
       const stdio = shape.terminal ? ownStdio() : await takePipes();
-      const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), timeoutMs);
+      const prepared = await prepareCell(plan, stdio, (pid) => records.put(key, pid, null), {
+        timeoutMs,
+        start: deps.start,
+      });
       const { pid, first } = prepared;
       const shell: Shell = {
         prepared,
         // The launcher takes a moment to notice that what it leads is gone.
         alive: () => prepared.alive() && first !== null && isAlive(first),
-        ended: prepared.ended,
+        ended: prepared.ended.then(() => undefined),
         staged,
         reaches: (paths) => unreachable(paths).every((path) => isBelow(path, staged)),
         record(cell) {

@@ -3,7 +3,7 @@
  * namespace it was made in, here the host's: through one, whoever holds it could ask for the host's addresses, and take
  * abstract names of the host, which another cell could look for.
  *
- * Node has no call for a pipe, so these are named ones, whose names are gone before anything runs.
+ * Node has no call for a pipe, so these are named ones, whose names are gone before anything of a server runs.
  */
 import { execFile } from 'node:child_process';
 import { closeSync, constants, openSync, rmSync } from 'node:fs';
@@ -15,6 +15,8 @@ import { limits } from '../kernel/index.ts';
 export interface CellStdio {
   /** What the launcher gets as 0, 1 and 2: descriptors of this process. */
   readonly theirs: readonly [stdin: number, stdout: number, stderr: number];
+  /** Paths that another process may open the same ends at until they are given away; null: it cannot have them. */
+  readonly names: readonly [stdin: string, stdout: string, stderr: string] | null;
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -27,6 +29,7 @@ export function ownStdio(): CellStdio {
   const ended = (): PassThrough => new PassThrough().end();
   return {
     theirs: [0, 1, 2],
+    names: null,
     stdin: new PassThrough().resume(),
     stdout: ended(),
     stderr: ended(),
@@ -101,7 +104,7 @@ function removePipes(paths: PipePaths): void {
   for (const path of Object.values(paths)) rmSync(path, { force: true });
 }
 
-/** Opens both ends of each pipe, which is nameless from then on. */
+/** Opens both ends of each pipe, which is nameless once theirs are given away. */
 function openStdio(paths: PipePaths): CellStdio {
   const opened: number[] = [];
   try {
@@ -109,18 +112,25 @@ function openStdio(paths: PipePaths): CellStdio {
     const stdout = openEnds(paths.stdout, 'from the cell', opened);
     const stderr = openEnds(paths.stderr, 'from the cell', opened);
     const theirs = [stdin.theirs, stdout.theirs, stderr.theirs] as const;
+    // Their numbers are soon those of something else.
+    let areGiven = false;
     return {
       theirs,
+      names: [paths.stdin, paths.stdout, paths.stderr],
       stdin: new Socket({ fd: stdin.ours, readable: false, writable: true }),
       stdout: new Socket({ fd: stdout.ours, readable: true, writable: false }),
       stderr: new Socket({ fd: stderr.ours, readable: true, writable: false }),
-      giveAway: () => theirs.forEach((descriptor) => closeSync(descriptor)),
+      giveAway() {
+        if (areGiven) return;
+        areGiven = true;
+        removePipes(paths);
+        theirs.forEach((descriptor) => closeSync(descriptor));
+      },
     };
   } catch (error) {
     for (const descriptor of opened) closeSync(descriptor);
-    throw error;
-  } finally {
     removePipes(paths);
+    throw error;
   }
 }
 

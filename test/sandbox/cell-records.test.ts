@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type CellId, silentLog } from '../../src/kernel/index.ts';
 import { openCellRecords } from '../../src/sandbox/cell-records.ts';
-import { killGroup } from '../../src/sandbox/prepare.ts';
+import { killGroup } from '../../src/sandbox/kill.ts';
 import { bootId, identify, isAlive, type ProcessIdentity } from '../../src/sandbox/process-identity.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sallyport-records-'));

@@ -11,17 +11,26 @@ interface FakeProcess {
   residentKiB: number;
   /** Null: this process may not look. */
   takenKiB: number | null;
+  session: number;
 }
 
 const KIB = 1024;
 let machine: Map<number, FakeProcess>;
 let asked: number[];
 let exact: number[];
+/** Processes whose sessions were told to give way. */
+let given: number[];
 let clock: ReturnType<typeof fixedClock>;
 let watch: CellWatch;
 
 const put = (pid: number, parent: number, more: Partial<FakeProcess> = {}): void => {
-  const old = machine.get(pid) ?? { startTime: `${pid}0`, cpuTicks: 0, residentKiB: 4, takenKiB: 4 };
+  const old = machine.get(pid) ?? {
+    startTime: `${pid}0`,
+    cpuTicks: 0,
+    residentKiB: 4,
+    takenKiB: 4,
+    session: 1,
+  };
   machine.set(pid, { ...old, parent, ...more });
 };
 
@@ -31,8 +40,8 @@ const reader: ProcReader = {
     asked.push(pid);
     const found = machine.get(pid);
     if (found === undefined) return null;
-    const { parent, startTime, cpuTicks, residentKiB } = found;
-    return `${pid} (p) S ${parent} 0 0 0 0 0 0 0 0 0 ${cpuTicks} 0 0 0 0 0 0 0 ${startTime} 0 ${residentKiB / 4} 0\n`;
+    const { parent, startTime, cpuTicks, residentKiB, session } = found;
+    return `${pid} (p) S ${parent} 0 ${session} 0 0 0 0 0 0 0 ${cpuTicks} 0 0 0 0 0 0 0 ${startTime} 0 ${residentKiB / 4} 0\n`;
   },
   memory(pid) {
     exact.push(pid);
@@ -61,16 +70,20 @@ beforeEach(() => {
   clock = fixedClock(0);
   put(1, 0);
   put(10, 1);
-  watch = createCellWatch({ proc: () => reader, clock, intervalMs: 1_000, cpuWindowMs: 10_000 });
+  given = [];
+  const sessionGivesWay = (pid: number): void => void given.push(pid);
+  const deps = { proc: () => reader, clock, sessionGivesWay };
+  watch = createCellWatch({ ...deps, intervalMs: 1_000, cpuWindowMs: 10_000 });
 });
 afterEach(() => vi.useRealTimers());
 
-const cell = (pid: number, limits: { memoryKiB?: number; cpus?: number }) => {
+const cell = (pid: number, limits: { memoryKiB?: number; cpus?: number; givesWay?: boolean }) => {
   const over = vi.fn();
   const remove = watch.add({
     first: { pid, startTime: `${pid}0` },
     memoryBytes: limits.memoryKiB === undefined ? null : limits.memoryKiB * KIB,
     cpus: limits.cpus ?? null,
+    givesWay: limits.givesWay ?? false,
     over,
   });
   return { over, remove };
@@ -124,6 +137,24 @@ describe('memory', () => {
     const { over, remove } = cell(20, { memoryKiB: 800 });
     remove();
     await looks(3);
+    expect(over).not.toHaveBeenCalled();
+  });
+
+  it('is not above while a family ends that shares it, each with a greater share than the one before', async () => {
+    const family = [20, 21, 22, 23];
+    for (const pid of family) put(pid, pid === 20 ? 10 : 20, { residentKiB: 700 });
+    const ending: ProcReader = {
+      ...reader,
+      memory(pid) {
+        if (!machine.delete(pid)) return '';
+        const left = family.filter((other) => machine.has(other)).length + 1;
+        return `Pss_Anon: ${700 / left} kB\n`;
+      },
+    };
+    watch = createCellWatch({ proc: () => ending, clock, intervalMs: 1_000 });
+    const { over } = cell(20, { memoryKiB: 800 });
+    await looks();
+    expect(machine.has(23), 'all of them were asked').toBe(false);
     expect(over).not.toHaveBeenCalled();
   });
 
@@ -246,5 +277,24 @@ describe('a look', () => {
     fail = false;
     await looks();
     expect(over).toHaveBeenCalledExactlyOnceWith('memory');
+  });
+});
+
+describe('sessions of a cell', () => {
+  it("are told to give way at each look, each by one process of it, and no other cell's", async () => {
+    put(20, 10, { session: 20 });
+    put(21, 20, { session: 20 });
+    put(30, 10, { session: 30 });
+    cell(20, { givesWay: true });
+    cell(30, { memoryKiB: 800 });
+    await looks();
+    expect(given).toEqual([20]);
+    put(22, 21, { session: 22 });
+    await looks();
+    expect(given).toEqual([20, 20, 22]);
+    machine.delete(20);
+    put(21, 10, { session: 20 });
+    await looks();
+    expect(given, 'without its first process there is no cell').toEqual([20, 20, 22]);
   });
 });

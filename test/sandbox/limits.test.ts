@@ -1,34 +1,15 @@
 /** What becomes of a real program that reaches a limit of its cell, and what is said about it. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
-import { createCellWatch } from '../../src/sandbox/cell-watch.ts';
-import { type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
-import { openProc } from '../../src/sandbox/process-table.ts';
+import type { CellSpec } from '../../src/sandbox/index.ts';
 import { cellSpec } from './cell-spec.ts';
+import { textOf, watchedSandbox } from './watched-sandbox.ts';
 
-const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-limits-')));
-chmodSync(root, 0o755);
-mkdirSync(join(root, 'home'), { mode: 0o700 });
-const sandbox = await createSandbox({
-  stateDir: join(root, 'home/run'),
-  log: silentLog,
-  clock: systemClock,
-  random: systemRandom,
-  // A minute of processor time would be long to wait for.
-  watch: createCellWatch({ proc: openProc, clock: systemClock, intervalMs: 250, cpuWindowMs: 1_500 }),
-});
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-async function text(stream: Readable): Promise<string> {
-  let all = '';
-  for await (const chunk of stream.setEncoding('utf8')) all += String(chunk);
-  return all;
-}
+// A minute of processor time would be long to wait for.
+const { root, sandbox, remove } = await watchedSandbox({ intervalMs: 250, cpuWindowMs: 1_500 });
+afterAll(remove);
 
 async function run(command: readonly string[], limits: CellSpec['limits'], more: Partial<CellSpec> = {}) {
   const nothing = () => undefined;
@@ -37,7 +18,7 @@ async function run(command: readonly string[], limits: CellSpec['limits'], more:
     onDnsUdp: nothing,
     onDnsTcp: nothing,
   });
-  const [stdout, stderr, exit] = await Promise.all([text(cell.stdout), text(cell.stderr), cell.exited]);
+  const [stdout, stderr, exit] = await Promise.all([textOf(cell.stdout), textOf(cell.stderr), cell.exited]);
   return { stdout, stderr, exit };
 }
 

@@ -34,6 +34,7 @@ const facts: HostFacts = {
   maskedFiles: ['/proc/keys'],
   maskedFolders: ['/proc/acpi'],
   processesCountedPerCell: true,
+  hardLimits: new Map(),
   inherited: [],
 };
 const spec: CellSpec = {

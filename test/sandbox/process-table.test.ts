@@ -11,6 +11,7 @@ describe('a line of /proc/PID/stat', () => {
     expect(parseStat(line(name))).toEqual({
       pid: 42,
       parent: 7,
+      session: 42,
       startTime: '987654',
       cpuTicks: 110,
       residentPages: 321,

@@ -1,7 +1,7 @@
 /** Pipes for cells to come: made several at once, each used once, and nothing of them is left. */
 import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
 import { type CellStdio, openPipeStock, type PipeStock } from '../../src/sandbox/stdio-pipes.ts';
@@ -46,6 +46,10 @@ describe('pipes for cells', () => {
   it('are made by one program for as many cells as is said, also where several ask at once', async () => {
     const from = open();
     await Promise.all(Array.from({ length: limits.cellPipesAhead }, () => take(from)));
+    for (const stdio of taken) {
+      expect(named()).toEqual(expect.arrayContaining((stdio.names ?? []).map((path) => basename(path))));
+      stdio.giveAway();
+    }
     expect([runs(), named()]).toEqual([1, []]);
     await take(from);
     expect(runs()).toBe(2);
@@ -65,7 +69,7 @@ describe('pipes for cells', () => {
 
   it('that nobody took are gone with the stock', async () => {
     const from = open();
-    await take(from);
+    (await take(from)).giveAway();
     expect(named()).toHaveLength(3 * (limits.cellPipesAhead - 1));
     from.close();
     expect(named()).toEqual([]);

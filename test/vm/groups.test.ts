@@ -158,6 +158,10 @@ describe.skipIf(kernel === undefined)(
         expect(of('processes, control')).toMatchObject({ limit: null, stdout: 'all\n' });
       });
 
+      it('put the gateway before its cells', () => {
+        expect(of('weight')).toEqual(['1000']);
+      });
+
       it('slow a cell down to its share of the processors', () => {
         const [limited, free] = [of('processors'), of('processors, control')];
         expect([limited, free]).toMatchObject([{ limit: null }, { limit: null }]);

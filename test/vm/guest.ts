@@ -2,7 +2,7 @@
  * Runs in the small machine, in a control group that was given to it: starts cells as a gateway does, and prints how each
  * ended. Arguments: who it is, a home.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
@@ -66,6 +66,14 @@ await run('processes, control', sh('for n in $(seq 20); do sleep 1 & done; wait;
 });
 await run('processors', node(busy), { cpus: 0.2 });
 await run('processors, control', node(busy), {});
+tell(
+  'weight',
+  facts.kind === 'delegated'
+    ? readdirSync(facts.root, { recursive: true, encoding: 'utf8' })
+        .filter((path) => path.endsWith('/gateway/cpu.weight'))
+        .map((path) => readFileSync(join(facts.root, path), 'latin1').trim())
+    : null,
+);
 tell(
   'left',
   facts.kind === 'delegated'

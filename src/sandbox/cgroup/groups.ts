@@ -36,6 +36,7 @@ export function takeOver(
   try {
     move(self.pid, leaf);
     for (const name of controllers) if (passOn(root, name) && passOn(own, name)) passed.add(name);
+    if (passed.has('cpu')) moreWeight(leaf);
     if (controllers.size > 0 && passed.size === 0) throw new Error(`${root} passes no controller on`);
   } catch (error) {
     giveBack(self.pid, root, [leaf, own]);
@@ -46,6 +47,11 @@ export function takeOver(
     open: (cell, wanted) => openGroup(join(own, cell), wanted, passed),
     sweep: () => sweep(root),
   };
+}
+
+/** Where several want a processor, the gateway is not one among its cells: all of them wait for it. */
+function moreWeight(leaf: string): void {
+  writeFileSync(join(leaf, 'cpu.weight'), `${limits.gatewayCpuWeight}`);
 }
 
 /** As far as it can be: a group that passes anything on takes no process back. */

@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ownProgram } from '../../own-process.ts';
 
 const USER = 12_345;
 const isRoot = process.getuid?.() === 0;
@@ -63,7 +64,8 @@ mkdir -p "$stage/repository"
 : >>"$stage/node"
 mount --bind "$repository" "$stage/repository"
 mount --bind "$node" "$stage/node"
-exec setpriv --reuid="$user" --regid="$user" --clear-groups "$stage/node" "$stage/repository/test/sandbox/cgroup/group-driver.ts" "$@"
+exec setpriv --reuid="$user" --regid="$user" --clear-groups "$stage/node" \\
+  --import "$stage/repository/test/take-built.mjs" "$stage/repository/test/sandbox/cgroup/group-driver.ts" "$@"
 `;
 
 function start(mode: Mode, what: string) {
@@ -73,7 +75,7 @@ function start(mode: Mode, what: string) {
   const rest = [what, root, home];
   const [program, args]: [string, readonly string[]] =
     mode === 'root'
-      ? [process.execPath, [join(repository, 'test/sandbox/cgroup/group-driver.ts'), ...rest]]
+      ? [process.execPath, [...ownProgram(join(repository, 'test/sandbox/cgroup/group-driver.ts')), ...rest]]
       : [
           '/usr/bin/unshare',
           ['--mount', '/bin/sh', '-c', asUser, 'sh', stage, repository, process.execPath, `${USER}`, ...rest],
