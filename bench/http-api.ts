@@ -92,7 +92,7 @@ async function calls(): Promise<void> {
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   const { port } = upstream.address() as AddressInfo; // a listening TCP server has an AddressInfo
-  const place: ApiPlace = { host: HOST, port, caPem: ca };
+  const place: ApiPlace = { host: HOST, port, caPem: ca, isMcp: false };
   const child = fork(
     fileURLToPath(new URL('./support/api-gateway.ts', import.meta.url)),
     [JSON.stringify(place)],

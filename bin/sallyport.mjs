@@ -2,10 +2,15 @@
 // Starts Sallyport with a Node that is recent enough: this one, or the one that scripts/setup brought.
 // Plain JavaScript that Node 18 understands, because it may be what runs it.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { serveFlags } from './flags.mjs';
+
+const PRLIMIT = '/usr/bin/prlimit';
+
+/** Those that run a gateway, with its keys in memory for as long as it lives. */
+const GATEWAYS = ['serve', 'stdio', 'run'];
 
 const entry = new URL('../dist/main/bin.js', import.meta.url);
 const [command, ...words] = process.argv.slice(2);
@@ -27,17 +32,16 @@ async function joined() {
 async function start() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const flags = command === 'serve' ? serveFlags : [];
+  const limited = GATEWAYS.includes(command) ? withoutCore() : [];
   const program = [fileURLToPath(entry), ...process.argv.slice(2)];
 
   if (major > 24 || (major === 24 && minor >= 7)) {
-    // The same process goes on, with the flags: whoever started it keeps its id and its pipes.
+    // The same process goes on, with the flags and the limit: whoever started it keeps its id and its pipes.
     const missing = flags.filter((flag) => !process.execArgv.includes(flag));
-    if (missing.length > 0)
-      process.execve(
-        process.execPath,
-        [process.execPath, ...missing, ...process.execArgv, ...program],
-        process.env,
-      );
+    if (missing.length > 0 || limited.length > 0) {
+      const words = [...limited, process.execPath, ...missing, ...process.execArgv, ...program];
+      process.execve(words[0], words, process.env);
+    }
     await import(entry.href);
     return;
   }
@@ -49,11 +53,23 @@ async function start() {
     );
     process.exit(1);
   }
-  const child = spawn(own, [...flags, ...program], { stdio: 'inherit' });
+  const [file, ...rest] = [...limited, own, ...flags, ...program];
+  const child = spawn(file, rest, { stdio: 'inherit' });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`sallyport: ${own} does not run: ${error.message}. Run scripts/setup again.`);
     process.exit(1);
   });
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+/**
+ * A gateway that crashes leaves no copy of its memory on a disk, keys and all. 1 and not 0: where the system hands such
+ * copies to a program of its own, only this number keeps the kernel from it (core(5)). Where it is 0 already it cannot be
+ * more, and Node has no way to set it from within.
+ */
+function withoutCore() {
+  if (!existsSync(PRLIMIT)) return [];
+  const isNone = /^Max core file size +(?:1 +1|\S+ +0) /m.test(readFileSync('/proc/self/limits', 'utf8'));
+  return isNone ? [] : [PRLIMIT, '--core=1'];
 }

@@ -1,5 +1,5 @@
 /**
- * A gateway in a process of its own with one HTTP API as tools, for a benchmark. The argument is where the API is and who
+ * A gateway in a process of its own with one HTTP API as tools, or one remote MCP server, for a benchmark. The argument is where the API is and who
  * signed its certificate, as JSON. Tells its parent where it listens, and ends when the parent lets go of it.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,9 +13,19 @@ export interface ApiPlace {
   readonly host: string;
   readonly port: number;
   readonly caPem: string;
+  /** Whether it is an MCP server, at `/mcp` and without a key. */
+  readonly isMcp: boolean;
 }
 
-const { host, port, caPem } = JSON.parse(process.argv[2] ?? '{}') as ApiPlace;
+const { host, port, caPem, isMcp } = JSON.parse(process.argv[2] ?? '{}') as ApiPlace;
+const manifest = {
+  schemaVersion: 2,
+  name: 'echo',
+  version: '1.0.0',
+  server: { kind: 'remote', url: `https://${host}/mcp` },
+  egress: [{ host }],
+  tools: { default: ['echo'] },
+};
 const document = {
   openapi: '3.1.0',
   info: { title: 'echo', version: '1.0.0' },
@@ -43,8 +53,11 @@ await initHome(config);
 const gateway = await createGateway(config, silentLog, { auditWriter: 'journal' });
 const tcp = await openTcpDoor(gateway, config.listen);
 const operator = createClient(async (request) => gateway.api.fetch(request));
-await operator.addServer({ source: 'echo.json', manifest: JSON.stringify(document) }, () => undefined);
-await operator.setSecret('echo', 'KEY', 'sk_bench_0123456789abcdef0123456789');
+await operator.addServer(
+  { source: 'echo.json', manifest: JSON.stringify(isMcp ? manifest : document) },
+  () => undefined,
+);
+if (!isMcp) await operator.setSecret('echo', 'KEY', 'sk_bench_0123456789abcdef0123456789');
 const { token } = await operator.createToken({ profile: 'default', agent: 'bench' });
 
 process.once('disconnect', () => {

@@ -19,6 +19,8 @@ const server = createServer(async (req, res) => {
   else waiting.push((line) => res.end(line));
   child.stdin.write(`${text}\n`);
 });
+// Others have their turns in between.
+server.keepAliveTimeout = 600_000;
 server.listen(0, '127.0.0.1', () => {
   process.send({ url: `http://127.0.0.1:${server.address().port}`, socket: '', token: '' });
 });

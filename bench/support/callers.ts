@@ -1,9 +1,10 @@
 /** Clients that cost as little as possible: one tool call at a time, over lines or over a kept HTTP connection. */
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { type Answer, KeptConnection } from './kept-connection.ts';
 
 export interface Caller {
   /** One `tools/call`; resolves with the answer's text. */
@@ -36,38 +37,50 @@ export async function lineCaller(input: Writable, output: Readable, close: () =>
   return { call: (id) => exchange(callText(id)), close };
 }
 
+const COMMON = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+
 export async function sessionCaller(url: string, token: string, tool = 'echo'): Promise<Caller> {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const headers: Record<string, string> = { authorization: `Bearer ${token}` };
-  const { sessionId } = await post(agent, url, headers, INITIALIZE);
-  headers['mcp-session-id'] = sessionId;
-  headers['mcp-protocol-version'] = VERSION;
-  await post(agent, url, headers, INITIALIZED);
+  const authorization = `Bearer ${token}`;
+  const first = new KeptConnection(url, { ...COMMON, authorization });
+  const session = (await post(first, INITIALIZE)).fields.get('mcp-session-id') ?? '';
+  first.close();
+  const named = { 'mcp-session-id': session, 'mcp-protocol-version': VERSION };
+  const connection = new KeptConnection(url, { ...COMMON, authorization, ...named });
+  await post(connection, INITIALIZED);
   return {
-    call: async (id) => (await post(agent, url, headers, callText(id, '', tool))).body,
-    close: () => agent.destroy(),
+    call: async (id) => (await post(connection, callText(id, '', tool))).body,
+    close: () => connection.close(),
   };
 }
 
-/** Revision 2026-07-28: every request stands for itself. */
-export function statelessCaller(url: string, token: string): Caller {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const version = '2026-07-28';
-  const headers = {
+const STATELESS = '2026-07-28';
+/** What each request says of itself, as a member of its parameters. */
+export const ENVELOPE = `"_meta":${JSON.stringify({
+  'io.modelcontextprotocol/protocolVersion': STATELESS,
+  'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
+  'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
+})}`;
+
+/** For requests of revision 2026-07-28: every one stands for itself. */
+export const statelessConnection = (
+  url: string,
+  token: string,
+  method: string,
+  name: string,
+): KeptConnection =>
+  new KeptConnection(url, {
+    ...COMMON,
     authorization: `Bearer ${token}`,
-    'mcp-protocol-version': version,
-    'mcp-method': 'tools/call',
-    'mcp-name': 'echo',
-  };
-  const meta = {
-    'io.modelcontextprotocol/protocolVersion': version,
-    'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
-    'io.modelcontextprotocol/clientCapabilities': {},
-  };
-  const suffix = `,"_meta":${JSON.stringify(meta)}`;
+    'mcp-protocol-version': STATELESS,
+    'mcp-method': method,
+    ...(name === '' ? {} : { 'mcp-name': name }),
+  });
+
+export function statelessCaller(url: string, token: string): Caller {
+  const connection = statelessConnection(url, token, 'tools/call', 'echo');
   return {
-    call: async (id) => (await post(agent, url, headers, callText(id, suffix))).body,
-    close: () => agent.destroy(),
+    call: async (id) => (await post(connection, callText(id, `,${ENVELOPE}`))).body,
+    close: () => connection.close(),
   };
 }
 
@@ -80,27 +93,8 @@ export async function stdioBridge(socketPath: string, path: string): Promise<Soc
   return socket;
 }
 
-async function post(
-  agent: Agent,
-  url: string,
-  headers: Readonly<Record<string, string>>,
-  text: string,
-): Promise<{ body: string; sessionId: string }> {
-  const body = Buffer.from(text);
-  const req = request(url, {
-    agent,
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      'content-length': body.length,
-      accept: 'application/json, text/event-stream',
-      ...headers,
-    },
-  });
-  req.end(body);
-  const [res] = await once(req, 'response');
-  let answer = '';
-  for await (const chunk of res) answer += String(chunk);
-  if (res.statusCode >= 300) throw new Error(`HTTP ${res.statusCode}: ${answer}`);
-  return { body: answer, sessionId: String(res.headers['mcp-session-id'] ?? '') };
+async function post(connection: KeptConnection, text: string): Promise<Answer> {
+  const answer = await connection.post(text);
+  if (answer.status >= 300) throw new Error(`HTTP ${answer.status}: ${answer.body}`);
+  return answer;
 }

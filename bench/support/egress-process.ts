@@ -3,6 +3,7 @@
  * SQLite file, injection, scrubbing. Only the cells are missing: their listeners are on loopback. Tells its parent
  * where it listens, and then answers one question at a time.
  */
+import { NO_RULES } from '../../src/policy/index.ts';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
@@ -85,7 +86,17 @@ const CALL = {
   user: null,
   agent: 'bench',
 };
-const CALLS = { inFlight: [CALL], count: 1, running: [CALL], begun: true, last: null, ended: [] };
+const CALLS = {
+  inFlight: [CALL],
+  count: 1,
+  running: [CALL],
+  callers: [CALL],
+  profiles: [],
+  begun: true,
+  last: null,
+  ended: [],
+  endedCallers: [],
+};
 /** Finalizers run between collections. */
 const COLLECTIONS = 3;
 
@@ -127,6 +138,8 @@ const egress = createEgressWith(
       ],
     },
     calls: { callsIn: () => CALLS },
+    limits: { count: async () => null },
+    rules: { current: () => NO_RULES },
     audit,
     clock: systemClock,
     random: systemRandom,

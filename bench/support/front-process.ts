@@ -10,14 +10,9 @@ import { createServer as createLineServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  type CellId,
-  silentLog,
-  systemClock,
-  systemRandom,
-  type WorkspaceId,
-} from '../../src/kernel/index.ts';
-import { createFront, type Principal, type UpstreamTransport } from '../../src/mcp/index.ts';
+import type { CellId, WorkspaceId } from '../../src/kernel/index.ts';
+import type { Principal, UpstreamTransport } from '../../src/mcp/index.ts';
+import { bareFront } from './bare-front.ts';
 import { nameOf } from './fleet.ts';
 import type { GatewayAddress } from './gateway-process.ts';
 
@@ -56,6 +51,7 @@ const principal: Principal = {
 };
 const profile = {
   tokenInUrl: false,
+  search: false,
   name: 'default',
   servers: names.map((slug) => ({
     slug,
@@ -65,8 +61,9 @@ const profile = {
     callSeconds: null,
   })),
 };
-const front = createFront({
-  upstreams: {
+const front = bareFront(
+  {
+    onProfile: () => () => undefined,
     profile: async () => profile,
     async open(_principal, _profile, slug) {
       const transport = transports.get(slug);
@@ -74,28 +71,12 @@ const front = createFront({
       return transport;
     },
   },
-  audit: { async started() {}, async finished() {}, async refused() {} },
-  kills: { async check() {}, isStopped: async () => false, onKill: () => () => undefined },
-  standing: { until: async () => Infinity, onChange: () => () => undefined },
-  definitions: {
-    judge: async () => () => 'approved',
-    withheld: () => undefined,
-    onApproved: () => () => undefined,
-  },
-  authenticate: async () => principal,
-  clock: systemClock,
-  random: systemRandom,
-  log: silentLog,
-  config: {
-    allowedHosts: [],
-    allowedOrigins: [],
-    publicUrl: null,
-    authorizationServers: [],
-    version: '0.0.0',
-  },
-});
+  principal,
+);
 
-const http = createHttpServer((req, res) => void front.handleHttp(req, res)).listen(0, '127.0.0.1');
+const http = createHttpServer((req, res) => void front.handleHttp(req, res));
+front.takePosts(http);
+http.listen(0, '127.0.0.1');
 await once(http, 'listening');
 const socket = join(tmpdir(), `sallyport-bench-${process.pid}.sock`);
 const lines = createLineServer((connection) => {

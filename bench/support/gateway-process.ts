@@ -1,14 +1,17 @@
 /**
  * A gateway in a process of its own: a temporary home, servers in real cells, a token. Tells its parent where it
- * listens, and ends when the parent lets go of it. The argument is the servers, as JSON; without it, one that echoes.
+ * listens, and ends when the parent lets go of it. The argument is the servers, as JSON; without it, one that echoes. With
+ * `governed` behind it, all of governance is at work; with `serving`, it does whatever else a gateway does that goes on.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '../../src/api/index.ts';
 import { silentLog } from '../../src/kernel/index.ts';
 import { createGateway, initHome, loadConfig, openLocalDoor, openTcpDoor } from '../../src/main/index.ts';
+import { governedHome } from './governed.ts';
 
 /** What the parent is told. */
 export interface GatewayAddress {
@@ -20,12 +23,22 @@ export interface GatewayAddress {
 /** What it answers to `memory`: after a collection, where it was started with `--expose-gc`. */
 export type GatewayMemory = NodeJS.MemoryUsage;
 
+/** What it answers to `turns`: of its main thread, since it was asked before. */
+export interface GatewayTurns {
+  /** The longest that a timer was late, in milliseconds: some turn took as long. */
+  readonly longestMs: number;
+  readonly p99Ms: number;
+  /** Of the time, how much the thread was at work. */
+  readonly busy: number;
+}
+
 export interface BenchServer {
   readonly name: string;
   /** Absolute; needs nothing beside it. */
   readonly script: string;
   readonly words: readonly string[];
-  readonly tools: readonly string[];
+  /** Those that it offers; null: all that only read. */
+  readonly tools: readonly string[] | null;
 }
 
 const echo: BenchServer = {
@@ -43,7 +56,8 @@ const scripts = join(folder, 'scripts');
 mkdirSync(home, { mode: 0o700 });
 mkdirSync(scripts);
 for (const { script } of servers) copyFileSync(script, join(scripts, basename(script)));
-writeFileSync(join(home, 'sallyport.yaml'), 'listen: 127.0.0.1:0\n', { mode: 0o600 });
+const files = process.argv[3] === 'governed' ? governedHome : { 'sallyport.yaml': 'listen: 127.0.0.1:0\n' };
+for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text, { mode: 0o600 });
 
 const config = loadConfig({ ...process.env, SALLYPORT_HOME: home });
 await initHome(config);
@@ -51,6 +65,7 @@ const gateway = await createGateway(config, silentLog, { auditWriter: 'journal' 
 const socket = join(home, 'sallyport.sock');
 const local = await openLocalDoor(gateway, socket);
 const tcp = await openTcpDoor(gateway, config.listen);
+if (process.argv[3] === 'serving') gateway.listeningAt(tcp.address);
 
 const operator = createClient(async (request) => gateway.api.fetch(request));
 for (const { name, script, words, tools } of servers) {
@@ -65,13 +80,31 @@ for (const { name, script, words, tools } of servers) {
     },
     egress: [],
     credentials: [],
-    tools: { default: tools },
+    ...(tools === null ? {} : { tools: { default: tools } }),
   };
   await operator.addServer({ source: `${name}.json`, manifest: JSON.stringify(manifest) }, () => undefined);
 }
 const { token } = await operator.createToken({ profile: 'default', agent: 'bench' });
 
-process.on('message', () => {
+const LATE_EVERY_MS = 5;
+const MS = 1e6;
+const late = monitorEventLoopDelay({ resolution: LATE_EVERY_MS });
+let utilization = performance.eventLoopUtilization();
+
+function turns(): GatewayTurns {
+  const { utilization: busy } = performance.eventLoopUtilization(utilization);
+  utilization = performance.eventLoopUtilization();
+  const [longestMs, p99Ms] = [late.max / MS - LATE_EVERY_MS, late.percentile(99) / MS - LATE_EVERY_MS];
+  late.enable();
+  late.reset();
+  return { longestMs, p99Ms, busy };
+}
+
+process.on('message', (word) => {
+  if (word === 'turns') {
+    process.send?.(turns());
+    return;
+  }
   globalThis.gc?.();
   process.send?.(process.memoryUsage() satisfies GatewayMemory);
 });

@@ -32,6 +32,28 @@ export const print = (line = ''): void => {
 export const tableLine = (cells: readonly string[], width = 12, nameWidth = 24): string =>
   cells.map((cell, index) => (index === 0 ? cell.padEnd(nameWidth) : cell.padStart(width))).join('');
 
+export interface Timed {
+  readonly name: string;
+  /** Of each call, in milliseconds. */
+  readonly times: readonly number[];
+  /** Microseconds of the processor for a call, of each round; none where nobody looked. */
+  readonly costs: readonly number[];
+}
+
+/** A table of calls, each against the first of them. */
+export function printLatencies(title: string, rows: readonly Timed[]): void {
+  const sorted = rows.map(({ times }) => times.toSorted((a, b) => a - b));
+  const base = quantile(sorted[0] ?? [], 0.5);
+  print(tableLine([title, 'p50', 'p99', 'added p50', '× direct', 'least µs'], 12, 34));
+  for (const [index, { name, costs }] of rows.entries()) {
+    const times = sorted[index] ?? [];
+    const p50 = quantile(times, 0.5);
+    const cells = [p50, quantile(times, 0.99), p50 - base, p50 / base].map((value) => value.toFixed(3));
+    const cost = costs.length === 0 ? '' : Math.min(...costs).toFixed(0);
+    print(tableLine([name, ...cells, cost], 12, 34));
+  }
+}
+
 /** Least squares: by how much `values` rise per unit of `times`. */
 export function slope(times: readonly number[], values: readonly number[]): number {
   const mean = (numbers: readonly number[]): number =>

@@ -8,6 +8,7 @@ import { freePort, listening } from './processes.ts';
 export interface Peer {
   readonly name: string;
   readonly url: string;
+  readonly pid: number;
   close(): Promise<void>;
 }
 
@@ -47,6 +48,7 @@ export async function openPeers(server: string): Promise<readonly Peer[]> {
     peers.push({
       name,
       url: `http://127.0.0.1:${port}/mcp`,
+      pid: child.pid ?? 0,
       async close() {
         const ended = once(child, 'exit');
         child.kill();

@@ -71,6 +71,14 @@ export function processorTime(pid: number): { readonly own: number; readonly chi
   };
 }
 
+/** The same without that of children, as the scheduler has it: in nanoseconds, so that a few calls can be told apart. */
+export function scheduledUs(pid: number): number {
+  let us = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`))
+    us += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]) / 1_000;
+  return us;
+}
+
 /** The same by name of thread; threads with one name are one. */
 export function threadTimes(
   pid: number,

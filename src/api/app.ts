@@ -18,9 +18,15 @@ import {
   statusRoutes,
 } from './routes/operations.ts';
 import { definitionRoutes } from './routes/definitions.ts';
+import { alertRoutes } from './routes/alerts.ts';
+import { approvalRoutes } from './routes/approvals.ts';
+import { policyRoutes } from './routes/policies.ts';
 import { proxyRoutes } from './routes/proxy.ts';
+import { receiverRoutes } from './routes/receivers.ts';
+import { recordingRoutes } from './routes/recordings.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { serverRoutes } from './routes/servers.ts';
+import { usageRoutes } from './routes/usage.ts';
 
 export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'> {
   const app = router().basePath(API_PREFIX);
@@ -31,13 +37,19 @@ export function createApi(deps: ApiDeps): Pick<OpenAPIHono, 'fetch' | 'request'>
     loginRoutes,
     profileRoutes,
     tokenRoutes,
+    policyRoutes,
+    approvalRoutes,
+    recordingRoutes,
     proxyRoutes,
     callRoutes,
     killRoutes,
     keyRoutes,
     auditRoutes,
+    alertRoutes,
+    receiverRoutes,
     catalogRoutes,
     statusRoutes,
+    usageRoutes,
   ];
   for (const group of groups) app.route('/', group(deps));
   app.doc31('/openapi.json', {

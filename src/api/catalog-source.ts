@@ -4,10 +4,11 @@ import type { Manifest } from '../manifest/index.ts';
 import type { ApiDeps } from './deps.ts';
 
 /** @throws AppError `catalog_unknown` with names that are near */
-export function fromCatalog(deps: Pick<ApiDeps, 'catalog'>, name: string): Manifest {
-  const entry = deps.catalog.show(name);
+export async function fromCatalog(deps: Pick<ApiDeps, 'catalog'>, name: string): Promise<Manifest> {
+  const catalog = await deps.catalog();
+  const entry = catalog.show(name);
   if (entry !== undefined) return entry.manifest;
-  const near = deps.catalog.search([name]).slice(0, 5);
+  const near = catalog.search([name]).slice(0, 5);
   throw new AppError('catalog_unknown', `The catalog has no server \`${name}\`.`, {
     kind: 'not_found',
     hint:

@@ -3,34 +3,40 @@
  * gateway, or an API opened in the same process. Programs that serve nothing load this file by itself: it imports nothing of
  * the API's other side.
  */
+import type { UsageView } from './usage-schemas.ts';
 import { AppError, type AppErrorKind, type JsonObject } from '../kernel/index.ts';
+import type { AnswerApproval, ApprovalDetail, ApprovalView } from './approval-schemas.ts';
 import type { Decision, DefinitionReport } from './definition-schemas.ts';
 import type { LaunchPlan } from './plan-schema.ts';
 import { API_PREFIX } from './prefix.ts';
+import type {
+  ApplyPolicy,
+  CheckPolicy,
+  ExplainPolicy,
+  PolicyCheck,
+  PolicyExplanation,
+  PolicySource,
+  TemplateView,
+} from './policy-schemas.ts';
+import type { ReceiverSecret } from './receiver-schemas.ts';
+import type { RecordingLine, RecordingView, RejudgeReport } from './recording-schemas.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
+import type { NewToken, ProfileView, ProxyView, TokenView } from './access-schemas.ts';
+import type { AlertView, CheckpointView, ExportView, VerifyView } from './audit-schemas.ts';
+import type { KeyRotation, KeyStatus, KillView, StatusView } from './operation-schemas.ts';
+import type { ProbeBody, ProbeView } from './probe-schemas.ts';
 import type {
   AddedView,
   AddServer,
   CatalogView,
   InjectBody,
-  KeyRotation,
-  KeyStatus,
-  KillView,
   LogLineView,
-  NewToken,
-  ProbeBody,
-  ProbeView,
-  ProfileView,
-  ProxyView,
   ReinstallBody,
   SecretView,
   ServerView,
-  StatusView,
-  TokenView,
   UpgradeBody,
   UpgradedView,
-  VerifyView,
-} from './schemas.ts';
+} from './server-schemas.ts';
 
 export type Transport = (request: Request) => Promise<Response>;
 
@@ -49,6 +55,7 @@ interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  readonly retryAfterSeconds?: number;
 }
 
 /** How JSON Lines say that they ended early. */
@@ -60,6 +67,7 @@ function toError(failure: Failure, kind: AppErrorKind): AppError {
   return new AppError(failure.code, failure.message, {
     kind,
     ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+    ...(failure.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: failure.retryAfterSeconds }),
   });
 }
 
@@ -164,6 +172,29 @@ export function createClient(transport: Transport) {
       json<NewToken>('POST', '/tokens', body),
     revokeToken: (id: string) => json('DELETE', `/tokens/${encodeURIComponent(id)}`),
     rotateToken: (id: string) => json<NewToken>('POST', `/tokens/${encodeURIComponent(id)}/rotate`),
+    approvals: (state: ApprovalView['state'] | null) =>
+      json<ApprovalView[]>('GET', `/approvals${state === null ? '' : `?state=${state}`}`),
+    approval: (id: string) => json<ApprovalDetail>('GET', `/approvals/${encodeURIComponent(id)}`),
+    answerApproval: (id: string, body: AnswerApproval) =>
+      json<ApprovalView>('POST', `/approvals/${encodeURIComponent(id)}/answer`, body),
+    policies: () => json<PolicySource[]>('GET', '/policy'),
+    checkPolicy: (body: CheckPolicy) => json<PolicyCheck>('POST', '/policy/check', body),
+    applyPolicy: (body: ApplyPolicy) => json('PUT', '/policy', body),
+    removePolicy: (profile: string | null) => json('DELETE', '/policy', { profile }),
+    explainPolicy: (body: ExplainPolicy) => json<PolicyExplanation>('POST', '/policy/explain', body),
+    policyTemplates: () => json<TemplateView[]>('GET', '/policy/templates'),
+    usage: (query: { by: string; since?: string; until?: string; server?: string }) =>
+      json<UsageView>('GET', `/usage?${queryText(query)}`),
+    recordings: (query: { profile?: string; server?: string; since?: number }) =>
+      json<RecordingView[]>('GET', `/recordings?${queryText(query)}`),
+    recording: (id: string) => json<RecordingView>('GET', `/recordings/${encodeURIComponent(id)}`),
+    recordingLines: (id: string, purpose: 'show' | 'replay' | 'export') =>
+      lines(
+        `/recordings/${encodeURIComponent(id)}/lines?${queryText({ for: purpose })}`,
+      ) as AsyncGenerator<RecordingLine>,
+    rejudgeRecording: (id: string, text: string | null) =>
+      json<RejudgeReport>('POST', `/recordings/${encodeURIComponent(id)}/rejudge`, { text }),
+    deleteRecording: (id: string) => json('DELETE', `/recordings/${encodeURIComponent(id)}`),
     proxySettings: (body: { tokenId?: string; server?: string }) => json<ProxyView>('POST', '/proxy', body),
     /** @returns the result exactly as the server gave it */
     call: async (server: string, tool: string, argumentsJson: string, profile: string | undefined) =>
@@ -182,16 +213,30 @@ export function createClient(transport: Transport) {
     keys: () => json<KeyStatus>('GET', '/keys'),
     rotateKeys: () => json<KeyRotation>('POST', '/keys/rotate'),
     audit: (options: { from?: number; last?: number; follow?: boolean }) => {
-      const query = new URLSearchParams(
-        Object.entries(options).map(([key, value]): [string, string] => [key, String(value)]),
-      );
-      return lines(`/audit?${query.toString()}`) as AsyncGenerator<JsonObject>;
+      return lines(`/audit?${queryText(options)}`) as AsyncGenerator<JsonObject>;
     },
-    verifyAudit: () => json<VerifyView>('GET', '/audit/verify'),
+    verifyAudit: (checkpoints?: string) =>
+      checkpoints === undefined
+        ? json<VerifyView>('GET', '/audit/verify')
+        : json<VerifyView>('POST', '/audit/verify', { checkpoints }),
+    alerts: () => json<AlertView[]>('GET', '/alerts'),
+    receiverSecrets: () => json<ReceiverSecret[]>('GET', '/receivers/secrets'),
+    setReceiverSecret: (name: string, value: string) =>
+      json<ReceiverSecret>('PUT', `/receivers/secrets/${encodeURIComponent(name)}`, { value }),
+    deleteReceiverSecret: (name: string) =>
+      json<{ deleted: string[] }>('DELETE', `/receivers/secrets/${encodeURIComponent(name)}`),
+    testAlert: () => json<AlertView>('POST', '/alerts/test'),
+    auditExports: () => json<ExportView[]>('GET', '/audit/exports'),
+    signCheckpoint: () => json<CheckpointView>('POST', '/audit/checkpoints'),
     catalog: (words: string) => json<CatalogView[]>('GET', `/catalog?q=${encodeURIComponent(words)}`),
     catalogEntry: (name: string) => json<{ text: string }>('GET', `/catalog/${encodeURIComponent(name)}`),
   };
 }
+
+const queryText = (query: object): string =>
+  new URLSearchParams(
+    Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
+  ).toString();
 
 function failureIn(text: string): Failure | null {
   try {

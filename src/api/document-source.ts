@@ -18,7 +18,7 @@ import {
 import { complete } from './checked-manifest.ts';
 import type { Follower } from './packages.ts';
 import type { ApiCompiler, DocumentSource, ServerDocument } from './ports.ts';
-import type { AddServer } from './schemas.ts';
+import type { AddServer } from './server-schemas.ts';
 
 /** Whether the text of a source is the description of an API rather than a manifest. */
 export const isDescription = (text: string): boolean => looksLikeOpenApi(text) || looksLikeToolSpec(text);

@@ -33,9 +33,13 @@ export function errorResponse(error: unknown, log: Log): Response {
     return Response.json({ error: { code: 'http_error', message: error.message } }, { status: error.status });
   }
   if (!isAppError(error)) logUnexpected(error, log);
+  const seconds = isAppError(error) ? error.retryAfterSeconds : undefined;
   return Response.json(
     { error: toWire(error) },
-    { status: isAppError(error) ? httpStatus[error.kind] : 500 },
+    {
+      status: isAppError(error) ? httpStatus[error.kind] : 500,
+      headers: seconds === undefined ? {} : { 'retry-after': String(seconds) },
+    },
   );
 }
 

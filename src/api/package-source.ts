@@ -6,7 +6,7 @@ import { complete } from './checked-manifest.ts';
 import type { ApiDeps } from './deps.ts';
 import { type Follower, installPackage } from './packages.ts';
 import type { PackageOptions, PackageRecord } from './ports.ts';
-import type { AddServer } from './schemas.ts';
+import type { AddServer } from './server-schemas.ts';
 
 const SLUG = /^[a-z0-9][a-z0-9-]{0,62}$/;
 

@@ -1,6 +1,7 @@
 /** What `server show --plan` answers. */
 import { z } from '@hono/zod-openapi';
-import { EgressRuleView, Slug } from './schemas.ts';
+import { Slug } from './schemas.ts';
+import { EgressRuleView } from './server-schemas.ts';
 
 /** What starting a server would do. Where a credential would stand, its name does. */
 export const LaunchPlan = z

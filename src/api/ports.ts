@@ -2,12 +2,19 @@
  * What the control plane needs from outside: where servers and profiles are kept, how a package gets onto the machine,
  * and the running cells. `main/` supplies the store, the sandbox and the front behind these.
  */
+import type { UsageView } from './usage-schemas.ts';
+import type { ApprovalAnswer, ApprovalDetail, ApprovalView } from './approval-schemas.ts';
+import type { PolicyAsked, PolicyCheck, PolicyExplanation, PolicySource } from './policy-schemas.ts';
 import type { ApiDescription, ApiUse, CompiledApi } from '../http-api/index.ts';
-import type { Json, ServerId, WorkspaceId } from '../kernel/index.ts';
+import type { CellId, Json, Secret, ServerId, WorkspaceId } from '../kernel/index.ts';
+import type { ApprovalState } from '../policy/index.ts';
 import type { Decision, DefinitionReport, PinnedView } from './definition-schemas.ts';
 import type { BeginLogin, LoginBegun, LoginView } from './login-schemas.ts';
 import type { LaunchPlan } from './plan-schema.ts';
-import type { ProbeBody, ProbeEntry } from './schemas.ts';
+import type { ReceiverSecret } from './receiver-schemas.ts';
+import type { RecordingLine, RecordingView, RejudgeReport } from './recording-schemas.ts';
+import type { AlertView, ExportView } from './audit-schemas.ts';
+import type { ProbeBody, ProbeEntry } from './probe-schemas.ts';
 
 /** One package of an installed tree. */
 export interface PackagePart {
@@ -130,15 +137,66 @@ export interface DefinitionDesk {
    * Starts the server to ask what it offers, and ends it again. What differs from what is agreed to then waits for a
    * decision; nothing is agreed to.
    *
+   * @param withinMs how long it may take to answer, from its start; `definitionsLookMs` where it is not given
    * @throws AppError why it cannot be asked
    */
-  look(server: ServerRow): Promise<DefinitionReport>;
+  look(server: ServerRow, withinMs?: number): Promise<DefinitionReport>;
   /** @throws AppError `definition_not_waiting` where one of them is not there, or not with this hash */
   decide(
     server: ServerRow,
     decision: Decision['decision'],
     definitions: Decision['definitions'],
   ): Promise<DefinitionReport>;
+}
+
+/** Requests that rules hold back. Whoever answers is on record, and is never who asked. */
+export interface ApprovalDesk {
+  /** The newest first. @param state null: all */
+  list(state: ApprovalState | null): Promise<ApprovalView[]>;
+  /** @throws AppError `approval_not_found` */
+  show(id: string): Promise<ApprovalDetail>;
+  /** @throws AppError `approval_…`, `audit_unavailable` */
+  answer(id: string, answer: ApprovalAnswer): Promise<ApprovalView>;
+}
+
+/** The owner's rules. */
+export interface PolicyDesk {
+  /** @param file what findings call it */
+  check(text: string, file: string): Promise<ReadonlyDeep<PolicyCheck>>;
+  /**
+   * Replaces the rules of a profile, or of the workspace. They hold when it resolves.
+   *
+   * @throws AppError `policy_…` the first thing that is wrong with them; `profile_not_found`, `audit_unavailable`
+   */
+  apply(text: string, profile: string | null): Promise<void>;
+  /** @throws AppError `policy_not_found` */
+  remove(profile: string | null): Promise<void>;
+  /** What holds, the home's own file included. */
+  list(): Promise<readonly ReadonlyDeep<PolicySource>[]>;
+  /** @throws AppError `server_not_found`, `profile_not_found`, `policy_…` */
+  explain(asked: PolicyAsked): Promise<ReadonlyDeep<PolicyExplanation>>;
+}
+
+/** The same, whose lists nobody changes. */
+type ReadonlyDeep<T> = {
+  readonly [Key in keyof T]: T[Key] extends (infer Item)[] ? readonly Item[] : T[Key];
+};
+
+/** Recorded sessions. */
+export interface RecordingDesk {
+  list(query: {
+    readonly profile?: string | undefined;
+    readonly server?: string | undefined;
+    readonly since?: number | undefined;
+  }): Promise<readonly RecordingView[]>;
+  /** @throws AppError `recording_not_found`, as the rest */
+  show(id: string): Promise<RecordingView>;
+  /** What was said, then what the audit knows of its calls, then what was checked. Being read is on record. */
+  lines(id: string, purpose: string): AsyncIterable<RecordingLine>;
+  /** @param text rules; null: those that hold now. @throws AppError `policy_…` */
+  rejudge(id: string, text: string | null): Promise<RejudgeReport>;
+  /** @throws AppError `recording_growing` */
+  remove(id: string): Promise<void>;
 }
 
 export interface ProfileEntry {
@@ -149,6 +207,10 @@ export interface ProfileEntry {
 export interface ProfileOptions {
   /** Whether its tokens may stand in the address, for clients that can send no header. */
   readonly tokenInUrl: boolean;
+  /** Whether its clients are shown two tools, one that finds the others and one that calls them. */
+  readonly search: boolean;
+  /** What its sessions are recorded at; null: as the configuration says. */
+  readonly record: 'off' | 'metadata' | 'arguments' | 'full' | null;
 }
 
 export interface Profile {
@@ -175,11 +237,11 @@ export interface Profiles {
   remove(workspace: WorkspaceId, name: string): Promise<boolean>;
 }
 
-export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
+export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user' | 'credential';
 
 export interface Kill {
   readonly scope: KillScope;
-  /** Slug, token id or user id; empty for `all` and `workspace`. */
+  /** Slug, token id, user id, or `SERVER/NAME` of a credential; empty for `all` and `workspace`. */
   readonly target: string;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
@@ -228,8 +290,27 @@ export interface LogLine {
 }
 
 /** A running cell, as shown to the operator. */
+type UsagePart = 'day' | 'server' | 'tool' | 'agent' | 'actor';
+
+export interface UsageAsked {
+  /** Days in UTC, `2026-11-21`, both included; null: the last seven. */
+  readonly since: string | null;
+  readonly until: string | null;
+  readonly by: readonly UsagePart[];
+  readonly server: string | null;
+}
+
+export interface UsageDesk {
+  /** With everything that was recorded when it was asked. @throws AppError `usage_range_invalid` */
+  report(asked: UsageAsked): Promise<{
+    readonly since: string;
+    readonly until: string;
+    readonly lines: readonly UsageView['lines'][number][];
+  }>;
+}
+
 export interface CellView {
-  readonly id: string;
+  readonly id: CellId;
   readonly server: string;
   readonly profile: string | null;
   /** The user whose own credentials it uses; null: those that all share. */
@@ -314,4 +395,24 @@ export interface GatewayFacts {
   readonly startedAt: number;
   /** Whether servers run in cells; otherwise nothing is kept from them. */
   readonly isolation: 'cell' | 'none-unsafe';
+}
+
+/** Receivers of the audit log. */
+export interface ExportDesk {
+  list(): Promise<readonly ExportView[]>;
+}
+
+/** Values that the gateway's own receivers need. @throws AppError `vault_*`, `audit_unavailable`, `receiver_secret_unknown` */
+export interface ReceiverDesk {
+  list(): Promise<readonly ReceiverSecret[]>;
+  set(name: string, value: Secret): Promise<ReceiverSecret>;
+  remove(name: string): Promise<void>;
+}
+
+/** What was found in the audit log by whoever watches it. */
+export interface AlertDesk {
+  /** The latest first. */
+  list(): Promise<readonly AlertView[]>;
+  /** @throws AppError `alerts_off`, `audit_unavailable` */
+  test(): Promise<AlertView>;
 }

@@ -1,7 +1,7 @@
 /** Probing the hosts that a server's credentials may go to. */
 import { AppError } from '../kernel/index.ts';
 import type { ApiDeps } from './deps.ts';
-import type { ProbeBody, ProbeReport, ProbeView } from './schemas.ts';
+import type { ProbeBody, ProbeReport, ProbeView } from './probe-schemas.ts';
 import { findServer } from './servers.ts';
 
 /**

@@ -2,14 +2,15 @@
 import { AppError } from '../kernel/index.ts';
 import { type InjectRule, type Manifest, withInject } from '../manifest/index.ts';
 import { complete, invalid } from './checked-manifest.ts';
-import type { AddServer } from './schemas.ts';
+import type { AddServer } from './server-schemas.ts';
 
 /** Labels that say what a host is, and not whose. */
 const GENERIC = /^(?:mcp|api|www)$/;
 
-/** @throws AppError `server_name_needed`, `server_source_unsupported`, `manifest_invalid` */
+/** @throws AppError `server_name_needed`, `server_source_unsupported`, `server_address_secret`, `manifest_invalid` */
 export function fromAddress(input: AddServer): Manifest {
   const url = addressOf(input.source);
+  assertNoKeys(url);
   const bare = complete({
     schemaVersion: 2,
     name: input.name ?? nameFor(url),
@@ -49,13 +50,48 @@ function addressOf(source: string): URL {
   if (url?.protocol === 'https:' && url.username === '' && url.password === '' && url.hash === '') return url;
   throw new AppError(
     'server_source_unsupported',
-    `\`${source}\` is not the address of a server that can be added.`,
+    // Without what may be a password.
+    `\`${url === null ? source : `${url.protocol}//${url.host}`}\` is not the address of a server that can be added.`,
     {
       kind: 'invalid',
       hint: 'Write https://mcp.example.com/mcp: with TLS, and without a user, a password or a fragment.',
     },
   );
 }
+
+/** What parameters are called whose values are nobody else's business. */
+const KEY_NAME = /(?:key|token|secret|passw|auth|credential|sig)/i;
+/** Letters and digits without order, as keys are written; an id with hyphens in it is none. */
+const KEY_VALUE = /^(?=.*\d)(?=.*[A-Za-z])[\w.~+/=-]{24,}$/;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An address is kept, shown and put on record as it is. @throws AppError `server_address_secret` */
+function assertNoKeys(url: URL): void {
+  const isKey = (value: string): boolean => KEY_VALUE.test(value) && !UUID.test(value);
+  const parameter = [...url.searchParams].find(
+    ([name, value]) => value !== '' && (KEY_NAME.test(name) || isKey(value)),
+  )?.[0];
+  if (parameter !== undefined)
+    throw addressSecret(
+      `in the parameter \`${parameter}\``,
+      `Leave it out: sallyport server add ${url.origin}${url.pathname} --query ${parameter}`,
+    );
+  const segments = url.pathname.split('/');
+  const at = segments.findIndex(isKey);
+  if (at < 0) return;
+  const filledBy = (text: string): string => segments.with(at, text).join('/');
+  throw addressSecret(
+    'in its path',
+    `Put another word in its place, and say where the key goes: sallyport server add ${url.origin}${filledBy('key')}, then sallyport secret inject SERVER NAME --path '${filledBy('{token}')}'. If it is none, write a manifest file.`,
+  );
+}
+
+const addressSecret = (where: string, hint: string): AppError =>
+  new AppError(
+    'server_address_secret',
+    `There seems to be a key ${where} of the address, which is kept and shown as it is.`,
+    { kind: 'invalid', hint: hint.endsWith('.') ? hint : `${hint}. Then: sallyport secret set SERVER NAME` },
+  );
 
 /** `https://mcp.linear.app/mcp` → `linear`. */
 function nameFor({ hostname }: URL): string {

@@ -11,7 +11,7 @@ import { documentOf, fromDescription, isDescription } from './document-source.ts
 import { fromPackage, packageOptions } from './package-source.ts';
 import { type Follower, installPackage } from './packages.ts';
 import type { PackageRecord, ServerDocument } from './ports.ts';
-import type { AddServer } from './schemas.ts';
+import type { AddServer } from './server-schemas.ts';
 import { fromAddress } from './remote-source.ts';
 import { fromText } from './text-source.ts';
 
@@ -53,7 +53,7 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
     const described = await fromDescription(input.manifest, { input, apis: deps.apis });
     return { ...described, pinned: null };
   }
-  const manifest = manifestFor(deps, input);
+  const manifest = await manifestFor(deps, input);
   const { server } = manifest;
   if (server.kind === 'api') {
     assertNone(input, PACKAGE_CHOICES);
@@ -72,7 +72,7 @@ export async function resolveSource(deps: ApiDeps, input: AddServer, follower: F
   return withPackage(deps, { manifest, server }, input, follower);
 }
 
-function manifestFor(deps: ApiDeps, input: AddServer): Manifest {
+async function manifestFor(deps: ApiDeps, input: AddServer): Promise<Manifest> {
   if (input.manifest !== undefined) return fromText(input.manifest, input.source, input.documents);
   return ADDRESS_SOURCE.test(input.source) ? fromAddress(input) : fromCatalog(deps, input.source);
 }

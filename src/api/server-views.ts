@@ -1,12 +1,14 @@
 /**
- * Stored servers as they are read and shown. A manifest is parsed again at every read, so that a row that was tampered
- * with cannot widen what a cell may do. A row that no longer parses is still shown, so that it can be removed.
+ * Stored servers as they are read and shown. What a manifest says is told by its text at every read, so that a row that was
+ * tampered with cannot widen what a cell may do. A row that no longer parses is still shown, so that it can be removed.
  */
 import { AppError, isAppError } from '../kernel/index.ts';
-import { type Manifest, parseManifest, renderFinding, type ServerSpec } from '../manifest/index.ts';
+import { type Manifest, renderFinding, type ServerSpec } from '../manifest/index.ts';
 import type { ApiDeps } from './deps.ts';
 import type { PackageRecord, ServerRow } from './ports.ts';
-import { ProbeReport, type ProbeView, type SecretView, type ServerView } from './schemas.ts';
+import { parseStoredManifest } from './stored-manifest.ts';
+import { ProbeReport, type ProbeView } from './probe-schemas.ts';
+import { type SecretView, type ServerView } from './server-schemas.ts';
 
 /** @throws AppError `server_manifest_invalid` when the stored manifest no longer parses */
 export function manifestOf(row: ServerRow): Manifest {
@@ -16,15 +18,13 @@ export function manifestOf(row: ServerRow): Manifest {
 }
 
 function readManifest(row: ServerRow): Manifest | AppError {
-  const parsed = parseManifest(JSON.stringify(row.manifest), { file: `${row.slug}.json` });
-  if (parsed.manifest === undefined || parsed.errors.length > 0) {
-    return new AppError('server_manifest_invalid', `The stored manifest of \`${row.slug}\` is not valid.`, {
-      kind: 'failed',
-      hint: `Remove the server and add it again: \`sallyport server remove ${row.slug}\`.`,
-      detail: { problems: parsed.errors.map(renderFinding) },
-    });
-  }
-  return parsed.manifest;
+  const found = parseStoredManifest(JSON.stringify(row.manifest), `${row.slug}.json`);
+  if (found.ok) return found.value;
+  return new AppError('server_manifest_invalid', `The stored manifest of \`${row.slug}\` is not valid.`, {
+    kind: 'failed',
+    hint: `Remove the server and add it again: \`sallyport server remove ${row.slug}\`.`,
+    detail: { problems: found.error.map(renderFinding) },
+  });
 }
 
 /** What rows that were stored by earlier versions do not have. */

@@ -16,7 +16,7 @@ import type {
   ServerView,
   UpgradeBody,
   UpgradedView,
-} from './schemas.ts';
+} from './server-schemas.ts';
 import { assertFree, resolveSource } from './server-sources.ts';
 import { manifestOf, packageOf, viewServer } from './server-views.ts';
 

@@ -3,7 +3,7 @@ import { AppError } from '../kernel/index.ts';
 import { type Companion, type Manifest, parseManifest, parseToolSpec } from '../manifest/index.ts';
 import { invalid } from './checked-manifest.ts';
 import { toolSpecBeside } from './document-source.ts';
-import type { AddServer } from './schemas.ts';
+import type { AddServer } from './server-schemas.ts';
 
 /**
  * @param documents files beside it, by name

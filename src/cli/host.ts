@@ -1,6 +1,6 @@
 /** What a command needs from the process that it runs in. `main/` supplies it, tests supply their own. */
 import type { Readable, Writable } from 'node:stream';
-import type { ApiClient } from '../api/index.ts';
+import type { ApiClient, TemplateView } from '../api/index.ts';
 
 export interface Connection {
   readonly client: ApiClient;
@@ -106,6 +106,8 @@ export interface CliHost {
   demo(quiet: boolean): Promise<readonly Claim[]>;
   doctor(): Promise<readonly Check[]>;
   lint(files: readonly string[]): Promise<readonly LintReport[]>;
+  /** The ready rules of this version. */
+  templates(): Promise<readonly TemplateView[]>;
   /** @throws AppError `file_unreadable` */
   readFile(path: string): Promise<string>;
   /** An error that nobody foresaw, for the log. */

@@ -1,6 +1,6 @@
 /** How commands speak: one JSON value with `--json`, tables and sentences otherwise. Upstream text is never printed raw. */
 import { styleText } from 'node:util';
-import { isAppError, toWire } from '../kernel/index.ts';
+import { isAppError, showUnseen, toWire } from '../kernel/index.ts';
 import type { CliHost } from './host.ts';
 
 type Style = Parameters<typeof styleText>[0];
@@ -55,23 +55,28 @@ export function table(header: readonly string[], rows: readonly (readonly string
 const ESCAPES =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes
   /(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)|(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|\u001b[ -/]*[0-~]/g;
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
-/** Text from outside made safe for a terminal: no escape sequences, no control characters, no direction overrides. */
+/**
+ * Text from outside made safe for a terminal: no escape sequences, and nothing else that nobody would see. An escape sequence takes
+ * what stands in it with it: what somebody decides by, and what is on record, is for `spelledOut`.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(ESCAPES, '').replaceAll(UNSEEN, (char) => (char === '\t' ? ' ' : '�'));
+  return showUnseen(text.replaceAll(ESCAPES, ''), (char) => (char === '\t' ? ' ' : '�'));
 }
 
 /** The same for text of several lines. */
 export const printableLines = (text: string): string => text.split('\n').map(printable).join('\n');
 
-/** JSON whose every character can be seen: what a terminal might obey is escaped. The value is the same. */
-export const printableJson = (value: unknown): string =>
-  JSON.stringify(value).replaceAll(/[\u007f-\u009f\p{Cf}\u2028\u2029]/gu, (char) =>
+/** The same with nothing left out: what nobody would see is written as JSON escapes it. A JSON text means the same then. */
+export const spelledOut = (text: string): string =>
+  showUnseen(text, (char) =>
     [...Array(char.length).keys()]
       .map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`)
       .join(''),
   );
+
+/** JSON whose every character can be seen: what a terminal might obey is escaped. The value is the same. */
+export const printableJson = (value: unknown): string => spelledOut(JSON.stringify(value));
 
 /** @param at milliseconds since the Unix epoch; what no calendar holds is shown as it is */
 export function when(at: number | null): string {

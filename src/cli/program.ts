@@ -11,13 +11,19 @@ import {
   killCommands,
   manifestCommands,
 } from './commands/operate.ts';
+import { alertCommands } from './commands/alert.ts';
+import { approvalCommands } from './commands/approval.ts';
+import { policyCommands } from './commands/policy.ts';
 import { proxyCommands } from './commands/proxy.ts';
+import { receiverCommands } from './commands/receiver.ts';
 import { runCommand } from './commands/run.ts';
 import { secretCommands } from './commands/secret.ts';
+import { sessionCommands } from './commands/session.ts';
 import { serverCommands } from './commands/server.ts';
+import { usageCommands } from './commands/usage.ts';
 import { CommandFailed } from './failed.ts';
 import type { CliHost } from './host.ts';
-import { exitCodeOf, renderError } from './output.ts';
+import { exitCodeOf, printableJson, renderError } from './output.ts';
 
 /**
  * Runs one command line.
@@ -34,6 +40,7 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     .configureOutput({
       writeOut: (text) => void host.stdout.write(text),
       writeErr: (text) => void host.stderr.write(text),
+      outputError: (text, write) => write(withoutWords(text)),
     })
     .exitOverride();
   const groups = [
@@ -42,12 +49,18 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
     secretCommands,
     profileCommands,
     tokenCommands,
+    policyCommands,
+    approvalCommands,
+    sessionCommands,
     proxyCommands,
     callCommand,
     runCommand,
     auditCommands,
+    alertCommands,
+    receiverCommands,
     keyCommands,
     killCommands,
+    usageCommands,
     manifestCommands,
     catalogCommands,
   ];
@@ -65,7 +78,7 @@ export async function run(host: CliHost, argv: readonly string[]): Promise<numbe
 async function report(host: CliHost, argv: readonly string[], error: unknown): Promise<number> {
   if (error instanceof CommandFailed) return error.exitCode;
   if (error instanceof CommanderError) return usage(host, argv, error);
-  if (argv.includes('--json')) host.stdout.write(`${JSON.stringify({ error: toWire(error) })}\n`);
+  if (argv.includes('--json')) host.stdout.write(`${printableJson({ error: toWire(error) })}\n`);
   else host.stderr.write(`${renderError(error)}\n`);
   if (!isAppError(error)) await host.reportUnexpected(error);
   return exitCodeOf(error);
@@ -75,9 +88,12 @@ async function report(host: CliHost, argv: readonly string[], error: unknown): P
 function usage(host: CliHost, argv: readonly string[], error: CommanderError): number {
   if (error.exitCode === 0) return 0;
   if (argv.includes('--json')) {
-    const message = error.message.replace(/^error: /, '');
+    const message = withoutWords(error.message).replace(/^error: /, '');
     const hint = 'Add --help for the options.';
     host.stdout.write(`${JSON.stringify({ error: { code: 'cli_usage', message, hint } })}\n`);
   }
   return 2;
 }
+
+/** One word too many may be a secret, or come behind one: the parser would repeat them all. */
+const withoutWords = (text: string): string => text.replace(/( but got \d+): [^]*?(\.?\n*)$/, '$1$2');

@@ -2,6 +2,7 @@
  * Everything the data plane holds for one cell, or for one program that comes through the explicit proxy: its names, certificates, connections, upstreams and scrub set.
  * Nothing of it is shared with another cell but the index of placeholders, which is there to tell them apart.
  */
+import type { CredentialHolder } from './exchange.ts';
 import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
@@ -27,6 +28,8 @@ import type {
   KnownSecret,
   OwnAnswer,
   OwnRequest,
+  RequestLimits,
+  RequestRules,
 } from './ports.ts';
 import { converse } from './protocol.ts';
 import { createScrubSet, type ScrubSet } from './scrub/index.ts';
@@ -36,6 +39,8 @@ import type { UpstreamPool, UpstreamPools } from './upstream/pool.ts';
 export interface CellDeps {
   readonly credentials: CredentialSource;
   readonly calls: CallCorrelation;
+  readonly rules: RequestRules;
+  readonly limits: RequestLimits;
   readonly audit: Pick<AuditLog, 'record' | 'note'>;
   readonly clock: Clock;
   readonly random: Random;
@@ -63,6 +68,8 @@ export class EgressCell implements ConnectionHost {
   readonly random: Random;
   readonly credentials: CredentialSource;
   readonly correlation: Correlation;
+  readonly rules: RequestRules;
+  readonly limits: RequestLimits;
   readonly trail: Trail;
   readonly pool: UpstreamPool;
   readonly bodies = { bytes: 0, bytesMax: limits.cellBodyBytesMax };
@@ -71,6 +78,7 @@ export class EgressCell implements ConnectionHost {
   readonly overhead: CellOverhead;
   readonly handshakes: HandshakeGate;
   readonly tunnels = new Set<Conversation>();
+  readonly holders = new Set<CredentialHolder>();
   /** Requests that the gateway makes in this cell's name. */
   readonly #own = new Set<OwnExchange>();
   readonly dialer: Dialer;
@@ -98,6 +106,8 @@ export class EgressCell implements ConnectionHost {
     this.clock = clock;
     this.random = random;
     this.credentials = deps.credentials;
+    this.rules = deps.rules;
+    this.limits = deps.limits;
     const calls = spec.identity.proxy === undefined ? deps.calls : OUTSIDE;
     this.correlation = new Correlation(calls, spec.identity.cell, clock);
     this.handshakes = new HandshakeGate(clock);
@@ -218,6 +228,13 @@ export class EgressCell implements ConnectionHost {
     this.#known.push(...inUse);
     const kept = Math.max(limits.cellKnownSecretsMax, inUse.length);
     destroyAll(this.#known.splice(0, Math.max(0, this.#known.length - kept)));
+  }
+
+  /** Ends what goes on with such a credential in it, and what was logged in with any. */
+  withdraw(which: (credential: string) => boolean): void {
+    if (!this.spec.credentials.some(({ name }) => which(name))) return;
+    for (const holder of this.holders) holder.withdraw(which);
+    this.pool.dropLogins();
   }
 
   /** Cuts everything that is open, and accepts nothing more. */

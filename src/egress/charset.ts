@@ -55,11 +55,14 @@ const charsetsOf = (text: string): readonly string[] =>
       .toLowerCase(),
   );
 
-/** Every encoding that the Encoding Standard decodes is ASCII where a text is ASCII, or UTF-16. */
+/**
+ * Every encoding that the Encoding Standard decodes is ASCII where a text is ASCII, or UTF-16; but one has sequences that
+ * choose between its parts and stand for nothing, and could stand between any two characters of a key.
+ */
 function isReadable(name: string): boolean {
   if (name === '' || name === 'utf-8' || ASCII_ALIKE.has(name)) return true;
   try {
-    return new TextDecoder(name).encoding !== '';
+    return new TextDecoder(name).encoding !== 'iso-2022-jp';
   } catch {
     return false;
   }

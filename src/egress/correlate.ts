@@ -2,24 +2,29 @@
  * Holds a request against the calls that it may belong to: once when its head is judged, and once more when everything
  * is known and credentials are about to be opened. The rules themselves are `policy`'s.
  */
+import type { Clock } from '../kernel/index.ts';
 import { decideToolEgress, decideUse, type ToolEgress } from '../policy/index.ts';
 import type { Correlation } from './correlation.ts';
 import type { Injection } from './inject/injection.ts';
-import type { CellEgressSpec } from './ports.ts';
+import { judgeRules } from './owner-rules.ts';
+import type { CellEgressSpec, RequestRules } from './ports.ts';
 import { Refusal } from './refusals.ts';
 import type { EgressRequest } from './request.ts';
 
 /** What a request is judged by. */
 export interface CorrelationHost {
   readonly spec: CellEgressSpec;
+  readonly rules: RequestRules;
+  readonly clock: Clock;
   readonly correlation: Correlation;
 }
 
 /** Where a cell's rules say nothing. */
 const WATCHED: ToolEgress = { rules: [], readOnly: 'report' };
 
-/** Whether the tools that run may send this request. Notes when that is only to be told. */
-export function judgeTools(request: EgressRequest, { spec, correlation }: CorrelationHost): Refusal | null {
+/** Whether the tools that run may send this request, and the owner's rules let it. Notes what is only to be told. */
+export function judgeTools(request: EgressRequest, host: CorrelationHost): Refusal | null {
+  const { spec, correlation } = host;
   const { calls } = request.occasion;
   const decision = decideToolEgress(
     spec.tools ?? WATCHED,
@@ -35,7 +40,7 @@ export function judgeTools(request: EgressRequest, { spec, correlation }: Correl
   );
   if (!decision.allow) return Refusal.byPolicy(decision);
   request.unexpected ??= decision.unexpected;
-  return null;
+  return judgeRules(request, host);
 }
 
 /**

@@ -34,9 +34,12 @@ export const NO_CALLS: CellCalls = {
   inFlight: [],
   count: 0,
   running: [],
+  callers: [],
+  profiles: [],
   begun: false,
   last: null,
   ended: [],
+  endedCallers: [],
 };
 const NO_DATA: CallData = { attribution: 'none', calls: [] };
 export const NO_OCCASION: Occasion = { calls: NO_CALLS, data: NO_DATA };
@@ -79,6 +82,11 @@ export class Correlation {
   /** Tools whose last call ended a moment ago. */
   recentTools({ ended }: CellCalls): readonly ToolUse[] {
     return ended.filter(({ endedMs }) => this.#isRecent(endedMs));
+  }
+
+  /** Those whose last call ended a moment ago. */
+  recentCallers({ endedCallers }: CellCalls): CellCalls['callers'] {
+    return endedCallers.filter(({ endedMs }) => this.#isRecent(endedMs));
   }
 
   times({ begun, count, last }: CellCalls): CallTimes {

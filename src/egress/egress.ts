@@ -11,13 +11,17 @@ import { EgressCell } from './cell.ts';
 import { Descriptors, systemDescriptors } from './descriptors.ts';
 import { type DialConfig, Dialer, ownAddresses } from './upstream/dial.ts';
 import { PlaceholderIndex } from './inject/placeholder-index.ts';
+import { type OwnWays, ownWays } from './own/raw.ts';
 import type {
   CallCorrelation,
   CellEgress,
   CellEgressSpec,
+  CellIdentity,
   CredentialSource,
   OwnShare,
   ProxyAdmission,
+  RequestLimits,
+  RequestRules,
   Resolver,
 } from './ports.ts';
 import { ProxyDoor } from './proxy/door.ts';
@@ -30,6 +34,8 @@ export type EgressConfig = DialConfig;
 export interface EgressDeps {
   readonly credentials: CredentialSource;
   readonly calls: CallCorrelation;
+  readonly rules: RequestRules;
+  readonly limits: RequestLimits;
   readonly audit: Pick<AuditLog, 'record' | 'note'>;
   /** How names become addresses outside of the cells. Default: as the machine is set up (`resolver.ts`). */
   readonly resolver?: Resolver;
@@ -52,6 +58,8 @@ export interface Egress {
    * @throws whatever `CredentialSource.known` throws; then there is no share
    */
   openOwn(spec: Omit<CellEgressSpec, 'addresses'>): Promise<OwnShare>;
+  /** For what the gateway says itself in a protocol that is no HTTP. */
+  readonly ways: OwnWays;
   /**
    * Sends random values where a server's credentials would go, and tells who sends them back: see `probe/`.
    *
@@ -70,6 +78,8 @@ export interface Egress {
    * @param server listening, with `allowHalfOpen` and `pauseOnConnect`
    */
   acceptProxied(server: Server, admission: ProxyAdmission): void;
+  /** Cuts what goes on anywhere with such a credential in it: its kill switch was set. */
+  withdraw(which: (identity: CellIdentity, credential: string) => boolean): void;
   /** Closes all cells, and resolves when what happened in them is on record. */
   close(): Promise<void>;
 }
@@ -148,6 +158,10 @@ export function createEgressWith(deps: EgressDeps, internals: EgressInternals): 
         refresh: () => cell.refresh(),
         close: () => closeCell(cell),
       };
+    },
+    ways: ownWays(dialer),
+    withdraw(which) {
+      for (const cell of cells) cell.withdraw((credential) => which(cell.spec.identity, credential));
     },
     acceptProxied(server, admission) {
       const door = new ProxyDoor(admission, { ...deps, hostOf: (share) => cellOf.get(share) });

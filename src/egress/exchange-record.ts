@@ -54,6 +54,7 @@ export class ExchangeRecord {
   #facts: RequestFacts | null = null;
   #factsOf: Occasion | null = null;
   #factsUnexpected: EgressRequest['unexpected'] = null;
+  #factsAlerts: EgressRequest['alerts'] | null = null;
   #hasEnded = false;
 
   constructor(host: RecordHost, request: EgressRequest) {
@@ -64,11 +65,13 @@ export class ExchangeRecord {
 
   /** Made when somebody asks first, and anew only where other calls were in flight when the request was judged last. */
   get facts(): RequestFacts {
-    const { occasion, unexpected } = this.#request;
-    if (this.#facts === null || this.#factsOf !== occasion || this.#factsUnexpected !== unexpected) {
+    const { alerts, occasion, unexpected } = this.#request;
+    const isSame = this.#factsOf === occasion && this.#factsUnexpected === unexpected;
+    if (this.#facts === null || !isSame || this.#factsAlerts !== alerts) {
       this.#facts = this.#makeFacts();
       this.#factsOf = occasion;
       this.#factsUnexpected = unexpected;
+      this.#factsAlerts = alerts;
     }
     return this.#facts;
   }
@@ -175,8 +178,9 @@ export class ExchangeRecord {
   }
 
   #withRarities(data: Record<string, Json>): JsonObject {
-    const { occasion, unexpected } = this.#request;
+    const { alerts, occasion, unexpected } = this.#request;
     const { callsInFlight } = occasion.data;
+    if (alerts.length > 0) data['alerts'] = alerts.map(({ rule, severity }) => ({ rule, severity }));
     if (callsInFlight !== undefined) data['callsInFlight'] = callsInFlight;
     if (unexpected !== null) data['unexpected'] = unexpected;
     if (this.#host.spec.identity.proxy !== undefined) data['via'] = 'proxy';

@@ -13,7 +13,7 @@ import { CredentialOpener, type OpenerHost } from './credential-opener.ts';
 import { ExchangeRecord, type RecordHost } from './exchange-record.ts';
 import { buildRequest } from './inject/inject.ts';
 import type { AnswerHead, BodyMemory, ExchangeClient, Reach, RequestStream } from './message.ts';
-import type { CredentialBinding } from './ports.ts';
+import type { CredentialBinding, RequestLimits, RequestRules } from './ports.ts';
 import { Refusal, toWireRefusal } from './refusals.ts';
 import { type Arrival, EgressRequest, type Incoming } from './request.ts';
 import { bodyTooLarge, CollectedBody, judgeBody, StreamedBody } from './inject/request-body.ts';
@@ -22,6 +22,7 @@ import { judgeHead } from './steps.ts';
 import { type LegCarrier, UpstreamLeg } from './upstream/leg.ts';
 import type { UpstreamPool } from './upstream/pool.ts';
 import { Opening } from './websocket/opening.ts';
+import { countRequest } from './owner-limits.ts';
 import { type RelayCarrier, WebSocketRelay } from './websocket/relay.ts';
 
 /** What a cell lends to each of its requests. */
@@ -31,17 +32,27 @@ export interface ExchangeHost extends Binder, RecordHost, OpenerHost {
   /** Answers that the cell has not read. */
   readonly answers: BodyMemory;
   readonly random: Random;
+  readonly rules: RequestRules;
+  readonly limits: RequestLimits;
   /** Streams that are open on all HTTP/2 connections of the cell. */
   readonly streams: { open: number };
   readonly overhead: CellOverhead;
+  /** What goes on with a credential in it. */
+  readonly holders: Set<CredentialHolder>;
   /** Whether the credential had a value when that was loaded last. */
   isSet(credential: string): boolean;
   nextRequestId(): string;
 }
 
+/** A request that was given credentials, for as long as it goes on. */
+export interface CredentialHolder {
+  /** Ends it if it was given such a credential. */
+  withdraw(which: (credential: string) => boolean): void;
+}
+
 const SWITCHING_PROTOCOLS = 101;
 
-export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
+export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier, CredentialHolder {
   readonly #host: ExchangeHost;
   readonly #client: ExchangeClient;
   readonly #request: EgressRequest;
@@ -56,6 +67,8 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
   /** In place of an answer, once it has become one. */
   #relay: WebSocketRelay | null = null;
   #over = false;
+  /** Names of the credentials that it was given. */
+  readonly #held = new Set<string>();
   /** How it ended, where that was before an answer had begun. */
   #ended: { readonly status: number | null; readonly code: string } | null = null;
 
@@ -212,6 +225,10 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
   /** What ends meanwhile has left an intent, which needs its outcome all the same. */
   async #intend(opened: Map<string, Secret>): Promise<void> {
     try {
+      const names = this.#request.injections.map(({ binding }) => binding.name);
+      await countRequest(this.#request, this.#host, [...new Set(names)]);
+      if (this.#over) return;
+      this.#hold(names);
       await this.#opener.openAll(opened);
     } finally {
       if (this.#ended !== null) this.#finished(this.#ended.status, this.#ended.code);
@@ -222,7 +239,22 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
   async open(binding: CredentialBinding): Promise<Secret> {
     const refused = judgeUses(this.#request, this.#host, [{ binding }]);
     if (refused !== null) throw refused;
+    await countRequest(this.#request, this.#host, [binding.name], true);
+    this.#hold([binding.name]);
     return this.#host.trail.during(this.#opener.open(binding));
+  }
+
+  /** Before they are opened: what is withdrawn from now on, it finds. */
+  #hold(names: readonly string[]): void {
+    if (names.length === 0 || this.#over) return;
+    for (const name of names) this.#held.add(name);
+    this.#host.holders.add(this);
+  }
+
+  withdraw(which: (credential: string) => boolean): void {
+    for (const credential of this.#held)
+      if (which(credential))
+        void this.#refuse(Refusal.of('egress_credential_killed', { credential }, { credential }));
   }
 
   judgeLate(): Refusal | null {
@@ -387,6 +419,7 @@ export class Exchange implements LegCarrier, AnswerCarrier, RelayCarrier {
 
   #close(): void {
     this.#over = true;
+    this.#host.holders.delete(this);
     this.#request.isOver = true;
     this.#relay?.stop();
     if (this.#body instanceof CollectedBody) this.#body.release();

@@ -16,6 +16,14 @@ export function recordHeadRefusal(trail: Trail, refusal: Refusal, arrival: Arriv
   });
 }
 
+/** Fields of every refusal, in small letters. @param body as `refusalBody` gives it */
+export function addRefusalFields({ retryAfterSeconds }: WireRefusal, body: Buffer, fields: Fields): void {
+  fields.add('content-type', 'application/json');
+  fields.add('content-length', String(body.length));
+  fields.add('cache-control', 'no-store');
+  if (retryAfterSeconds !== undefined) fields.add('retry-after', String(retryAfterSeconds));
+}
+
 /** The body of every refusal, JSON. */
 export const refusalBody = ({ code, message, hint }: WireRefusal): Buffer =>
   Buffer.from(JSON.stringify({ error: { code, message, hint } }));
@@ -23,9 +31,7 @@ export const refusalBody = ({ code, message, hint }: WireRefusal): Buffer =>
 /** A whole HTTP/1.1 answer after which the connection ends. @param fields besides the usual ones */
 export function refusalAnswer(refusal: WireRefusal, fields: Fields = new Fields()): Buffer {
   const body = refusalBody(refusal);
-  fields.add('Content-Type', 'application/json');
-  fields.add('Content-Length', String(body.length));
-  fields.add('Cache-Control', 'no-store');
+  addRefusalFields(refusal, body, fields);
   fields.add('Connection', 'close');
   const head = encodeResponseHead(refusal.status, 'Refused', fields);
   return Buffer.concat([Buffer.from(head, HEAD_ENCODING), body]);

@@ -6,7 +6,15 @@ import type { Socket as UdpSocket } from 'node:dgram';
 import type { Server } from 'node:net';
 import type { Readable } from 'node:stream';
 import type { CellId, JsonObject, Secret, WorkspaceId } from '../kernel/index.ts';
-import type { CredentialUse, ToolEgress, ToolUse } from '../policy/index.ts';
+import type {
+  CredentialUse,
+  DecidedLimit,
+  Exceeded,
+  LimitedRequest,
+  Rules,
+  ToolEgress,
+  ToolUse,
+} from '../policy/index.ts';
 import type { Fields } from '../wire/index.ts';
 
 /** Who all traffic on a cell's listeners comes from. Decided by which listener accepted, never by the sender. */
@@ -122,15 +130,19 @@ export interface KnownSecret {
   readonly value: Secret;
 }
 
-/** A `tools/call` that a client is waiting for. */
-export interface CallRef extends ToolUse {
-  readonly id: string;
-  /** Whoever made the call, as the audit names it: the id of a token or a user, or the operating system's user id. */
-  readonly actor: string;
+/** Whose call it is. */
+interface Caller {
   readonly token: string | null;
   readonly user: string | null;
   /** Name of the agent that the token was made for. */
   readonly agent: string;
+}
+
+/** A `tools/call` that a client is waiting for. */
+export interface CallRef extends ToolUse, Caller {
+  readonly id: string;
+  /** Whoever made the call, as the audit names it: the id of a token or a user, or the operating system's user id. */
+  readonly actor: string;
 }
 
 /** The calls of a cell at one moment. */
@@ -141,18 +153,49 @@ export interface CellCalls {
   readonly count: number;
   /** The tools that they call, each once. */
   readonly running: readonly ToolUse[];
+  /** Who called, each once, however many calls are in flight. */
+  readonly callers: readonly Caller[];
+  /** Profiles from which calls came since the cell started, each once; none for the operator's own. */
+  readonly profiles: readonly string[];
   /** Whether any call has begun in this cell. */
   readonly begun: boolean;
   /** The call that ended last. */
   readonly last: { readonly call: CallRef; readonly endedMs: number } | null;
   /** When a call of each tool ended last, on the monotonic clock; the latest first. */
   readonly ended: readonly (ToolUse & { readonly endedMs: number })[];
+  /** The same of each caller. */
+  readonly endedCallers: readonly (Caller & { readonly endedMs: number })[];
 }
 
 /** Which calls are in flight in a cell. */
 export interface CallCorrelation {
   /** The same object until a call begins or ends. Asked for at every request. */
   callsIn(cell: CellId): CellCalls;
+}
+
+/** The owner's rules. Asked at every request, and at every piece of what goes on for longer. */
+export interface RequestRules {
+  /**
+   * Those that hold now, from memory: for the cell's profile, or, where it is of none, for those that call it.
+   *
+   * @param profiles from which calls came
+   */
+  current(cell: CellIdentity, profiles: readonly string[]): Rules;
+}
+
+/** Where limits are counted, by all processes together. */
+export interface RequestLimits {
+  /**
+   * Counts the request against all of these limits, or against none of them.
+   *
+   * @returns the one that has no room for it; null: it was counted
+   * @throws AppError `store_*`
+   */
+  count(
+    workspace: WorkspaceId,
+    held: readonly DecidedLimit[],
+    request: LimitedRequest,
+  ): Promise<Exceeded | null>;
 }
 
 /** Name resolution outside the cell. */

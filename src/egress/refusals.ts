@@ -4,10 +4,21 @@
  * audit event; what is said here is what the program could find out anyway, and what to do next.
  */
 import { AppError, type AppErrorKind, isAppError, type JsonObject } from '../kernel/index.ts';
-import type { EgressRefusalCode, Refusal as PolicyRefusal, ToolRefusalCode } from '../policy/index.ts';
+import type {
+  EgressRefusalCode,
+  LimitRefusal,
+  Refusal as PolicyRefusal,
+  RuleRefusalCode,
+  ToolRefusalCode,
+} from '../policy/index.ts';
 
 /** Decided by policy, which brings the texts along. */
-type PolicyCode = EgressRefusalCode | ToolRefusalCode | 'egress_credential_outside_call';
+type PolicyCode =
+  | EgressRefusalCode
+  | ToolRefusalCode
+  | RuleRefusalCode
+  | LimitRefusal['code']
+  | 'egress_credential_outside_call';
 
 /** Decided here. */
 type OwnCode =
@@ -32,6 +43,7 @@ type OwnCode =
   | 'egress_credential_unusable'
   | 'egress_credential_unmasked'
   | 'egress_credential_withdrawn'
+  | 'egress_credential_killed'
   | 'egress_upstream_unresolved'
   | 'egress_upstream_address_refused'
   | 'egress_upstream_tls'
@@ -63,6 +75,7 @@ export interface RefusalFacts {
 interface Said {
   readonly message: string;
   readonly hint: string;
+  readonly retryAfterSeconds?: number;
 }
 
 /** Thrown, or handed on, by any step of the pipeline. */
@@ -95,6 +108,10 @@ export class Refusal extends Error {
     return new Refusal(refusal.code, {}, detail, refusal);
   }
 
+  static limited(refusal: LimitRefusal, detail: JsonObject): Refusal {
+    return new Refusal(refusal.code, {}, detail, refusal);
+  }
+
   /** The placeholder stands where its place is declared, in a request that its binding does not cover. */
   static unbound(refusal: PolicyRefusal<string>, detail: JsonObject): Refusal {
     return new Refusal('egress_placeholder_misplaced', {}, { ...detail, rule: refusal.code }, refusal);
@@ -115,6 +132,7 @@ export interface WireRefusal {
   readonly code: string;
   readonly message: string;
   readonly hint: string;
+  readonly retryAfterSeconds?: number;
 }
 
 interface Text {
@@ -249,6 +267,12 @@ const TEXTS: Readonly<Record<OwnCode, Text>> = {
       `The value of ${facts.credential ?? 'a credential'} was deleted, and the connection made use of it.`,
     hint: () => 'Set it again, and connect anew: sallyport secret set SERVER NAME.',
   },
+  egress_credential_killed: {
+    status: 403,
+    message: (facts) =>
+      `The kill switch is set for ${facts.credential ?? 'a credential'}, and the connection made use of it.`,
+    hint: () => 'An owner can lift it: sallyport resume --credential SERVER/NAME.',
+  },
   egress_upstream_unresolved: {
     status: 502,
     message: (facts) => `The name ${facts.host ?? ''} could not be resolved.`,
@@ -323,15 +347,17 @@ const KIND_STATUS: Readonly<Record<AppErrorKind, number>> = {
 };
 
 const isOwn = (code: RefusalCode): code is OwnCode => Object.hasOwn(TEXTS, code);
-/** Policy says no: always 403. */
+/** Policy says no: 403, or 429 where it is a matter of time. */
 const POLICY_STATUS = 403;
+const LIMITED_STATUS = 429;
 
-function wording({ code, facts, said }: Refusal): { status: number; message: string; hint: string } {
+function wording({ code, facts, said }: Refusal): Omit<WireRefusal, 'code'> {
   const text = isOwn(code) ? TEXTS[code] : null;
   return {
-    status: text?.status ?? POLICY_STATUS,
+    status: text?.status ?? (code === 'limit_exceeded' ? LIMITED_STATUS : POLICY_STATUS),
     message: said?.message ?? text?.message(facts) ?? code,
     hint: said?.hint ?? text?.hint(facts) ?? '',
+    ...(said?.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: said.retryAfterSeconds }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** One request on its way through the pipeline. Steps fill it in; what a later step uses, an earlier one checked. */
 import type { Result } from '../kernel/index.ts';
-import type { ToolRefusalCode } from '../policy/index.ts';
+import type { DecidedAlert, ToolRefusalCode } from '../policy/index.ts';
 import type { BodyFraming, RequestHead, Target, WebSocketRequest } from '../wire/index.ts';
 import { NO_OCCASION, type Occasion } from './correlation.ts';
 import { methodsOf } from './overrides.ts';
@@ -9,6 +9,8 @@ import type { Injection } from './inject/injection.ts';
 import type { MethodWatch } from './inject/method-watch.ts';
 import type { RequestFacts } from './ports.ts';
 import type { SigningClaim } from './inject/signer.ts';
+
+const NO_ALERTS: readonly DecidedAlert[] = [];
 
 /** What is known of a connection before its first request: decided by the kernel and by TLS, not by the sender. */
 export interface Arrival {
@@ -56,6 +58,8 @@ export class EgressRequest {
   occasion: Occasion = NO_OCCASION;
   /** Why no tool that runs should send it, where that is only to be told. */
   unexpected: ToolRefusalCode | null = null;
+  /** The owner's rules that want somebody to be told of it. */
+  alerts: readonly DecidedAlert[] = NO_ALERTS;
   /** Where credentials go, found by the placeholders that stand there. */
   readonly injections: Injection[] = [];
   /** Signatures in the head that may have been made with placeholders. */

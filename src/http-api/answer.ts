@@ -108,7 +108,9 @@ const TEXT =
 function textOf(body: Buffer, type: string): string | null {
   const isText = TEXT.test(type);
   if (!isText && type !== '') return null;
-  const charset = /charset="?([\w.:-]+)/.exec(type)?.[1] ?? 'utf-8';
+  const said = /charset="?([\w.:-]+)/.exec(type)?.[1] ?? 'utf-8';
+  // Its escape sequences stand for nothing, and could stand between any two characters of a key that was looked for.
+  const charset = /2022/.test(said) ? 'utf-8' : said;
   try {
     return new TextDecoder(charset, { fatal: !isText }).decode(body).toWellFormed();
   } catch {

@@ -6,7 +6,7 @@ import { err, ok, type Result } from '../kernel/index.ts';
 import { type Arguments, checkNames, readArguments } from './arguments.ts';
 import type { ApiFault } from './faults.ts';
 import { buildFree } from './request-tool.ts';
-import type { ApiRequest, OperationPlan, ParamPlan, RequestPlan } from './plan.ts';
+import type { ApiRequest, OperationPlan, ParamPlan, RequestPlan, Spans } from './plan.ts';
 import { requestFrom } from './request-from.ts';
 import { bodyFrom } from './serialise/body.ts';
 import { fieldFault } from './serialise/fields.ts';
@@ -59,17 +59,34 @@ function fillPath({ path, params }: OperationPlan, given: Arguments): Result<str
   for (const param of params) {
     const argument = given.get(param.argument);
     if (param.in !== 'path' || argument === undefined) continue;
-    const value = joined(argument, { ...param, encode: encoded });
-    if (value === '' || /^\.{1,2}$/.test(value)) {
+    const encode = param.spans === null ? encoded : encodedSegments;
+    const value = joined(argument, { ...param, encode });
+    const segments = value.split('/');
+    if (segments.some((segment) => segment === '' || /^\.{1,2}$/.test(segment))) {
       return err({
         code: 'api_argument_path',
-        message: `\`${param.argument}\` stands in the path: it must not be empty, "." or "..".`,
+        message: `\`${param.argument}\` stands in the path: it must not be empty, "." or "..", and no part of it either.`,
+      });
+    }
+    if (param.spans !== null && !fits(segments, param.spans)) {
+      return err({
+        code: 'api_argument_path',
+        message: `\`${param.argument}\` must be like ${param.spans.join('/').slice(0, 200)}.`,
       });
     }
     // By pieces and not by pattern: `$&` in a value is no more than that.
     filled = filled.split(`{${param.name}}`).join(value);
   }
   return ok(filled);
+}
+
+const encodedSegments = (text: string): string => text.split('/').map(encoded).join('/');
+
+function fits(segments: readonly string[], spans: Spans): boolean {
+  const open = spans.at(-1) === '**';
+  const fixed = open ? spans.slice(0, -1) : spans;
+  if (open ? segments.length <= fixed.length : segments.length !== fixed.length) return false;
+  return fixed.every((span, index) => span === '*' || span === segments[index]);
 }
 
 function queryOf(params: readonly ParamPlan[], given: Arguments): string {

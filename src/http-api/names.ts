@@ -31,34 +31,52 @@ interface Named {
 export function distinct<T extends Named>(tools: readonly T[]): T[] {
   const counts = new Map<string, number>();
   for (const { name } of tools) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const taken = new Set<string>(tools.filter(({ name }) => counts.get(name) === 1).map(({ name }) => name));
+  const single = tools.filter(({ name }) => counts.get(name) === 1).map(({ name }) => name);
+  const taken = new Taken(single, limits.mcpNameCharsMax);
   const sorted = [...tools].sort((a, b) => (`${a.path} ${a.method}` < `${b.path} ${b.method}` ? -1 : 1));
   const renamed = new Map<T, string>();
   for (const tool of sorted) {
     if (counts.get(tool.name) === 1) continue;
-    renamed.set(tool, free(pathName(tool.method, tool.path), taken, limits.mcpNameCharsMax));
+    renamed.set(tool, taken.take(pathName(tool.method, tool.path)));
   }
   return tools.map((tool) => ({ ...tool, name: renamed.get(tool) ?? tool.name }));
 }
 
-/** Takes the name, or the next free one with a number after it. */
-function free(name: string, taken: Set<string>, charsMax: number): string {
-  for (let number = 1; ; number += 1) {
-    const suffix = number === 1 ? '' : `_${number}`;
-    const candidate = name.slice(0, charsMax - suffix.length) + suffix;
-    if (taken.has(candidate)) continue;
-    taken.add(candidate);
-    return candidate;
+/** Names that are given, and how often each was asked for. */
+class Taken {
+  readonly #names: Set<string>;
+  readonly #asked = new Map<string, number>();
+  readonly #charsMax: number;
+
+  constructor(names: Iterable<string>, charsMax: number) {
+    this.#names = new Set(names);
+    this.#charsMax = charsMax;
+  }
+
+  has(name: string): boolean {
+    return this.#names.has(name);
+  }
+
+  /** The name, or the next free one with a number after it. */
+  take(name: string): string {
+    for (let number = (this.#asked.get(name) ?? 0) + 1; ; number += 1) {
+      const suffix = number === 1 ? '' : `_${number}`;
+      const candidate = name.slice(0, this.#charsMax - suffix.length) + suffix;
+      if (this.#names.has(candidate)) continue;
+      this.#asked.set(name, number);
+      this.#names.add(candidate);
+      return candidate;
+    }
   }
 }
 
 /** The names of one tool's arguments. A name that is taken already gets its place before it: `query_id`. */
 export class ArgumentNames {
-  readonly #taken = new Set<string>();
+  readonly #taken = new Taken([], NAME_CHARS_MAX);
 
   /** @param place `path`, `query`, `header`, `cookie` or `body` */
   take(name: string, place: string): string {
     const plain = cleaned(name, NOT_IN_ARGUMENTS).slice(0, NAME_CHARS_MAX) || place;
-    return free(this.#taken.has(plain) ? `${place}_${plain}` : plain, this.#taken, NAME_CHARS_MAX);
+    return this.#taken.take(this.#taken.has(plain) ? `${place}_${plain}` : plain);
   }
 }

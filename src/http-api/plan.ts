@@ -15,6 +15,9 @@ export type ParamPlace = 'path' | 'query' | 'header' | 'cookie';
 /** How a value that is no single text is written (OpenAPI 3.1 section 4.8.12.6); `json`: as its JSON text. */
 export type Style = 'simple' | 'label' | 'form' | 'spaceDelimited' | 'pipeDelimited' | 'deepObject' | 'json';
 
+/** Segments of a value in a path: as they are, `*` for any one, and `**` at the end for any number. */
+export type Spans = readonly string[];
+
 export interface ParamPlan {
   /** What the tool calls it. */
   readonly argument: string;
@@ -25,6 +28,8 @@ export interface ParamPlan {
   readonly explode: boolean;
   /** Leave characters that are reserved in addresses, and part no parameters there, as they are. */
   readonly reserved: boolean;
+  /** Of a path: the segments that its value has; null: one. */
+  readonly spans: Spans | null;
   readonly required: boolean;
 }
 
@@ -69,7 +74,7 @@ export type RequestPlan = OperationPlan | FreePlan;
 
 /** Names that belong to the credentials of the server: no argument may write there. */
 export interface Taken {
-  /** In lower case. */
+  /** As `fieldKey` has them. */
   readonly headers: ReadonlySet<string>;
   readonly query: ReadonlySet<string>;
   readonly cookies: ReadonlySet<string>;

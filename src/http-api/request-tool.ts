@@ -11,7 +11,7 @@ import { isObject } from './json-values.ts';
 import type { ApiRequest, ApiTool, Base, FreePlan, Taken } from './plan.ts';
 import { requestFrom } from './request-from.ts';
 import type { Body } from './serialise/body.ts';
-import { fieldFault, isFieldName, isOwnField } from './serialise/fields.ts';
+import { fieldFault, fieldKey, isFieldName, isOwnField } from './serialise/fields.ts';
 import { encoded } from './serialise/percent.ts';
 import { pairs, textOf } from './serialise/values.ts';
 
@@ -160,7 +160,7 @@ function headerFields(taken: Taken, given: Arguments): Result<Headers, ApiFault>
   const fields: (readonly [string, string])[] = [];
   let contentType: string | null = null;
   for (const [name, value] of Object.entries(headers)) {
-    const key = name.toLowerCase();
+    const key = fieldKey(name);
     if (taken.headers.has(key)) return err(credentialPlace('headers', name));
     if (key === 'cookie' && taken.cookies.size > 0) return err(credentialPlace('headers', name));
     if (!isFieldName(name) || (isOwnField(name) && key !== 'content-type')) {

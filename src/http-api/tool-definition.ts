@@ -16,11 +16,12 @@ export interface ToolFacts {
 
 export function toolDefinition(facts: ToolFacts): string {
   const { name, title, description, method, path, properties, required, schemas } = facts;
+  const shown = title === undefined ? undefined : clipped(title, limits.apiTitleCharsMax);
   const said = description === '' ? `${method} ${path}` : `${description}\n\n${method} ${path}`;
   return JSON.stringify({
     name,
-    ...(title === undefined ? {} : { title }),
-    description: clipped(said),
+    ...(shown === undefined ? {} : { title: shown }),
+    description: clipped(said, limits.apiDescriptionCharsMax),
     inputSchema: {
       type: 'object',
       properties: Object.fromEntries(properties),
@@ -28,11 +29,11 @@ export function toolDefinition(facts: ToolFacts): string {
       additionalProperties: false,
       ...(Object.keys(schemas).length === 0 ? {} : { $defs: schemas }),
     },
-    annotations: hintsOf(method, title),
+    annotations: hintsOf(method, shown),
   });
 }
 
-function clipped(text: string): string {
-  if (text.length <= limits.apiDescriptionCharsMax) return text;
-  return `${text.slice(0, limits.apiDescriptionCharsMax - 2).replace(/[\uD800-\uDBFF]$/, '')} …`;
+function clipped(text: string, charsMax: number): string {
+  if (text.length <= charsMax) return text;
+  return `${text.slice(0, charsMax - 2).replace(/[\uD800-\uDBFF]$/, '')} …`;
 }

@@ -5,7 +5,7 @@ import { parseBase } from './base.ts';
 import type { ApiFault } from './faults.ts';
 import { ArgumentNames } from './names.ts';
 import type { ApiTool, Base, BodyPlan, CompiledApi, ParamPlan, Style, Taken } from './plan.ts';
-import { isOwnField } from './serialise/fields.ts';
+import { fieldKey, isOwnField } from './serialise/fields.ts';
 import { toolDefinition } from './tool-definition.ts';
 
 /** Codes: `api_base_invalid`. */
@@ -54,7 +54,7 @@ type Named = SpecParam & {
 
 /** Where a credential goes, and what is the connection's, is not for an argument. */
 function isTaken({ name, in: place }: SpecParam, taken: Taken): boolean {
-  if (place === 'header') return isOwnField(name) || taken.headers.has(name.toLowerCase());
+  if (place === 'header') return isOwnField(name) || taken.headers.has(fieldKey(name));
   if (place === 'query') return taken.query.has(name);
   return place === 'body' && taken.body.has(name);
 }
@@ -68,7 +68,16 @@ const schemaOf = ({ type, description }: SpecParam): JsonObject => ({
 function paramPlan({ argument, name, in: place, type, required }: Named): ParamPlan[] {
   if (place !== 'path' && place !== 'query' && place !== 'header') return [];
   return [
-    { argument, name, in: place, style: styleIn(place, type), explode: true, reserved: false, required },
+    {
+      argument,
+      name,
+      in: place,
+      style: styleIn(place, type),
+      explode: true,
+      reserved: false,
+      spans: null,
+      required,
+    },
   ];
 }
 

@@ -9,8 +9,12 @@ import { z } from 'zod';
 import { certificateFingerprints, type EgressConfig, parseRevocationLists } from '../egress/index.ts';
 import type { Durability } from '../audit/index.ts';
 import { AppError, limits, Secret } from '../kernel/index.ts';
+import { type RecordingLevel, recordingLevels } from '../recording/index.ts';
 import { registryAddress } from '../sandbox/index.ts';
 import { classifyAddress, isNetwork, parseAuthority } from '../wire/index.ts';
+import { type AlertConfig, alertSettings } from './config-alerts.ts';
+import { approvalSettings, type ApprovalSettings } from './config-approvals.ts';
+import { type AuditExportConfig, auditExports } from './config-exports.ts';
 import { namePattern, proxyUrl } from './config-proxy.ts';
 import { issuer, publicOrigin } from './config-public.ts';
 import { type Environment, homeFiles, homeOf } from './home.ts';
@@ -25,7 +29,7 @@ const hostName = z.string().transform((text, context) => {
   context.addIssue(`\`${text}\` is not a host name alone, such as gateway.example.com`);
   return z.NEVER;
 });
-/** Tokens come in the clear: from this machine alone. */
+/** What comes in the clear, or whoever can reach it may have: from this machine alone. */
 const loopbackPort = hostPort.refine((text) => {
   if (!isHostPort(text)) return true; // said already
   const { host } = parseListen(text);
@@ -70,8 +74,25 @@ const FileSettings = z.strictObject({
     .strictObject({
       /** Whether what is recorded counts when it is written, or when it is on the disk. */
       durability: z.enum(['grouped', 'strict']).default('grouped'),
+      /** Where the log goes besides: see docs/audit-exports.md. */
+      exports: auditExports.default([]),
     })
     .prefault({}),
+  /** What is kept of what clients and servers say to each other. */
+  recording: z
+    .strictObject({
+      /** Of profiles that do not say, and of the local operator. */
+      level: z.enum(recordingLevels).default('off'),
+      /** Whether a request waits until it is on record, and is refused where it cannot be. */
+      required: z.boolean().default(false),
+      /** Days after the last message. 0: for ever. */
+      keepDays: z.number().int().min(0).default(limits.recordingKeepDays),
+      /** Of all recordings together; the oldest go first. 0: as many as there are. */
+      keepMiB: z.number().int().min(0).default(limits.recordingKeepMib),
+    })
+    .prefault({}),
+  /** What calls wait for, and who answers from where. */
+  approvals: approvalSettings,
   cells: z
     .strictObject({
       /** Without a call for so long, a cell is ended. */
@@ -84,6 +105,10 @@ const FileSettings = z.strictObject({
       prepared: z.number().int().min(0).max(limits.preparedCellsMax).default(limits.preparedCells),
     })
     .prefault({}),
+  /** What is watched for in the audit log, and who is told: see docs/alerts.md. Absent: nothing, and nobody. */
+  alerts: alertSettings.optional(),
+  /** For who watches the gateway: names of servers and tools, and no token is asked for. Absent: the local socket alone. */
+  metrics: z.strictObject({ listen: loopbackPort.optional() }).prefault({}),
   /** For programs outside of cells: an HTTP proxy that takes tokens. Absent: there is none. */
   proxy: z.strictObject({ listen: loopbackPort.optional() }).prefault({}),
   /** Where packages come from. What is not set is as the user's npm and pip say. */
@@ -135,13 +160,25 @@ export interface Config {
   readonly publicUrl: string | null;
   readonly authorizationServers: readonly string[];
   readonly log: 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  readonly audit: { readonly durability: Durability };
+  readonly audit: { readonly durability: Durability; readonly exports: readonly AuditExportConfig[] };
+  readonly recording: {
+    readonly level: RecordingLevel;
+    readonly required: boolean;
+    /** Null: for ever. */
+    readonly keepDays: number | null;
+    readonly keepMiB: number | null;
+  };
+  /** Null: nothing is watched. */
+  readonly alerts: AlertConfig | null;
+  readonly approvals: ApprovalSettings;
   readonly idleSeconds: number;
   readonly stopSeconds: number;
   /** Whether servers run in cells. */
   readonly isolation: 'cell' | 'none-unsafe';
   /** How many cells are kept that wait to be told what they are; 0: none. */
   readonly preparedCells: number;
+  /** Where metrics are told without a token; null: nowhere. */
+  readonly metricsListen: { readonly host: string; readonly port: number } | null;
   /** Where the explicit proxy listens; null: nowhere. */
   readonly proxyListen: { readonly host: string; readonly port: number } | null;
   readonly packages: {
@@ -189,10 +226,18 @@ export function loadConfig(env: Environment): Config {
     authorizationServers: settings.authorizationServers,
     log: settings.log,
     audit: settings.audit,
+    recording: {
+      ...settings.recording,
+      keepDays: settings.recording.keepDays || null,
+      keepMiB: settings.recording.keepMiB || null,
+    },
+    approvals: settings.approvals,
+    alerts: settings.alerts ?? null,
     idleSeconds: settings.cells.idleSeconds,
     stopSeconds: settings.cells.stopSeconds,
     isolation: settings.cells.isolation,
     preparedCells: settings.cells.prepared,
+    metricsListen: settings.metrics.listen === undefined ? null : parseListen(settings.metrics.listen),
     proxyListen: settings.proxy.listen === undefined ? null : parseListen(settings.proxy.listen),
     packages: {
       ...settings.packages,
@@ -291,6 +336,12 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     isolation: env['SALLYPORT_CELLS_ISOLATION'],
     prepared: wholeNumber(env['SALLYPORT_CELLS_PREPARED']),
   });
+  const recording = dropUndefined({
+    level: env['SALLYPORT_RECORDING_LEVEL'],
+    required: flag(env['SALLYPORT_RECORDING_REQUIRED']),
+    keepDays: wholeNumber(env['SALLYPORT_RECORDING_KEEP_DAYS']),
+    keepMiB: wholeNumber(env['SALLYPORT_RECORDING_KEEP_MIB']),
+  });
   const packages = dropUndefined({
     npmRegistry: env['SALLYPORT_PACKAGES_NPM_REGISTRY'],
     pypiIndex: env['SALLYPORT_PACKAGES_PYPI_INDEX'],
@@ -300,6 +351,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
   const oauth = dropUndefined({ clientMetadataUrl: env['SALLYPORT_OAUTH_CLIENT_METADATA_URL'] });
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
+  const metricsListen = env['SALLYPORT_METRICS_LISTEN'];
   return dropUndefined({
     listen: env['SALLYPORT_LISTEN'],
     allowedHosts: list(env['SALLYPORT_ALLOWED_HOSTS']),
@@ -308,7 +360,9 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     authorizationServers: list(env['SALLYPORT_AUTHORIZATION_SERVERS']),
     log: env['SALLYPORT_LOG'],
     audit: durability === undefined ? undefined : { durability },
+    recording: Object.keys(recording).length === 0 ? undefined : recording,
     cells: Object.keys(cells).length === 0 ? undefined : cells,
+    metrics: metricsListen === undefined ? undefined : { listen: metricsListen },
     proxy: proxyListen === undefined ? undefined : { listen: proxyListen },
     packages: Object.keys(packages).length === 0 ? undefined : packages,
     oauth: Object.keys(oauth).length === 0 ? undefined : oauth,

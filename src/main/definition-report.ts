@@ -1,6 +1,7 @@
 /** What is known of a server's definitions, as an operator gets to see it. Pure. */
 import { createHash } from 'node:crypto';
 import type { Definition, DefinitionReport } from '../api/index.ts';
+import { limits } from '../kernel/index.ts';
 import { definitionKey, type DefinitionKind, nameSkeleton, reviewDefinition } from '../mcp/index.ts';
 import type { DefinitionRecord } from '../store/index.ts';
 
@@ -31,6 +32,7 @@ export function definitionReport({ server, records, listed, others }: Known): De
   );
   const offered = listed === null ? null : new Set(listed.map(keyOf));
   const own = records.filter(({ kind }) => kind === 'tool').map(({ name }) => ({ server, name }));
+  const alike = bySkeleton([...own, ...others]);
   const definitions = records
     .filter((one) => one.state !== 'approved' || !isNothing(one))
     .map((one): Definition => {
@@ -45,7 +47,7 @@ export function definitionReport({ server, records, listed, others }: Known): De
         readOnly: review.readOnly,
         characters: [...review.characters],
         instructions: [...review.instructions],
-        alike: one.kind === 'tool' ? alikeTo(one.name, [...own, ...others]) : [],
+        alike: one.kind === 'tool' ? alikeTo(one.name, alike) : [],
         changes: [...review.changes],
       };
     });
@@ -69,10 +71,17 @@ function stateOf(
   return offered === null || offered.has(keyOf({ kind, name })) ? 'approved' : 'gone';
 }
 
-function alikeTo(name: string, all: Known['others']): string[] {
-  const skeleton = nameSkeleton(name);
-  const alike = all.filter((other) => other.name !== name && nameSkeleton(other.name) === skeleton);
-  return [...new Set(alike.map((other) => `${other.server}: ${other.name}`))];
+/** Tools by what their names look like. */
+type Alike = ReadonlyMap<string, Known['others']>;
+
+const bySkeleton = (all: Known['others']): Alike => Map.groupBy(all, ({ name }) => nameSkeleton(name));
+
+function alikeTo(name: string, known: Alike): string[] {
+  const alike = (known.get(nameSkeleton(name)) ?? []).filter((other) => other.name !== name);
+  return [...new Set(alike.map((other) => `${other.server}: ${other.name}`))].slice(
+    0,
+    limits.definitionFindingsMax,
+  );
 }
 
 const fingerprint = (lines: readonly string[]): string =>

@@ -5,8 +5,9 @@
 import type { Decision, DefinitionDesk, ServerRow } from '../api/index.ts';
 import type { Actor, AuditEventType, AuditLog } from '../audit/index.ts';
 import { AppError, type Clock, limits, type Log, type WorkspaceId } from '../kernel/index.ts';
-import { type Definitions, pinVerdict, type SeenDefinition } from '../mcp/index.ts';
+import { type Definitions, isApprovable, pinVerdict, type SeenDefinition } from '../mcp/index.ts';
 import type { DefinitionRecord, Store } from '../store/index.ts';
+import { approvedTools } from './approved-tools.ts';
 import { definitionReport, isNothing, keyOf } from './definition-report.ts';
 
 export interface KeptDefinitionsDeps {
@@ -16,7 +17,7 @@ export interface KeptDefinitionsDeps {
   readonly store: Pick<Store, 'definitions' | 'servers' | 'transaction' | 'revision'>;
   readonly audit: Pick<AuditLog, 'append'>;
   /** Starts the server, asks it for all that it offers, and ends it. */
-  readonly ask: (slug: string) => Promise<readonly SeenDefinition[]>;
+  readonly ask: (slug: string, withinMs: number) => Promise<readonly SeenDefinition[]>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -29,12 +30,21 @@ export interface KeptDefinitions extends DefinitionDesk, Definitions {
 }
 
 type Hashes = ReadonlyMap<string, string>;
+
+/** What is agreed to of one server. */
+interface Approved {
+  readonly hashes: Hashes;
+  /** As JSON; null: nobody agreed to any. */
+  readonly instructions: string | null;
+}
 type Place = Pick<DefinitionRecord, 'kind' | 'name' | 'hash'>;
 
 /** What one server was seen to offer. The server that had the name then: another may have it by the time it is written down. */
 interface Batch {
   readonly row: Promise<ServerRow | null>;
   readonly seen: Map<string, SeenDefinition>;
+  /** Of all that were put in. */
+  chars: number;
 }
 
 /** Whose sight of a definition made it wait, where no operator asked for it. */
@@ -42,8 +52,9 @@ const GATEWAY: Actor = { kind: 'system', id: 'gateway' };
 
 export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
   const { workspace, store, audit, clock, log } = deps;
+  const searched = approvedTools(workspace, store);
   /** As of one revision of the store. */
-  let cached = { revision: -1, approved: new Map<string, Promise<Hashes>>() };
+  let cached = { revision: -1, approved: new Map<string, Promise<Approved>>() };
   /** By server: what agents' requests brought to light and is not written down yet. */
   const waiting = new Map<string, Batch>();
   /** By server: what was agreed to when somebody asked last, as one text. */
@@ -52,8 +63,14 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
 
+  const newBatch = (slug: string): Batch => ({
+    row: store.servers.findBySlug(workspace, slug),
+    seen: new Map(),
+    chars: 0,
+  });
+
   /** None: nobody has looked at this server yet. */
-  function approvedOf(slug: string): Promise<Hashes> {
+  function approvedOf(slug: string): Promise<Approved> {
     // Taken before reading: a change in between makes the next request read again.
     const revision = store.revision();
     if (cached.revision !== revision) cached = { revision, approved: new Map() };
@@ -64,19 +81,19 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
     return found;
   }
 
-  async function readApproved(slug: string): Promise<Hashes> {
+  async function readApproved(slug: string): Promise<Approved> {
     const row = await store.servers.findBySlug(workspace, slug);
-    const records = row === null ? [] : await store.definitions.list(workspace, row.id);
-    const approved = records.filter(({ state }) => state === 'approved');
+    const approved = row === null ? [] : await store.definitions.list(workspace, row.id, 'approved');
     const hashes = new Map(approved.map((one) => [keyOf(one), one.hash]));
     if (!known.has(slug)) known.set(slug, asText(hashes));
-    return hashes;
+    const instructions = approved.find(({ kind }) => kind === 'instructions')?.text ?? null;
+    return { hashes, instructions };
   }
 
   /** Tells who listens of the servers of which something else is agreed to than before. */
   async function settle(): Promise<void> {
     for (const slug of known.keys()) {
-      const now = asText(await approvedOf(slug));
+      const now = asText((await approvedOf(slug)).hashes);
       if (now === known.get(slug)) continue;
       known.set(slug, now);
       for (const listener of listeners) listener(slug);
@@ -104,31 +121,33 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
     { by, isAll }: { readonly by: Actor; readonly isAll: boolean },
   ): Promise<void> {
     const records = await store.definitions.list(workspace, row.id);
-    const at = (one: Place): readonly DefinitionRecord[] =>
-      records.filter((other) => keyOf(other) === keyOf(one));
+    const places = Map.groupBy(records, keyOf);
+    const at = (one: Place): readonly DefinitionRecord[] => places.get(keyOf(one)) ?? [];
+    const listed = new Set(seen.map(keyOf));
     const hasApproved = records.some(({ state }) => state === 'approved');
     const fresh = seen.filter(
       (one) =>
         !at(one).some(({ hash }) => hash === one.hash) &&
-        one.text.length <= limits.definitionCharsMax &&
+        isApprovable(one.text) &&
         // That a server gives no instructions any more changes nothing for the worse.
         !(isNothing(one) && hasApproved),
     );
-    const isListed = (one: DefinitionRecord): boolean => seen.some((now) => keyOf(now) === keyOf(one));
+    const shown = new Set(seen.map(({ hash }) => hash));
     const isBack = (one: DefinitionRecord): boolean =>
-      seen.some((now) => at(one).some(({ state, hash }) => state === 'approved' && now.hash === hash));
+      at(one).some(({ state, hash }) => state === 'approved' && shown.has(hash));
     const pending = records.filter(({ state }) => state === 'pending');
-    const over = isAll ? pending.filter((one) => !isListed(one) || isBack(one)) : [];
-    const kept = fresh.slice(0, Math.max(0, limits.definitionsPendingMax - pending.length + over.length));
-    if (kept.length === 0 && over.length === 0) return;
+    const over = new Set(isAll ? pending.filter((one) => !listed.has(keyOf(one)) || isBack(one)) : []);
+    const staying = pending.filter((one) => !over.has(one));
+    const kept = fitting(fresh, staying);
+    if (kept.length === 0 && over.size === 0) return;
     if (kept.length > 0) await record('definitions.seen', { actor: by, server: row.slug }, kept);
     await store.transaction(async ({ definitions }) => {
       const server = row.id;
       for (const { kind, name } of over)
         await definitions.remove(workspace, { server, kind, name, state: 'pending' });
       const facts = { server, state: 'pending', at: clock.now(), by: by.id } as const;
-      for (const { kind, name, hash, text } of kept)
-        await definitions.save(workspace, { ...facts, kind, name, hash, text });
+      const waiting = kept.map(({ kind, name, hash, text }) => ({ ...facts, kind, name, hash, text }));
+      await definitions.save(workspace, waiting);
     });
   }
 
@@ -151,14 +170,20 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
     const type = decision === 'approve' ? 'definitions.approved' : 'definitions.rejected';
     await record(type, { actor: deps.operator, server: row.slug }, [...decided]);
     await store.transaction(async ({ definitions }) => {
-      for (const { kind, name, hash, text } of decided) {
-        const place = { server: row.id, kind, name };
-        await definitions.remove(workspace, { ...place, state: 'pending' });
-        await definitions.remove(workspace, { ...place, state: 'rejected' });
-        const state = decision === 'approve' ? 'approved' : 'rejected';
-        const facts = { hash, text, at: clock.now(), by: deps.operator.id };
-        await definitions.save(workspace, { ...place, ...facts, state });
+      const state = decision === 'approve' ? 'approved' : 'rejected';
+      const facts = { server: row.id, state, at: clock.now(), by: deps.operator.id } as const;
+      const settled = [...decided].map(({ kind, name, hash, text }) => ({
+        ...facts,
+        kind,
+        name,
+        hash,
+        text,
+      }));
+      for (const { server, kind, name } of settled) {
+        await definitions.remove(workspace, { server, kind, name, state: 'pending' });
+        await definitions.remove(workspace, { server, kind, name, state: 'rejected' });
       }
+      await definitions.save(workspace, settled);
     });
   }
 
@@ -212,16 +237,23 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
 
   return {
     async judge(of, slug) {
-      const approved = of === workspace ? await approvedOf(slug) : new Map<string, string>();
+      const approved = of === workspace ? (await approvedOf(slug)).hashes : new Map<string, string>();
       return (seen) => pinVerdict(approved, seen);
     },
+    approvedTools: async (of, slug) => (of === workspace ? searched(slug) : null),
+    approvedInstructions: async (of, slug) =>
+      of === workspace ? (await approvedOf(slug)).instructions : null,
     withheld(of, slug, seen) {
       if (of !== workspace) return;
-      const batch = waiting.get(slug) ?? { row: store.servers.findBySlug(workspace, slug), seen: new Map() };
+      const batch = waiting.get(slug) ?? newBatch(slug);
       batch.row.catch(() => undefined);
       waiting.set(slug, batch);
-      for (const one of seen)
-        if (batch.seen.size < limits.definitionsPendingMax) batch.seen.set(keyOf(one), one);
+      for (const one of seen) {
+        const isFull = batch.seen.size >= limits.definitionsPendingMax;
+        if (isFull || batch.chars + one.text.length > limits.definitionsPendingCharsMax) continue;
+        batch.seen.set(keyOf(one), one);
+        batch.chars += one.text.length;
+      }
       timer ??= setTimeout(() => void flush(), limits.definitionsSeenIntervalMs).unref();
     },
     onApproved(listener) {
@@ -238,10 +270,13 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
         withheld: shown.filter(({ state }) => state === 'pending').length,
       };
     },
-    async look(row) {
-      const seen = await deps.ask(row.slug);
+    async look(row, withinMs = limits.definitionsLookMs) {
+      const seen = await deps.ask(row.slug, withinMs);
+      // What agents met until now is older than this answer: written down after it, it would take its place.
+      const written = flush();
       await next(() => keep(row, seen, { by: deps.operator, isAll: true }));
-      const tooLong = seen.filter(({ text }) => text.length > limits.definitionCharsMax);
+      await written;
+      const tooLong = seen.filter(({ text }) => !isApprovable(text));
       const problem = tooLong.length === 0 ? null : tooLongFor(tooLong.map(({ name }) => name));
       return { ...(await report(row, seen)), problem };
     },
@@ -255,6 +290,20 @@ export function keptDefinitions(deps: KeptDefinitionsDeps): KeptDefinitions {
   };
 }
 
+/** The first of them that there is still room for beside what waits. */
+function fitting(fresh: readonly SeenDefinition[], waiting: readonly { readonly text: string }[]) {
+  let places = limits.definitionsPendingMax - waiting.length;
+  let chars = limits.definitionsPendingCharsMax - sumOf(waiting);
+  return fresh.filter(({ text }) => {
+    places -= 1;
+    chars -= text.length;
+    return places >= 0 && chars >= 0;
+  });
+}
+
+const sumOf = (texts: readonly { readonly text: string }[]): number =>
+  texts.reduce((sum, { text }) => sum + text.length, 0);
+
 const asText = (hashes: Hashes): string =>
   [...hashes]
     .map((pair) => JSON.stringify(pair))
@@ -263,7 +312,7 @@ const asText = (hashes: Hashes): string =>
 
 const tooLongFor = (names: readonly string[]) => ({
   code: 'definition_too_long',
-  message: `Longer than ${limits.definitionCharsMax} characters, and withheld for that: ${names.slice(0, 10).join(', ')}`,
+  message: `Longer than ${limits.definitionCharsMax} characters or deeper than ${limits.jsonDepthMax} levels, and withheld for that: ${names.slice(0, 10).join(', ')}`,
 });
 
 const notWaiting = (slug: string): AppError =>

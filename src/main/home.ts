@@ -11,6 +11,7 @@ export function homeOf(env: Environment): string {
 /** Every file and socket of a home. */
 export const homeFiles = (home: string) => ({
   config: join(home, 'sallyport.yaml'),
+  policy: join(home, 'policy.yaml'),
   database: join(home, 'sallyport.db'),
   masterKey: join(home, 'master.key'),
   socket: join(home, 'sallyport.sock'),

@@ -13,7 +13,9 @@ import {
 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
-import { AppError, limits } from '../kernel/index.ts';
+import { AppError, limits, systemClock, toWire } from '../kernel/index.ts';
+import { EXPOSITION_TYPE } from '../usage/index.ts';
+import { answerApprovalPage, isApprovalPage } from './approvals/approval-page.ts';
 import type { Gateway } from './gateway.ts';
 
 export interface Door {
@@ -30,6 +32,47 @@ function answer(res: ServerResponse, status: number, body: unknown): void {
   res.end(JSON.stringify(body));
 }
 
+const METRICS = '/metrics';
+
+const NOTHING_HERE = {
+  error: {
+    code: 'route_unknown',
+    message: 'There is nothing here.',
+    hint: 'MCP clients connect to /mcp/<profile>.',
+  },
+};
+
+/** Reads what is small and comes soon, and nothing else. */
+async function takeAnswer(
+  gateway: Gateway,
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+): Promise<void> {
+  const timer = setTimeout(() => req.destroy(), limits.approvalAnswerReadMs);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of req as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > limits.approvalAnswerBytesMax) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    return; // It went away.
+  } finally {
+    clearTimeout(timer);
+  }
+  if (bytes > limits.approvalAnswerBytesMax) {
+    const error = { code: 'approval_answer_malformed', message: 'This is too long to be an answer.' };
+    return answer(res, 413, { error });
+  }
+  const { status, body } = await gateway.answers.take(path, req.headers, Buffer.concat(chunks));
+  if (body !== null) return answer(res, status, body);
+  res.writeHead(status);
+  res.end();
+}
+
 /** @throws AppError `listen_failed` */
 export async function openTcpDoor(gateway: Gateway, listen: { host: string; port: number }): Promise<Door> {
   const server = newServer((req, res) => {
@@ -41,16 +84,14 @@ export async function openTcpDoor(gateway: Gateway, listen: { host: string; port
         () => answer(res, 503, { status: 'not ready' }),
       );
     }
+    if (req.method === 'POST' && gateway.answers.isOpen(path))
+      return void takeAnswer(gateway, req, res, path);
+    if (isApprovalPage(path)) return answerApprovalPage(req, res, path);
     if (path === '/mcp' || path.startsWith('/mcp/') || path.startsWith('/.well-known/'))
       return void gateway.front.handleHttp(req, res);
-    answer(res, 404, {
-      error: {
-        code: 'route_unknown',
-        message: 'There is nothing here.',
-        hint: 'MCP clients connect to /mcp/<profile>.',
-      },
-    });
+    answer(res, 404, NOTHING_HERE);
   });
+  gateway.front.takePosts(server);
   await listening(server, () => server.listen(listen.port, listen.host), `${listen.host}:${listen.port}`);
   const { address, family, port } = server.address() as AddressInfo;
   return {
@@ -59,10 +100,60 @@ export async function openTcpDoor(gateway: Gateway, listen: { host: string; port
   };
 }
 
+/** For who watches the gateway, on this machine: see `docs/metrics.md`. @throws AppError `listen_failed` */
+export async function openMetricsDoor(
+  gateway: Gateway,
+  listen: { host: string; port: number },
+): Promise<Door> {
+  const recent = kept(() => gateway.metrics(), limits.metricsKeptMs);
+  const server = newServer((req, res) => {
+    // A page in a browser of this machine can send a request here under a name of its own, and read the answer.
+    if (!isLoopbackName(req.headers.host)) return answer(res, 403, UNKNOWN_HOST);
+    void answerMetrics(recent, req, res);
+  });
+  await listening(server, () => server.listen(listen.port, listen.host), `${listen.host}:${listen.port}`);
+  const { address, family, port } = server.address() as AddressInfo;
+  return {
+    address: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}${METRICS}`,
+    close: () => closing(server),
+  };
+}
+
+const UNKNOWN_HOST = {
+  error: { code: 'host_unknown', message: 'This name is not ours.', hint: 'Ask for it by its address.' },
+};
+
+const isLoopbackName = (host: string | undefined): boolean =>
+  /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i.test(host ?? '');
+
+/** The same answer for a while: every program of this machine may ask as often as it likes. */
+function kept(ask: () => Promise<string>, keptMs: number): () => Promise<string> {
+  let last: { readonly atMs: number; readonly answer: Promise<string> } | null = null;
+  return () => {
+    const now = systemClock.monotonic();
+    if (last === null || now - last.atMs >= keptMs) last = { atMs: now, answer: ask() };
+    return last.answer;
+  };
+}
+
+async function answerMetrics(
+  ask: () => Promise<string>,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  if (pathOf(req) !== METRICS || req.method !== 'GET') return answer(res, 404, NOTHING_HERE);
+  try {
+    const text = await ask();
+    res.writeHead(200, { 'content-type': EXPOSITION_TYPE, 'x-content-type-options': 'nosniff' });
+    res.end(text);
+  } catch (error) {
+    answer(res, 503, { error: toWire(error) });
+  }
+}
+
 /** For programs outside of cells: see `docs/proxy.md`. @throws AppError `listen_failed` */
 export async function openProxyDoor(gateway: Gateway, listen: { host: string; port: number }): Promise<Door> {
   const server = createTcpServer({ allowHalfOpen: true, pauseOnConnect: true });
-  track(server);
   await listening(server, () => server.listen(listen.port, listen.host), `${listen.host}:${listen.port}`);
   const { address: host, family, port } = server.address() as AddressInfo;
   const address = `${family === 'IPv6' ? `[${host}]` : host}:${port}`;
@@ -75,6 +166,7 @@ export async function openLocalDoor(gateway: Gateway, path: string): Promise<Doo
   const api = getRequestListener(gateway.api.fetch);
   const server = newServer((req, res) => {
     if (pathOf(req).startsWith('/mcp/')) void gateway.front.handleHttp(req, res, gateway.operator);
+    else if (pathOf(req) === METRICS) void answerMetrics(() => gateway.metrics(), req, res);
     else void api(req, res);
   });
   server.on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) =>
@@ -128,10 +220,10 @@ function newServer(onRequest: (req: IncomingMessage, res: ServerResponse) => voi
       socket.end('HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
     else socket.destroy();
   });
-  track(server);
   return server;
 }
 
+/** After whoever takes the server's connections for itself, since that ends what listens for them. */
 function track(server: TcpServer): void {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -145,6 +237,7 @@ function track(server: TcpServer): void {
 const open = new WeakMap<TcpServer, Set<Socket>>();
 
 function listening(server: TcpServer, listen: () => void, where: string): Promise<void> {
+  track(server);
   return new Promise((done, fail) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       fail(

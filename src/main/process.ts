@@ -43,11 +43,14 @@ export function processHost(env: Environment): CliHost {
     },
     doctor: async () => (await import('./doctor.ts')).diagnose(env),
     lint: async (paths) => (await import('./lint.ts')).lintReports(paths),
+    templates: async () => (await import('../api/index.ts')).templateViews(),
     async readFile(path) {
       try {
         return await readFile(path, 'utf8');
       } catch (error) {
-        throw new AppError('file_unreadable', `${path} cannot be read.`, { kind: 'invalid', cause: error });
+        const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+        const message = code === 'ENOENT' ? `There is no file ${path}.` : `${path} cannot be read (${code}).`;
+        throw new AppError('file_unreadable', message, { kind: 'invalid', cause: error });
       }
     },
     async reportUnexpected(error) {

@@ -9,13 +9,18 @@ import type {
   ServerRow,
   ServerRows,
 } from '../api/index.ts';
+import { RECEIVERS } from '../audit/index.ts';
 import { type Clock, newId, type Random, type WorkspaceId } from '../kernel/index.ts';
 import type { ProfileRecord, Store } from '../store/index.ts';
+import { isLevel } from './recording/levels.ts';
 
 export function serverRows(store: Store): ServerRows {
   return {
-    list: (workspace) => store.servers.list(workspace),
-    find: (workspace, slug) => store.servers.findBySlug(workspace, slug),
+    list: async (workspace) => (await store.servers.list(workspace)).filter(isServer),
+    async find(workspace, slug) {
+      const row = await store.servers.findBySlug(workspace, slug);
+      return row !== null && isServer(row) ? row : null;
+    },
     insert: (workspace, row: ServerRow, document = null) =>
       document === null
         ? store.servers.insert(workspace, row)
@@ -30,6 +35,9 @@ export function serverRows(store: Store): ServerRows {
   };
 }
 
+/** What holds the values of the gateway's own receivers is none. */
+const isServer = ({ slug }: { readonly slug: string }): boolean => slug !== RECEIVERS;
+
 export function probes(store: Store): Probes {
   return {
     save: (workspace, server, probe) => store.probes.save(workspace, { server, ...probe }),
@@ -41,7 +49,11 @@ export function probes(store: Store): Probes {
 const profileOf = ({ name, entries, options }: ProfileRecord): Profile => ({
   name,
   entries,
-  options: { tokenInUrl: options['tokenInUrl'] === true },
+  options: {
+    tokenInUrl: options['tokenInUrl'] === true,
+    search: options['search'] === true,
+    record: isLevel(options['record']) ? options['record'] : null,
+  },
 });
 
 export function profiles(store: Store, clock: Clock, random: Random): Profiles {
@@ -74,10 +86,13 @@ export function profiles(store: Store, clock: Clock, random: Random): Profiles {
     },
     save: (workspace, { name, entries, options }) => write(workspace, name, () => entries, options ?? {}),
     edit: (workspace, name, change) => write(workspace, name, change, {}),
-    async remove(workspace, name) {
-      const before = await store.profiles.findByName(workspace, name);
-      return before !== null && store.profiles.remove(workspace, before.id);
-    },
+    /** With its rules, so that a later one of the same name does not find them. */
+    remove: (workspace, name) =>
+      store.transaction(async ({ profiles: stored, policies }) => {
+        const before = await stored.findByName(workspace, name);
+        await policies.remove(workspace, name);
+        return before !== null && stored.remove(workspace, before.id);
+      }),
   };
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { type AuditLog, createAuditLog, directRecorder, type Recorder } from '../audit/index.ts';
 import { createTokens, type Tokens } from '../identity/index.ts';
 import { AppError, type Log, systemClock, systemRandom, type WorkspaceId } from '../kernel/index.ts';
-import { createKeyRing, localKeyProvider } from '../seal/index.ts';
+import { createKeyRing, type KeyRing, localKeyProvider } from '../seal/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { createKillState, createVault, type KillState, type Vault } from '../vault/index.ts';
 import { journaledRecorder, recoveredScribe } from './audit-recorder.ts';
@@ -14,6 +14,8 @@ export interface Services {
   readonly store: Store;
   readonly audit: AuditLog;
   readonly vault: Vault;
+  /** For what is kept sealed and is no credential. */
+  readonly ring: Pick<KeyRing, 'sealValue' | 'openValue' | 'wrap' | 'unwrap' | 'purposeKey'>;
   readonly tokens: Tokens;
   readonly kills: KillState;
   close(): Promise<void>;
@@ -83,6 +85,7 @@ export async function openServices(
       store,
       audit,
       vault,
+      ring,
       tokens,
       kills,
       async close() {

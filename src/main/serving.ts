@@ -6,7 +6,7 @@ import { type Log, silentLog, systemClock } from '../kernel/index.ts';
 import { type Config, type Environment, homeFiles, loadConfig, parseListen } from './config.ts';
 import { createGateway } from './gateway.ts';
 import { lockGateway } from './gateway-lock.ts';
-import { type Door, openLocalDoor, openProxyDoor, openTcpDoor } from './listeners.ts';
+import { type Door, openLocalDoor, openMetricsDoor, openProxyDoor, openTcpDoor } from './listeners.ts';
 import { createLog } from './log.ts';
 import type { StdioOptions } from './stdio-join.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -41,6 +41,11 @@ export async function serve(env: Environment, { listen, onListening }: ServeOpti
     let reason = 'it could not listen';
     try {
       doors.push(await openLocalDoor(gateway, files.socket));
+      if (config.metricsListen !== null) {
+        const metrics = await openMetricsDoor(gateway, config.metricsListen);
+        doors.push(metrics);
+        log.info('metrics.listening', { address: metrics.address });
+      }
       if (config.proxyListen !== null) {
         const proxy = await openProxyDoor(gateway, config.proxyListen);
         doors.push(proxy);

@@ -23,11 +23,14 @@ export function createStanding({ store, tokens, profile }: StandingDeps): Watche
   /** As of one revision of the store: asked for at every request of a stateless client. */
   let cached = { revision: -1, known: new Map<string, Promise<number | null>>() };
 
-  async function read({ workspace, actor, profile: name }: Principal): Promise<number | null> {
+  async function read({ workspace, actor, profile: name, tokenInUrl }: Principal): Promise<number | null> {
     // The id was a token's when it was let in.
     const record = await store.tokens.find(workspace, actor.id as TokenId);
     if (record === null || record.revokedAt !== null) return null;
-    if (name !== null && (await profile(workspace, name)) === null) return null;
+    const view = name === null ? null : await profile(workspace, name);
+    if (name !== null && view === null) return null;
+    // As at the door: a token in an address is good in a profile that allows it, and nowhere else.
+    if (tokenInUrl === true && view?.tokenInUrl !== true) return null;
     return record.expiresAt ?? Infinity;
   }
 
@@ -42,7 +45,7 @@ export function createStanding({ store, tokens, profile }: StandingDeps): Watche
       // Taken before reading: a change in between makes the next question read again.
       const revision = store.revision();
       if (cached.revision !== revision) cached = { revision, known: new Map() };
-      const key = JSON.stringify([principal.workspace, principal.actor.id]);
+      const key = JSON.stringify([principal.workspace, principal.actor.id, principal.tokenInUrl === true]);
       const { known } = cached;
       const until = known.get(key) ?? read(principal);
       known.set(key, until);

@@ -1,19 +1,15 @@
 /** What the front offers to the composition, and what it is made from. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { CellId, Clock, Log, Random } from '../kernel/index.ts';
-import type {
-  Authenticate,
-  CallAudit,
-  CellCalls,
-  Definitions,
-  KillSwitch,
-  Principal,
-  SeenDefinition,
-  Standing,
-  Upstreams,
-  UpstreamTransport,
-} from './ports.ts';
+import type { CallAudit } from './ports/call-audit.ts';
+import type { Authenticate, Principal, Standing } from './ports/callers.ts';
+import type { CellCalls } from './ports/cell-calls.ts';
+import type { Definitions, SeenDefinition } from './ports/definitions.ts';
+import type { Approvals, CallLimits, KillSwitch, RuleBook } from './ports/governance.ts';
+import type { MaskBook } from './ports/masks.ts';
+import type { Recorder } from './ports/recorder.ts';
+import type { Upstreams, UpstreamTransport } from './ports/upstreams.ts';
 
 export interface FrontConfig {
   /** Host names that may stand in `Host` besides the loopback ones, without port: the listen address, a public name. */
@@ -24,15 +20,28 @@ export interface FrontConfig {
   readonly publicUrl: string | null;
   /** Issuers of authorization servers that give out tokens for it. */
   readonly authorizationServers: readonly string[];
+  /** How long a client is kept waiting for somebody to agree to its call, in milliseconds. */
+  readonly holdMs: number;
   /** The gateway's own version, shown to clients and servers. */
   readonly version: string;
 }
 
 export interface FrontDeps {
+  /**
+   * Another number after anything may have changed that `upstreams.profile`, `kills`, `definitions` and `rules` answer from:
+   * until then they are asked once for each caller and server. Absent: for each request, several times.
+   */
+  readonly revision?: () => number;
   readonly upstreams: Upstreams;
   readonly audit: CallAudit;
   readonly kills: KillSwitch;
   readonly definitions: Definitions;
+  readonly rules: RuleBook;
+  readonly limits: CallLimits;
+  /** Absent: nothing is recorded. */
+  readonly recorder?: Recorder;
+  readonly approvals: Approvals;
+  readonly masks: MaskBook;
   readonly authenticate: Authenticate;
   readonly standing: Standing;
   readonly clock: Clock;
@@ -71,6 +80,11 @@ export interface Front {
    * @param local the caller when it is already known (the local socket): no token and no Host or Origin check then
    */
   handleHttp(req: IncomingMessage, res: ServerResponse, local?: Principal): Promise<void>;
+  /**
+   * Reads what clients POST to MCP endpoints off this server's connections itself, which takes less of the processor, and
+   * leaves everything else to it. Answers are those of `handleHttp`. To be called before the server listens.
+   */
+  takePosts(server: Server): void;
   /** Serves newline-delimited JSON-RPC over any duplex: the process's own stdio, or a socket. */
   connectStdio(duplex: Duplex, principal: Principal, endpoint: Endpoint): StdioSession;
   /** The `tools/call`s that clients are waiting for in this cell; the same object until that changes. */

@@ -1,35 +1,96 @@
 /** How the parts of the front are put together. */
 import { AppError } from '../kernel/index.ts';
-import { aggregateEndpoint } from './aggregate-endpoint.ts';
-import { UNKNOWN_CLIENT } from './client-facts.ts';
-import { type ClientChannel, ClientSession } from './client-session.ts';
-import { callOnce } from './direct-call.ts';
-import { Gate } from './gate.ts';
-import { HttpFront } from './http-front.ts';
+import { aggregateEndpoint } from './endpoint/aggregate-endpoint.ts';
+import { UNKNOWN_CLIENT } from './client/client-facts.ts';
+import type { ClientChannel } from './client/client-channel.ts';
+import { ClientSession } from './client/client-session.ts';
+import { callOnce } from './gate/direct-call.ts';
+import { Gate } from './gate/gate.ts';
+import { readBody } from './http/http-answer.ts';
+import { HttpFront } from './http/http-front.ts';
 import type { Endpoint, Front, FrontDeps, StdioSession } from './front-contract.ts';
 import { lookAt } from './pinning/look.ts';
-import type { Principal } from './ports.ts';
-import { singleEndpoint } from './single-endpoint.ts';
-import { Standings } from './standings.ts';
-import { serveStdio } from './stdio-session.ts';
-import { UpstreamDirectory } from './upstream-directory.ts';
+import { PostDoor } from './http/posts/post-door.ts';
+import type { Principal } from './ports/callers.ts';
+import type { Tape } from './ports/recorder.ts';
+import { ProfileResources } from './endpoint/profile-resources.ts';
+import { ResourceSearch } from './endpoint/resource-search.ts';
+import { Retries } from './client/retries.ts';
+import { ToolSearch } from './search/tool-search.ts';
+import { singleEndpoint } from './endpoint/single-endpoint.ts';
+import { Standings } from './client/standings.ts';
+import { serveStdio } from './client/stdio-session.ts';
+import { UpstreamDirectory } from './upstream/upstream-directory.ts';
 
 export function createFront(deps: FrontDeps): Front {
-  const { upstreams, audit, kills, definitions, clock, random, log, config } = deps;
+  const {
+    upstreams,
+    audit,
+    kills,
+    definitions,
+    rules,
+    limits: counted,
+    masks,
+    clock,
+    random,
+    log,
+    config,
+  } = deps;
   const directory = new UpstreamDirectory({ upstreams, clock, log, version: config.version });
   const standings = new Standings({ standing: deps.standing, clock, log });
-  const gate = new Gate({ upstreams, directory, audit, kills, standings, definitions, clock, random, log });
+  const gate = new Gate({
+    ...(deps.revision === undefined ? {} : { revision: deps.revision }),
+    upstreams,
+    directory,
+    audit,
+    kills,
+    standings,
+    definitions,
+    rules,
+    limits: counted,
+    approvals: deps.approvals,
+    holdMs: config.holdMs,
+    masks,
+    clock,
+    random,
+    log,
+  });
+  const retries = new Retries();
+  /** By workspace and profile. */
+  const resources = new Map<string, ResourceSearch>();
+  const resourcesOf = ({ workspace }: Principal, profile: string | null): ResourceSearch => {
+    const key = JSON.stringify([workspace, profile]);
+    const known = resources.get(key) ?? new ResourceSearch(new ProfileResources(), clock);
+    resources.set(key, known);
+    return known;
+  };
+  const search = new ToolSearch();
   const stdioClients = new Map<ClientSession, StdioSession>();
+
+  const taped = (
+    principal: Principal,
+    { profile, server }: Endpoint,
+    { mirrored }: ClientChannel,
+  ): { readonly tape?: Tape } => {
+    const via = mirrored === true ? 'requests' : 'session';
+    const tape = deps.recorder?.begin({ principal, profile, server: server ?? null, via });
+    return tape === undefined ? {} : { tape };
+  };
 
   const start = (principal: Principal, endpoint: Endpoint, channel: ClientChannel): ClientSession =>
     new ClientSession({
       gate,
+      retries,
       log,
       version: config.version,
       principal,
       profile: endpoint.profile,
-      router: endpoint.server === undefined ? aggregateEndpoint() : singleEndpoint(endpoint.server),
+      router:
+        endpoint.server === undefined
+          ? aggregateEndpoint(resourcesOf(principal, endpoint.profile), search)
+          : singleEndpoint(endpoint.server),
       channel,
+      ...taped(principal, endpoint, channel),
     });
   const http = new HttpFront({
     clock,
@@ -42,6 +103,8 @@ export function createFront(deps: FrontDeps): Front {
     profile: (workspace, name) => upstreams.profile(workspace, name),
     start,
   });
+
+  const posts = new PostDoor({ clock, serve: (visit) => void http.handle(visit) });
 
   /**
    * Ends the clients that were stopped themselves. Where a server or everything was stopped they stay, and are told
@@ -58,7 +121,11 @@ export function createFront(deps: FrontDeps): Front {
   });
 
   return {
-    handleHttp: (req, res, local) => http.handle(req, res, local),
+    handleHttp(req, res, local) {
+      res.on('error', () => {});
+      return http.handle({ req, res, body: () => readBody(req) }, local);
+    },
+    takePosts: (server) => posts.take(server),
     connectStdio(duplex, principal, endpoint) {
       const { session, client } = serveStdio(duplex, (channel) => start(principal, endpoint, channel));
       stdioClients.set(client, session);
@@ -71,13 +138,16 @@ export function createFront(deps: FrontDeps): Front {
     },
     callsIn: (cell) => gate.callsIn(cell),
     activity(cell) {
-      const connection = directory.connectionOf(cell);
-      if (connection === null) return null;
-      const { attachments, lastUsedMs } = connection;
-      return { calls: gate.callCount(cell), sessions: attachments.size, lastUsedMs };
+      const connections = directory.connectionsOf(cell);
+      if (connections.length === 0) return null;
+      const sessions = connections.reduce((sum, { attachments }) => sum + attachments.size, 0);
+      const lastUsedMs = Math.max(...connections.map((connection) => connection.lastUsedMs));
+      return { calls: gate.callCount(cell), sessions, lastUsedMs };
     },
-    callTool: (principal, profile, slug, tool, argumentsJson) =>
-      callOnce(gate, { principal, profile, slug, tool, argumentsJson }),
+    callTool(principal, profile, slug, tool, argumentsJson) {
+      const tape = deps.recorder?.begin({ principal, profile, server: slug, via: 'requests' });
+      return callOnce(gate, { principal, profile, slug, tool, argumentsJson }, tape);
+    },
     async listTools(principal, slug) {
       const server = await gate.server(principal, principal.profile, slug);
       const upstream = await gate.open({ principal, profile: principal.profile, server }, UNKNOWN_CLIENT);
@@ -89,11 +159,14 @@ export function createFront(deps: FrontDeps): Front {
     async close() {
       stopListening();
       standings.close();
+      retries.close();
       const why = new AppError('gateway_stopping', 'The gateway is stopping.', { kind: 'unavailable' });
       gate.close(why);
+      masks.close();
       http.close();
       await Promise.all([...stdioClients.values()].map((session) => session.close()));
       await directory.close(why);
+      posts.close();
     },
   };
 }

@@ -2,6 +2,9 @@
  * The MCP front: takes clients over Streamable HTTP and stdio, and routes them to servers in cells. Messages pass
  * through as text; the gateway reads what it must and changes what it has to.
  */
+export { keyedHash } from './masking/keyed-hash.ts';
+export { maskersFor } from './masking/mask-recipe.ts';
+export { MaskThreads } from './masking/mask-threads.ts';
 export { createFront } from './front.ts';
 export type {
   CellActivity,
@@ -11,29 +14,31 @@ export type {
   FrontDeps,
   StdioSession,
 } from './front-contract.ts';
+export { isApprovable } from './pinning/definition-hash.ts';
 export { definitionKey, pinVerdict } from './pinning/verdict.ts';
 export { nameSkeleton } from './pinning/look-alike-names.ts';
 export { reviewDefinition } from './pinning/review.ts';
+export type { CallAudit, CallFacts, CallOutcome, CallRefusal, MaskedAnswer } from './ports/call-audit.ts';
+export type { Authenticate, Principal, Standing } from './ports/callers.ts';
+export type { CallRef, CellCalls, EndedTool } from './ports/cell-calls.ts';
+export type { ApprovedTool, DefinitionKind, Definitions, SeenDefinition } from './ports/definitions.ts';
 export type {
-  Authenticate,
-  CallAudit,
-  CallFacts,
-  CallOutcome,
-  CallRef,
-  CallRefusal,
-  CellCalls,
-  DefinitionKind,
-  Definitions,
-  EndedTool,
+  ApprovalRequest,
+  Approvals,
+  CallLimits,
+  KillSwitch,
+  Passage,
+  RuleBook,
+} from './ports/governance.ts';
+export type { MaskBook, Maskers } from './ports/masks.ts';
+export type { Recorder } from './ports/recorder.ts';
+export type {
   EraMemory,
   HttpTransport,
-  KillSwitch,
   LineTransport,
-  Principal,
+  ProfileListener,
   ProfileServer,
   ProfileView,
-  SeenDefinition,
-  Standing,
   ToolService,
   UpstreamEra,
   UpstreamExit,
@@ -41,4 +46,4 @@ export type {
   UpstreamHttpRequest,
   UpstreamTransport,
   Upstreams,
-} from './ports.ts';
+} from './ports/upstreams.ts';

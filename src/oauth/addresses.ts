@@ -1,9 +1,11 @@
 /** Where a server and its authorization server describe themselves, and which addresses are good for a login. Pure. */
 import { err, limits, ok, type Result } from '../kernel/index.ts';
+import { classifyAddress } from '../wire/index.ts';
 
 export type AddressFault =
   | 'not_an_address'
   | 'not_https' /** plain HTTP, and not to this machine */
+  | 'not_public' /** of this machine or network, named by a server that is not */
   | 'with_credentials' /** `user:password@` */
   | 'with_fragment'
   | 'with_query';
@@ -11,16 +13,27 @@ export type AddressFault =
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
+/** What an address of the usual kinds is made of; readers of addresses pass over some of the rest, others do not. */
+const PRINTABLE = /^[\x21-\x7e]*$/;
+
 /**
  * An address that a login may use. Plain HTTP only to this machine, where nobody is in between; whether it may be
  * reached at all is the data plane's to say.
  */
 export function loginUrl(text: string): Result<URL, AddressFault> {
-  const url = text.length > limits.oauthTextCharsMax ? null : URL.parse(text);
+  const url = text.length > limits.oauthTextCharsMax || !PRINTABLE.test(text) ? null : URL.parse(text);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) return err('not_an_address');
   if (url.protocol === 'http:' && !isLoopback(url.hostname)) return err('not_https');
   if (url.username !== '' || url.password !== '') return err('with_credentials');
   return url.hash === '' && !text.includes('#') ? ok(url) : err('with_fragment');
+}
+
+/** Whether it says by itself that it is not of the public network. What a name leads to is the data plane's to look at. */
+export function isInside({ hostname }: URL): boolean {
+  const host = hostname.replace(/^\[|\]$|\.$/g, '');
+  if (host === 'localhost' || host.endsWith('.localhost')) return true;
+  const kind = classifyAddress(host);
+  return kind !== 'invalid' && kind !== 'public';
 }
 
 /** RFC 8414 section 2: no query, no fragment. */

@@ -6,7 +6,14 @@
 import type { AppError, JsonObject } from '../kernel/index.ts';
 import { limits } from '../kernel/index.ts';
 import { parseStrictJson } from '../wire/index.ts';
-import { isResourceOf, issuerUrl, loginUrl, resourceMetadataUrls, serverMetadataUrls } from './addresses.ts';
+import {
+  isInside,
+  isResourceOf,
+  issuerUrl,
+  loginUrl,
+  resourceMetadataUrls,
+  serverMetadataUrls,
+} from './addresses.ts';
 import type { Challenge } from './challenge.ts';
 import { addressRefused, issuerMismatch, metadataInvalid, notFound, resourceMismatch } from './errors.ts';
 import {
@@ -91,9 +98,22 @@ async function serverMetadata(http: OAuthHttp, server: GrantServer, issuer: stri
       throw read.error.kind === 'issuer'
         ? issuerMismatch(issuer, read.error.said)
         : faultError(place, read.error);
+    assertOutside(server, read.value);
     return read.value;
   }
   return null;
+}
+
+/**
+ * A server elsewhere has no business with what is on this machine or network: a page there would be opened in a person's
+ * browser, who is let in by it. @throws AppError `oauth_address_refused`
+ */
+function assertOutside(server: GrantServer, metadata: ServerMetadata): void {
+  if (isInside(new URL(server.url))) return;
+  const { authorizationEndpoint, tokenEndpoint, registrationEndpoint, revocationEndpoint } = metadata;
+  for (const url of [authorizationEndpoint, tokenEndpoint, registrationEndpoint, revocationEndpoint])
+    if (url !== null && isInside(url))
+      throw addressRefused('An address of its authorization server', url.href, 'not_public');
 }
 
 /** Null where there is nothing; a redirect is nothing. */

@@ -5,6 +5,7 @@ import type { AddressFault } from './addresses.ts';
 const FAULTS: Readonly<Record<AddressFault, string>> = {
   not_an_address: 'it is no address',
   not_https: 'it is not https',
+  not_public: 'it is of this machine or network, and the server is not',
   with_credentials: 'there are credentials in it',
   with_fragment: 'there is a fragment in it',
   with_query: 'there is a query in it',

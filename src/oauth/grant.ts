@@ -9,12 +9,12 @@ export type ClientAuth = 'none' | 'client_secret_post' | 'client_secret_basic';
 /** Where the client's name at the authorization server is from. */
 export type ClientFrom = 'given' | 'document' | 'registered';
 
-/** A renewal that was begun and has not ended. */
+/** A renewal, or a login, that was begun and has not ended. */
 interface Refreshing {
   /** Who does it: random, one for each process. */
   readonly by: string;
   readonly at: number;
-  /** Of the refresh token that was used for it. */
+  /** Of the refresh token that was used for it; 0 for a login. */
   readonly version: number;
 }
 

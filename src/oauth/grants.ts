@@ -66,8 +66,8 @@ class StoredGrants implements Grants {
 
   constructor(deps: GrantDeps) {
     this.#deps = deps;
-    this.#logins = new Logins(deps);
     this.#renewals = new Renewals(deps);
+    this.#logins = new Logins(deps, (server) => this.#renewals.idle(server));
   }
 
   begin(server: GrantServer, wanted: LoginWanted): Promise<LoginBegun> {

@@ -2,11 +2,12 @@
  * A login: from a server that wants one to tokens in the vault. Between the two is a person with a browser, through which
  * anything may come back: only what fits the login that waits for it is looked at, and of that first whose it is.
  */
-import { AppError, Secret } from '../kernel/index.ts';
+import { AppError, type Secret } from '../kernel/index.ts';
 import { type Challenge, NO_CHALLENGE, parseChallenge } from './challenge.ts';
 import { discover, jsonObject } from './discovery.ts';
 import { errorName, issuerChanged, issuerMismatch, shown, stateUnknown } from './errors.ts';
 import type { Grant } from './grant.ts';
+import { clear, putToken, settle } from './keep-tokens.ts';
 import { type PendingLogin, PendingLogins } from './pending-logins.ts';
 import { challengeOf, randomText } from './pkce.ts';
 import type { GrantDeps, GrantServer } from './ports.ts';
@@ -15,6 +16,7 @@ import { sameIssuer } from './addresses.ts';
 import { unionOf } from './scopes.ts';
 import { readTokens, type TokenAnswer } from './token-answer.ts';
 import { postForm } from './token-endpoint.ts';
+import { Turns } from './turns.ts';
 
 export interface LoginWanted {
   /** Where the browser is sent back to. */
@@ -51,9 +53,14 @@ const OFFLINE = 'offline_access';
 export class Logins {
   readonly #deps: GrantDeps;
   readonly #pending: PendingLogins;
+  readonly #renewed: (server: GrantServer) => Promise<void>;
+  /** There is one place for the secret of a server's client, and each login may have a client of its own. */
+  readonly #turns = new Turns();
 
-  constructor(deps: GrantDeps) {
+  /** @param renewed resolves when no renewal of this server's login is on its way in this process; never rejects */
+  constructor(deps: GrantDeps, renewed: (server: GrantServer) => Promise<void>) {
     this.#deps = deps;
+    this.#renewed = renewed;
     this.#pending = new PendingLogins(deps.clock);
   }
 
@@ -111,7 +118,8 @@ export class Logins {
 
   /**
    * @param query as it came back through the browser
-   * @throws AppError `oauth_state_unknown`, `oauth_issuer_mismatch`, `oauth_denied`, `oauth_token_refused`
+   * @throws AppError `oauth_state_unknown`, `oauth_issuer_mismatch`, `oauth_denied`, `oauth_token_refused`,
+   *   `oauth_login_undone`
    */
   async finish(query: URLSearchParams): Promise<{ readonly server: GrantServer; readonly grant: Grant }> {
     const login = this.#pending.take(single(query, 'state') ?? '');
@@ -119,7 +127,9 @@ export class Logins {
     const { server } = login;
     try {
       const code = codeIn(query, login);
-      return { server, grant: await this.#redeem(login, code) };
+      const redeem = (): Promise<Grant> => this.#redeem(login, code);
+      const isAlone = login.client.clientAuth === 'none';
+      return { server, grant: await (isAlone ? redeem() : this.#turns.take(server.id, redeem)) };
     } catch (error) {
       const reason = error instanceof AppError ? error.code : 'internal_error';
       await this.#deps.record('grant.refused', server, {
@@ -150,11 +160,15 @@ export class Logins {
   }
 
   async #redeem(login: PendingLogin, code: string): Promise<Grant> {
-    const { http, rows, record, clock } = this.#deps;
+    const { http, rows, record, clock, random } = this.#deps;
     const { server, discovered, client, redirectUri, scopes, verifier } = login;
     const { metadata, resource } = discovered;
     const before = await rows.find(server);
+    // Its client's secret is the stored one, and that is another client's by now.
+    if (countsOnStored(client) && before?.clientId !== client.clientId) throw undone(server.slug);
     const now = clock.now();
+    const by = randomText(random);
+    const isMine = (stored: Grant | null): boolean => stored?.refreshing?.by === by;
     const grant: Grant = {
       issuer: metadata.issuer,
       tokenEndpoint: metadata.tokenEndpoint.href,
@@ -172,13 +186,22 @@ export class Logins {
       refreshable: false,
       rotates: null,
       refreshedAt: now,
-      refreshing: null,
+      refreshing: { by, at: now, version: 0 },
       stepUps: before?.stepUps ?? 0,
       steppedUpAt: before?.steppedUpAt ?? 0,
     };
     // From here until both tokens are stored, nothing of what was there before goes with what is there now.
     await rows.edit(server, () => grant);
-    if (client.secret !== null) await this.#deps.values.put(server, 'OAUTH_CLIENT_SECRET', client.secret);
+    if (client.secret !== null) {
+      // A renewal that began before goes with the secret that it began with.
+      await this.#renewed(server);
+      await this.#deps.values.put(server, 'OAUTH_CLIENT_SECRET', client.secret);
+    }
+    if (!isMine(await rows.find(server))) {
+      // Another process has begun or forgotten one meanwhile: whose secret is there now, nobody can say.
+      if (client.secret !== null) await clear(this.#deps, server);
+      throw undone(server.slug);
+    }
     const answer = await postForm(http, server, metadata.tokenEndpoint, {
       client,
       fields: {
@@ -201,6 +224,8 @@ export class Logins {
           : tokens.error,
       );
     }
+    // Somebody logged out meanwhile, or in: what came is not kept.
+    if (!isMine(await rows.find(server))) throw undone(server.slug);
     const granted = grantedBy(grant, tokens.value, now);
     await record('grant.granted', server, {
       issuer: granted.issuer,
@@ -211,10 +236,13 @@ export class Logins {
       refreshable: granted.refreshable,
     });
     await storeTokens(this.#deps, server, tokens.value);
-    await rows.edit(server, (stored) => (stored === null ? null : granted));
+    if (!(await settle(this.#deps, server, (stored) => (isMine(stored) ? granted : null))))
+      throw undone(server.slug);
     return granted;
   }
 }
+
+const countsOnStored = ({ clientAuth, secret }: Client): boolean => clientAuth !== 'none' && secret === null;
 
 function grantedBy(grant: Grant, tokens: TokenAnswer, now: number): Grant {
   return {
@@ -223,6 +251,7 @@ function grantedBy(grant: Grant, tokens: TokenAnswer, now: number): Grant {
     state: 'ready',
     expiresAt: tokens.expiresIn === null ? null : now + tokens.expiresIn * 1_000,
     refreshable: tokens.refreshToken !== null,
+    refreshing: null,
   };
 }
 
@@ -235,20 +264,6 @@ async function storeTokens(
   if (refreshToken === null) await values.remove(server, 'OAUTH_REFRESH_TOKEN');
   else await putToken(values, server, 'OAUTH_REFRESH_TOKEN', refreshToken);
   await putToken(values, server, 'OAUTH_ACCESS_TOKEN', accessToken);
-}
-
-export async function putToken(
-  values: GrantDeps['values'],
-  server: GrantServer,
-  slot: 'OAUTH_ACCESS_TOKEN' | 'OAUTH_REFRESH_TOKEN',
-  token: string,
-): Promise<void> {
-  const value = Secret.fromString(token);
-  try {
-    await values.put(server, slot, value);
-  } finally {
-    value.destroy();
-  }
 }
 
 /** What the specification says: what the server asks for, else what it has; more than once, all of it together. */
@@ -296,6 +311,16 @@ function codeIn(query: URLSearchParams, { server, discovered }: PendingLogin): s
     });
   return code;
 }
+
+const undone = (slug: string): AppError =>
+  new AppError(
+    'oauth_login_undone',
+    `\`${slug}\` was logged out, or in again, while this login was completed.`,
+    {
+      kind: 'conflict',
+      hint: `See what holds now: sallyport server show ${slug}`,
+    },
+  );
 
 const tokenRefused = (slug: string, why: string): AppError =>
   new AppError('oauth_token_refused', `The authorization server of \`${slug}\` gave no token: ${why}.`, {

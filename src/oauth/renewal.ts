@@ -9,7 +9,7 @@ import { isAppError, limits } from '../kernel/index.ts';
 import { jsonObject } from './discovery.ts';
 import { errorName, loginNeeded, refreshFailed } from './errors.ts';
 import type { Grant } from './grant.ts';
-import { putToken } from './login.ts';
+import { lost, putToken, settle } from './keep-tokens.ts';
 import { randomText } from './pkce.ts';
 import type { GrantDeps, GrantServer, OAuthAnswer } from './ports.ts';
 import { readTokens, type TokenAnswer } from './token-answer.ts';
@@ -73,13 +73,18 @@ export class Renewals {
     return renewal;
   }
 
+  /** Resolves when none is on its way, however it ended. */
+  async idle({ id }: GrantServer): Promise<void> {
+    await this.#running.get(id)?.catch(() => undefined);
+  }
+
   async #renew(server: GrantServer, reason: RenewalReason, shown: number | null): Promise<void> {
     for (;;) {
       const claim = await this.#claim(server, reason, shown);
       if (claim.kind === 'done') return;
       if (claim.kind === 'futile')
         throw loginNeeded(server.slug, 'it refuses a token that it was just given');
-      if (claim.kind === 'lost') throw await this.#lose(server, claim.why);
+      if (claim.kind === 'lost') throw await this.#gone(server, claim.why);
       if (claim.kind === 'mine') return this.#exchange(server, claim.grant);
       await sleep(limits.oauthRefreshLookMs);
     }
@@ -95,7 +100,8 @@ export class Renewals {
       const claim = this.#judge(grant, { reason, shown, version });
       judged.claim = claim;
       if (claim.kind === 'mine') return claim.grant;
-      return claim.kind === 'lost' && grant !== null ? lost(grant) : grant;
+      // One that is no more, or waits for a person, is nothing to lose: its person may be logging in.
+      return claim.kind === 'lost' && grant?.state === 'ready' ? lost(grant) : grant;
     });
     const { claim } = judged;
     if (claim.kind !== 'mine') return claim;
@@ -121,7 +127,8 @@ export class Renewals {
       if (rotates !== false && version <= refreshing.version)
         return { kind: 'lost', why: 'its last renewal did not end, and its token may be used up' };
     } else if (reason === 'expiring') {
-      if (!endsSoon(grant, now)) return { kind: 'done' };
+      // Some end as soon as they are given: that is no reason to ask for one with each request.
+      if (!endsSoon(grant, now) || isFresh(refreshedAt, now)) return { kind: 'done' };
     } else if (shown !== null && shown !== refreshedAt) return { kind: 'done' };
     else if (isFresh(refreshedAt, now)) return { kind: shown === null ? 'done' : 'futile' };
     if (!grant.refreshable || version === 0)
@@ -167,6 +174,8 @@ export class Renewals {
     repeated: string | null,
   ): Promise<void> {
     const { values, rows, record, clock } = this.#deps;
+    // Whoever logged out, or in, since it was begun has the say: what came belongs to a login that is over.
+    if (!this.#isMine(await rows.find(server))) throw overtaken(server);
     const isNew = tokens.refreshToken !== null && tokens.refreshToken !== repeated;
     // First what can be had only once.
     if (isNew && tokens.refreshToken !== null)
@@ -174,15 +183,17 @@ export class Renewals {
     await putToken(values, server, 'OAUTH_ACCESS_TOKEN', tokens.accessToken);
     const now = clock.now();
     const expiresAt = tokens.expiresIn === null ? null : now + tokens.expiresIn * 1_000;
-    let isThere = true;
-    await rows.edit(server, (stored) => {
-      isThere = stored !== null && stored.refreshing?.by === this.#me;
-      if (stored === null || !isThere) return stored;
+    const isKept = await settle(this.#deps, server, (stored) => {
+      if (!this.#isMine(stored)) return null;
       const granted = tokens.scopes ?? stored.granted;
       return { ...stored, granted, expiresAt, rotates: isNew, refreshedAt: now, refreshing: null };
     });
-    if (!isThere) throw loginNeeded(server.slug, 'it was logged out or in while its login was renewed');
+    if (!isKept) throw overtaken(server);
     await record('grant.refreshed', server, { issuer: grant.issuer, expiresAt, rotated: isNew });
+  }
+
+  #isMine(grant: Grant | null): boolean {
+    return grant?.refreshing?.by === this.#me;
   }
 
   /** It can be tried again. */
@@ -194,9 +205,18 @@ export class Renewals {
     return refreshFailed(server.slug, why);
   }
 
-  /** It cannot: what is left of it is thrown away. */
+  /** It cannot: what is left of it is thrown away, unless there is another by now. */
   async #lose(server: GrantServer, why: string) {
-    await this.#deps.rows.edit(server, (stored) => (stored === null ? null : lost(stored)));
+    let isLost = false;
+    await this.#deps.rows.edit(server, (stored) => {
+      isLost = stored !== null && this.#isMine(stored);
+      return stored === null || !isLost ? stored : lost(stored);
+    });
+    return isLost ? this.#gone(server, why) : overtaken(server);
+  }
+
+  /** What is left of a login that is on record as lost. */
+  async #gone(server: GrantServer, why: string) {
     await this.#deps.values.remove(server, 'OAUTH_REFRESH_TOKEN');
     await this.#refused(server, why);
     return loginNeeded(server.slug, why);
@@ -209,12 +229,8 @@ export class Renewals {
   }
 }
 
-const lost = (grant: Grant): Grant => ({
-  ...grant,
-  state: 'login_needed',
-  refreshable: false,
-  refreshing: null,
-});
+const overtaken = ({ slug }: GrantServer) =>
+  loginNeeded(slug, 'it was logged out or in while its login was renewed');
 
 export function endsSoon({ expiresAt, refreshedAt }: Grant, now: number): boolean {
   if (expiresAt === null) return false;

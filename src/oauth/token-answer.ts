@@ -34,5 +34,6 @@ export function readTokens(document: JsonObject): Result<TokenAnswer, string> {
 /** Some write it as text. */
 function secondsIn(value: unknown): number | null {
   const seconds = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value;
-  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? seconds : null;
+  if (typeof seconds !== 'number' || !(seconds >= 0)) return null;
+  return Math.min(seconds, limits.oauthExpiresInSecondsMax);
 }

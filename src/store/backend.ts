@@ -3,12 +3,16 @@ import type { Kysely } from 'kysely';
 import type { WorkspaceId } from '../kernel/index.ts';
 import type { CredentialRecord, CredentialSlot } from './records.ts';
 import type { AuditRepository } from './repositories/audit.ts';
+import type { CounterRepository } from './repositories/counters.ts';
+import type { RecordingRepository } from './repositories/recordings.ts';
 import type { Tables } from './schema.ts';
 
 export interface Backend {
   readonly db: Kysely<Tables>;
   readonly revision: Revision;
   readonly audit: AuditRepository;
+  readonly counters: CounterRepository;
+  readonly recordings: Pick<RecordingRepository, 'append'>;
   /** The read that every use of a credential makes, as fast as the database can. */
   readonly findCredential: (workspace: WorkspaceId, slot: CredentialSlot) => Promise<CredentialRecord | null>;
   /** @throws AppError `store_corrupt` */

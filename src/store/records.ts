@@ -3,6 +3,7 @@
  * MAC, and the store neither knows nor checks what is in it.
  */
 import type {
+  ApprovalId,
   CredentialId,
   JsonObject,
   Json,
@@ -80,6 +81,15 @@ export interface EraRecord {
 }
 
 /** Whose grant for which server, and by which authorization server. `owner` null: the workspace's. */
+/** Rules of the owner, as they were written. */
+export interface PolicyRecord {
+  /** Whose they are; null: the workspace's. */
+  readonly profile: string | null;
+  readonly text: string;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+
 export interface GrantPlace {
   readonly server: ServerId;
   readonly owner: string | null;
@@ -164,7 +174,7 @@ export interface TokenRecord {
   readonly lastUsedAt: number | null;
 }
 
-export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user';
+export type KillScope = 'all' | 'workspace' | 'server' | 'token' | 'user' | 'credential';
 
 export interface KillRecord {
   /** Null exactly for scope `all`, which is not a workspace's own. */
@@ -175,6 +185,17 @@ export interface KillRecord {
   readonly at: number;
   readonly by: string;
   readonly reason: string;
+}
+
+/** How far a reader of the audit log has come. */
+export interface StreamRecord {
+  /** Which one. */
+  readonly name: string;
+  /** Of the last event that it is done with. */
+  readonly sequence: number;
+  /** What else it has to know to go on, as it wrote it; its consumer parses it again. */
+  readonly state: Json;
+  readonly updatedAt: number;
 }
 
 /** An audit event as stored. The audit module's `RecordedEvent` has this shape. */
@@ -229,4 +250,87 @@ export interface CheckpointRecord {
   readonly at: number;
   readonly publicKey: string;
   readonly signature: string;
+}
+
+/** A request that somebody is asked about. What it is, and what was answered, is sealed. */
+export interface ApprovalRecord {
+  readonly id: ApprovalId;
+  readonly state: string;
+  /** Of the request. */
+  readonly hash: string;
+  /** Who asks. */
+  readonly requester: string;
+  /** 1 when it is asked, one more with each change. The envelopes are bound to it. */
+  readonly version: number;
+  readonly askedAt: number;
+  /** When it changes by itself; null: not any more. */
+  readonly endsAt: number | null;
+  readonly changedAt: number;
+  readonly value: Buffer;
+  readonly dataKey: Buffer;
+}
+
+/** What was counted under a key. */
+export interface CounterRecord {
+  readonly key: string;
+  readonly amount: number;
+  /** What it is the time of, the counter's user says. Milliseconds since the Unix epoch. */
+  readonly atMs: number;
+  /** From when on it says nothing. */
+  readonly forgetMs: number;
+}
+
+/** A recorded session, without what was said in it. */
+export interface RecordingRecord {
+  readonly id: string;
+  /** Null: the local operator's view of all servers. */
+  readonly profile: string | null;
+  /** The only server of its endpoint; null: all of the profile. */
+  readonly server: string | null;
+  readonly actor: string;
+  readonly agent: string;
+  readonly via: 'session' | 'requests';
+  readonly dataKey: Buffer;
+  readonly startedAt: number;
+  readonly updatedAt: number;
+  /** Null while it may go on, and where its gateway died. */
+  readonly endedAt: number | null;
+  /** Slugs of the servers that were asked. */
+  readonly servers: readonly string[];
+  readonly entries: number;
+  readonly calls: number;
+  readonly dropped: number;
+  readonly bytes: number;
+}
+
+/** What a recorded session has grown by. */
+export interface RecordingGrowth {
+  readonly id: string;
+  /** With its first chunk. */
+  readonly begun: Omit<
+    RecordingRecord,
+    'id' | 'updatedAt' | 'endedAt' | 'servers' | 'entries' | 'calls' | 'dropped' | 'bytes'
+  > | null;
+  /** Number of its first chunk. What is there from it on gives way. */
+  readonly from: number;
+  readonly chunks: readonly Buffer[];
+  /** How much there is of it then. */
+  readonly entries: number;
+  readonly calls: number;
+  readonly dropped: number;
+  /** More that were asked. */
+  readonly servers: readonly string[];
+  readonly at: number;
+  readonly isEnded: boolean;
+}
+
+/** What was counted of one thing on one day. */
+export interface UsageRecord {
+  /** In UTC, `2026-11-21`. */
+  readonly day: string;
+  readonly server: string;
+  readonly tool: string;
+  readonly agent: string;
+  readonly actor: string;
+  readonly counts: Json;
 }

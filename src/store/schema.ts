@@ -56,6 +56,59 @@ interface ErasTable {
   era: string;
 }
 
+interface PoliciesTable {
+  workspace: string;
+  /** The empty string for the workspace's. */
+  profile: string;
+  text: string;
+  updated_at: number;
+  updated_by: string;
+}
+
+export interface ApprovalsTable {
+  workspace: string;
+  id: string;
+  state: string;
+  hash: string;
+  requester: string;
+  version: number;
+  asked_at: number;
+  ends_at: number | null;
+  changed_at: number;
+  value: Uint8Array;
+  data_key: Uint8Array;
+}
+
+export interface RecordingsTable {
+  workspace: string;
+  id: string;
+  /** The empty string for the local operator's view of all servers. */
+  profile: string;
+  /** The empty string where it is about all servers of the profile. */
+  server: string;
+  actor: string;
+  agent: string;
+  via: string;
+  data_key: Uint8Array;
+  started_at: number;
+  updated_at: number;
+  ended_at: number | null;
+  /** JSON: slugs. */
+  servers: string;
+  entries: number;
+  calls: number;
+  dropped: number;
+  /** Of its chunks. */
+  bytes: number;
+}
+
+interface RecordingChunksTable {
+  workspace: string;
+  recording_id: string;
+  sequence: number;
+  sealed: Uint8Array;
+}
+
 interface GrantsTable {
   workspace: string;
   server_id: string;
@@ -128,6 +181,24 @@ export interface KillsTable {
   reason: string;
 }
 
+interface StreamsTable {
+  workspace: string;
+  name: string;
+  sequence: number;
+  state: string;
+  updated_at: number;
+}
+
+interface UsageTable {
+  workspace: string;
+  day: string;
+  server: string;
+  tool: string;
+  agent: string;
+  actor: string;
+  counts: string;
+}
+
 interface MetaTable {
   key: string;
   value: string;
@@ -141,11 +212,17 @@ export interface Tables {
   documents: DocumentsTable;
   eras: ErasTable;
   grants: GrantsTable;
+  policies: PoliciesTable;
+  approvals: ApprovalsTable;
+  recordings: RecordingsTable;
+  recording_chunks: RecordingChunksTable;
   credentials: CredentialsTable;
   credential_index: CredentialIndexTable;
   tenant_keys: TenantKeysTable;
   profiles: ProfilesTable;
   tokens: TokensTable;
   kills: KillsTable;
+  streams: StreamsTable;
+  usage: UsageTable;
   meta: MetaTable;
 }

@@ -4,7 +4,9 @@
  * same tests as every other one.
  */
 import type { Backend } from './backend.ts';
+import { type ApprovalRepository, approvalRepository } from './repositories/approvals.ts';
 import type { AuditRepository } from './repositories/audit.ts';
+import type { CounterRepository } from './repositories/counters.ts';
 import { type CredentialRepository, credentialRepository } from './repositories/credentials.ts';
 import { type DefinitionRepository, definitionRepository } from './repositories/definitions.ts';
 import { type DocumentRepository, documentRepository } from './repositories/documents.ts';
@@ -12,15 +14,20 @@ import { type EraRepository, eraRepository } from './repositories/eras.ts';
 import { type GrantRepository, grantRepository } from './repositories/grants.ts';
 import { type KillRepository, killRepository } from './repositories/kills.ts';
 import { type MetaRepository, metaRepository } from './repositories/meta.ts';
+import { type PolicyRepository, policyRepository } from './repositories/policies.ts';
 import { type ProbeRepository, probeRepository } from './repositories/probes.ts';
 import { type ProfileRepository, profileRepository } from './repositories/profiles.ts';
+import { type RecordingRepository, recordingRepository } from './repositories/recordings.ts';
 import type { Scope } from './repositories/scope.ts';
 import { type ServerRepository, serverRepository } from './repositories/servers.ts';
+import { type StreamRepository, streamRepository } from './repositories/streams.ts';
 import { type TenantKeyRepository, tenantKeyRepository } from './repositories/tenant-keys.ts';
 import { type TokenRepository, tokenRepository } from './repositories/tokens.ts';
+import { type UsageRepository, usageRepository } from './repositories/usage.ts';
 import { type WorkspaceRepository, workspaceRepository } from './repositories/workspaces.ts';
 import { type AuditWriter, sqliteAuditWriter } from './sqlite/audit-writer.ts';
 import type { SqliteOptions } from './sqlite/open.ts';
+import { type RecordingAppender, sqliteRecordingAppender } from './sqlite/recordings.ts';
 
 /** What can take part in a transaction. */
 export interface Repositories {
@@ -33,14 +40,20 @@ export interface Repositories {
   readonly grants: GrantRepository;
   readonly credentials: CredentialRepository;
   readonly tenantKeys: TenantKeyRepository;
+  readonly policies: PolicyRepository;
+  readonly approvals: ApprovalRepository;
   readonly profiles: ProfileRepository;
   readonly tokens: TokenRepository;
   readonly kills: KillRepository;
+  readonly streams: StreamRepository;
+  readonly usage: UsageRepository;
   readonly meta: MetaRepository;
 }
 
 export interface Store extends Repositories {
   readonly audit: AuditRepository;
+  readonly recordings: RecordingRepository;
+  readonly counters: CounterRepository;
   /**
    * All of `work` or nothing of it, durable on return. Inside, use only the repositories that it is given: the
    * store's own ones wait for the transaction to end. Nothing else is written meanwhile, so keep it short.
@@ -78,12 +91,20 @@ export type { AuditWriter };
  */
 export const openAuditWriter = (path: string): AuditWriter => sqliteAuditWriter(path);
 
-function storeOn({ db, revision, audit, findCredential, ...backend }: Backend): Store {
+/**
+ * The recordings of an open database on a connection of its own, for a thread that only writes them.
+ * @throws AppError `store_corrupt`, `store_locked`, `store_unavailable`
+ */
+export const openRecordingAppender = (path: string): RecordingAppender => sqliteRecordingAppender(path);
+
+function storeOn({ db, revision, audit, counters, recordings, findCredential, ...backend }: Backend): Store {
   const repositories = repositoriesOf({ db, touched: revision.touched });
   return {
     ...repositories,
     credentials: { ...repositories.credentials, find: findCredential },
     audit,
+    recordings: { ...recordingRepository({ db, touched: revision.touched }), ...recordings },
+    counters,
     async transaction(work) {
       try {
         return await db
@@ -111,9 +132,13 @@ function repositoriesOf(scope: Scope): Repositories {
     grants: grantRepository(scope),
     credentials: credentialRepository(scope),
     tenantKeys: tenantKeyRepository(scope),
+    policies: policyRepository(scope),
+    approvals: approvalRepository(scope),
     profiles: profileRepository(scope),
     tokens: tokenRepository(scope),
     kills: killRepository(scope),
+    streams: streamRepository(scope),
+    usage: usageRepository(scope),
     meta: metaRepository(scope),
   };
 }

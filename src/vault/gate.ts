@@ -1,4 +1,5 @@
 /** The first step of everything that the vault does: may this caller do this, here and now? Refuses by throwing. */
+import { RECEIVERS } from '../audit/index.ts';
 import type { ServerId } from '../kernel/index.ts';
 import type { Store } from '../store/index.ts';
 import { type Deed, mayDo } from './authority.ts';
@@ -12,6 +13,8 @@ export interface GateSubject {
   readonly server: ServerId;
   readonly serverSlug: string;
   readonly owner: string | null;
+  /** Name of a credential whose value is to go somewhere; absent: none does. */
+  readonly credential?: string;
 }
 
 export class Gate {
@@ -28,6 +31,8 @@ export class Gate {
     // The kill switch stops what runs. Whoever cleans up after an incident must be able to change and delete.
     if (deed === 'use') await this.stopIfKilled(caller, subject);
     this.allow(caller, deed, subject.owner);
+    if (deed === 'use' && isReceivers(subject) && caller.actor.kind !== 'system')
+      throw denied('Only the gateway itself uses what its receivers need.');
     const server = await this.#servers.find(caller.workspace, subject.server);
     // The slug goes into the audit and decided the kill switch: it must be the server's own.
     if (server === null || server.slug !== subject.serverSlug) {
@@ -43,8 +48,19 @@ export class Gate {
   }
 
   /** @throws AppError `kill_active` */
-  async stopIfKilled(caller: Caller, { serverSlug, owner }: GateSubject): Promise<void> {
-    const kill = await this.#kills.active({ ...caller, server: serverSlug, owner });
+  async stopIfKilled(caller: Caller, subject: GateSubject): Promise<void> {
+    // What leaves while everything is stopped is decided by whoever tells it: an alarm does.
+    if (isReceivers(subject)) return;
+    const { serverSlug, owner, credential } = subject;
+    const kill = await this.#kills.active({
+      ...caller,
+      server: serverSlug,
+      owner,
+      ...(credential === undefined ? {} : { credential }),
+    });
     if (kill !== null) throw killActive(kill);
   }
 }
+
+/** No server is called so: see there. */
+const isReceivers = ({ serverSlug }: GateSubject): boolean => serverSlug === RECEIVERS;

@@ -16,6 +16,8 @@ export interface KillTarget {
   readonly actor: Actor;
   /** The user on whose behalf it happens, where there is one beside the actor. */
   readonly owner?: string | null;
+  /** Name of the server's credential that is about to be used; absent: none is. */
+  readonly credential?: string;
 }
 
 export interface KillState {
@@ -35,7 +37,7 @@ export function createKillState(store: Pick<Store, 'kills' | 'revision'>): KillS
   };
 }
 
-function subjectOf({ workspace, server, actor, owner }: KillTarget): KillSubject {
+function subjectOf({ workspace, server, actor, owner, credential }: KillTarget): KillSubject {
   const { kind, id } = actor;
   return {
     workspace,
@@ -43,6 +45,7 @@ function subjectOf({ workspace, server, actor, owner }: KillTarget): KillSubject
     token: kind === 'token' ? id : null,
     user: kind === 'user' ? id : null,
     owner: owner ?? null,
+    credential: credential === undefined || server === null ? null : `${server}/${credential}`,
   };
 }
 
@@ -52,6 +55,7 @@ const SUBJECTS: Readonly<Record<KillRecord['scope'], (target: string) => string>
   server: (target) => `The server \`${target}\``,
   token: () => 'This token',
   user: () => 'This user',
+  credential: (target) => `The credential \`${target}\``,
 };
 
 /** @returns the error for whoever is stopped; the reason that was given stays inside */

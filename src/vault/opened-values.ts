@@ -8,7 +8,7 @@
  */
 import { limits, type Secret } from '../kernel/index.ts';
 import type { CredentialRecord } from '../store/index.ts';
-import type { Caller, CredentialRef } from './types.ts';
+import type { Caller, CredentialRef, Purpose } from './types.ts';
 
 export class OpenedValues {
   #revision = Number.NaN;
@@ -18,16 +18,27 @@ export class OpenedValues {
   #timer: NodeJS.Timeout | null = null;
 
   /** The row that this caller may have opened, if that was found out at this revision. */
-  permitted(revision: number, caller: Caller, ref: CredentialRef): CredentialRecord | undefined {
-    return this.#isAt(revision) ? this.#permitted.get(keyOf(caller, ref)) : undefined;
+  permitted(
+    revision: number,
+    caller: Caller,
+    ref: CredentialRef,
+    purpose: Pick<Purpose, 'kind'>,
+  ): CredentialRecord | undefined {
+    return this.#isAt(revision) ? this.#permitted.get(keyOf(caller, ref, purpose)) : undefined;
   }
 
   /** @param revision of the store from before it was asked */
-  permit(revision: number, caller: Caller, ref: CredentialRef, row: CredentialRecord): void {
+  permit(
+    revision: number,
+    caller: Caller,
+    ref: CredentialRef,
+    row: CredentialRecord,
+    purpose: Pick<Purpose, 'kind'>,
+  ): void {
     if (revision < this.#revision) return;
     if (!this.#isAt(revision) || this.#permitted.size >= limits.vaultOpenedMax) this.clear();
     this.#revision = revision;
-    this.#permitted.set(keyOf(caller, ref), row);
+    this.#permitted.set(keyOf(caller, ref, purpose), row);
   }
 
   /** A copy of the row's value, if it was opened at this revision. */
@@ -60,5 +71,9 @@ export class OpenedValues {
 }
 
 /** Everything that the decision depends on. Lengths keep texts of any content apart. */
-const keyOf = ({ workspace, actor }: Caller, { server, serverSlug, name, owner }: CredentialRef): string =>
-  `${workspace} ${server} ${serverSlug} ${actor.kind} ${actor.id.length} ${actor.id} ${name.length} ${name}${owner === null ? '' : ` ${owner}`}`;
+const keyOf = (
+  { workspace, actor }: Caller,
+  { server, serverSlug, name, owner }: CredentialRef,
+  { kind }: Pick<Purpose, 'kind'>,
+): string =>
+  `${kind} ${workspace} ${server} ${serverSlug} ${actor.kind} ${actor.id.length} ${actor.id} ${name.length} ${name}${owner === null ? '' : ` ${owner}`}`;

@@ -21,8 +21,11 @@ export interface CredentialRef {
 
 /** What a value is wanted for. Becomes part of the audit event. */
 export interface Purpose {
-  /** `inject`: into a request that leaves. `scrub`: to look for it in what comes back. `entrust`: into a cell. */
-  readonly kind: 'inject' | 'scrub' | 'entrust';
+  /**
+   * `inject`: into a request that leaves. `scrub`: to look for it in what comes back. `entrust`: into a cell. `deliver`: for
+   * what the gateway itself tells its receivers, or hears from them.
+   */
+  readonly kind: 'inject' | 'scrub' | 'entrust' | 'deliver';
   readonly data: JsonObject;
 }
 

@@ -27,7 +27,7 @@ import type { CredentialRecord, Store } from '../store/index.ts';
 import { type Deed, mayDo } from './authority.ts';
 import { CredentialChanges } from './credential-changes.ts';
 import { type CredentialIndex, CredentialIndexes, entryOf, type IndexEntry } from './credential-index.ts';
-import { Gate } from './gate.ts';
+import { Gate, type GateSubject } from './gate.ts';
 import type { KillState } from './kill-state.ts';
 import { OpenedValues } from './opened-values.ts';
 import { credentialContext } from './row-context.ts';
@@ -71,7 +71,8 @@ class AuditedVault implements Vault {
       // Taken before anything is read: a change in between makes what was found out good for this use only.
       const revision = this.#deps.store.revision();
       const row =
-        this.#values.permitted(revision, caller, ref) ?? (await this.#permit(revision, caller, ref));
+        this.#values.permitted(revision, caller, ref, purpose) ??
+        (await this.#permit(revision, caller, ref, purpose));
       const { id: credential, name, owner, version } = row;
       await this.#deps.audit.record({
         workspace,
@@ -82,7 +83,7 @@ class AuditedVault implements Vault {
       });
       return (
         this.#values.copyOf(this.#deps.store.revision(), row) ??
-        (await this.#open(revision, caller, ref, row))
+        (await this.#open(revision, caller, { ...ref, ...leaving(ref, purpose) }, row))
       );
     } catch (error) {
       await this.#refused(caller, ref, error, { purpose: purpose.kind, for: purpose.data });
@@ -153,15 +154,25 @@ class AuditedVault implements Vault {
   }
 
   /** @throws as `use` */
-  async #permit(revision: number, caller: Caller, ref: CredentialRef): Promise<CredentialRecord> {
-    await this.#gate.admit(caller, 'use', ref);
+  async #permit(
+    revision: number,
+    caller: Caller,
+    ref: CredentialRef,
+    purpose: Purpose,
+  ): Promise<CredentialRecord> {
+    await this.#gate.admit(caller, 'use', { ...ref, ...leaving(ref, purpose) });
     const row = await this.#find(caller.workspace, ref);
-    this.#values.permit(revision, caller, ref, row);
+    this.#values.permit(revision, caller, ref, row, purpose);
     return row;
   }
 
   /** @param revision at which the row was found. @throws as `use` */
-  async #open(revision: number, caller: Caller, ref: CredentialRef, row: CredentialRecord): Promise<Secret> {
+  async #open(
+    revision: number,
+    caller: Caller,
+    ref: CredentialRef & GateSubject,
+    row: CredentialRecord,
+  ): Promise<Secret> {
     // A switch that was set while the event was being written stops this use too.
     await this.#gate.stopIfKilled(caller, ref);
     const value = await this.#deps.ring.openValue(row, credentialContext(caller.workspace, row));
@@ -259,6 +270,10 @@ function disagreement(
   if (row.version > entry.version) return foreignRow(ref, 'a version that was never written');
   return rolledBack(ref, `version ${row.version} in place of ${entry.version}`);
 }
+
+/** What is only looked for in answers goes nowhere: a switch on the credential itself must not leave it unseen. */
+const leaving = ({ name }: CredentialRef, { kind }: Purpose): Pick<GateSubject, 'credential'> =>
+  kind === 'scrub' ? {} : { credential: name };
 
 const agree = (entry: IndexEntry | undefined, row: CredentialRecord | null): boolean =>
   entry?.id === row?.id && entry?.version === row?.version;

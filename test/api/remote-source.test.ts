@@ -62,9 +62,40 @@ describe('a server by its address', () => {
     ['https://me@mcp.example.com/', 'server_source_unsupported'],
     ['https://mcp.example.com/#a', 'server_source_unsupported'],
     ['https://', 'server_source_unsupported'],
+    ['https://mcp.example.com/mcp?exaApiKey=x', 'server_address_secret'],
+    ['https://mcp.example.com/mcp?team=1&access_token=a.b', 'server_address_secret'],
+    ['https://mcp.example.com/mcp?k=sk-live-4eC39HqLyjWDarjtT1zdp7dc', 'server_address_secret'],
+    ['https://mcp.example.com/s/4eC39HqLyjWDarjtT1zdp7dc/mcp', 'server_address_secret'],
+    ['https://mcp.example.com/mcp?team=1&key=', 'made'],
+    [
+      'https://mcp.example.com/3f2504e0-4f89-41d3-9a0c-0305e82c3301/mcp?project=a-long-name-of-a-project',
+      'made',
+    ],
     ['https://127.0.0.1/mcp', 'manifest_invalid'],
     ['https://[::1]/mcp', 'server_name_needed'],
   ])('is none: %s', (source, code) => {
     expect(codeOf(() => fromAddress({ source }))).toBe(code);
+  });
+
+  it('does not repeat a key that stands in it, and says where else it goes', () => {
+    const said = (source: string): string => {
+      try {
+        return JSON.stringify(fromAddress({ source }));
+      } catch (error) {
+        return isAppError(error) ? `${error.message} ${error.hint ?? ''}` : String(error);
+      }
+    };
+    expect(said('https://mcp.example.com/mcp?api_key=hunter2')).toBe(
+      'There seems to be a key in the parameter `api_key` of the address, which is kept and shown as it is. Leave it out: sallyport server add https://mcp.example.com/mcp --query api_key. Then: sallyport secret set SERVER NAME',
+    );
+    expect(said('https://mcp.example.com/s/4eC39HqLyjWDarjtT1zdp7dc/mcp')).toContain(
+      "sallyport server add https://mcp.example.com/s/key/mcp, then sallyport secret inject SERVER NAME --path '/s/{token}/mcp'.",
+    );
+    for (const source of [
+      'https://me:hunter2@mcp.example.com/',
+      'https://mcp.example.com/mcp?api_key=hunter2',
+      'https://mcp.example.com/mcp?k=hunter2hunter2hunter2hunter2',
+    ])
+      expect(said(source)).not.toContain('hunter2');
   });
 });

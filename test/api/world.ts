@@ -1,4 +1,9 @@
 /** The API over a real store, vault, audit log and tokens in a temporary home, and a runtime that does as it is told. */
+import { recordingDesk } from '../../src/main/recording/recording-desk.ts';
+import { createRecordings, type Recordings } from '../../src/main/recording/session-recordings.ts';
+import { policyDesk } from '../../src/main/rules/policy-desk.ts';
+import { policyFile } from '../../src/main/rules/policy-file.ts';
+import { keepRules } from '../../src/main/rules/rule-book.ts';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,18 +16,34 @@ import {
   type Prober,
   type Runtime,
 } from '../../src/api/index.ts';
-import { AppError, type Log, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
+import {
+  AppError,
+  type CellId,
+  type Log,
+  silentLog,
+  systemClock,
+  systemRandom,
+} from '../../src/kernel/index.ts';
 import { type Config, homeFiles, loadConfig } from '../../src/main/config.ts';
 import { operatorOf } from '../../src/main/front-ports.ts';
 import { keptDefinitions, type KeptDefinitionsDeps } from '../../src/main/definitions.ts';
 import { initHome } from '../../src/main/init.ts';
 import { compilerHere } from './compiler.ts';
+import { ApprovalBook } from '../../src/main/approvals/approval-book.ts';
+import { peopleOf } from '../../src/main/approvals/people.ts';
+import { serverState } from '../../src/main/approvals/server-state.ts';
+import { createReceivers } from '../../src/main/delivery/receivers.ts';
+import { approvalDesk } from '../../src/main/approvals/approval-desk.ts';
+import { usageKey } from '../../src/policy/index.ts';
+import { createUsageBook } from '../../src/main/usage/usage-book.ts';
 import { createKills } from '../../src/main/kills.ts';
 import { probes, profiles, serverRows } from '../../src/main/repositories.ts';
 import { openServices, type Services } from '../../src/main/services.ts';
 import type { SeenDefinition } from '../../src/mcp/index.ts';
 import { definitionHash } from '../../src/mcp/pinning/definition-hash.ts';
 import { loadCatalog } from '../../src/manifest/index.ts';
+
+const CELL = 'cell_1' as CellId; // the test's own
 
 export interface World {
   readonly config: Config;
@@ -35,6 +56,8 @@ export interface World {
   readonly told: string[];
   readonly runtime: { -readonly [Name in keyof Runtime]: Runtime[Name] };
   readonly packages: { install: ApiDeps['packages']['install'] };
+  /** Keeps everything, until its profile says otherwise. */
+  readonly recordings: Recordings;
   /** Finds nothing to ask, until it is told otherwise. */
   readonly prober: { probe: Prober['probe'] };
   /** Finds nothing at any address, until it is told otherwise. */
@@ -43,6 +66,7 @@ export interface World {
   readonly proxy: { settings: ApiDeps['proxy']['settings'] };
   /** Cannot be asked, until it is told otherwise. */
   readonly definitions: { ask: KeptDefinitionsDeps['ask'] };
+  readonly approvals: ApprovalBook;
   readonly followers: Set<(line: string) => void>;
   readonly logged: string[];
   types(): Promise<string[]>;
@@ -110,6 +134,17 @@ export async function makeWorld(): Promise<World> {
   const logged: string[] = [];
   const followers = new Set<(line: string) => void>();
   const log: Log = { ...silentLog, error: (event) => void logged.push(event) };
+  const recordings = createRecordings({
+    workspace,
+    store,
+    ring: services.ring,
+    vault,
+    audit,
+    config: { level: 'full', required: false, keepDays: null, keepMiB: null },
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+  });
   const runtime: World['runtime'] = {
     call: async (server, tool, argumentsJson, profile) => {
       told.push(`call ${server} ${tool} ${argumentsJson} ${profile}`);
@@ -133,7 +168,7 @@ export async function makeWorld(): Promise<World> {
       throw new AppError('sandbox_unavailable', 'There are no cells here.', { kind: 'failed' });
     },
     trouble: () => null,
-    cells: () => [{ id: 'cell_1', server: 'echo', profile: null, owner: null, startedAt: 5 }],
+    cells: () => [{ id: CELL, server: 'echo', profile: null, owner: null, startedAt: 5 }],
     restart: async (server, reason) => void told.push(`restart ${server} ${reason}`),
     credentialsChanged: async (server) => void told.push(`credentials ${server}`),
   };
@@ -163,6 +198,24 @@ export async function makeWorld(): Promise<World> {
       throw new AppError('sandbox_unavailable', 'There are no cells here.', { kind: 'failed' });
     },
   };
+  const rules = await keepRules({
+    workspace,
+    store,
+    file: policyFile(homeFiles(config.home).policy),
+    log: silentLog,
+  });
+  const approvals = new ApprovalBook({
+    workspace,
+    store,
+    ring: services.ring,
+    audit,
+    clock: systemClock,
+    random: systemRandom,
+    people: peopleOf({}),
+    serverState: serverState(workspace, store),
+    address: () => null,
+    log: silentLog,
+  });
   const deps: ApiDeps = {
     workspace,
     caller: { workspace, actor: operatorOf(workspace).actor },
@@ -177,15 +230,54 @@ export async function makeWorld(): Promise<World> {
       operator: operatorOf(workspace).actor,
       store,
       audit,
-      ask: (slug) => definitions.ask(slug),
+      ask: (slug, withinMs) => definitions.ask(slug, withinMs),
       clock: systemClock,
       log: silentLog,
     }),
+    receivers: createReceivers({
+      workspace,
+      operator: { workspace, actor: operatorOf(workspace).actor },
+      store,
+      vault: services.vault,
+      clock: systemClock,
+      random: systemRandom,
+    }),
+    approvals: approvalDesk(approvals, operatorOf(workspace).actor),
+    policies: policyDesk({
+      approvers: 1,
+      workspace,
+      operator: operatorOf(workspace).actor,
+      store,
+      servers: serverRows(store),
+      rules,
+      uses: { used: async (_workspace, names) => new Map(names.map((name) => [usageKey(name), 3])) },
+      audit,
+      clock: systemClock,
+    }),
+    recordings: recordingDesk({
+      workspace,
+      operator: operatorOf(workspace).actor,
+      store,
+      ring: services.ring,
+      audit,
+      rules,
+      recordings,
+      clock: systemClock,
+    }),
     proxy: { settings: (...asked) => proxy.settings(...asked) },
     logins: { begin: noLogin, finish: noLogin, show: async () => null, forget: async () => false },
+    exports: { list: async () => [] },
+    alerts: {
+      list: async () => [],
+      test: () => Promise.reject(new AppError('alerts_off', 'Nothing is watched.', { kind: 'failed' })),
+    },
+    usage: createUsageBook({ workspace, store, audit, clock: systemClock, log: silentLog }),
     kills: createKills({
       services,
       pool: { kill: async (_, reason) => void told.push(`kill ${reason}`) },
+      egress: { withdraw: () => undefined },
+      credentialsOf: () => null,
+      log: silentLog,
       listeners: new Set([() => told.push('kill')]),
     }),
     packages: { install: (...asked) => packages.install(...asked) },
@@ -193,7 +285,7 @@ export async function makeWorld(): Promise<World> {
     vault,
     tokens,
     audit,
-    catalog: await loadCatalog(join(import.meta.dirname, '../../catalog')),
+    catalog: () => loadCatalog(join(import.meta.dirname, '../../catalog')),
     facts: () => ({
       version: '0.0.0',
       home: config.home,
@@ -231,7 +323,9 @@ export async function makeWorld(): Promise<World> {
     prober,
     documents,
     proxy,
+    recordings,
     definitions,
+    approvals,
     followers,
     logged,
     async types() {
@@ -240,6 +334,9 @@ export async function makeWorld(): Promise<World> {
       return found;
     },
     async close() {
+      rules.close();
+      approvals.close();
+      await recordings.close();
       await services.close();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -46,12 +46,13 @@ let world: World;
 let status = '200 OK';
 let body: Buffer = Buffer.from('{}');
 let fields = '';
+let type = 'application/json';
 
 beforeAll(async () => {
   world = await openWorld();
   world.answer = (_seen, socket: Socket) => {
     socket.write(
-      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\n${fields}Content-Length: ${body.length}\r\n\r\n`,
+      `HTTP/1.1 ${status}\r\nContent-Type: ${type}\r\n${fields}Content-Length: ${body.length}\r\n\r\n`,
     );
     socket.write(body);
   };
@@ -158,6 +159,33 @@ describe('an argument of an operation', () => {
   });
 });
 
+describe('a key in a multipart form', () => {
+  const upload = {
+    ...api('upload', [{ host: API }]),
+    credentials: [{ ...CREDENTIAL, inject: [{ multipart: 'api_key' }] }],
+  };
+  const form = (...parts: string[]): object => ({
+    method: 'POST',
+    path: '/upload',
+    headers: { 'Content-Type': 'multipart/form-data; boundary=b' },
+    body: [
+      ...parts.map((name) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\nmine\r\n`),
+      '--b--\r\n',
+    ].join(''),
+  });
+
+  it('is put in on the way, and not where a caller has a part of its name', async () => {
+    await world.addServer(upload);
+    expect(await refusedWith('upload', form('file'))).toBe('arrived: POST /upload HTTP/1.1');
+    expect(world.arrived.at(-1)?.body).toContain(`name="file"\r\n\r\nmine\r\n`);
+    expect(world.arrived.at(-1)?.body).toContain(`name="api_key"\r\n\r\n${KEY}\r\n--b--`);
+    expect(await refusedWith('upload', form('api_key'))).toMatch(/^(?:egress|credential|placeholder)_/);
+    expect(await refusedWith('upload', form('api_key', 'file'))).toMatch(
+      /^(?:egress|credential|placeholder)_/,
+    );
+  });
+});
+
 describe('an API that sends the key back', () => {
   const page = `{"you":"sent ${KEY}"}`;
   it.each([
@@ -184,6 +212,18 @@ describe('an API that sends the key back', () => {
       expect(shown).not.toContain(form);
     expect(structuredContent.status).toBe(200);
     await world.event(({ type }) => type === 'egress.masked');
+  });
+
+  it('in a character set whose escape sequences stand for nothing is not shown at all', async () => {
+    const between = (escape: string): Buffer => Buffer.from(KEY.split('').join(escape), 'latin1');
+    type = 'text/plain; charset=iso-2022-jp';
+    body = between('\u001b(B');
+    const read = new TextDecoder('iso-2022-jp').decode(body);
+    const { structuredContent } = await call('wide', 'request', { method: 'GET', path: '/me' });
+    type = 'application/json';
+    body = Buffer.from('{}');
+    expect(read, 'control: whoever reads it as it says has the key').toBe(KEY);
+    expect(structuredContent.error?.code).toBe('egress_content_charset');
   });
 
   it('gives a placeholder away that is of no use elsewhere', async () => {

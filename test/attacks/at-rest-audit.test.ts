@@ -4,11 +4,13 @@
  * the one that was running.
  */
 import { execFile } from 'node:child_process';
+import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/kernel/index.ts';
 import type { CredentialRef } from '../../src/vault/index.ts';
+import { readCheckpointLines } from '../../src/audit/index.ts';
 import { makeProductHome, type ProductHome } from './product-home.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
@@ -33,20 +35,20 @@ async function use(): Promise<void> {
   (await home.vault.use(home.agent, ref, { kind: 'inject', data: { host: 'api.github.com' } })).destroy();
 }
 
-function edit(sql: string): void {
-  const raw = new DatabaseSync(home.database);
-  try {
-    raw.exec(sql);
-  } finally {
-    raw.close();
-  }
-}
-
 /** Code and sequence of each problem that a process finds which starts now. */
 async function found(): Promise<string[]> {
   const { problems } = await (await home.another()).audit.verify(home.workspace);
   return problems.map(({ code, sequence }) => `${code} ${sequence}`);
 }
+
+/** A command of a process that starts now. */
+const command = (...words: string[]): Promise<{ code: number | string | null | undefined; out: string }> =>
+  new Promise((resolve) => {
+    const env = { PATH: process.env['PATH'], SALLYPORT_HOME: home.directory };
+    execFile(process.execPath, [PROGRAM, ...words], { env }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, out: stdout + stderr }),
+    );
+  });
 
 /** Two events change places, content and all. */
 const swapSequences = (a: number, b: number): string => `
@@ -57,8 +59,8 @@ const swapSequences = (a: number, b: number): string => `
 describe('the audit log', () => {
   it('verifies as long as nobody touches it (the control)', async () => {
     expect(await found()).toEqual([]);
-    edit(swapSequences(3, 7));
-    edit(swapSequences(3, 7));
+    home.edit(swapSequences(3, 7));
+    home.edit(swapSequences(3, 7));
     expect(await found()).toEqual([]);
   });
 
@@ -90,31 +92,43 @@ describe('the audit log', () => {
       update audit_heads set sequence = 9, hash = (select hash from audit_events where sequence = 9)`,
       ['head_mac_wrong 9'],
     ],
+    [
+      'the head replaced by that of another workspace',
+      `update audit_heads set (sequence, hash, mac) = (select 3, hash, randomblob(32) from audit_events where sequence = 3)`,
+      ['events_after_head 4', 'head_mac_wrong 3'].toReversed(),
+    ],
+    [
+      'rows swapped with all that they say but their places',
+      `create temp table kept as select * from audit_events where sequence in (5, 9);
+      update audit_events set (at, type, actor, server, data, previous, hash) =
+        (select at, type, actor, server, data, previous, hash from kept where sequence = 14 - audit_events.sequence)
+      where sequence in (5, 9)`,
+      ['event_moved 5', 'link_broken 6', 'event_moved 9', 'link_broken 10'],
+    ],
+    [
+      'one replaced by a copy of another',
+      `update audit_events set (at, type, actor, server, data, previous, hash) =
+        (select at, type, actor, server, data, previous, hash from audit_events as e where e.sequence = 3) where sequence = 8`,
+      ['event_moved 8', 'link_broken 9'],
+    ],
     ['the head deleted', 'delete from audit_heads', ['head_missing 1']],
     ['the beginning cut off', 'delete from audit_events where sequence < 4', ['event_missing 1']],
   ])('shows %s', async (_what, sql, problems) => {
-    edit(sql);
+    home.edit(sql);
     expect(await found()).toEqual(problems);
   });
 
   it('says so with exit code 1, and with 0 where nothing is wrong', async () => {
-    const verify = (): Promise<{ code: number | string | null | undefined; out: string }> =>
-      new Promise((resolve) => {
-        const env = { PATH: process.env['PATH'], SALLYPORT_HOME: home.directory };
-        execFile(process.execPath, [PROGRAM, 'audit', 'verify'], { env }, (error, stdout, stderr) =>
-          resolve({ code: error === null ? 0 : error.code, out: stdout + stderr }),
-        );
-      });
-    expect(await verify()).toMatchObject({ code: 0 });
-    edit(`update audit_events set data = '{}' where sequence = 4`);
-    expect(await verify()).toMatchObject({
+    expect(await command('audit', 'verify')).toMatchObject({ code: 0 });
+    home.edit(`update audit_events set data = '{}' where sequence = 4`);
+    expect(await command('audit', 'verify')).toMatchObject({
       code: 1,
       out: expect.stringContaining('Event 4 was edited') as string,
     });
   });
 
   it('stops every further use where the head was forged: nothing is used that cannot be recorded', async () => {
-    edit(`update audit_heads set mac = zeroblob(32)`);
+    home.edit(`update audit_heads set mac = zeroblob(32)`);
     const after = await home.another();
     const attempt = after.vault.use(home.agent, ref, { kind: 'inject', data: {} });
     await expect(attempt).rejects.toMatchObject({
@@ -155,5 +169,42 @@ describe('the audit log', () => {
     expect((await audit.verify(home.workspace)).problems).toEqual([]);
     const report = await audit.verify(home.workspace, { anchors: [kept] });
     expect(report.problems).toMatchObject([{ code: 'checkpoint_ahead', sequence: EVENTS + 1 }]);
+  });
+
+  it('put back from a backup is named by the command that is given a checkpoint of before, and by none without', async () => {
+    const backup = join(home.directory, 'backup.db');
+    home.edit(`vacuum into '${backup}'`);
+    await use();
+    const signed = await command('audit', 'checkpoint');
+    expect(signed.code).toBe(0);
+    const [kept] = readCheckpointLines(signed.out) ?? [];
+    expect(kept).toMatchObject({ sequence: EVENTS + 1, workspace: home.workspace });
+    const file = join(home.directory, 'checkpoint.jsonl');
+    writeFileSync(file, `{"sequence":1,"type":"server.added"}\n${signed.out}`);
+    expect(await command('audit', 'verify', '--checkpoint', file), 'the control').toMatchObject({ code: 0 });
+    await home.close();
+    for (const end of ['-wal', '-shm']) rmSync(home.database + end, { force: true });
+    copyFileSync(backup, home.database);
+    expect(await command('audit', 'verify')).toMatchObject({ code: 0 });
+    expect(await command('audit', 'verify', '--checkpoint', file)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining(
+        `event ${EVENTS + 1}: A signed checkpoint names event ${EVENTS + 1}`,
+      ) as string,
+    });
+    // One that somebody else made up is not believed, nor passed over.
+    const forged = JSON.stringify({ ...kept, type: 'audit.checkpoint', sequence: 3 });
+    writeFileSync(file, forged);
+    expect(await command('audit', 'verify', '--checkpoint', file)).toMatchObject({
+      code: 1,
+      out: expect.stringContaining('checkpoint_signature_wrong') as string,
+    });
+    for (const nothing of ['{"type":"audit.checkpoint"}', '{}']) {
+      writeFileSync(file, nothing);
+      expect(await command('audit', 'verify', '--checkpoint', file)).toMatchObject({
+        code: 2,
+        out: expect.stringContaining('error: ') as string,
+      });
+    }
   });
 });

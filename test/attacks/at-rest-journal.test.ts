@@ -13,6 +13,7 @@ import { Secret, silentLog, systemRandom } from '../../src/kernel/index.ts';
 import { loadConfig } from '../../src/main/index.ts';
 import { openServices } from '../../src/main/services.ts';
 import { needlesOf, tracesIn } from '../catalog/secret-traces.ts';
+import { ownProgram } from '../own-process.ts';
 import { makeProductHome, type ProductHome } from './product-home.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
@@ -93,7 +94,7 @@ describe('a journal that a killed gateway left behind', () => {
   beforeEach(async () => {
     home = await makeProductHome();
     const raw = new DatabaseSync(home.database);
-    const child = spawn(process.execPath, [CHILD, home.directory, 'grouped', '0', '1'], {
+    const child = spawn(process.execPath, [...ownProgram(CHILD), home.directory, 'grouped', '0', '1'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let isHeld = false;

@@ -9,6 +9,7 @@ import { Secret, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { createLocalKeyFile } from '../../src/seal/index.ts';
 import type { Services } from '../../src/main/services.ts';
 import type { CredentialRef } from '../../src/vault/index.ts';
+import { ownProgram } from '../own-process.ts';
 import { makeProductHome, openHome, type ProductHome } from './product-home.ts';
 
 const VICTIM = fileURLToPath(new URL('./rotation-victim.ts', import.meta.url));
@@ -42,7 +43,7 @@ function rotateAndDie(home: string, dieAt: number): Promise<{ signal: string | n
   return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', VICTIM, home, String(dieAt)],
+      ['--disable-warning=ExperimentalWarning', ...ownProgram(VICTIM), home, String(dieAt)],
       { timeout: 30_000 },
       (error, stdout, stderr) => {
         if (error !== null && child.signalCode === null) reject(new Error(stderr, { cause: error }));

@@ -7,6 +7,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CellExit, CellSpec } from '../../src/sandbox/index.ts';
+import { ownProgram } from '../own-process.ts';
 
 /** Which user the gateway is. Its cells must hold either way. */
 export type Mode = 'root' | 'user';
@@ -106,7 +107,8 @@ mkdir -p "$stage/repository"
 : >>"$stage/node"
 mount --bind "$repository" "$stage/repository"
 mount --bind "$node" "$stage/node"
-exec setpriv --reuid="$user" --regid="$user" --clear-groups "$stage/node" "$stage/repository/test/attacks/cell-driver.ts" "$@"
+exec setpriv --reuid="$user" --regid="$user" --clear-groups "$stage/node" \\
+  --import "$stage/repository/test/take-built.mjs" "$stage/repository/test/attacks/cell-driver.ts" "$@"
 `;
 
 export interface DriverOptions {
@@ -142,7 +144,7 @@ export function spawnDriver(
             ...rest,
           ],
         ]
-      : [process.execPath, [join(here, 'cell-driver.ts'), ...rest]];
+      : [process.execPath, [...ownProgram(join(here, 'cell-driver.ts')), ...rest]];
   const command = [...prepared(options.prepare), program, ...args];
   return spawn(command[0] ?? '', command.slice(1), {
     cwd: '/',

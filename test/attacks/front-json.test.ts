@@ -79,6 +79,10 @@ const broken: readonly [string, string | Buffer][] = [
     `{"jsonrpc":"2.0","id":1,"method":"ping","params":${'{"a":'.repeat(DEPTH)}1${'}'.repeat(DEPTH)}}`,
   ],
   ['lists without end', `${'['.repeat(DEPTH)}${']'.repeat(DEPTH)}`],
+  [
+    'values without number',
+    `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":[${'1,'.repeat(DEPTH)}1]}}`,
+  ],
   ['a comment', '{"jsonrpc":"2.0","id":1,"method":"ping"/**/}'],
   ['more behind it', '{"jsonrpc":"2.0","id":1,"method":"ping"}{"jsonrpc":"2.0","id":2,"method":"ping"}'],
   ['a number that is none', '{"jsonrpc":"2.0","id":01,"method":"ping"}'],

@@ -1,16 +1,17 @@
 /**
- * ATTACKS 22 and 23 with everything real: servers of every bad kind in one profile with a good one, all in cells, called at the
+ * ATTACKS 22 and 23 with everything real: servers of every bad kind in one profile with a good one, in cells and elsewhere, called at the
  * same time over real sockets. Each misdeed ends with its own call, the audit log says so, and who calls the good server sees
  * none of it. How fast that one stays is `npm run bench -- zoo`.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ApiClient, createClient } from '../../src/api/index.ts';
 import { socketTransport } from '../../src/main/transport.ts';
 import { makeHome, type Served, waitFor } from '../e2e/harness.ts';
+import { openRemoteZoo, REMOTE_ZOO } from './remote-zoo.ts';
 
 const MIB = 1024 * 1024;
 /** Of the gateway's resident memory while all of them do it; the one huge line alone is 100 MiB. */
@@ -22,12 +23,20 @@ const ENDS: Readonly<Record<string, string>> = {
   'answers-twice': 'first',
   'answers-others': 'mine',
   'dies-at-call': 'upstream_exited',
-  'deep-json': 'no text',
+  'deep-json': 'upstream_answer_too_large',
   'duplicate-keys': 'proto',
   'lone-surrogates': '\ud800 and \udfff',
   'exits-at-start': 'upstream_exited',
   'endless-list': 'upstream_listing_endless',
   grows: 'grows',
+  'remote-endless-line': 'upstream_answer_too_large',
+  'remote-answers-others': 'mine',
+  'remote-answers-twice': 'first',
+  'remote-breaks-off': 'egress_upstream_closed',
+  'remote-lies-of-coding': 'egress_upstream_closed',
+  'remote-codes-often': 'egress_content_coding',
+  'remote-goes-round': 'upstream_redirected',
+  'remote-ends-sessions': 'upstream_http_status',
 };
 /** They never answer, within the time that a call may take. */
 const SILENT = [
@@ -40,9 +49,12 @@ const SILENT = [
   'ignores-cancellation',
   'hangs-at-list',
   'hangs-at-start',
+  'remote-hangs',
+  'remote-floods',
 ];
 
-const home = makeHome();
+const remotes = await openRemoteZoo();
+const home = makeHome(`egress: ${JSON.stringify({ ...remotes.egress, extraCa: ['./zoo.pem'] })}\n`);
 let gateway: Served;
 let client: ApiClient;
 let token: string;
@@ -64,12 +76,19 @@ const manifestOf = (name: string): string =>
 
 beforeAll(async () => {
   expect((await home.run('init')).code).toBe(0);
+  writeFileSync(join(home.path, 'zoo.pem'), remotes.caPem);
   gateway = await home.serve();
   client = createClient(socketTransport(join(home.path, 'sallyport.sock')));
   // At the same time: those that hang are waited for when they are asked what they offer.
   await Promise.all(
     ['good', ...Object.keys(ENDS), ...SILENT].map((name) =>
-      client.addServer({ source: `${name}.json`, manifest: manifestOf(name) }, () => undefined),
+      client.addServer(
+        {
+          source: `${name}.json`,
+          manifest: REMOTE_ZOO.includes(name) ? remotes.manifestOf(name) : manifestOf(name),
+        },
+        () => undefined,
+      ),
     ),
   );
   ({ token } = await client.createToken({ profile: 'default', agent: 'zoo' }));
@@ -77,6 +96,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway.stop();
+  remotes.close();
   home.remove();
 });
 
@@ -164,10 +184,11 @@ describe('servers that misbehave, all at once', () => {
     ).toEqual([]);
 
     given.abort();
+    expect([...remotes.calls.keys()].sort(), 'control: each was called').toEqual([...REMOTE_ZOO].sort());
     expect(new Set(await Promise.all(silent))).toEqual(new Set(['given up']));
     expect(most - before).toBeLessThan(GROWTH_BYTES_MAX);
     expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('polluted');
-  }, 90_000);
+  });
 
   it('are in the audit log with what became of their calls', async () => {
     const finished = await waitFor(async () => {
@@ -177,7 +198,7 @@ describe('servers that misbehave, all at once', () => {
         .split('\n')
         .map((line) => JSON.parse(line) as { type: string; server?: string; data: Record<string, unknown> })
         .filter(({ type, server }) => type === 'call.finished' && server !== 'good');
-      return events.length >= 13 ? events : null;
+      return events.length >= 23 ? events : null;
     });
     const outcomes = Object.fromEntries(
       finished.map(({ server, data }) => [server, data['code'] ?? data['outcome']]),
@@ -190,6 +211,9 @@ describe('servers that misbehave, all at once', () => {
       'half-a-line': 'mcp_cancelled',
       'floods-notifications': 'mcp_cancelled',
       'ignores-cancellation': 'mcp_cancelled',
+      'remote-hangs': 'mcp_cancelled',
+      'remote-floods': 'mcp_cancelled',
+      'remote-endless-line': 'upstream_answer_too_large',
     });
     expect((await home.run('audit', 'verify')).code).toBe(0);
   });

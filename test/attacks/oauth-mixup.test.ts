@@ -5,6 +5,8 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { parseManifest } from '../../src/manifest/index.ts';
+import { GRANT_SLOTS } from '../../src/oauth/index.ts';
 import { AS_HOST, ISSUER, MCP_HOST, MCP_URL, openStandIn, type StandIn } from '../oauth/stand-in.ts';
 import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT, refusal } from '../oauth/world.ts';
 
@@ -97,6 +99,51 @@ describe('a server', () => {
       serverSays({ authorization_endpoint });
       await expect(begin()).rejects.toMatchObject({ code: 'oauth_address_refused' });
     }
+  });
+
+  it('cannot send a person to a page of their own machine or network, who would be let in there', async () => {
+    for (const host of [
+      '127.0.0.1:7800',
+      'localhost',
+      'x.localhost',
+      '192.168.1.1',
+      '[::1]',
+      '0x7f.1',
+      '0.0.0.0',
+    ]) {
+      serverSays({ authorization_endpoint: `https://${host}/reset` });
+      await expect(begin(), host).rejects.toMatchObject({ code: 'oauth_address_refused' });
+    }
+    serverSays({ authorization_endpoint: 'http://127.0.0.1:7800/' });
+    await expect(begin()).rejects.toMatchObject({ code: 'oauth_address_refused' });
+    serverSays({ authorization_endpoint: 'https://93.184.216.34/authorize' });
+    await begin();
+  });
+
+  it('cannot hide in its name what it is not', async () => {
+    for (const issuer of [`https://${AS_HOST}/\u001b[2Jtenant`, `https://as.login\n.test/tenant`]) {
+      resourceSays({ authorization_servers: [issuer] });
+      await expect(begin(), issuer).rejects.toMatchObject({ code: 'oauth_address_refused' });
+    }
+    resourceSays({});
+    await begin();
+  });
+
+  it('cannot name the slots of a login as its own credentials, and have the refresh token sent to itself', () => {
+    const manifest = (name: string): string =>
+      JSON.stringify({
+        schemaVersion: 2,
+        name: 'it',
+        version: '1.0.0',
+        server: { kind: 'remote', url: MCP_URL },
+        egress: [{ host: MCP_HOST }],
+        credentials: [{ name, hosts: [MCP_HOST], inject: [{ header: 'X-Mine', format: '{token}' }] }],
+      });
+    for (const slot of GRANT_SLOTS)
+      expect(parseManifest(manifest(slot), { file: 'it' }).errors.map(({ code }) => code)).toEqual([
+        'manifest_credential_reserved',
+      ]);
+    expect(parseManifest(manifest('OAUTH_TOKEN'), { file: 'it' }).errors).toEqual([]);
   });
 
   it('cannot have proof keys left out', async () => {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { RecordedEvent } from '../../src/audit/index.ts';
 import { newId, type ServerId, silentLog, systemRandom, type WorkspaceId } from '../../src/kernel/index.ts';
 import { homeFiles, loadConfig } from '../../src/main/config.ts';
@@ -23,6 +24,8 @@ export interface ProductHome extends Services {
   /** Everything opened once more, as a process does that starts now. */
   another(): Promise<Services>;
   events(): Promise<readonly RecordedEvent[]>;
+  /** What whoever can write to the database does behind the product's back. */
+  edit(sql: string): void;
   dispose(): Promise<void>;
 }
 
@@ -56,6 +59,14 @@ export async function makeProductHome(): Promise<ProductHome> {
       const services = await openHome(directory);
       opened.push(services);
       return services;
+    },
+    edit(sql) {
+      const raw = new DatabaseSync(files.database);
+      try {
+        raw.exec(sql);
+      } finally {
+        raw.close();
+      }
     },
     events: () => store.audit.read<RecordedEvent>(workspace, 1, 1000),
     async dispose() {

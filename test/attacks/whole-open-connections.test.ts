@@ -166,6 +166,22 @@ describe('an open WebSocket and an open tunnel', () => {
     await world.client.setSecret('attacker', 'API_KEY', KEY);
   });
 
+  it('that were given a key end with a kill of that credential, and may begin anew when it is lifted', async () => {
+    await keptIn(undefined);
+    const [webSocket, tunnel] = [webSockets.at(-1), tunnels.at(-1)];
+    if (webSocket === undefined || tunnel === undefined) throw new Error('not there');
+    await world.client.kill('credential', 'attacker/API_KEY', 'test');
+    await waitFor(() => isOver(webSocket));
+    const refused = await world.event(({ data }) => data['code'] === 'egress_credential_killed');
+    expect(refused.data).toMatchObject({ credential: 'API_KEY', path: '/socket' });
+    const sent = tunnel.text.length;
+    await waitFor(() => tunnel.text.length > sent + 200); // no key was ever in it
+    await world.client.resume('credential', 'attacker/API_KEY');
+    const before = webSockets.length;
+    await keptIn(undefined);
+    expect(webSockets).toHaveLength(before + 1);
+  });
+
   it('leave no key in the record', async () => {
     const text = await world.exported();
     for (const key of [KEY, NEXT]) expect(text).not.toContain(key);

@@ -28,6 +28,7 @@ type Answer = (res: ServerResponse, id: string) => void;
 interface Seen {
   readonly host: string;
   readonly method: string;
+  readonly path: string;
   readonly login: string;
   readonly message: { readonly id?: number; readonly method?: string };
 }
@@ -63,7 +64,7 @@ const serve = (req: IncomingMessage, res: ServerResponse): void => {
     const body = Buffer.concat(pieces).toString('utf8');
     const message = (body === '' ? {} : JSON.parse(body)) as Seen['message'];
     const { host = '', authorization: login = '' } = req.headers;
-    seen.push({ host, method: req.method ?? '', login, message });
+    seen.push({ host, method: req.method ?? '', path: req.url ?? '', login, message });
     const id = String(message.id);
     if (req.method !== 'POST') res.writeHead(405).end();
     else if (message.id === undefined) res.writeHead(202).end();
@@ -142,6 +143,21 @@ beforeEach(() => {
 it('control: the attacker has the key of each request, and its answers reach the caller', async () => {
   expect(await ask()).toContain('done');
   expect(calls().at(-1)).toMatchObject({ host: HOSTILE, login: `Bearer ${KEY}` });
+});
+
+it('a key that is a part of its address is not kept in it', async () => {
+  const source = `https://${HOSTILE}/s/4eC39HqLyjWDarjtT1zdp7dc/mcp`;
+  await expect(client.addServer({ source, name: 'inpath' }, () => undefined)).rejects.toMatchObject({
+    code: 'server_address_secret',
+  });
+  await client.addServer({ source: `https://${HOSTILE}/s/key/mcp`, name: 'inpath' }, () => undefined);
+  await client.inject('inpath', 'IN_PATH', { rule: { path: '/s/{token}/mcp' } });
+  await client.setSecret('inpath', 'IN_PATH', KEY);
+  expect(await ask('inpath')).toContain('done');
+  expect(calls().at(-1)?.path, 'it is put in on the way').toBe(`/s/${KEY}/mcp`);
+  expect(JSON.stringify([await eventsOf('egress.request'), await client.server('inpath')])).not.toContain(
+    KEY,
+  );
 });
 
 describe('ATTACKS 15: an address that leads to where no server is', () => {

@@ -2,8 +2,8 @@
  * Real servers, unmodified, in real cells behind a real gateway, against stand-ins for their APIs: the API gets the
  * real key where it belongs, and the key is nowhere else.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type CallToolResult, Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CatalogServer } from './catalog-server.ts';
@@ -12,16 +12,16 @@ import { type GatewayProcess, startGateway } from './gateway-process.ts';
 import { inventKey } from './invent-key.ts';
 import { arrivalFaults } from './key-arrival.ts';
 import { manifestOf, manifestPath } from './manifests.ts';
-import { type Needle, needlesOf, tracesIn } from './secret-traces.ts';
+import { filesWithTraces, type Needle, needlesOf, tracesIn } from './secret-traces.ts';
 import { catalogServers } from './servers.ts';
 import { type StandIn, startStandIn } from './stand-in.ts';
 import { createTurns } from './turns.ts';
 
 /** Generous: they only end what would never end. The servers' one includes the wait for a turn. */
-const SETUP_MS = 2 * 60_000;
+const SETUP_MS = 4 * 60_000;
 const SERVERS_MS = 12 * 60_000;
-/** Installing waits for the network, running for the processor: two overlap well, more would not. */
-const turn = createTurns(2);
+/** Installing waits for the network, and who has no key yet may take its 30 s to say nothing; running is for the processor. */
+const turn = createTurns(3);
 
 interface Prepared {
   readonly server: CatalogServer;
@@ -168,16 +168,6 @@ function expectSealed({ server, key, needles }: Prepared): void {
     }
     expect(placeholderSeen).toBe(true);
   }
-}
-
-/** Paths below `home` of files with a trace. The packages are left out: they were there before the keys, and are read-only. */
-function filesWithTraces(home: string, needles: readonly Needle[]): string[] {
-  return readdirSync(home, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !relative(home, path).startsWith('packages/'))
-    .filter((path) => tracesIn(readFileSync(path), needles).length > 0)
-    .map((path) => relative(home, path));
 }
 
 function preparedFor(name: string): Prepared {

@@ -1,13 +1,13 @@
 /** A gateway as users run it: `sallyport serve` in a process of its own, and `sallyport …` beside it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '../../src/kernel/index.ts';
 import type { StandIn } from './stand-in.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../src/main/bin.ts', import.meta.url));
+const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
 const LISTENING = /"url":"(http:\/\/[^"]+)"/;
 
 interface CommandResult {
@@ -24,12 +24,19 @@ export interface GatewayProcess {
   command(args: readonly string[], input?: string): Promise<CommandResult>;
   /** All that the gateway wrote to its standard streams. */
   output(): string;
-  /** Ends it, and removes its home. */
+  /** Ends it; its home stays. */
+  end(): Promise<void>;
+  /** Ends it, and has its home removed. */
   stop(): Promise<void>;
 }
 
-/** @param dialled stand-ins by the names that they play, `host:port` */
-export async function startGateway(dialled: ReadonlyMap<string, StandIn>): Promise<GatewayProcess> {
+type Dialled = ReadonlyMap<string, Pick<StandIn, 'authority' | 'caPem'>>;
+
+/**
+ * @param dialled stand-ins by the names that they play, `host:port`
+ * @param more of sallyport.yaml
+ */
+export async function startGateway(dialled: Dialled, more: JsonObject = {}): Promise<GatewayProcess> {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-catalog-'));
   // All but settings of another gateway: what npm needs to reach its registry differs from machine to machine.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('SALLYPORT_'));
@@ -40,7 +47,7 @@ export async function startGateway(dialled: ReadonlyMap<string, StandIn>): Promi
 
   const made = await command(['init']);
   if (made.code !== 0) throw new Error(`init failed: ${made.stderr}${made.stdout}`);
-  writeConfiguration(home, dialled);
+  writeConfiguration(home, dialled, more);
   const gateway = run(['serve']);
   let output = '';
   const listening = new Promise<string>((resolve, reject) => {
@@ -54,31 +61,36 @@ export async function startGateway(dialled: ReadonlyMap<string, StandIn>): Promi
     gateway.once('exit', (code) => reject(new Error(`the gateway ended with ${code}: ${output}`)));
   });
   const url = await listening;
+  async function end(): Promise<void> {
+    if (gateway.exitCode !== null || gateway.signalCode !== null) return;
+    gateway.kill('SIGTERM');
+    await once(gateway, 'exit');
+  }
   return {
     home,
     url,
     pid: gateway.pid ?? 0,
     command,
     output: () => output,
+    end,
     async stop() {
-      if (gateway.exitCode === null && gateway.signalCode === null) {
-        gateway.kill('SIGTERM');
-        await once(gateway, 'exit');
-      }
-      rmSync(home, { recursive: true, force: true });
+      await end();
+      // A hundred thousand files, where many packages were installed: nobody waits for that.
+      spawn('rm', ['-rf', home], { detached: true, stdio: 'ignore' }).unref();
     },
   };
 }
 
-function writeConfiguration(home: string, dialled: ReadonlyMap<string, StandIn>): void {
+function writeConfiguration(home: string, dialled: Dialled, more: JsonObject): void {
   const folder = join(home, 'stand-ins');
   mkdirSync(folder);
-  const authorities = [...new Set(dialled.values())].map((standIn, index) => {
+  const authorities = [...new Set([...dialled.values()].map(({ caPem }) => caPem))].map((caPem, index) => {
     const file = join(folder, `${index}.pem`);
-    writeFileSync(file, standIn.caPem);
+    writeFileSync(file, caPem);
     return file;
   });
   const settings = {
+    ...more,
     listen: '127.0.0.1:0',
     egress: {
       resolve: Object.fromEntries([...dialled].map(([name, standIn]) => [name, standIn.authority])),

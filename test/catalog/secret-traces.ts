@@ -2,6 +2,8 @@
  * Looks for a secret, or a piece of one, in bytes: in every encoding that answers are scrubbed of. Written apart from
  * the product's scrubber, so that a form which that one overlooks is not overlooked here too.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 
 /** Bytes of a secret that give it away, taken at every eighth position and at the end: no 23 in a row escape. */
 const PIECE_BYTES = 16;
@@ -33,6 +35,18 @@ export function tracesIn(haystack: Uint8Array, needles: readonly Needle[]): stri
   const bytes = Buffer.from(haystack.buffer, haystack.byteOffset, haystack.byteLength);
   const found = needles.filter((needle) => bytes.includes(needle.bytes)).map((needle) => needle.encoding);
   return [...new Set(found)];
+}
+
+/** Paths below `home` of files with a trace. The packages are left out: they were there before the keys, and are read-only. */
+export function filesWithTraces(home: string, needles: readonly Needle[]): string[] {
+  const folders = readdirSync(home, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'packages')
+    .map(({ name }) => readdirSync(join(home, name), { recursive: true, withFileTypes: true }));
+  return [...readdirSync(home, { withFileTypes: true }), ...folders.flat()]
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => tracesIn(readFileSync(path), needles).length > 0)
+    .map((path) => relative(home, path));
 }
 
 function encodingsOf(piece: Buffer): Needle[] {

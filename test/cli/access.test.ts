@@ -39,17 +39,33 @@ describe('profiles', () => {
     ]);
   });
 
+  it('say whether they are searched, from when they are made', async () => {
+    const search = async (name: string) =>
+      ((await terminal.json('profile', 'show', name)) as { options: { search: boolean } }).options.search;
+    expect(await search('default')).toBe(false);
+    expect((await terminal.run('profile', 'set', 'default', '--search', 'on')).stdout).toContain(
+      'Its clients are shown find_tools and call_tool in place of the tools.',
+    );
+    await terminal.run('profile', 'set', 'default', '--token-in-url', 'on');
+    expect(await search('default')).toBe(true);
+    await terminal.run('profile', 'set', 'default', '--search', 'off');
+    expect((await terminal.run('profile', 'show', 'default')).stdout).not.toContain('find_tools');
+    await terminal.run('profile', 'create', 'big', '--server', 'echo', '--search', 'on');
+    expect(await search('big')).toBe(true);
+    expect((await terminal.run('profile', 'create', 'bad', '--search', 'yes')).code).toBe(2);
+  });
+
   it('say whether their tokens may stand in the address, and keep that when their servers change', async () => {
     const options = async () =>
       ((await terminal.json('profile', 'show', 'default')) as { options: object }).options;
-    expect(await options()).toEqual({ tokenInUrl: false });
+    expect(await options()).toEqual({ tokenInUrl: false, search: false, record: null });
     expect((await terminal.run('profile', 'set', 'default', '--token-in-url', 'on')).stdout).toContain(
       'Its tokens may stand in the address',
     );
     await terminal.run('profile', 'set', 'default', '--server', 'echo');
-    expect(await options()).toEqual({ tokenInUrl: true });
+    expect(await options()).toEqual({ tokenInUrl: true, search: false, record: null });
     await terminal.run('profile', 'set', 'default', '--token-in-url', 'off');
-    expect(await options()).toEqual({ tokenInUrl: false });
+    expect(await options()).toEqual({ tokenInUrl: false, search: false, record: null });
     expect((await terminal.run('profile', 'set', 'default', '--token-in-url', 'maybe')).code).toBe(2);
     expect((await terminal.run('profile', 'set', 'default')).code).toBe(2);
   });

@@ -1,6 +1,7 @@
 /** Commands as they are typed: usage, errors, calls, the audit log, ctrl-C, and what is about the gateway itself. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/kernel/index.ts';
+import { processHost } from '../../src/main/process.ts';
 import { makeWorld, manifest, type World } from '../api/world.ts';
 import { makeTerminal, type Terminal } from './terminal.ts';
 
@@ -109,6 +110,22 @@ describe('errors', () => {
     const answer = await terminal.run(...argv, '--json');
     expect(answer).toMatchObject({ code, stderr: '' });
     expect(JSON.parse(answer.stdout)).toMatchObject({ error: { code: name } });
+  });
+
+  it('are none where no home is needed: ready rules are shown before there is one', async () => {
+    const nowhere = processHost({ SALLYPORT_HOME: '/nothing/is/here' });
+    terminal.host.templates = () => nowhere.templates();
+    terminal.host.connect = async () => {
+      throw new AppError('home_missing', 'There is no Sallyport yet.', { kind: 'not_found' });
+    };
+    const all = (await terminal.json('policy', 'templates')) as { name: string }[];
+    expect(all.length).toBeGreaterThanOrEqual(30);
+    expect(await terminal.run('policy', 'templates', 'first-use')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('template: first-use'),
+    });
+    // Control: what is not built in is in a home.
+    expect(await terminal.run('policy', 'show')).toMatchObject({ code: 1, stdout: '' });
   });
 
   it('of policy end with 3', async () => {
@@ -234,6 +251,7 @@ describe('the other commands', () => {
       '✔ Killed: server echo. Undo: sallyport resume --server echo\n',
     );
     expect((await terminal.run('kill', '--list')).stdout).toMatch(/server {2}echo .* odd\n$/);
+    expect((await terminal.run('resume')).stderr).toContain('Say what to resume.');
     expect((await terminal.run('resume', '--server', 'echo')).stdout).toBe('✔ Resumed: server echo\n');
     expect((await terminal.run('kill', '--list')).stdout).toBe('No kill switch is active.\n');
     expect((await terminal.run('status')).stdout).toContain('No gateway is running');

@@ -80,11 +80,22 @@ describe('servers', () => {
     const { code, stdout } = await terminal.run('server', 'tools', 'echo');
     expect(code).toBe(0);
     expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['TOOL', 'SHOWN', 'WHAT IT DOES'],
-      ['reads', 'yes', 'One line'],
-      ['writes', 'no'],
-      ['undefined', 'no'],
-      ['7', 'no'],
+      ['TOOL', 'SHOWN IN', 'WHAT IT DOES'],
+      ['reads', 'default', 'One line'],
+      ['writes', '-'],
+      ['undefined', '-'],
+      ['7', '-'],
+      [''],
+    ]);
+    await terminal.run('profile', 'set', 'default', '--server', 'echo:7');
+    await terminal.run('profile', 'create', 'all', '--server', 'echo:*');
+    const chosen = await terminal.run('server', 'tools', 'echo');
+    expect(chosen.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+      ['TOOL', 'SHOWN IN', 'WHAT IT DOES'],
+      ['reads', 'all', 'One line'],
+      ['writes', 'all'],
+      ['undefined', 'all'],
+      ['7', 'all, default'],
       [''],
     ]);
     world.runtime.tools = async () => '{"not":"a list"}';

@@ -1,6 +1,7 @@
 /** Command lines run against the API of a temporary home, with what they print kept. */
 import { PassThrough, Writable } from 'node:stream';
 import { expect } from 'vitest';
+import { templateViews } from '../../src/api/index.ts';
 import type { CliHost } from '../../src/cli/index.ts';
 import { run } from '../../src/cli/index.ts';
 import { AppError } from '../../src/kernel/index.ts';
@@ -74,6 +75,7 @@ export function makeTerminal(world: World, files: Readonly<Record<string, string
       { name: 'two', ok: false, found: 'not fine', fix: 'mend it' },
     ],
     lint: unused,
+    templates: async () => templateViews(),
     async readFile(path) {
       const text = files[path];
       if (text !== undefined) return text;

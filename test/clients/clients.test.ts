@@ -30,7 +30,7 @@ interface Call {
 let gateway: EverythingGateway;
 beforeAll(async () => {
   if (installed) gateway = await everythingGateway('both');
-}, 60_000);
+});
 afterAll(() => gateway?.close());
 
 /** @param server null: the whole profile */

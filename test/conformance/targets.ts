@@ -20,7 +20,9 @@ const PACKAGES = resolve(import.meta.dirname, '../../node_modules');
 /** Under it the gateway finds the everything server elsewhere, with TLS. */
 const ELSEWHERE = 'mcp.everything.example';
 
-export async function directTarget(era: Era): Promise<Target> {
+/** One that runs already is nobody's to end. @param url where; absent: one is started */
+export async function directTarget(era: Era, url?: string): Promise<Target> {
+  if (url !== undefined) return { url, close: () => Promise.resolve() };
   const child = spawn(process.execPath, [join(EVERYTHING, 'http.ts'), era], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -31,8 +33,8 @@ export async function directTarget(era: Era): Promise<Target> {
 export const cellTarget = async (era: Era): Promise<Target> => behind(await everythingGateway(era));
 
 /** The same, over Streamable HTTP with TLS, as a server that runs elsewhere. */
-export async function remoteTarget(era: Era): Promise<Target> {
-  const server = await directTarget(era);
+export async function remoteTarget(era: Era, url?: string): Promise<Target> {
+  const server = await directTarget(era, url);
   const authority = createTestAuthority([ELSEWHERE]);
   const door = await openRelay(new URL(server.url), {
     tls: authority.issue(ELSEWHERE),
@@ -42,8 +44,11 @@ export async function remoteTarget(era: Era): Promise<Target> {
   const home = makeHome(settings);
   await home.run('init');
   writeFileSync(join(home.path, 'upstream.pem'), authority.caPem);
-  const words = ['server', 'add', `https://${ELSEWHERE}/mcp`, '--name', 'everything'];
-  const gateway = await openGateway(home, (run) => run(...words));
+  const gateway = await openGateway(home, async (run) => {
+    await run('server', 'add', `https://${ELSEWHERE}/mcp`, '--name', 'everything');
+    // Also those that do not say of themselves that they only read.
+    await run('profile', 'set', 'default', '--server', 'everything:*');
+  });
   const target = await behind(gateway);
   return {
     url: target.url,

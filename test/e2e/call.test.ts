@@ -1,10 +1,13 @@
 /** `sallyport call` in every situation that a user meets: a clear error with a hint, the right exit code, no stack trace. */
+import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeHome, type Outcome, proberManifest, type Served } from './harness.ts';
 
-const home = makeHome('egress: { allowNetworks: [ 127.0.0.0/8 ] }\n');
+const home = makeHome(
+  'egress: { allowNetworks: [ 127.0.0.0/8 ] }\napprovals: { webhook: { secretFile: answers.key, people: [ maria ] } }\n',
+);
 let gateway: Served;
 
 function clear(outcome: Outcome): void {
@@ -55,6 +58,19 @@ describe('sallyport call', () => {
   it('exits with 1 when the tool says that it failed', async () => {
     const outcome = await home.run('call', 'prober', 'fail');
     expect(outcome).toMatchObject({ code: 1, stdout: 'as asked\n' });
+  });
+
+  it('is kept where its profile is recorded, without what the vault holds', async () => {
+    await home.json('profile', 'set', 'default', '--record', 'full');
+    const given = JSON.stringify({ said: 'a quiet word', key: 'sk-real-value-0123456789' });
+    expect((await home.run('call', 'prober', 'echo', given, '--profile', 'default')).code).toBe(0);
+    await home.json('profile', 'set', 'default', '--record', 'off');
+    const [found] = await home.json<{ id: string; calls: number }[]>('session', 'list');
+    expect(found?.calls).toBe(1);
+    const shown = await home.run('session', 'show', found?.id ?? '');
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining('a quiet word') as string });
+    expect(shown.stdout).toContain('[masked: stored-value]');
+    expect(shown.stdout).not.toContain('sk-real-value-0123456789');
   });
 
   it('names the servers there are when there is none of that name', async () => {
@@ -158,5 +174,125 @@ describe('sallyport call', () => {
     clear(outcome);
     expect(outcome.code).toBe(2);
     expect(outcome.stderr).not.toBe('');
+  });
+});
+
+describe('rules', () => {
+  const rules = (text: string): string => {
+    const file = join(home.path, 'rules.yaml');
+    writeFileSync(file, text);
+    return file;
+  };
+
+  it('hold at once, are told to whoever is refused, and are gone when they are removed', async () => {
+    const file = rules(`
+rules:
+  - { id: no-secrets, match: { servers: prober, tools: echo }, template: block-keywords, with: { words: secret } }
+`);
+    const call = (text: string) => home.run('call', 'prober', 'echo', JSON.stringify({ text }));
+    expect((await call('a secret')).code).toBe(0);
+    expect(await home.run('policy', 'apply', file)).toMatchObject({ code: 0 });
+    const refused = await call('a Secret');
+    clear(refused);
+    expect(refused).toMatchObject({
+      code: 3,
+      stderr:
+        'error: The text holds a word that is not allowed here. Rule: no-secrets.\nhint:  Leave out: secret.\n',
+    });
+    expect((await call('nothing')).code).toBe(0);
+    expect((await home.run('audit', 'tail', '--json')).stdout).toMatch(/"rule":"no-secrets"/);
+    const explained = await home.run('policy', 'explain', 'prober', 'echo', '{"text":"secret"}');
+    expect(explained).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('It is refused, by the rule no-secrets.') as string,
+    });
+    expect((await home.run('policy', 'remove')).code).toBe(0);
+    expect((await call('a secret')).code).toBe(0);
+  });
+
+  it('mask what is answered, and that is on record without what it was', async () => {
+    const file = rules(
+      'rules: [{ id: hide, match: { servers: prober }, on: tool, do: mask, mask: { detectors: [payment-card], keys: [owner], strategy: hash } }]',
+    );
+    const call = () =>
+      home.run('call', 'prober', 'echo', '{"card":"4111 1111 1111 1111","owner":"Ann","n":1.5}');
+    expect(await home.run('policy', 'apply', file)).toMatchObject({ code: 0 });
+    const masked = await call();
+    clear(masked);
+    expect(masked.stdout).toMatch(
+      /^\{"card":"\[hash:[\w-]{16}\]","owner":"\[hash:[\w-]{16}\]","n":1\.5\}\n$/,
+    );
+    expect((await call()).stdout).toBe(masked.stdout);
+    const tail = (await home.run('audit', 'tail', '--json')).stdout;
+    expect(tail).toMatch(/"type":"mask\.applied"/);
+    expect(tail).toMatch(/"detector":"payment-card"/);
+    expect(tail).not.toContain('4111 1111');
+    expect((await home.run('policy', 'remove')).code).toBe(0);
+    expect((await call()).stdout).toContain('4111 1111 1111 1111');
+  });
+
+  it('are refused where they are wrong, with the place of each mistake', async () => {
+    const file = rules(
+      'rules:\n  - { id: a, match: { servers: probr }, do: deny }\n  - { id: b, when: call.tol == "x", do: denny }\n',
+    );
+    const outcome = await home.run('policy', 'check', file);
+    clear(outcome);
+    expect(outcome.code).toBe(1);
+    const lines = outcome.stdout.split('\n').map((line) => line.replace(`${file}:`, ''));
+    expect(lines.slice(1, 4)).toEqual([
+      expect.stringMatching(/^2:\d+: there is no server "probr"; did you mean "prober"\?/),
+      expect.stringMatching(/^3:\d+: the name "call.tol" is unknown; did you mean "call.tool"\?/),
+      expect.stringMatching(/^3:\d+: "denny" is not a choice here; did you mean "deny"\?/),
+    ]);
+    expect(await home.run('policy', 'apply', file)).toMatchObject({ code: 1 });
+    expect((await home.run('policy', 'show')).stdout).toContain('There are no rules');
+  });
+});
+
+describe('approvals', () => {
+  const key = Buffer.alloc(32, 9);
+
+  /** As whoever is named in the settings would, from elsewhere. */
+  async function answered(approval: string): Promise<Response> {
+    writeFileSync(join(home.path, 'answers.key'), `whsec_${key.toString('base64')}`, { mode: 0o600 });
+    const body = JSON.stringify({ approval, decision: 'approve', by: 'maria' });
+    const time = String(Math.floor(Date.now() / 1_000));
+    const signature = createHmac('sha256', key).update(`msg_e2e.${time}.${body}`).digest('base64');
+    const headers = {
+      'webhook-id': 'msg_e2e',
+      'webhook-timestamp': time,
+      'webhook-signature': `v1,${signature}`,
+    };
+    return fetch(`${gateway.url}/hooks/approvals`, { method: 'POST', headers, body });
+  }
+
+  it('hold a call back, over a restart, until somebody else agrees; then it runs once', async () => {
+    const file = join(home.path, 'approve.yaml');
+    writeFileSync(file, 'rules: [{ id: ask, match: { servers: prober, tools: echo }, do: approve }]\n');
+    expect(await home.run('policy', 'apply', file)).toMatchObject({ code: 0 });
+    const call = () => home.run('call', 'prober', 'echo', '{"pay":"alice"}');
+    const held = await call();
+    clear(held);
+    const id = /apr_[0-9a-z]{16}/.exec(held.stdout)?.[0] ?? '';
+    expect(held).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`waits for an approval, ${id}.`) as string,
+    });
+    expect((await home.run('approval', 'show', id)).stdout).toContain('{"pay":"alice"}');
+    const own = await home.run('approval', 'approve', id);
+    clear(own);
+    expect(own).toMatchObject({ code: 3, stderr: expect.stringContaining('asked for by you') as string });
+
+    await gateway.stop();
+    gateway = await home.serve();
+    expect(await (await fetch(`${gateway.url}/approvals/${id}`)).text()).toContain(`approval approve ${id}`);
+    expect((await fetch(`${gateway.url}/hooks/approvals`, { method: 'POST', body: '{}' })).status).toBe(500);
+    expect(await (await answered(id)).json()).toEqual({ approval: id, state: 'approved' });
+    expect(await call()).toMatchObject({ code: 0, stdout: '{"pay":"alice"}\n' });
+    const again = await call();
+    expect(again.code).toBe(1);
+    expect(again.stdout).not.toContain(id);
+    expect((await home.run('audit', 'tail', '-n', '50', '--json')).stdout).toMatch(/"approval.executed"/);
+    expect((await home.run('policy', 'remove')).code).toBe(0);
   });
 });

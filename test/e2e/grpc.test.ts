@@ -352,8 +352,12 @@ describe('gRPC out of a cell', () => {
 
   it('a deadline: it is told to the server, and ends the call on both sides', async () => {
     calls = [];
-    const said = await ask({ kind: 'unary', messages: ['hang'], deadlineMs: 300 });
-    expect(said.code).toBe(status.DEADLINE_EXCEEDED);
+    // On a busy machine the shorter ones are over before the server has heard of the call.
+    for (const deadlineMs of [300, 1_500, 8_000]) {
+      const said = await ask({ kind: 'unary', messages: ['hang'], deadlineMs });
+      expect(said.code).toBe(status.DEADLINE_EXCEEDED);
+      if (calls.length > 0) break;
+    }
     await waitFor(() => calls[0]?.ended);
     expect(calls[0]?.deadline).toBe(true);
   });

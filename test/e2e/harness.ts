@@ -52,6 +52,7 @@ export function makeHome(settings = ''): Home {
     HOME: process.env['HOME'] ?? folder,
     SALLYPORT_HOME: path,
     TMPDIR: temporary,
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? '',
   };
 
   const gateways = new Set<ChildProcess>();

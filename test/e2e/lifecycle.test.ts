@@ -1,10 +1,12 @@
 /** Gateways that start, stop and die, and what is left of them; clients that come and go meanwhile. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '../../src/kernel/index.ts';
 import { makeHome, proberManifest, type Served, waitFor } from './harness.ts';
 
 const home = makeHome();
@@ -78,6 +80,33 @@ afterAll(() => {
   home.remove();
 });
 
+/** An HTTP client that was answered once, and keeps its connection. */
+async function idleClient(url: string): Promise<Socket> {
+  const { token } = await home.json<{ token: string }>('token', 'create', '--agent', 'idle');
+  const { hostname, port } = new URL(url);
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'idle', version: '1' } },
+  });
+  const head = [
+    'POST /mcp/default HTTP/1.1',
+    `Host: ${hostname}:${port}`,
+    `Authorization: Bearer ${token}`,
+    'Accept: application/json, text/event-stream',
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+  ];
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 200 /);
+  socket.resume();
+  return socket;
+}
+
 describe('a gateway', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     'that gets %s ends in order and leaves nothing',
@@ -86,11 +115,14 @@ describe('a gateway', () => {
       expect((await home.run('call', 'prober', 'echo', '{"a":1}')).stdout).toBe('{"a":1}\n');
       expect(cells()).toHaveLength(1);
       expect((statSync(socketPath).mode & 0o777).toString(8)).toBe('600');
+      const idle = await idleClient(gateway.url);
+      expect(idle.readyState).toBe('open');
       const ended = new Promise((done) => gateway.process.once('close', done));
       gateway.process.kill(signal);
       // A terminal sends it to the whole group, and whoever started the program passes it on: that is one, not two.
       gateway.process.kill(signal);
       expect(await ended).toBe(0);
+      expect(idle.destroyed || idle.readableEnded).toBe(true);
       expect(existsSync(socketPath)).toBe(false);
       expect(cells()).toEqual([]);
       const recorded = await types();
@@ -100,6 +132,8 @@ describe('a gateway', () => {
       expect(recorded.at(-1)).toMatchObject({ type: 'cell.exited' });
       expect(recorded.findLast(({ type }) => type === 'gateway.stopped')?.data).toEqual({ reason: signal });
     },
+    // Shorter than a connection may be idle: nothing waits for that.
+    limits.frontIdleMs - 5_000,
   );
 
   it('is started once in a home, however many are started at once', async () => {
@@ -204,11 +238,13 @@ describe('a stdio client', () => {
     await answer(client, 1);
     say(client, { id: 2, method: 'tools/call', params: { name: 'prober__echo', arguments: { c: 3 } } });
     expect(await answer(client, 2)).toMatchObject({ result: { content: [{ text: '{"c":3}' }] } });
+    const held = readFileSync(`/proc/${client.process.pid}/limits`, 'utf8');
     client.process.kill('SIGTERM');
     expect(await client.ended).toBe(0);
     for (const line of client.out().trim().split('\n'))
       expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
     expect(cells()).toEqual([]);
+    expect(held).toMatch(/^Max core file size +[01] +[01] /m);
   });
 
   it('ends when its input ends, after the answers, with and without a gateway', async () => {

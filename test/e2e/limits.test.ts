@@ -1,4 +1,6 @@
 /** A limit that is reached, as those who have to do with it hear of it: the client, the server's log, the audit log, the next caller. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { attackerManifest, openWorld, waitFor, type World } from '../attacks/whole-world.ts';
 
@@ -51,5 +53,19 @@ describe('a call that takes longer than its server allows', () => {
     expect(await world.inCell(() => Reflect.get(globalThis, 'kept') as string, null, 'slow')).toBe(
       'as it was',
     );
+  });
+});
+
+describe('a machine that lets nobody have much', () => {
+  it('has cells within what it lets them have', async () => {
+    const low = ['--core=0:0', '--memlock=65536:65536', '--sigpending=500:500', '--nofile=700:700'];
+    const program = join(import.meta.dirname, '../../bin/sallyport.mjs');
+    const child = spawn('prlimit', [...low, process.execPath, program, 'doctor', '--json'], {
+      env: { PATH: process.env['PATH'], SALLYPORT_HOME: world.home },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    for await (const chunk of child.stdout) text += String(chunk);
+    expect(text).toMatch(/"name":"trial cell","ok":true/);
   });
 });

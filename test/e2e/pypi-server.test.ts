@@ -11,7 +11,7 @@ import { type LocalIndex, makeSources, makeWheel, startIndex } from '../sandbox/
 import { type Home, makeHome, type Served } from './harness.ts';
 
 /** Generous: several installations in a row, on a machine that may be busy. */
-const LONG_MS = 120_000;
+const LONG_MS = 240_000;
 const PYTHON = '/usr/bin/python3';
 const hasPip = existsSync(PYTHON) && findPip(findInterpreter(PYTHON)) !== null;
 

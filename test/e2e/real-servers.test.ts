@@ -98,8 +98,8 @@ const servers: readonly RealServer[] = [
 ];
 
 /** Generous: they only end what would never end. */
-const SETUP_MS = 2 * 60_000;
-const SERVERS_MS = 6 * 60_000;
+const SETUP_MS = 4 * 60_000;
+const SERVERS_MS = 12 * 60_000;
 /** Installing waits for the network, running for the processor. */
 const turn = createTurns(2);
 

@@ -36,7 +36,7 @@ beforeAll(async () => {
   gateway = await home.serve();
   await add('dies', ['/srv/openings.mjs', 'dies']);
   await add('modern', ['/srv/modern.mjs']);
-}, 60_000);
+});
 
 afterAll(async () => {
   await gateway.stop();
@@ -62,5 +62,5 @@ describe('a server', () => {
     gateway = await home.serve();
     expect(await said('dies', 'go')).toContain('initialize notifications/initialized');
     expect(await ends()).toBe(before);
-  }, 60_000);
+  });
 });

@@ -1,110 +1,38 @@
 /** `sallyport run` as a user meets it: a command of theirs, in a cell, with keys that it cannot see. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import {
   chmodSync,
-  chownSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { createTestAuthority } from '../egress/test-authority.ts';
-import { type Home, makeHome, type Outcome, proberManifest, waitFor } from './harness.ts';
+import { waitFor } from './harness.ts';
+import { AS_OWNER, ended, HOST, isRoot, KEY, makeRunWorld, OTHER, OWNER } from './run-world.ts';
 
-const PROGRAM = resolve(import.meta.dirname, '../../bin/sallyport.mjs');
-const HOST = 'api.test.example';
-const OTHER = 'other.test.example';
-const KEY = 'sk-real-value-0123456789';
-/** Where root runs this, its folders have to be somebody's: no command runs as root. */
-const OWNER = 23_456;
-const isRoot = process.getuid?.() === 0;
-/** What is said wherever root runs a command that has a key. */
-const AS_OWNER = isRoot
-  ? `sallyport: the command is user ${OWNER}, whom the folder belongs to: as long as it runs, every program of that user can use the keys through its cell.\n`
-  : '';
-
-const authority = createTestAuthority([HOST, OTHER]);
-const arrived: string[] = [];
-const upstream = createServer(authority.issue(HOST), (request, response) => {
-  arrived.push(`${request.headers.host} ${request.headers.authorization}`);
-  response.end(JSON.stringify({ sent: request.headers.authorization }));
-});
-
-upstream.addContext(OTHER, authority.issue(OTHER));
-
-let home: Home;
-let folder = '';
-const scratch = mkdtempSync(join(tmpdir(), 'sallyport-run-'));
-
-function own(path: string): string {
-  if (isRoot) chownSync(path, OWNER, OWNER);
-  return path;
-}
-function makeFolder(name: string): string {
-  const path = join(scratch, name);
-  mkdirSync(path);
-  return own(path);
-}
-function makeFile(name: string, text: string): void {
-  writeFileSync(join(folder, name), text);
-  own(join(folder, name));
-}
-
-interface Given {
-  readonly cwd?: string;
-  readonly input?: string | Buffer;
-  readonly env?: Readonly<Record<string, string>>;
-}
-const start = (args: readonly string[], { cwd = folder, env = {} }: Given = {}): ChildProcess =>
-  spawn(process.execPath, [PROGRAM, 'run', ...args], {
-    cwd,
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOME: scratch,
-      SALLYPORT_HOME: home.path,
-      TMPDIR: home.temporary,
-      ...env,
-    },
-    stdio: 'pipe',
-  });
-async function ended(
-  child: ChildProcess,
-  input: string | Buffer = '',
-): Promise<Outcome & { readonly bytes: Buffer }> {
-  const out: Buffer[] = [];
-  const err: Buffer[] = [];
-  child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
-  child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
-  child.stdin?.on('error', () => undefined);
-  child.stdin?.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
-  const bytes = Buffer.concat(out);
-  return { code, stdout: bytes.toString(), stderr: Buffer.concat(err).toString(), bytes };
-}
-/** Runs it to its end. */
-const run = (args: readonly string[], given: Given = {}) => ended(start(args, given), given.input);
-const sh = (script: string, given: Given = {}) => run(['--', 'sh', '-c', script], given);
-
-const events = async (
-  type: string,
-): Promise<readonly { readonly data: Record<string, unknown>; readonly server?: string }[]> =>
-  (await home.run('audit', 'export')).stdout
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; data: Record<string, unknown>; server?: string })
-    .filter((event) => event.type === type);
+const world = await makeRunWorld();
+afterAll(() => world.remove());
+const {
+  home,
+  scratch,
+  folder,
+  arrived,
+  own,
+  makeFolder,
+  makeFile,
+  start,
+  run,
+  sh,
+  running,
+  events,
+  addServer,
+} = world;
 
 /** Whether a process has a handler for SIGHUP (Node itself has one for SIGTERM): bit 0 of the mask that /proc shows. */
 function isListening(pid: number): boolean {
@@ -112,67 +40,6 @@ function isListening(pid: number): boolean {
     /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
   return (BigInt(`0x${caught}`) & 1n) !== 0n;
 }
-
-/** A command that says when it runs, and then waits. */
-async function running(
-  args: readonly string[],
-): Promise<{ child: ChildProcess; said: () => string; end: Promise<Outcome> }> {
-  const child = start(args);
-  let said = '';
-  child.stdout?.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  const end = ended(child);
-  await Promise.race([
-    waitFor(() => said.includes('READY')),
-    end.then(({ stderr }) => Promise.reject(new Error(`it ended: ${stderr}`))),
-  ]);
-  return { child, said: () => said, end };
-}
-
-async function addServer(
-  name: string,
-  change: (manifest: Record<string, unknown>) => void = () => undefined,
-): Promise<void> {
-  const manifest = JSON.parse(proberManifest(home, { name })) as Record<string, unknown>;
-  change(manifest);
-  const file = join(home.path, `${name}.json`);
-  writeFileSync(file, JSON.stringify(manifest));
-  await home.json('server', 'add', file);
-}
-
-const FETCH = `
-const [url] = process.argv.slice(2);
-try {
-  const response = await fetch(url, { headers: { authorization: 'Bearer ' + process.env.API_KEY } });
-  console.log(response.status, await response.text());
-} catch (error) {
-  console.log('failed', error.cause?.code ?? error.message);
-}
-`;
-
-beforeAll(async () => {
-  chmodSync(scratch, 0o755);
-  await new Promise<void>((done) => upstream.listen(0, '127.0.0.1', done));
-  const { port } = upstream.address() as AddressInfo; // a listening TCP server has an AddressInfo
-  home = makeHome();
-  expect((await home.run('init')).code).toBe(0);
-  const there = [HOST, OTHER].map((host) => `"${host}:443": "127.0.0.1:${port}"`).join(', ');
-  writeFileSync(
-    join(home.path, 'sallyport.yaml'),
-    `egress: { resolve: { ${there} }, extraCa: [ ./upstream.pem ], allowNetworks: [ 127.0.0.0/8 ] }\n`,
-    { mode: 0o600 },
-  );
-  writeFileSync(join(home.path, 'upstream.pem'), authority.caPem);
-  await addServer('one');
-  expect((await home.runWith({ input: KEY }, 'secret', 'set', 'one', 'API_KEY', '--stdin')).code).toBe(0);
-  folder = makeFolder('project');
-  makeFile('fetch.mjs', FETCH);
-});
-afterAll(() => {
-  upstream.close();
-  upstream.closeAllConnections();
-  home.remove();
-  rmSync(scratch, { recursive: true, force: true });
-});
 
 describe('the end of a command', () => {
   it.each([
@@ -502,158 +369,5 @@ describe('while it runs', () => {
       await new Promise((done) => setTimeout(done, 200));
       return before === read();
     });
-  });
-});
-
-describe('what runs outside of the cell later', () => {
-  const NAME = ['-c', 'user.name=t', '-c', 'user.email=t@t.example'];
-  const git = (...args: string[]): void => {
-    const any = { GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'safe.directory', GIT_CONFIG_VALUE_0: '*' };
-    execFileSync('git', args, { env: { PATH: process.env['PATH'] ?? '', HOME: scratch, ...any } });
-  };
-  const ownAll = (path: string): void => {
-    if (isRoot) execFileSync('chown', ['-R', `${OWNER}:${OWNER}`, path]);
-  };
-  /** A folder with a repository, what an editor, an agent and direnv take from it, and a repository further down. */
-  function makeRepository(name: string): string {
-    const path = makeFolder(name);
-    for (const at of [path, join(path, 'deep/inner')]) git('init', '-q', at);
-    for (const each of ['.vscode', '.claude', 'scripts/hooks'])
-      mkdirSync(join(path, each), { recursive: true });
-    writeFileSync(join(path, '.vscode/tasks.json'), '{}');
-    writeFileSync(join(path, '.envrc'), 'true\n');
-    ownAll(path);
-    return path;
-  }
-  const namedIn = (stderr: string): readonly string[] => {
-    const [, told = ''] = /made or changed during the run: (.*)\. Look/.exec(stderr) ?? [];
-    return told.split(', ').toSorted();
-  };
-  const attempt = (command: string): string => `(${command}) 2>&1 && echo DONE;`;
-
-  it('cannot be written where it is there, nor moved away with what it lies in', async () => {
-    const cwd = makeRepository('guarded');
-    const config = readFileSync(join(cwd, '.git/config'), 'utf8');
-    const hook = 'echo "#!/bin/sh" >.git/hooks/pre-commit';
-    expect((await sh(attempt(hook), { cwd })).stdout).toMatch(/Read-only file system\n$/);
-    const commands = [
-      'git config core.fsmonitor ./evil',
-      'echo x >>.git/config',
-      'mv .git .elsewhere',
-      'mv .git/hooks .git/other',
-      'rm -rf .git/hooks',
-      'echo x >.envrc',
-      'rm .envrc',
-      'mv .vscode other',
-      'echo x >.vscode/tasks.json',
-      'echo x >.claude/settings.json',
-    ];
-    const ran = await sh(commands.map((command) => attempt(command)).join('\n'), { cwd });
-    expect(ran.stdout).not.toContain('DONE');
-    expect(ran.stdout.trimEnd().split('\n').length).toBeGreaterThanOrEqual(commands.length);
-    expect(existsSync(join(cwd, '.git/hooks/pre-commit'))).toBe(false);
-    expect(readFileSync(join(cwd, '.git/config'), 'utf8')).toBe(config);
-    expect(readFileSync(join(cwd, '.envrc'), 'utf8')).toBe('true\n');
-    // What keeps it out is this, and nothing else.
-    const control = await run(['--allow-hooks', '--', 'sh', '-c', attempt(hook)], { cwd });
-    expect(control.stdout).toBe('DONE\n');
-    expect(existsSync(join(cwd, '.git/hooks/pre-commit'))).toBe(true);
-  });
-
-  it('leaves git to work as ever, and says nothing when nothing was made', async () => {
-    const cwd = makeRepository('committed');
-    const work = [
-      'echo x >file',
-      'git add file',
-      `git ${NAME.join(' ')} commit -qm one`,
-      'git checkout -qb other',
-      'git gc -q',
-      'git stash list',
-      'git log --oneline | wc -l',
-    ];
-    const ran = await sh(work.join(' && '), { cwd });
-    expect(ran).toMatchObject({ code: 0, stdout: '1\n' });
-    expect(ran.stderr).not.toContain('made or changed');
-  });
-
-  it('is told when it was made or changed where nothing could keep it, with the exit code as it is', async () => {
-    const cwd = makeRepository('made');
-    const script = [
-      'mkdir .idea .cursor src .git/refs/x',
-      'echo x >.mcp.json',
-      'echo .. >.git/commondir',
-      'git init -q vendor/dep',
-      'echo x >deep/inner/.git/hooks/post-checkout',
-      'echo "[core]" >>deep/inner/.git/config',
-      'exit 3',
-    ];
-    const made = await sh(script.join('\n'), { cwd });
-    expect(made.code).toBe(3);
-    expect(namedIn(made.stderr)).toEqual([
-      '.cursor',
-      '.git/commondir',
-      '.idea',
-      '.mcp.json',
-      'deep/inner/.git/config',
-      'deep/inner/.git/hooks/post-checkout',
-      'vendor/dep/.git',
-    ]);
-    const quiet = await run(['--allow-hooks', '--', 'mkdir', '.husky'], { cwd });
-    expect(quiet).toMatchObject({
-      code: 0,
-      stderr: expect.not.stringContaining('made or changed') as string,
-    });
-  });
-
-  it('is the place of hooks that a configuration names, and the folder of a repository itself too', async () => {
-    const cwd = makeRepository('placed');
-    git('-C', cwd, 'config', 'core.hooksPath', 'scripts/hooks');
-    ownAll(cwd);
-    const control = attempt('echo x >scripts/other');
-    const script = attempt('echo x >scripts/hooks/pre-commit') + attempt('mv scripts away') + control;
-    expect((await sh(script, { cwd })).stdout.match(/DONE/g)).toHaveLength(1);
-    const inside = attempt('echo x >hooks/pre-commit') + attempt('echo x >config') + attempt('echo x >other');
-    expect((await sh(inside, { cwd: join(cwd, '.git') })).stdout.match(/DONE/g)).toHaveLength(1);
-  });
-
-  it('is a file called .git too', async () => {
-    const cwd = makeFolder('worktree');
-    writeFileSync(join(cwd, '.git'), 'gitdir: /elsewhere\n');
-    ownAll(cwd);
-    const script = attempt('echo x >.git') + attempt('rm -f .git') + attempt('echo x >file');
-    expect((await sh(script, { cwd })).stdout.match(/DONE/g)).toHaveLength(1);
-    expect(readFileSync(join(cwd, '.git'), 'utf8')).toBe('gitdir: /elsewhere\n');
-  });
-
-  it('is told where a link stands in its place, which cannot be kept', async () => {
-    const cwd = makeFolder('linked');
-    mkdirSync(join(cwd, 'real'));
-    symlinkSync('real', join(cwd, '.vscode'));
-    expect(await sh('true', { cwd })).toMatchObject({
-      code: 0,
-      stderr: expect.stringContaining(`${cwd}/.vscode is a link`) as string,
-    });
-  });
-
-  it('is told where nothing that is looked through has it', async () => {
-    const cwd = makeRepository('hidden');
-    // What was known lies where git keeps its objects, and a link leads there.
-    const script = 'mv deep .git/objects/deep; ln -s .git/objects/deep deep; mkdir $(printf "no\\377text")';
-    const { stderr } = await sh(script, { cwd });
-    expect(namedIn(stderr)).toEqual(['deep', 'no\u{fffd}text']);
-  });
-
-  it('is a home folder, of which more is told', async () => {
-    const cwd = makeFolder('home');
-    const ran = await sh('true', { cwd, env: { HOME: cwd } });
-    expect(ran.stderr).toContain(`${cwd} is your home folder: the command can read your own keys in it`);
-  });
-
-  it('is kept in further folders that may be written', async () => {
-    const other = makeRepository('further');
-    const script = attempt(`echo x >${other}/.git/hooks/pre-commit`) + attempt(`echo x >${other}/file`);
-    const ran = await run(['--mount', `${other}:rw`, '--', 'sh', '-c', script]);
-    expect(ran.stdout.match(/DONE/g)).toHaveLength(1);
-    expect(existsSync(join(other, '.git/hooks/pre-commit'))).toBe(false);
   });
 });

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { ownProgram } from '../own-process.ts';
 
 const CHILD = fileURLToPath(new URL('exhausted-child.ts', import.meta.url));
 
@@ -18,7 +19,7 @@ async function isCut(place: { host: string; port: number }): Promise<boolean> {
 
 it('refuses, takes no connections, and forgets nothing that it knew', async () => {
   const limited = 'ulimit -n 96; exec "$0" "$@"';
-  const child = spawn('bash', ['-c', limited, process.execPath, CHILD], {
+  const child = spawn('bash', ['-c', limited, process.execPath, ...ownProgram(CHILD)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   try {

@@ -2,6 +2,7 @@
  * The relay without sockets: whatever messages are sent, in whatever frames, cut into packets anywhere, come out as
  * they went in, on both ways at once; and a key in one of them never does.
  */
+import { NO_RULES } from '../../src/policy/index.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
@@ -106,6 +107,7 @@ function relay(
       ...(placeholders === undefined ? {} : { placeholders }),
       clock,
       random: systemRandom,
+      rules: { current: () => NO_RULES },
       bodies,
       isSet: () => true,
       overhead: new CellOverhead(clock),

@@ -3,6 +3,7 @@
  * in memory, and clients that connect where the cell's resolver sends them. The synthetic range is a loopback
  * one, because there is no network namespace here in which the real one would be local.
  */
+import { NO_RULES, type Rules } from '../../src/policy/index.ts';
 import { once } from 'node:events';
 import { createSocket } from 'node:dgram';
 import { Resolver as DnsResolver } from 'node:dns/promises';
@@ -23,6 +24,7 @@ import type {
   CredentialSource,
   EgressRule,
   ProxyConfig,
+  RequestLimits,
   Resolver,
 } from '../../src/egress/index.ts';
 import {
@@ -74,6 +76,10 @@ export interface WorldOptions {
   readonly clock?: Clock;
   /** Calls that are in flight all the time, or what to ask. */
   readonly calls?: readonly CallRef[] | CallCorrelation;
+  /** The owner's; absent: none. */
+  readonly ownerRules?: Rules | ((profiles: readonly string[]) => Rules);
+  /** Counts nothing unless given. */
+  readonly ownerLimits?: RequestLimits;
   readonly tools?: CellEgressSpec['tools'];
   /** Credentials that the source forgets to name among the known ones. */
   readonly unknown?: readonly string[];
@@ -168,9 +174,12 @@ export const cellCalls = (inFlight: readonly CallRef[], over: Partial<CellCalls>
   inFlight,
   count: inFlight.length,
   running: inFlight,
+  callers: inFlight,
+  profiles: [],
   begun: inFlight.length > 0,
   last: null,
   ended: [],
+  endedCallers: [],
   ...over,
 });
 
@@ -249,6 +258,13 @@ export class World {
       {
         credentials,
         calls: correlationOf(options.calls ?? []),
+        rules: {
+          current: (_cell, profiles) => {
+            const { ownerRules } = options;
+            return typeof ownerRules === 'function' ? ownerRules(profiles) : (ownerRules ?? NO_RULES);
+          },
+        },
+        limits: options.ownerLimits ?? { count: async () => null },
         audit: { record: (event) => this.#record(event), note: (event) => this.#record(event) },
         resolver: options.resolver ?? {
           resolve: async (host) => {

@@ -3,6 +3,7 @@
  * into packets anywhere: what comes out on the other side is what a plain model says, whole messages with keys masked
  * or filled in and nothing else; and a connection ends once, for the reason that the model gives.
  */
+import { NO_RULES } from '../../src/policy/index.ts';
 import { CellOverhead } from '../../src/egress/cell-overhead.ts';
 import { Correlation } from '../../src/egress/correlation.ts';
 import { Refusal, refusalCode } from '../../src/egress/refusals.ts';
@@ -293,6 +294,7 @@ async function relayed(from: Side, packets: readonly Buffer[]): Promise<Seen> {
       ...binder,
       clock,
       random: systemRandom,
+      rules: { current: () => NO_RULES },
       bodies: { bytes: 0, bytesMax: limits.cellBodyBytesMax },
       isSet: () => true,
       overhead: new CellOverhead(clock),

@@ -72,6 +72,10 @@ describe('a result', () => {
     ).toMatchObject({ content: [{}, { text: 'é' }] });
     expect(answer('plain').value).toMatchObject({ content: [{}, { text: 'plain' }] });
     expect(
+      answer(Buffer.from('k\u001b(Bey', 'latin1'), { 'content-type': 'text/plain; charset=iso-2022-jp' })
+        .text,
+    ).not.toContain('key');
+    expect(
       answer(Buffer.from([0xff, 0x41]), { 'content-type': 'text/plain; charset=no-such' }).value,
     ).toMatchObject({ content: [{}, { text: '\ufffdA' }] });
   });

@@ -9,7 +9,8 @@ import {
   takenBy,
   toolsFromOpenApi,
 } from '../../src/http-api/index.ts';
-import type { Json, JsonObject } from '../../src/kernel/index.ts';
+import { type Json, type JsonObject, limits } from '../../src/kernel/index.ts';
+import { compile, documentOf, seen, toolNamed } from './compiled.ts';
 
 const three: JsonObject = {
   openapi: '3.0.3',
@@ -164,6 +165,55 @@ function broken(root: Json, at: number, by: Json): Json {
   };
   return walk(root);
 }
+
+describe('a document that is made to be too much', () => {
+  const toolsOf = (operation: object, more: object = {}) =>
+    compile(documentOf({ '/a': { get: operation }, '/b': { get: { operationId: 'b' } } }, more));
+
+  it('has a title of no more than anybody reads', () => {
+    const { tools } = toolsOf({ operationId: 'a', summary: 'x'.repeat(2_000_000) });
+    expect(tools.map(({ name, definition }) => [name, definition.length < 10_000])).toEqual([
+      ['a', true],
+      ['b', true],
+    ]);
+  });
+
+  it.each([
+    [
+      'names of properties',
+      { type: 'object', properties: { ['A'.repeat(limits.apiDefinitionCharsMax)]: true } },
+    ],
+    ['names that are required', { type: 'object', required: Array.from({ length: 300_000 }, () => 'xx') }],
+    ['the name of a schema', { $ref: `#/components/schemas/${'A'.repeat(limits.apiDefinitionCharsMax)}` }],
+  ])('leaves the operation out that has it: %s', (_name, schema) => {
+    const parameters = [{ name: 'q', in: 'query', schema: { anyOf: [schema, { type: 'string' }] } }];
+    const schemas = { ['A'.repeat(limits.apiDefinitionCharsMax)]: { type: 'string' } };
+    const { tools, leftOut } = toolsOf({ operationId: 'a', parameters }, { components: { schemas } });
+    expect(tools.map(({ name }) => name)).toEqual(['b']);
+    expect(leftOut).toEqual(['GET /a: its schemas are too long']);
+  });
+
+  it('is not read at all where it is too much together', () => {
+    const schema = { type: 'object', properties: { ['A'.repeat(900_000)]: true } };
+    const operation = {
+      parameters: [{ name: 'q', in: 'query', schema: { $ref: '#/components/schemas/S' } }],
+    };
+    const paths = Object.fromEntries(Array.from({ length: 80 }, (_, at) => [`/p${at}`, { get: operation }]));
+    expect(() => compile(documentOf(paths, { components: { schemas: { S: schema } } }))).toThrow(
+      'api_document_too_costly',
+    );
+  });
+
+  it('gives many arguments of one name names of their own, without looking for each from the beginning', () => {
+    const parameters = Array.from({ length: 20_000 }, (_, at) => ({
+      name: `q${String.fromCharCode(0x4e00 + at)}`,
+      in: 'query',
+    }));
+    const { tools } = toolsOf({ operationId: 'a', parameters });
+    const { inputSchema } = seen(toolNamed(tools, 'a')) as { inputSchema: { properties: object } };
+    expect(Object.keys(inputSchema.properties)).toHaveLength(20_000);
+  });
+});
 
 describe('a broken document', () => {
   it.each([

@@ -10,7 +10,12 @@ function tool(rules: readonly EgressRule[] = [RULE], url = 'https://api.example.
   const base = parseBase(url);
   if (!base.ok) throw new Error(base.error.code);
   const credentials = [
-    credential([{ header: 'Authorization', format: 'Bearer {token}' }, { query: 'key' }, { form: 'secret' }]),
+    credential([
+      { header: 'Authorization', format: 'Bearer {token}' },
+      { query: 'key' },
+      { form: 'secret' },
+      { header: 'X-Api-Key', format: '{token}' },
+    ]),
   ];
   return requestTool(rules, base.value, takenBy(credentials));
 }
@@ -92,6 +97,7 @@ describe('the tool `request`', () => {
     [{ method: 'CONNECT' }, 'api_request_method'],
     [{ method: 'GET /x HTTP/1.1' }, 'api_request_method'],
     [{ headers: { authorization: 'mine' } }, 'api_request_credential'],
+    [{ headers: { X_Api_Key: 'mine' } }, 'api_request_credential'],
     [{ query: { key: 'mine' } }, 'api_request_credential'],
     [{ body: { secret: 'mine' } }, 'api_request_credential'],
     [{ headers: { Host: 'evil.example' } }, 'api_request_header'],

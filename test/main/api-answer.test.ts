@@ -44,6 +44,19 @@ describe('a body', () => {
     expect(source.destroyed).toBe(true);
   });
 
+  it('that is encoded more often than anybody means it is not begun with', async () => {
+    const often = (times: number): Buffer =>
+      Array.from({ length: times }).reduce<Buffer>((bytes) => gzipSync(bytes), Buffer.from(text));
+    const list = (times: number): string => Array.from({ length: times }, () => 'gzip').join(', ');
+    expect((await collect(inPieces(often(3), 100), list(3), never)).body.toString()).toBe(text);
+    const source = inPieces(often(4), 100);
+    await expect(collect(source, list(4), never)).rejects.toMatchObject({ code: 'api_answer_coding' });
+    expect(source.destroyed).toBe(true);
+    await expect(collect(inPieces(often(1), 10), list(3_000), never)).rejects.toMatchObject({
+      code: 'api_answer_coding',
+    });
+  });
+
   it('is read to its limit and no further, also where little becomes much', async () => {
     const piece = gzipSync(Buffer.alloc(limits.MIB));
     let read = 0;

@@ -23,6 +23,7 @@ import { type Log, Secret, silentLog, type WorkspaceId } from '../../src/kernel/
 import { loadConfig } from '../../src/main/index.ts';
 import { openServices, type Services } from '../../src/main/services.ts';
 import { makeProductHome, type ProductHome } from '../attacks/product-home.ts';
+import { ownProgram } from '../own-process.ts';
 
 const CHILD = fileURLToPath(new URL('recording-child.ts', import.meta.url));
 const CRASHES = 6;
@@ -61,7 +62,9 @@ async function killed(durability: Durability, first: number, count: number): Pro
   // Every other time, events so long that the journal goes on in another file several times.
   const chars = (first / STRIDE) % 2 === 0 ? 0 : 40_000;
   const args = [home.directory, durability, first, 0, chars].map(String);
-  const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [...ownProgram(CHILD), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let last = first - 1;
   for await (const line of createInterface({ input: child.stdout })) {
     last = Number(line);
@@ -214,7 +217,7 @@ describe('a journal that a killed gateway left behind', () => {
   /** One whose records are all still in it: nothing brings them into the chain. */
   async function leftBehind(): Promise<string> {
     const locked = new DatabaseSync(home.database);
-    const child = spawn(process.execPath, [CHILD, home.directory, 'grouped', '0', '1'], {
+    const child = spawn(process.execPath, [...ownProgram(CHILD), home.directory, 'grouped', '0', '1'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let isLocked = false;
@@ -324,7 +327,7 @@ describe('a gateway whose database is locked by somebody else', () => {
     await audit.record(event(workspace, 4));
     expect(numbersOf(await exported(services))).toEqual([1, 2, 4]);
     await services.close();
-  }, 30_000);
+  });
 });
 
 describe('an audit log whose thread cannot start', () => {
@@ -355,5 +358,5 @@ describe('an audit log whose thread cannot start', () => {
       .toMatchObject({ data: { n: 2 } });
     await audit.close();
     expect(segments()).toEqual([]);
-  }, 30_000);
+  });
 });

@@ -285,7 +285,7 @@ describe('a server that dies', () => {
     expect(cellAt(0).egressClosed).toBe(true);
     expect(world.events.at(-1)).toMatchObject({
       type: 'cell.exited',
-      data: { reason: 'it ended with code 1', code: 1, limit: null },
+      data: { reason: 'it ended with code 1', code: 1, limit: null, byItself: true },
     });
     expect(world.logged).toContain('cell.died');
   });
@@ -365,7 +365,10 @@ describe('stopping', () => {
     await world.pool.kill(() => true, 'kill switch');
     expect(cellAt(0).ending).toBe('kill');
     await changed;
-    expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'kill switch' } });
+    expect(world.events.at(-1)).toMatchObject({
+      type: 'cell.exited',
+      data: { reason: 'kill switch', byItself: false },
+    });
   });
 
   it('is at once for those that are there, whatever is being started', async () => {
@@ -446,7 +449,10 @@ describe('an idle cell', () => {
     world.clock.advance(1);
     await reap();
     expect(cellAt(0).ending).toBe('ask');
-    expect(world.events.at(-1)).toMatchObject({ type: 'cell.exited', data: { reason: 'idle' } });
+    expect(world.events.at(-1)).toMatchObject({
+      type: 'cell.exited',
+      data: { reason: 'idle', byItself: false },
+    });
     expect(world.logged).not.toContain('cell.died');
     await expect(world.pool.open('echo', null, null)).resolves.toBeDefined();
   });

@@ -95,7 +95,10 @@ describe('settings', () => {
       log: 'debug',
     });
     expect(load(yaml, { SALLYPORT_LOG: 'silent' }).log).toBe('silent');
-    expect(load(yaml, { SALLYPORT_AUDIT_DURABILITY: 'strict' }).audit).toEqual({ durability: 'strict' });
+    expect(load(yaml, { SALLYPORT_AUDIT_DURABILITY: 'strict' }).audit).toEqual({
+      durability: 'strict',
+      exports: [],
+    });
     expect(load(yaml, { SALLYPORT_ALLOWED_HOSTS: 'b, c,' }).allowedHosts).toEqual(['b', 'c']);
     expect(load(yaml, { SALLYPORT_PUBLIC_URL: 'http://gate:8080' }).publicUrl).toBe('http://gate:8080');
     expect(

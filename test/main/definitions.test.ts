@@ -11,6 +11,8 @@ let world: World;
 let kept: KeptDefinitions;
 let offers: readonly SeenDefinition[];
 let row: ServerRow;
+/** What happens while the server is asked. */
+let meanwhile: () => void;
 
 const open = (): KeptDefinitions => {
   const { workspace, store, audit } = world.services;
@@ -20,7 +22,10 @@ const open = (): KeptDefinitions => {
     operator,
     store,
     audit,
-    ask: async () => offers,
+    ask: async () => {
+      meanwhile();
+      return offers;
+    },
     clock: systemClock,
     log: silentLog,
   });
@@ -44,6 +49,7 @@ beforeEach(async () => {
   row = found;
   kept = open();
   offers = [echo, none];
+  meanwhile = () => undefined;
 });
 afterEach(async () => {
   await kept.close();
@@ -63,6 +69,24 @@ describe('definitions', () => {
     expect(await verdict(offered('instructions', '', '"Do it."'))).toBe('changed');
   });
 
+  it('have instructions that are told once somebody agreed to them, and as they were then', async () => {
+    const { workspace } = world.services;
+    const told = (): Promise<string | null> => kept.approvedInstructions(workspace, 'echo');
+    const said = offered('instructions', '', '"Be careful."');
+    offers = [echo, said];
+    await kept.look(row);
+    expect(await told()).toBeNull();
+    await kept.decide(row, 'approve', [echo]);
+    expect(await told()).toBeNull();
+    await kept.decide(row, 'approve', [said]);
+    expect(await told()).toBe('"Be careful."');
+    withhold([offered('instructions', '', '"Be quick."')]);
+    await kept.close();
+    expect(await told()).toBe('"Be careful."');
+    expect(await kept.approvedInstructions('ws_other' as never, 'echo')).toBeNull();
+    expect(await kept.approvedInstructions(workspace, 'other')).toBeNull();
+  });
+
   it('are told to who listens when they are agreed to, by another process too', async () => {
     const told: string[] = [];
     kept.onApproved((slug) => void told.push(slug));
@@ -78,6 +102,31 @@ describe('definitions', () => {
     expect(told).toEqual(['echo']);
   });
 
+  it('are the tools that searches find once they are agreed to: the same array until they change', async () => {
+    const searched = () => kept.approvedTools(world.services.workspace, 'echo');
+    expect(await searched()).toBeNull();
+    await kept.look(row);
+    expect(await searched()).toBeNull();
+    await kept.decide(row, 'approve', [echo]);
+    const { name, text, hash } = echo;
+    const before = await searched();
+    expect(before).toEqual([{ name, text, hash }]);
+    // The store changes, and not in what this is about.
+    withhold([changed, offered('prompt', 'greet')]);
+    await kept.close();
+    expect(await searched()).toBe(before);
+    await kept.decide(row, 'approve', [changed]);
+    expect(await searched()).toEqual([{ name, text: changed.text, hash: changed.hash }]);
+    expect(await kept.approvedTools('ws_other' as never, 'echo')).toBeNull();
+    expect(await kept.approvedTools(world.services.workspace, 'gone')).toBeNull();
+    const another = open();
+    await another.decide(row, 'approve', [offered('prompt', 'greet')]);
+    const approved = await searched();
+    await world.services.store.servers.remove(world.services.workspace, row.id);
+    expect(approved).toHaveLength(1);
+    await expect.poll(searched, { timeout: 10_000 }).toBeNull();
+  });
+
   it('cannot be agreed to as what they are not any more', async () => {
     await kept.look(row);
     offers = [changed, none];
@@ -89,6 +138,22 @@ describe('definitions', () => {
       code: 'definition_not_waiting',
     });
     expect(await verdict(echo)).toBe('unseen');
+  });
+
+  it('can be agreed to as the server was last asked, whatever agents met before and meanwhile', async () => {
+    const other = offered('tool', 'echo', '{"name":"echo","description":"Sends."}');
+    withhold([other]);
+    meanwhile = () => withhold([offered('tool', 'more')]);
+    const { definitions } = await kept.look(row);
+    expect(definitions.map(({ kind, name, hash }) => ({ kind, name, hash }))).toEqual(
+      expect.arrayContaining([echo, none].map(({ kind, name, hash }) => ({ kind, name, hash }))),
+    );
+    expect(definitions).toHaveLength(2);
+    // What was met is on record, and nothing of it comes after what was shown.
+    expect((await world.types()).filter((type) => type === 'definitions.seen')).toHaveLength(2);
+    await kept.close();
+    await kept.decide(row, 'approve', definitions);
+    expect(await states()).toEqual(['tool echo approved']);
   });
 
   it('wait once where agents meet them, whatever how often, and each is on record', async () => {
@@ -126,6 +191,25 @@ describe('definitions', () => {
       approved: 0,
       withheld: limits.definitionsPendingMax,
     });
+  });
+
+  it('wait up to so many characters, however few they are', async () => {
+    const long = (name: string) =>
+      offered('tool', name, JSON.stringify({ name, description: 'x'.repeat(250_000) }));
+    offers = [...Array.from({ length: 20 }, (_, at) => long(`t${at}`)), none];
+    await kept.look(row);
+    expect((await kept.count(row)).withheld).toBe(16);
+    withhold(Array.from({ length: 20 }, (_, at) => long(`u${at}`)));
+    await kept.close();
+    expect((await kept.count(row)).withheld).toBe(16);
+  });
+
+  it('that are too deep are never agreed to', async () => {
+    const deep = `{"name":"deep","inputSchema":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
+    offers = [offered('tool', 'deep', deep), none];
+    const { problem, definitions } = await kept.look(row);
+    expect(problem).toMatchObject({ code: 'definition_too_long' });
+    expect(definitions.map(({ kind }) => kind)).toEqual(['instructions']);
   });
 
   it('that are too long are never agreed to, and it says so', async () => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { upstreams } from '../../src/main/front-ports.ts';
+import type { AuditEvent } from '../../src/audit/index.ts';
+import { type CellId, silentLog } from '../../src/kernel/index.ts';
+import { callAudit, upstreams } from '../../src/main/front-ports.ts';
 import type { Services } from '../../src/main/services.ts';
 import { manifest, row } from './cell-world.ts';
 import { type TemporaryHome, temporaryHome } from './temporary-home.ts';
@@ -17,11 +19,15 @@ afterEach(async () => {
 });
 
 const ports = () =>
-  upstreams(services, {
-    open: async () => {
-      throw new Error('no cell is asked for here');
+  upstreams(
+    services,
+    {
+      open: async () => {
+        throw new Error('no cell is asked for here');
+      },
     },
-  });
+    silentLog,
+  );
 const insert = (slug: string, over: Parameters<typeof row>[1] = {}) =>
   services.store.servers.insert(services.workspace, row(slug, over));
 const slugs = async (name: string | null) =>
@@ -34,16 +40,47 @@ describe('the cell that serves a caller', () => {
     ['local', '0', null],
   ] as const)('is, for a %s, one with the values of %s', async (kind, id, owner) => {
     const asked: unknown[] = [];
-    const front = upstreams(services, {
-      open: async (...all) => {
-        asked.push(all);
-        throw new Error('none here');
-      },
-    });
+    const open = async (...all: unknown[]): Promise<never> => {
+      asked.push(all);
+      throw new Error('none here');
+    };
+    const front = upstreams(services, { open }, silentLog);
     const principal = { workspace: services.workspace, actor: { kind, id }, profile: 'default', agent: 'x' };
     await expect(front.open(principal, 'default', 'echo')).rejects.toThrow('none here');
     expect(asked).toEqual([['echo', 'default', owner]]);
   });
+});
+
+describe('the records of a call', () => {
+  it.each([
+    ['in a header', {}, ''],
+    ['in an address', { tokenInUrl: true }, ',"tokenInUrl":true'],
+  ] as const)(
+    'have their keys in order, for a token %s, and the end waits for others',
+    async (_, over, told) => {
+      const taken: (readonly [how: string, event: AuditEvent])[] = [];
+      const audit = {
+        record: async (event: AuditEvent) => void taken.push(['at once', event]),
+        note: async (event: AuditEvent) => void taken.push(['with others', event]),
+      };
+      const calls = callAudit({ ...services, audit: { ...services.audit, ...audit } }, async () => undefined);
+      const actor = { kind: 'token', id: 'tok_1' } as const;
+      const principal = { workspace: services.workspace, actor, profile: 'p', agent: 'a', ...over };
+      const cell = 'cell_1' as CellId;
+      const call = { id: 'call_1', principal, profile: 'p', server: 'echo', tool: 't', cell };
+      await calls.started(call);
+      await calls.finished(call, { outcome: 'failed', code: 'upstream_exited', durationMs: 1.6 });
+      const start = '"agent":"a","call":"call_1","cell":"cell_1"';
+      expect(taken.map(([how, { type, data }]) => [how, type, JSON.stringify(data)])).toEqual([
+        ['at once', 'call.started', `{${start},"profile":"p"${told},"tool":"t"}`],
+        [
+          'with others',
+          'call.finished',
+          `{${start},"code":"upstream_exited","durationMs":2,"outcome":"failed","profile":"p"${told},"tool":"t"}`,
+        ],
+      ]);
+    },
+  );
 });
 
 describe('the view of a profile', () => {
@@ -98,5 +135,34 @@ describe('the view of a profile', () => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe('a profile that somebody looks at', () => {
+  it('is told of when it is another, once, and of no other change of the store', async () => {
+    const front = ports();
+    const told: unknown[] = [];
+    await insert('one');
+    const stop = front.onProfile(services.workspace, null, (before, now) =>
+      told.push([before?.servers.map(({ slug }) => slug), now?.servers.map(({ slug }) => slug)]),
+    );
+    await front.storeChanged();
+    expect(told).toEqual([]);
+    await insert('two');
+    await front.storeChanged();
+    await services.store.profiles.insert(services.workspace, {
+      id: 'prf_y' as never,
+      name: 'other',
+      entries: [],
+      options: {},
+      createdAt: 0,
+      updatedAt: 0,
+    });
+    await front.storeChanged();
+    expect(told).toEqual([[['one'], ['one', 'two']]]);
+    stop();
+    await insert('three');
+    await front.storeChanged();
+    expect(told).toHaveLength(1);
   });
 });

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { descendantsOf } from '../catalog/cell-processes.ts';
 import { waitFor } from '../e2e/harness.ts';
+import { ownProgram } from '../own-process.ts';
 import { type LocalRegistry, startRegistry } from '../sandbox/local-registry.ts';
 import { install, makePackageWorld } from '../sandbox/package-world.ts';
 
@@ -74,9 +75,21 @@ describe('a disk without room', () => {
   ])('%s, and keeps nothing (waits for root, who may mount)', async (_, size, name, scripts) => {
     const dir = join(root, name);
     mkdirSync(dir);
-    const script = 'mount -t tmpfs -o size="$4",mode=0700 x "$1" && exec "$2" "$3" "$1" "$5" "$6"';
+    const script = 'mount -t tmpfs -o size="$6",mode=0700 x "$1" && exec "$2" "$3" "$4" "$5" "$1" "$7" "$8"';
     const spec = `npm:${name}@1.0.0`;
-    const args = ['--mount', 'sh', '-c', script, 'sh', dir, process.execPath, DRIVER, size, spec, scripts];
+    const args = [
+      '--mount',
+      'sh',
+      '-c',
+      script,
+      'sh',
+      dir,
+      process.execPath,
+      ...ownProgram(DRIVER),
+      size,
+      spec,
+      scripts,
+    ];
     const driver = spawn('unshare', args, { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
     drivers.add(driver);
     const lines: string[] = [];
@@ -93,7 +106,7 @@ describe('a gateway that is killed while it installs', () => {
     ['when npm is done', 'checking'],
   ])('%s: every process ends, and the next one removes what is left', async (what, step) => {
     const dir = join(root, what.replaceAll(/\W+/g, '-'));
-    const driver = spawn(process.execPath, [DRIVER, dir, 'npm:small@1.0.0', '', step], {
+    const driver = spawn(process.execPath, [...ownProgram(DRIVER), dir, 'npm:small@1.0.0', '', step], {
       env: environment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -98,6 +98,37 @@ describe('a prober', () => {
     expect(new Set(values).size).toBe(8);
   });
 
+  it('asks a server elsewhere at its own address, and with what stands for the token of a login', async () => {
+    const { prober, state } = setUp();
+    const remote = (credentials: readonly Json[]): ServerRow =>
+      row({
+        server: { kind: 'remote', url: 'https://api.test.example/mcp?team=1' },
+        egress: [{ host: 'api.test.example' }],
+        credentials: [...credentials],
+      });
+    const key = {
+      name: 'KEY',
+      hosts: ['api.test.example'],
+      inject: [{ header: 'Authorization', format: '{token}' }],
+    };
+    for (const one of [remote([]), remote([key])]) await prober.probe(one, {}, quiet, never);
+    expect(
+      state.specs.map(({ home, credentials }) => [home?.href, credentials.map(({ name }) => name)]),
+    ).toEqual([
+      ['https://api.test.example/mcp?team=1', ['OAUTH_ACCESS_TOKEN']],
+      ['https://api.test.example/mcp?team=1', ['KEY']],
+    ]);
+    expect(state.specs[0]?.credentials[0]).toMatchObject({
+      hosts: ['api.test.example'],
+      ports: [443],
+      inject: [{ header: 'Authorization', format: 'Bearer {token}' }],
+    });
+    expect(state.specs[0]?.canary('OAUTH_ACCESS_TOKEN').length).toBeGreaterThan(15);
+    const api = row({ server: { kind: 'api', baseUrl: 'https://api.test.example/v1' }, credentials: [] });
+    await prober.probe(api, {}, quiet, never);
+    expect(state.specs[2]).toMatchObject({ home: new URL('https://api.test.example/v1'), credentials: [] });
+  });
+
   it('asks nothing while a kill switch is set', async () => {
     const { prober, state, kill } = setUp();
     kill();

@@ -57,6 +57,7 @@ class World {
         return {
           name,
           tokenInUrl: false,
+          search: false,
           servers: slugs.map((slug) => ({
             slug,
             title: null,

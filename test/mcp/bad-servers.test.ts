@@ -89,7 +89,17 @@ describe('a server that does not start', () => {
 
 describe('a server that misbehaves at a call', () => {
   let harness: Harness;
-  const zoo = ['answers-twice', 'foreign-ids', 'garbage', 'floods', 'huge', 'dies', 'asks-much', 'hangs'];
+  const zoo = [
+    'answers-twice',
+    'foreign-ids',
+    'garbage',
+    'floods',
+    'huge',
+    'dies',
+    'asks-much',
+    'asks-and-dies',
+    'hangs',
+  ];
   beforeAll(async () => {
     const servers = zoo.map((how) => [how, { command: fixture('bad', how) }]);
     harness = await startHarness({
@@ -117,6 +127,21 @@ describe('a server that misbehaves at a call', () => {
       client.duplex.destroy();
     },
   );
+
+  it('asks-and-dies: the client is told that nobody waits for its answers', async () => {
+    const client = await connect('asks-and-dies');
+    expect(await client.request('c', 'tools/call', { name: 'go' })).toMatchObject({
+      error: { data: { code: 'upstream_exited' } },
+    });
+    const of = (method: string) =>
+      client.lines
+        .map((line) => JSON.parse(line) as Parsed)
+        .filter((message) => message['method'] === method);
+    const asked = of('sampling/createMessage').map(({ id }) => id);
+    expect(asked).toHaveLength(3);
+    expect(of('notifications/cancelled').map(({ params }) => (params as Parsed)['requestId'])).toEqual(asked);
+    client.duplex.destroy();
+  });
 
   it('floods: what is past the limit is dropped', async () => {
     const client = await connect('floods');

@@ -1,7 +1,7 @@
 /** What a client says of itself, and what came beside its message, goes with each of its requests to the server's connection. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
-import type { OutgoingRequest } from '../../src/mcp/waiting-request.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream/upstream-connection.ts';
+import type { OutgoingRequest } from '../../src/mcp/upstream/waiting-request.ts';
 import { fixture, type Harness, principal, startHarness } from './harness.ts';
 
 let harness: Harness;
@@ -61,10 +61,12 @@ describe.each([
       capabilitiesText: '{"roots":{"listChanged":true}}',
       infoText: '{"name":"test","version":"1"}',
       logLevel: null,
+      session: expect.any(Symbol),
     });
+    const { session } = lastOf('tools/call')?.client ?? {};
     await client.request(2, 'logging/setLevel', { level: 'warning' });
     await client.request(3, 'tools/call', call.params);
-    expect(lastOf('tools/call')?.client).toMatchObject({ era: 'session', logLevel: 'warning' });
+    expect(lastOf('tools/call')?.client).toMatchObject({ era: 'session', logLevel: 'warning', session });
     expect([...(lastOf('tools/call')?.carried?.paramHeaders ?? [])]).toEqual([]);
     client.end();
     await client.closed;

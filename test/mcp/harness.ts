@@ -1,4 +1,5 @@
 /** A front over real child processes, with ports that remember what they were told. */
+import { NO_RULES, type Rules } from '../../src/policy/index.ts';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -8,26 +9,38 @@ import { fileURLToPath } from 'node:url';
 import {
   AppError,
   type CellId,
+  type Log,
+  Secret,
   silentLog,
   systemClock,
   systemRandom,
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import {
+  type Approvals,
+  type ApprovedTool,
   type CallFacts,
+  type CallLimits,
   type CallOutcome,
   type CallRefusal,
   createFront,
+  type Definitions,
   type EraMemory,
   type Front,
   type FrontConfig,
+  type MaskBook,
   type Principal,
+  type ProfileListener,
   type ProfileServer,
+  type ProfileView,
+  type Recorder,
   type UpstreamEra,
   type UpstreamExit,
   type UpstreamTransport,
   type LineTransport,
 } from '../../src/mcp/index.ts';
+
+import { maskBook } from '../../src/main/masking/mask-book.ts';
 
 const workspace = 'ws_test' as WorkspaceId;
 
@@ -42,6 +55,15 @@ export const principal = (id: string, profile: string | null): Principal => ({
   profile,
   agent: 'test',
 });
+
+/** As a profile has it. */
+export const echoServer: ProfileServer = {
+  slug: 'echo',
+  title: null,
+  tools: '*',
+  defaultTools: null,
+  callSeconds: null,
+};
 
 /** A server of the test's profiles, and the program that is it. */
 export interface TestServer {
@@ -97,9 +119,15 @@ class ChildTransport implements LineTransport {
   }
 }
 
+/** As the gateway has it. */
+export const realMasks = (): MaskBook =>
+  maskBook({ ring: { purposeKey: async () => Secret.fromBytes(Buffer.alloc(32, 7)) }, log: silentLog });
+
 export interface Harness {
   readonly front: Front;
   readonly url: string;
+  /** Where its POSTs are taken off the connections by the front. */
+  readonly server: Server;
   /** What the audit port was told, in order. */
   readonly audit: string[];
   readonly calls: CallFacts[];
@@ -110,17 +138,48 @@ export interface Harness {
   remember(slug: string, era: UpstreamEra): void;
   /** Sets or lifts the switch for a slug, an actor id, or `everything`. */
   kill(target: string): void;
+  /** Begun whenever the switch let somebody pass. */
+  afterCheck: (() => Promise<void>) | null;
   resume(target: string): void;
   failAudit(fail: boolean): void;
+  /** What people agreed to: nothing is ever held back without rules that say so. */
+  readonly approvals: { pass: Approvals['pass']; waits: Approvals['waits'] };
+  /** Shows a profile in the other way from now on: two tools in place of all, or all. */
+  switchSearch(profile: string): Promise<void>;
+  /** The profile takes no tokens in addresses any more. */
+  refuseUrlTokens(profile: string): void;
+  /** Somebody answered something. */
+  approvalsChanged(): void;
+  /** Other rules hold from now on. */
+  setRules(rules: Rules): void;
   /** The token is good until then, in milliseconds since the epoch; without a time: not any more. */
   endToken(actor: string, atMs?: number): void;
   stdio(who: Principal, endpoint: { profile: string | null; server?: string }): TestClient;
   close(): Promise<void>;
 }
 
+interface ProfileSettings {
+  readonly urlProfiles?: readonly string[];
+  readonly searchProfiles?: readonly string[];
+  /** Silent unless given. */
+  readonly log?: Log;
+  /** Nothing is recorded unless given. */
+  readonly recorder?: Recorder;
+  /** By server: what searches find. */
+  readonly approved?: Readonly<Record<string, readonly ApprovedTool[]>>;
+  /** By server, as JSON: the instructions that somebody agreed to. */
+  readonly instructions?: Readonly<Record<string, string>>;
+  /** Counts nothing unless given. */
+  readonly limits?: CallLimits;
+  /** Everything is agreed to unless given. */
+  readonly judge?: Definitions['judge'];
+  /** The gateway's own unless given. */
+  readonly masks?: MaskBook;
+}
+
 export async function startHarness(
   profiles: Record<string, Record<string, TestServer>>,
-  settings: Partial<FrontConfig> & { readonly urlProfiles?: readonly string[] } = {},
+  settings: Partial<FrontConfig> & ProfileSettings = {},
 ): Promise<Harness> {
   const cells = new Map<string, ChildTransport>();
   const elsewhere = new Map<string, UpstreamTransport>();
@@ -130,30 +189,68 @@ export async function startHarness(
   const audit: string[] = [];
   const calls: CallFacts[] = [];
   const killed = new Set<string>();
+  const checked: { after: Harness['afterCheck'] } = { after: null };
   const listeners = new Set<() => void>();
   const standings = new Map<string, number>();
   const standingListeners = new Set<() => void>();
   let auditFails = false;
+  let rules: Rules = NO_RULES;
+  const ruleListeners = new Set<() => void>();
+  const approvalListeners = new Set<() => void>();
+  const approvals: { pass: Approvals['pass']; waits: Approvals['waits'] } = {
+    pass: async () => ({ state: 'pending', id: 'apr_test', address: null }),
+    waits: async () => true,
+  };
 
   const serversOf = (name: string | null): Record<string, TestServer> | undefined =>
     name === null ? Object.assign({}, ...Object.values(profiles)) : profiles[name];
 
+  const inUrl = new Set(settings.urlProfiles);
+  const searching = new Set(settings.searchProfiles);
+  const profileListeners = new Map<ProfileListener, string | null>();
+  const view = async (name: string | null): Promise<ProfileView | null> => {
+    const servers = serversOf(name);
+    if (servers === undefined) return null;
+    return {
+      name,
+      tokenInUrl: inUrl.has(name ?? ''),
+      search: searching.has(name ?? ''),
+      servers: Object.entries(servers).map(([slug, server]) => ({
+        slug,
+        title: null,
+        tools: name === null ? '*' : (server.tools ?? null),
+        defaultTools: server.defaultTools ?? null,
+        callSeconds: server.callSeconds ?? null,
+      })),
+    };
+  };
+
   const front = createFront({
+    masks: settings.masks ?? realMasks(),
+    limits: settings.limits ?? {
+      used: async () => new Map(),
+      take: async () => ({ ok: true, end: () => undefined }),
+    },
+    approvals: {
+      pass: (request) => approvals.pass(request),
+      waits: (id) => approvals.waits(id),
+      onChange(listener) {
+        approvalListeners.add(listener);
+        return () => approvalListeners.delete(listener);
+      },
+    },
+    rules: {
+      rulesOf: async () => rules,
+      onChange(listener) {
+        ruleListeners.add(listener);
+        return () => ruleListeners.delete(listener);
+      },
+    },
     upstreams: {
-      async profile(_workspace, name) {
-        const servers = serversOf(name);
-        if (servers === undefined) return null;
-        return {
-          name,
-          tokenInUrl: settings.urlProfiles?.includes(name ?? '') === true,
-          servers: Object.entries(servers).map(([slug, server]) => ({
-            slug,
-            title: null,
-            tools: name === null ? '*' : (server.tools ?? null),
-            defaultTools: server.defaultTools ?? null,
-            callSeconds: server.callSeconds ?? null,
-          })),
-        };
+      profile: (_workspace, name) => view(name),
+      onProfile(_workspace, name, listener) {
+        profileListeners.set(listener, name);
+        return () => profileListeners.delete(listener);
       },
       async open(_principal, profile, slug) {
         const running = cells.get(slug);
@@ -193,14 +290,25 @@ export async function startHarness(
           `finished ${call.server} ${call.tool} ${outcome.outcome}${outcome.code === undefined ? '' : ` ${outcome.code}`}`,
         );
       },
-      async refused(refusal: CallRefusal) {
-        audit.push(`refused ${refusal.server} ${refusal.tool} ${refusal.code}`);
+      async refused({ server, tool, prompt, resource, code }: CallRefusal) {
+        const beside = [prompt && `prompt ${prompt}`, resource && `resource ${resource}`].find(Boolean);
+        audit.push(`refused ${server} ${beside ?? tool} ${code}`);
+      },
+      async alerted({ server, tool, rule, severity, outcome }) {
+        audit.push(`alerted ${server} ${tool ?? '-'} ${rule} ${severity} ${outcome}`);
+      },
+      async masked({ server, tool, hits }) {
+        for (const { rule, detector, where, count } of hits)
+          audit.push(`masked ${server} ${tool ?? '-'} ${rule} ${detector} ${where} ${count}`);
       },
     },
     kills: {
       async check(who, slug) {
         const names = [who.actor.id, 'everything', ...(slug === null ? [] : [slug])];
-        if (!names.some((name) => killed.has(name))) return;
+        if (!names.some((name) => killed.has(name))) {
+          void checked.after?.();
+          return;
+        }
         throw new AppError('kill_active', 'A kill switch is set.', {
           kind: 'denied',
           hint: 'sallyport resume',
@@ -213,7 +321,8 @@ export async function startHarness(
       },
     },
     standing: {
-      until: async (who) => standings.get(who.actor.id) ?? Infinity,
+      until: async ({ actor, tokenInUrl, profile }) =>
+        tokenInUrl === true && !inUrl.has(profile ?? '') ? null : (standings.get(actor.id) ?? Infinity),
       onChange(listener) {
         standingListeners.add(listener);
         return () => standingListeners.delete(listener);
@@ -228,26 +337,31 @@ export async function startHarness(
       }
       return principal(name, profile ?? 'default');
     },
-    // Everything is agreed to: `attacks/rug-pull` is about what is not.
+    // `attacks/rug-pull` is about what is not agreed to.
     definitions: {
-      judge: async () => () => 'approved',
+      judge: settings.judge ?? (async () => () => 'approved'),
+      approvedTools: async (_workspace, slug) => settings.approved?.[slug] ?? null,
+      approvedInstructions: async (_workspace, slug) => settings.instructions?.[slug] ?? null,
       withheld: () => undefined,
       onApproved: () => () => undefined,
     },
+    ...(settings.recorder === undefined ? {} : { recorder: settings.recorder }),
     clock: systemClock,
     random: systemRandom,
-    log: silentLog,
+    log: settings.log ?? silentLog,
     config: {
       allowedHosts: ['gateway.example'],
       allowedOrigins: ['app.example'],
       publicUrl: null,
       authorizationServers: [],
+      holdMs: 60_000,
       version: '9.9.9',
       ...settings,
     },
   });
 
   const server: Server = createServer((req, res) => void front.handleHttp(req, res));
+  front.takePosts(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -255,11 +369,18 @@ export async function startHarness(
   return {
     front,
     url: `http://127.0.0.1:${port}`,
+    server,
     audit,
     calls,
     transports,
     learned,
     remember: (slug, era) => void eras.set(slug, era),
+    get afterCheck() {
+      return checked.after;
+    },
+    set afterCheck(after) {
+      checked.after = after;
+    },
     kill(target) {
       killed.add(target);
       for (const listener of listeners) listener();
@@ -268,7 +389,25 @@ export async function startHarness(
       standings.set(actor, atMs);
       for (const listener of standingListeners) listener();
     },
+    async switchSearch(name) {
+      const before = await view(name);
+      if (!searching.delete(name)) searching.add(name);
+      const now = await view(name);
+      for (const [listener, of] of profileListeners) if (of === name) listener(before, now);
+    },
+    refuseUrlTokens(name) {
+      inUrl.delete(name);
+      for (const listener of standingListeners) listener();
+    },
+    approvals,
+    approvalsChanged() {
+      for (const listener of approvalListeners) listener();
+    },
     resume: (target) => void killed.delete(target),
+    setRules: (held) => {
+      rules = held;
+      for (const listener of ruleListeners) listener();
+    },
     failAudit: (fail) => {
       auditFails = fail;
     },

@@ -1,8 +1,13 @@
 /** Parameters repeated in headers: what definitions may say of them, how values are written, and calls over HTTP. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeHeaderValue } from '../../src/mcp/header-value.ts';
-import { headerDeclarationFault, paramHeaderFault, paramHeadersOf } from '../../src/mcp/param-headers.ts';
+import { decodeHeaderValue } from '../../src/mcp/protocol/header-value.ts';
+import {
+  headerDeclarationFault,
+  paramHeaderFault,
+  paramHeadersOf,
+} from '../../src/mcp/protocol/param-headers.ts';
+import { silentLog } from '../../src/kernel/index.ts';
 import { fixture, type Harness, principal, startHarness } from './harness.ts';
 
 const wrapped = (value: string): string => `=?base64?${Buffer.from(value).toString('base64')}?=`;
@@ -181,8 +186,11 @@ describe.each([
   ['a whole profile', '/mcp/default', 'mirrored__'],
 ])('over HTTP, at the endpoint of %s', (_which, path, prefix) => {
   let harness: Harness;
+  let warned: unknown[] = [];
   beforeAll(async () => {
-    harness = await startHarness({ default: { mirrored: { command: fixture('mirrored') } } });
+    warned = [];
+    const log = { ...silentLog, warn: (event: string, facts?: object) => void warned.push([event, facts]) };
+    harness = await startHarness({ default: { mirrored: { command: fixture('mirrored') } } }, { log });
   });
   afterAll(() => harness.close());
 
@@ -244,10 +252,21 @@ describe.each([
     expect(harness.audit.at(-1)).toBe('refused mirrored query mcp_header_mismatch');
   });
 
-  it('a tool that declares headers wrongly is not listed', async () => {
+  it('a tool that declares headers wrongly is not listed, and that is told once', async () => {
+    await modern('tools/list', {});
     const { body } = await modern('tools/list', {});
     const names = (body as { result: { tools: { name: string }[] } }).result.tools.map(({ name }) => name);
     expect(names).toEqual([`${prefix}query`, `${prefix}plain`]);
+    expect(warned).toEqual([
+      [
+        'mcp.tool.left_out',
+        {
+          server: 'mirrored',
+          tool: 'wrong',
+          reason: 'x-mcp-header stands where it names no certain parameter of the call',
+        },
+      ],
+    ]);
   });
 
   it('nothing of this concerns a client of an older revision, or one without headers', async () => {

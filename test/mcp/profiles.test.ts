@@ -134,6 +134,7 @@ describe('kill switch', () => {
     expect(await client.request(2, 'tools/call', { name: 'a__echo' })).toMatchObject(refused);
     expect(await single.request(3, 'tools/list')).toMatchObject(refused);
     expect(await single.request(4, 'tools/call', { name: 'echo' })).toMatchObject(refused);
+    expect(harness.audit.filter((line) => line === 'refused a echo kill_active')).toHaveLength(2);
     const late = harness.stdio(principal('tok_1', 'default'), { profile: 'default' });
     expect(await late.initialize()).toMatchObject(refused);
     harness.resume('everything');

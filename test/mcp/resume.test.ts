@@ -6,7 +6,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../src/kernel/index.ts';
-import { EventStore } from '../../src/mcp/event-store.ts';
+import { EventStore } from '../../src/mcp/http/event-store.ts';
 import { fixture, type Harness, startHarness } from './harness.ts';
 
 let harness: Harness;

@@ -5,7 +5,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import * as sdk from '@modelcontextprotocol/server';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as protocol from '../../src/mcp/protocol.ts';
+import * as protocol from '../../src/mcp/protocol/protocol.ts';
 import { fixture, type Harness, principal, startHarness } from './harness.ts';
 
 let harness: Harness;

@@ -1,9 +1,9 @@
 /** Tools that the gateway has itself, through the front: a client cannot tell them from those of a server. */
 import { describe, expect, it } from 'vitest';
 import { AppError, type CellId } from '../../src/kernel/index.ts';
-import { NOTHING_CARRIED } from '../../src/mcp/client-facts.ts';
-import type { ServiceTransport, ToolService } from '../../src/mcp/ports.ts';
-import { ServiceLink } from '../../src/mcp/service-link.ts';
+import { NOTHING_CARRIED } from '../../src/mcp/client/client-facts.ts';
+import type { ServiceTransport, ToolService } from '../../src/mcp/ports/upstreams.ts';
+import { ServiceLink } from '../../src/mcp/upstream/service-link.ts';
 import type { UpstreamExit } from '../../src/mcp/index.ts';
 
 function open(over: Partial<ToolService> = {}) {
@@ -35,6 +35,7 @@ function open(over: Partial<ToolService> = {}) {
       return true;
     },
     failed: () => {},
+    paused: () => undefined,
     waits: () => true,
     exited: (exit) => ends.push(exit),
   });

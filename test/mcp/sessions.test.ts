@@ -1,5 +1,6 @@
 /** Several clients on one server: ids, progress, cancellation and the server's own requests never cross. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rulesOf } from '../policy/rules/asking.ts';
 import { fixture, type Harness, principal, startHarness, type TestClient } from './harness.ts';
 
 describe('sessions that share a server', () => {
@@ -229,6 +230,20 @@ describe("a server's own requests", () => {
     const second = await connect({ elicitation: {} });
     const seen = JSON.stringify(await second.request(2, 'tools/call', { name: 'seen' }));
     expect(seen).toContain('cancelled');
+  });
+
+  it('are answered with an error when they cannot be masked, one after the other', async () => {
+    const other = await startHarness({ default: { asking: { command: fixture('asking'), tools: '*' } } });
+    const mask = '{ id: a, on: tool, do: mask, mask: { detectors: [secrets], strategy: hash } }';
+    other.setRules(rulesOf(`rules: [${mask}]`));
+    const client = other.stdio(principal('tok_1', 'default'), { profile: 'default', server: 'asking' });
+    await client.initialize({ elicitation: {} });
+    for (const id of [1, 2]) {
+      expect(await client.request(id, 'tools/call', { name: 'ask-deep' })).toMatchObject({
+        result: { content: [{ text: expect.stringContaining('mask_failed') as string }] },
+      });
+    }
+    await other.close();
   });
 
   it('are refused outside any session', async () => {

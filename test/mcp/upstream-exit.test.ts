@@ -3,9 +3,10 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { type CellId, silentLog, systemClock } from '../../src/kernel/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../src/mcp/index.ts';
-import { LineLink } from '../../src/mcp/line-link.ts';
-import { ownRequest } from '../../src/mcp/message.ts';
-import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
+import { LineLink } from '../../src/mcp/upstream/line-link.ts';
+import { ownRequest } from '../../src/mcp/protocol/message.ts';
+import { Turns } from '../../src/mcp/upstream/turns.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream/upstream-connection.ts';
 
 async function failureAfter(exit: UpstreamExit, stderr: string): Promise<unknown> {
   const { promise: exited, resolve } = Promise.withResolvers<UpstreamExit>();
@@ -20,7 +21,12 @@ async function failureAfter(exit: UpstreamExit, stderr: string): Promise<unknown
   };
   const connection = new UpstreamConnection({
     transport,
-    link: new LineLink(transport, { slug: 'notes', log: silentLog }),
+    link: new LineLink(transport, {
+      slug: 'notes',
+      turns: new Turns(systemClock),
+      clock: systemClock,
+      log: silentLog,
+    }),
     slug: 'notes',
     clock: systemClock,
     log: silentLog,

@@ -1,13 +1,16 @@
 /** The seam between a connection and what carries it: what either side may count on. */
+import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
-import { AppError, type CellId, limits, silentLog, systemClock } from '../../src/kernel/index.ts';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
+import { AppError, type CellId, limits, silentLog, systemClock, fixedClock } from '../../src/kernel/index.ts';
 import type { UpstreamExit, UpstreamTransport } from '../../src/mcp/index.ts';
-import { NOTHING_CARRIED } from '../../src/mcp/client-facts.ts';
-import { LineLink } from '../../src/mcp/line-link.ts';
-import { ownRequest } from '../../src/mcp/message.ts';
-import { UpstreamConnection } from '../../src/mcp/upstream-connection.ts';
-import type { LinkSink, UpstreamLink } from '../../src/mcp/upstream-link.ts';
+import { NOTHING_CARRIED } from '../../src/mcp/client/client-facts.ts';
+import { LineLink } from '../../src/mcp/upstream/line-link.ts';
+import { ownRequest } from '../../src/mcp/protocol/message.ts';
+import { Turns } from '../../src/mcp/upstream/turns.ts';
+import { UpstreamConnection } from '../../src/mcp/upstream/upstream-connection.ts';
+import type { LinkSink, UpstreamLink } from '../../src/mcp/upstream/upstream-link.ts';
 
 const gone = Promise.withResolvers<UpstreamExit>();
 const base = { cell: 'cell_a' as CellId, exited: gone.promise, close: () => Promise.resolve() };
@@ -91,7 +94,14 @@ describe('a connection', () => {
 });
 
 describe('a link of lines', () => {
-  function started() {
+  const clock = fixedClock(0);
+  let onMessage = (): void => undefined;
+  /** By which each step takes as long as all may take together. */
+  const hurried = (): { monotonic(): number } => {
+    let nowMs = 0;
+    return { monotonic: () => (nowMs += limits.mcpTurnMs) };
+  };
+  function started(turns = new Turns(clock)) {
     const [input, output] = [new PassThrough(), new PassThrough()];
     const { promise: exited, resolve: exit } = Promise.withResolvers<UpstreamExit>();
     const transport: UpstreamTransport = {
@@ -102,12 +112,14 @@ describe('a link of lines', () => {
       output,
       stderrTail: () => 'last words',
     };
-    const link = new LineLink(transport, { slug: 'notes', log: silentLog });
+    const link = new LineLink(transport, { slug: 'notes', turns, clock, log: silentLog });
     const heard: string[] = [];
     const wanted = { value: true };
     link.listen({
+      paused: () => undefined,
       message(text) {
         heard.push(`message ${text}`);
+        onMessage();
         return wanted.value;
       },
       failed: (idText, error) => void heard.push(`failed ${idText} ${error.code}`),
@@ -117,13 +129,14 @@ describe('a link of lines', () => {
     return { link, input, output, exit, heard, wanted };
   }
 
-  it('writes a line for each message, whatever line breaks are in it', () => {
+  it('writes a line for each message, whatever line breaks are in it', async () => {
     const { link, input } = started();
     const about = { method: 'a', era: 'session', carried: NOTHING_CARRIED } as const;
     link.request({ idText: '1', text: '{"id":1,\r\n"method":"a"}', ...about });
     link.send('{"method":\n"b"}');
     link.cancel('1', '{"method":"c"}');
     link.cancel('2', null);
+    await setImmediate();
     expect(String(input.read())).toBe('{"id":1, "method":"a"}\n{"method": "b"}\n{"method":"c"}\n');
   });
 
@@ -135,6 +148,58 @@ describe('a link of lines', () => {
     await expect
       .poll(() => heard, { timeout: 10_000 })
       .toEqual(['message {"a":1}', 'message {"b":2}', 'exited it ended']);
+  });
+
+  it('lets others have their turn within what a server says at once, and loses none of it at the end', async () => {
+    const { output, exit, heard } = started(new Turns(hurried()));
+    const all = Array.from({ length: 3 * limits.mcpMessagesPerStep }, (_, n) => `{"n":${n}}`);
+    const first = once(output, 'data');
+    output.write(`${all.join('\n')}\n{"rest":1}`);
+    await first;
+    const lookedAt = [heard.length];
+    await setImmediate();
+    lookedAt.push(heard.length);
+    expect(lookedAt).toEqual([1, 2].map((steps) => steps * limits.mcpMessagesPerStep));
+    exit({ code: 0, signal: null, reason: 'it ended' });
+    await expect.poll(() => heard.at(-1), { timeout: 10_000 }).toBe('exited it ended');
+    expect(heard).toEqual([...all, '{"rest":1}'].map((text) => `message ${text}`).concat('exited it ended'));
+  });
+
+  it('has nothing of a server looked at that said much before, until others had their turn, and then again at once', async () => {
+    const { output, heard } = started(new Turns(hurried()));
+    const much = (count: number): string => '{"n":1}\n'.repeat(count);
+    output.write(much(limits.mcpMessagesPerStep + 1));
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(limits.mcpMessagesPerStep + 1);
+    const atOnce = async (text: string): Promise<number> => {
+      const [before, read] = [heard.length, once(output, 'data')];
+      output.write(text);
+      await read;
+      return heard.length - before;
+    };
+    expect(await atOnce(`${much(1)}${' '.repeat(4_096)}\n`)).toBe(0);
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(limits.mcpMessagesPerStep + 2);
+    expect(await atOnce(much(1))).toBe(0);
+    await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(limits.mcpMessagesPerStep + 3);
+    expect(await atOnce(much(1))).toBe(1);
+  });
+
+  it('rests the longer the longer a piece took to look at that nobody wanted', async () => {
+    const resting: number[] = [];
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      const { output, heard, wanted } = started(new Turns(hurried()));
+      wanted.value = false;
+      onMessage = () => clock.advance(1);
+      output.write('{"flood":1}\n'.repeat(200));
+      await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(200);
+      await expect.poll(() => output.isPaused(), { timeout: 10_000 }).toBe(true);
+      for (const [, ms] of timers.mock.calls) if (ms !== undefined && ms > 1_000) resting.push(ms);
+      const waited = 200 - limits.mcpMessagesPerStep;
+      expect(resting).toContain(waited * limits.mcpFloodPauseFactor);
+    } finally {
+      timers.mockRestore();
+      onMessage = () => undefined;
+    }
   });
 
   it('reads a server on after a pause that says much nobody wants', async () => {

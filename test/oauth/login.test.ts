@@ -1,8 +1,8 @@
 /** A login from end to end: what is asked of whom, what is kept, and what comes back to a server that wants it. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fixedClock, Secret } from '../../src/kernel/index.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { fixedClock, limits, Secret } from '../../src/kernel/index.ts';
 import { AS_HOST, ISSUER, MCP_HOST, openStandIn, type Behaviour, type StandIn } from './stand-in.ts';
 import { logIn, networkOf, type OAuthWorld, openOAuthWorld, REDIRECT, type WorldOptions } from './world.ts';
 
@@ -85,6 +85,62 @@ describe('a login', () => {
     },
   );
 
+  describe('beside another of the same server', () => {
+    const begin = () => world.grants.begin(world.server, { redirectUri: REDIRECT });
+    const agreed = async ({ authorizationUrl }: { authorizationUrl: string }) =>
+      (await standIn.agree(authorizationUrl)).searchParams;
+    const renewed = () =>
+      world.grants.challenged(world.server, { status: 401, wwwAuthenticate: null, shown: null });
+
+    it('goes with the secret of its own client, and so does what is renewed', async () => {
+      const clock = fixedClock(Date.now());
+      await open({ authMethods: ['client_secret_post'] }, { clock });
+      const begun = [await begin(), await begin(), await begin()];
+      expect(new Set([...standIn.clients.values()].map(({ secret }) => secret)).size).toBe(3);
+      const answers = await Promise.all(begun.map(agreed));
+      await Promise.all(answers.map((answer) => world.grants.finish(answer)));
+      expect(standIn.faults).toEqual([]);
+      expect(await world.ask()).toMatchObject({ status: 200 });
+      clock.advance(limits.oauthRefreshAgainMs + 1);
+      expect(await renewed()).toBe(true);
+      expect(standIn.faults).toEqual([]);
+      expect(await world.ask()).toMatchObject({ status: 200 });
+    });
+
+    it('of another process, that ends before its secret is stored, leaves nothing that is half of each', async () => {
+      await open({ authMethods: ['client_secret_post'] });
+      const other = await openOAuthWorld(networkOf(standIn), { home: world.home });
+      try {
+        const again = 'http://127.0.0.1:7999/oauth/callback';
+        const mine = await agreed(await begin());
+        const theirs = await agreed(await other.grants.begin(other.server, { redirectUri: again }));
+        const { vault } = world.services;
+        const put = vault.put.bind(vault);
+        vi.spyOn(vault, 'put').mockImplementationOnce(async (...what) => {
+          await other.grants.finish(theirs);
+          return put(...what);
+        });
+        await expect(world.grants.finish(mine)).rejects.toMatchObject({ code: 'oauth_login_undone' });
+        expect(standIn.faults).toEqual([]);
+        // The client of the other one is not gone on with: its secret is not there any more.
+        await logIn(world, standIn, again);
+        expect(await world.ask()).toMatchObject({ status: 200 });
+      } finally {
+        await other.services.close();
+      }
+    });
+
+    it('that counted on the client before it leaves the later one alone', async () => {
+      await open({ authMethods: ['client_secret_post'] });
+      await logIn(world, standIn);
+      const counting = await agreed(await begin());
+      await logIn(world, standIn, 'http://127.0.0.1:7999/oauth/callback');
+      await expect(world.grants.finish(counting)).rejects.toMatchObject({ code: 'oauth_login_undone' });
+      expect(standIn.faults).toEqual([]);
+      expect(await world.ask()).toMatchObject({ status: 200 });
+    });
+  });
+
   it('goes by the name that somebody registered before any other', async () => {
     await open({ metadataDocuments: true }, { documentUrl: 'https://gateway.login.test/client.json' });
     const given = {
@@ -130,6 +186,27 @@ describe('a login', () => {
     expect(standIn.clients.size).toBe(1);
     await logIn(world, standIn, 'http://127.0.0.1:7999/oauth/callback');
     expect(standIn.clients.size).toBe(2);
+  });
+
+  it('begins where the server asks for it in a field of its own, after another of the same name', async () => {
+    await open();
+    standIn.does.instead.set(`${MCP_HOST} /v1/mcp`, (_, res) =>
+      res
+        .writeHead(
+          401,
+          [
+            ['WWW-Authenticate', 'Basic realm="x"'],
+            [
+              'WWW-Authenticate',
+              `Bearer resource_metadata="https://${MCP_HOST}/about/resource", scope="read"`,
+            ],
+          ].flat(),
+        )
+        .end(),
+    );
+    const begun = await world.grants.begin(world.server, { redirectUri: REDIRECT });
+    expect(begun.scopes).toContain('read');
+    expect(standIn.asked).toContain(`${MCP_HOST} GET /about/resource`);
   });
 
   it('begins with a server that answers anybody, with events that do not end', async () => {

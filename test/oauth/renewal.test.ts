@@ -66,6 +66,24 @@ describe('before a token ends', () => {
     expect(renewals()).toBe(1);
   });
 
+  it('that ends as soon as it is given is renewed now and then, not with each request', async () => {
+    const world = await open({ expiresIn: 0 });
+    for (let asked = 0; asked < 5; asked += 1) await world.grants.ensure(world.server);
+    expect(renewals()).toBe(1);
+    clock.advance(limits.oauthRefreshAgainMs);
+    for (let asked = 0; asked < 5; asked += 1) await world.grants.ensure(world.server);
+    expect(renewals()).toBe(2);
+    expect(await world.ask()).toMatchObject({ status: 200 });
+  });
+
+  it('that is said to be good for ever is believed for as long as a date can be written', async () => {
+    const world = await open({ expiresIn: 1e306 });
+    const expiresAt = (await world.grants.show(world.server))?.expiresAt ?? 0;
+    expect(new Date(expiresAt).toISOString()).toMatch(/^20/);
+    await world.grants.ensure(world.server);
+    expect(renewals()).toBe(0);
+  });
+
   it('of which nobody says when it ends, nothing is done', async () => {
     const world = await open({ expiresIn: null });
     clock.advance(10 * 24 * 3_600_000);

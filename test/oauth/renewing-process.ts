@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { ownProgram } from '../own-process.ts';
 import type { Network, OAuthWorld } from './world.ts';
 
 export interface RenewingProcess {
@@ -19,7 +20,7 @@ export async function startRenewing(
   const child = spawn(
     process.execPath,
     [
-      join(import.meta.dirname, 'renewing-child.ts'),
+      ...ownProgram(join(import.meta.dirname, 'renewing-child.ts')),
       home.config.home,
       String(aheadMs),
       JSON.stringify(network),

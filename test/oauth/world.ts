@@ -1,8 +1,10 @@
 /** Logins with everything real below them: data plane, vault, store, audit log; only who is logged in at is a stand-in. */
+import { NO_RULES } from '../../src/policy/index.ts';
 import type { ServerRow } from '../../src/api/index.ts';
-import { createEgress, type Egress, type OwnShare } from '../../src/egress/index.ts';
+import { createEgress, type Egress, NO_CALLS, type OwnShare } from '../../src/egress/index.ts';
 import { type Clock, newId, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { credentialSource } from '../../src/main/egress-ports.ts';
+import { operatorOf } from '../../src/main/front-ports.ts';
 import { createOAuthHttp } from '../../src/main/oauth/http.ts';
 import { grantRows, grantValues } from '../../src/main/oauth/storage.ts';
 import { serverRows } from '../../src/main/repositories.ts';
@@ -60,7 +62,14 @@ export async function openOAuthWorld(network: Network, options: WorldOptions = {
     await servers.insert(workspace, row);
   }
   const stored = row;
-  const http = createOAuthHttp({ workspace, servers, egress: () => egress, random: systemRandom });
+  const http = createOAuthHttp({
+    workspace,
+    operator: operatorOf(workspace),
+    kills: { check: async () => undefined },
+    servers,
+    egress: () => egress,
+    random: systemRandom,
+  });
   const cell = newId<'cell'>('rmt', systemRandom);
   const token = { row: stored, name: 'OAUTH_ACCESS_TOKEN' };
   const egress: Egress = createEgress({
@@ -70,6 +79,8 @@ export async function openOAuthWorld(network: Network, options: WorldOptions = {
       checkProxied: () => Promise.resolve(),
     }),
     calls: { callsIn: () => NO_CALLS },
+    rules: { current: () => NO_RULES },
+    limits: { count: async () => null },
     audit,
     clock: systemClock,
     random: systemRandom,
@@ -142,8 +153,6 @@ export async function openOAuthWorld(network: Network, options: WorldOptions = {
     },
   };
 }
-
-const NO_CALLS = { inFlight: [], count: 0, running: [], begun: false, last: null, ended: [] };
 
 function serverRow(): ServerRow {
   return {

@@ -13,7 +13,7 @@ import {
   type Store,
   type StoredEvent,
 } from '../../src/store/index.ts';
-import { row } from './store-suite.ts';
+import { row } from './store-records.ts';
 
 const workspace = 'ws_1' as WorkspaceId;
 const mac = Buffer.from('mac');

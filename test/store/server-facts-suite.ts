@@ -1,8 +1,21 @@
 /** What a store keeps of a server besides its manifest. Like `store-suite.ts`, for every database adapter. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { limits, newId, type ServerId, systemRandom, type WorkspaceId } from '../../src/kernel/index.ts';
-import type { DefinitionRecord, GrantRecord, ServerRecord, Store } from '../../src/store/index.ts';
+import {
+  type ApprovalId,
+  limits,
+  newId,
+  type ServerId,
+  systemRandom,
+  type WorkspaceId,
+} from '../../src/kernel/index.ts';
+import type {
+  ApprovalRecord,
+  DefinitionRecord,
+  GrantRecord,
+  ServerRecord,
+  Store,
+} from '../../src/store/index.ts';
 import type { Fixture } from './store-suite.ts';
 
 const TEXT = '{"name":"ü\u0000\ud83d\ude00","n":12345678901234567890}';
@@ -65,20 +78,34 @@ export function describeServerFacts(name: string, open: () => Promise<Fixture>):
       const waiting = definition(server, { state: 'pending', hash: 'b', text: '{}', at: 2, by: 'cell:c' });
       const prompt = definition(server, { kind: 'prompt' });
       for (const each of [waiting, definition(server), prompt]) {
-        await store.definitions.save(workspace, each);
+        await store.definitions.save(workspace, [each]);
       }
       expect(await store.definitions.list(workspace, server)).toEqual([prompt, definition(server), waiting]);
       expect(await store.definitions.list(other, server)).toEqual([]);
+      expect(await store.definitions.list(workspace, server, 'pending')).toEqual([waiting]);
+      expect(await store.definitions.list(workspace, server, 'rejected')).toEqual([]);
 
       const approved = { ...waiting, state: 'approved', by: 'usr_1' } as const;
       await store.transaction(async ({ definitions }) => {
-        await definitions.save(workspace, approved);
+        await definitions.save(workspace, [approved]);
         expect(await definitions.remove(workspace, waiting)).toBe(true);
       });
       expect(await store.definitions.list(workspace, server)).toEqual([prompt, approved]);
       expect(await store.definitions.remove(workspace, waiting)).toBe(false);
       expect(await store.definitions.remove(other, approved)).toBe(false);
       expect(await store.definitions.list(workspace, server)).toHaveLength(2);
+    });
+
+    it('definitions: many at once, each in the place of the one before', async () => {
+      const many = (text: string) =>
+        Array.from({ length: 2 * limits.storeRowsPerStatement + 3 }, (_, n) =>
+          definition(server, { name: `tool ${String(n).padStart(3, '0')}`, text: `${text} ${n}`, at: n }),
+        );
+      await store.definitions.save(workspace, []);
+      await store.definitions.save(workspace, many('first'));
+      expect(await store.definitions.list(workspace, server)).toEqual(many('first'));
+      await store.definitions.save(workspace, many('second'));
+      expect(await store.definitions.list(workspace, server)).toEqual(many('second'));
     });
 
     it('a document: the last one, to the last character', async () => {
@@ -115,9 +142,87 @@ export function describeServerFacts(name: string, open: () => Promise<Fixture>):
       expect(await store.grants.list(workspace, server)).toEqual([renewed, elsewhere]);
     });
 
+    it('rules: one text for the workspace and for each profile, to the last character', async () => {
+      const policy = (profile: string | null, text: string) => ({
+        profile,
+        text,
+        updatedAt: 1,
+        updatedBy: 'local:0',
+      });
+      const before = store.revision();
+      for (const each of [policy('dev', 'a'), policy(null, TEXT), policy('dev', 'b')])
+        await store.policies.save(workspace, each);
+      expect(store.revision()).not.toBe(before);
+      expect(await store.policies.list(workspace)).toEqual([policy(null, TEXT), policy('dev', 'b')]);
+      expect(await store.policies.list(other)).toEqual([]);
+      expect(await store.policies.remove(other, null)).toBe(false);
+      expect(await store.policies.remove(workspace, null)).toBe(true);
+      expect(await store.policies.remove(workspace, null)).toBe(false);
+      expect(await store.policies.list(workspace)).toEqual([policy('dev', 'b')]);
+    });
+
+    it('approvals: each version once, one that waits for each request, and whose time is over', async () => {
+      const approval = (name: string, more: Partial<ApprovalRecord> = {}): ApprovalRecord => ({
+        id: name as ApprovalId,
+        state: 'pending',
+        hash: 'sha256-1',
+        requester: 'token:a',
+        version: 1,
+        askedAt: 1,
+        endsAt: 10,
+        changedAt: 1,
+        value: Buffer.from([0, 1, 255]),
+        dataKey: Buffer.from('k'),
+        ...more,
+      });
+      const { approvals } = store;
+      const elsewhere = (await fixture.another()).approvals;
+      const before = store.revision();
+      expect(
+        await Promise.all([
+          approvals.insert(workspace, approval('apr_1')),
+          elsewhere.insert(workspace, approval('apr_2')),
+        ]),
+      ).toEqual([true, false]);
+      expect(store.revision()).not.toBe(before);
+      expect(await approvals.insert(other, approval('apr_1'))).toBe(true);
+      expect(await approvals.find(workspace, approval('apr_1').id)).toEqual(approval('apr_1'));
+      expect(await approvals.find(workspace, approval('apr_2').id)).toBeNull();
+
+      const next = approval('apr_1', { version: 2, state: 'approved', endsAt: 20, changedAt: 2 });
+      const replaced = await Promise.all([
+        approvals.replace(workspace, next),
+        elsewhere.replace(workspace, { ...next, state: 'rejected' }),
+      ]);
+      expect(replaced.filter(Boolean)).toHaveLength(1);
+      expect(await elsewhere.replace(workspace, approval('apr_9', { version: 2 }))).toBe(false);
+      expect(await approvals.insert(workspace, approval('apr_3', { askedAt: 5 }))).toBe(true);
+      expect(
+        (await approvals.ofRequest(workspace, 'sha256-1', ['approved', 'rejected', 'pending'])).map(
+          ({ id }) => id,
+        ),
+      ).toEqual(['apr_1', 'apr_3']);
+      expect(await approvals.ofRequest(workspace, 'sha256-2', ['pending'])).toEqual([]);
+      expect((await approvals.list(workspace, null, 1)).map(({ id }) => id)).toEqual(['apr_3']);
+      expect((await approvals.due(workspace, 10)).map(({ id }) => id)).toEqual(['apr_3']);
+      expect(await approvals.due(workspace, 9)).toEqual([]);
+      expect(await approvals.waiting(workspace, 'token:a')).toEqual({ all: 1, own: 1 });
+      expect(await approvals.waiting(workspace, 'token:b')).toEqual({ all: 1, own: 0 });
+      expect(await approvals.asked(workspace, 'token:a', 1)).toBe(2);
+      expect(await approvals.asked(workspace, 'token:a', 2)).toBe(1);
+      expect(await approvals.asked(workspace, 'token:b', 0)).toBe(0);
+      const over = approval('apr_3', { version: 2, state: 'expired', endsAt: null, changedAt: 100 });
+      expect(await approvals.replace(workspace, over)).toBe(true);
+      await approvals.prune(workspace, 100);
+      expect(await approvals.find(workspace, over.id)).toEqual(over);
+      await approvals.prune(workspace, 101);
+      expect(await approvals.find(workspace, over.id)).toBeNull();
+      expect(await approvals.find(other, approval('apr_1').id)).not.toBeNull();
+    });
+
     it('nothing without the server, and nothing after it', async () => {
       const save = [
-        () => store.definitions.save(workspace, definition(server)),
+        () => store.definitions.save(workspace, [definition(server)]),
         () => store.documents.save(workspace, { server, hash: 'a', text: TEXT }),
         () => store.eras.save(workspace, { server, key: 'k', era: 'session' }),
         () => store.grants.save(workspace, grant(server)),
@@ -134,7 +239,7 @@ export function describeServerFacts(name: string, open: () => Promise<Fixture>):
     it('the revision moves with all of it but what was only found, whoever changes it', async () => {
       const another = await fixture.another();
       const changes = (writer: Store): readonly (() => Promise<unknown>)[] => [
-        () => writer.definitions.save(workspace, definition(server)),
+        () => writer.definitions.save(workspace, [definition(server)]),
         () => writer.definitions.remove(workspace, definition(server)),
         () => writer.documents.save(workspace, { server, hash: 'a', text: '' }),
         () => writer.grants.save(workspace, grant(server)),

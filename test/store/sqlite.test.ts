@@ -27,7 +27,9 @@ import {
 import { MIGRATIONS } from '../../src/store/sqlite/migrations.ts';
 import { openStore, type Store, type StoreOptions } from '../../src/store/index.ts';
 import { describeServerFacts } from './server-facts-suite.ts';
-import { describeStore, type Fixture, row } from './store-suite.ts';
+import { describeStoreChanges } from './store-changes-suite.ts';
+import { row } from './store-records.ts';
+import { describeStore, type Fixture } from './store-suite.ts';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'sallyport-store-'));
 
@@ -51,6 +53,7 @@ const sqlite = async (): Promise<Fixture> => {
 };
 
 describeStore('SQLite', sqlite);
+describeStoreChanges('SQLite', sqlite);
 describeServerFacts('SQLite', sqlite);
 
 describe('the SQLite file', () => {

@@ -1,9 +1,6 @@
 /** What every database adapter must do. The same tests run on each: the file beside this one says on which. */
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AuditStore, EventRow, RecordedEvent } from '../../src/audit/index.ts';
 import {
-  limits,
   newId,
   type ProfileId,
   type ServerId,
@@ -12,16 +9,9 @@ import {
   type WorkspaceId,
 } from '../../src/kernel/index.ts';
 import type { TenantKeyStore } from '../../src/seal/index.ts';
-import type {
-  CredentialRecord,
-  KillRecord,
-  ProbeRecord,
-  ServerRecord,
-  Store,
-  StoredEvent,
-  TokenRecord,
-  WorkspaceRecord,
-} from '../../src/store/index.ts';
+import type { KillRecord, ProbeRecord, ServerRecord, Store } from '../../src/store/index.ts';
+import { describeAudit } from './audit-suite.ts';
+import { credentialRecord, serverRecord, tokenRecord, workspaceRecord } from './store-records.ts';
 
 /** One empty database, and a second way into it as another process would have. */
 export interface Fixture {
@@ -30,83 +20,6 @@ export interface Fixture {
   another(): Promise<Store>;
   dispose(): Promise<void>;
 }
-
-const workspaceRecord = (name: string): WorkspaceRecord => ({
-  id: newId<'workspace'>('ws', systemRandom),
-  name,
-  createdAt: 1,
-});
-
-const serverRecord = (slug: string): ServerRecord => ({
-  id: newId<'server'>('srv', systemRandom),
-  slug,
-  manifest: { name: slug, egress: [], nested: { text: 'ü\u0000\ud83d\ude00', n: 1.5, no: null } },
-  manifestHash: 'ab'.repeat(32),
-  source: 'catalog:github',
-  package: null,
-  enabled: true,
-  createdAt: 10,
-  updatedAt: 10,
-});
-
-const credentialRecord = (server: ServerId, name: string, owner: string | null): CredentialRecord => ({
-  id: newId<'credential'>('crd', systemRandom),
-  server,
-  name,
-  owner,
-  version: 1,
-  value: Buffer.from([0, 1, 2, 255]),
-  dataKey: Buffer.from('wrapped'),
-  updatedAt: 20,
-  updatedBy: 'local:0',
-});
-
-const tokenRecord = (workspace: WorkspaceId): TokenRecord => ({
-  workspace,
-  id: newId<'token'>('t', systemRandom),
-  profile: 'dev',
-  agent: 'claude',
-  hash: '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA',
-  createdAt: 30,
-  expiresAt: null,
-  revokedAt: null,
-  lastUsedAt: null,
-});
-
-const event = (workspace: WorkspaceId, sequence: number, previous: string): RecordedEvent => ({
-  workspace,
-  sequence,
-  at: 1_700_000_000_000 + sequence,
-  type: 'credential.used',
-  actor: { kind: 'token', id: 't_1' },
-  ...(sequence % 2 === 0 ? { server: 'github' } : {}),
-  data: { name: 'TOKEN', list: [1, 'ü', null, { deep: true }] },
-  previous,
-  hash: sequence.toString(16).padStart(64, '0'),
-});
-
-/** As the audit log hands it over. */
-export const row = ({
-  sequence,
-  at,
-  type,
-  actor,
-  server,
-  data,
-  previous,
-  hash,
-}: Omit<StoredEvent, 'workspace'>): EventRow => ({
-  sequence,
-  at,
-  type,
-  actor: JSON.stringify(actor),
-  server: server ?? null,
-  data: JSON.stringify(data),
-  previous,
-  hash,
-});
-
-const NO_EVENT = '0'.repeat(64);
 
 export function describeStore(name: string, open: () => Promise<Fixture>): void {
   describe(`store on ${name}`, () => {
@@ -435,112 +348,18 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
       });
     });
 
-    describe('audit', () => {
-      it('satisfies the port of the audit log, and gives events back as they were', async () => {
-        const port: AuditStore = store.audit;
-        expect(await port.head(workspace)).toBeNull();
-        const first = event(workspace, 1, NO_EVENT);
-        const second = event(workspace, 2, first.hash);
-        await port.append(workspace, [row(first), row(second)], Buffer.from('mac'));
-        const third = event(workspace, 3, second.hash);
-        await port.append(workspace, [row(third)], Buffer.from('mac3'));
-        expect(await port.head(workspace)).toEqual({
-          sequence: 3,
-          hash: third.hash,
-          mac: Buffer.from('mac3'),
-        });
-        expect(await port.read(workspace, 1, 100)).toEqual([first, second, third]);
-        expect(await port.read(workspace, 2, 1)).toEqual([second]);
-        expect(await port.read(workspace, 4, 1)).toEqual([]);
-        expect(await port.read(other, 1, 100)).toEqual([]);
-        expect(await port.head(other)).toBeNull();
-      });
+    describeAudit(() => ({ store, workspace, other }));
 
-      it('refuses events that do not continue the chain, and writes none of them', async () => {
-        const first = event(workspace, 1, NO_EVENT);
-        await store.audit.append(workspace, [row(first)], Buffer.from('mac'));
-        const elsewhere = event(workspace, 2, 'ff'.repeat(32));
-        const again = event(workspace, 1, NO_EVENT);
-        for (const batch of [[elsewhere], [again], [elsewhere, event(workspace, 3, elsewhere.hash)]]) {
-          await expect(store.audit.append(workspace, batch.map(row), Buffer.from('x'))).rejects.toMatchObject(
-            {
-              code: 'audit_chain_moved',
-            },
-          );
-        }
-        expect(await store.audit.read(workspace, 1, 9)).toEqual([first]);
-        expect((await store.audit.head(workspace))?.mac).toEqual(Buffer.from('mac'));
-      });
-
-      it('writes all of a batch or nothing', async () => {
-        const first = event(workspace, 1, NO_EVENT);
-        const batch = [first, { ...event(workspace, 2, first.hash), sequence: 1 }];
-        await expect(store.audit.append(workspace, batch.map(row), Buffer.from('x'))).rejects.toMatchObject({
-          code: 'store_conflict',
-        });
-        expect(await store.audit.read(workspace, 1, 9)).toEqual([]);
-        expect(await store.audit.head(workspace)).toBeNull();
-      });
-
-      it('keeps checkpoints in order', async () => {
-        const checkpoint = (sequence: number) => ({
-          workspace,
-          sequence,
-          hash: 'aa',
-          at: 1,
-          publicKey: 'pk',
-          signature: 'sig',
-        });
-        await store.audit.addCheckpoint(checkpoint(20));
-        await store.audit.addCheckpoint(checkpoint(10));
-        expect(await store.audit.checkpoints(workspace)).toEqual([checkpoint(10), checkpoint(20)]);
-        expect(await store.audit.checkpoints(other)).toEqual([]);
-      });
-
-      it('changes a journal with the events that came from it, or neither', async () => {
-        const { audit } = store;
-        const journal = (records: number, closed = false) => ({
-          id: 'jrn_1',
-          records,
-          closed,
-          mac: Buffer.from(`${records}`),
-        });
-        const step = (from: number, records: number) => ({ from, row: journal(records) });
-        const first = event(workspace, 1, NO_EVENT);
-        const second = event(workspace, 2, first.hash);
-        await audit.putJournal({ ...journal(0), id: 'jrn_2' });
-        const moved = { code: 'audit_journal_moved' };
-        const mac = Buffer.from('mac');
-        await expect(audit.append(workspace, [row(first)], mac, step(0, 3))).rejects.toMatchObject(moved);
-        await audit.putJournal(journal(0));
-        await expect(audit.append(workspace, [row(first)], mac, step(1, 3))).rejects.toMatchObject(moved);
-        expect(await audit.read(workspace, 1, 9)).toEqual([]);
-        await audit.append(workspace, [row(first)], mac, step(0, 3));
-        await expect(audit.append(workspace, [row(second)], mac, step(0, 3))).rejects.toMatchObject(moved);
-        await expect(audit.append(workspace, [row(first)], mac, step(3, 4))).rejects.toMatchObject({
-          code: 'audit_chain_moved',
-        });
-        expect(await audit.journals()).toEqual([journal(3), { ...journal(0), id: 'jrn_2' }]);
-        await audit.putJournal(journal(3, true));
-        await expect(audit.append(workspace, [row(second)], mac, step(3, 4))).rejects.toMatchObject(moved);
-        expect(await audit.read(workspace, 1, 9)).toEqual([first]);
-        await audit.forgetJournal('jrn_2');
-        expect(await audit.journals()).toEqual([journal(3, true)]);
-      });
-
-      it('does not land inside a transaction that happens to be open', async () => {
-        const first = event(workspace, 1, NO_EVENT);
-        let appended: Promise<void> | undefined;
-        const failing = store.transaction(async (repositories) => {
-          await repositories.meta.set('a', '1');
-          appended = store.audit.append(workspace, [row(first)], Buffer.from('mac'));
-          await repositories.meta.set('b', '2');
-          throw new Error('changed my mind');
-        });
-        await expect(failing).rejects.toThrow('changed my mind');
-        await appended;
-        expect(await store.meta.get('a')).toBeNull();
-        expect(await store.audit.read(workspace, 1, 9)).toEqual([first]);
+    describe('streams', () => {
+      it('are kept as they were said last, by workspace and name', async () => {
+        const stream = { name: 'a', sequence: 1, state: { sending: null, n: 'ü\u0000' }, updatedAt: 1 };
+        expect(await store.streams.find(workspace, 'a')).toBeNull();
+        await store.streams.save(workspace, stream);
+        await store.streams.save(workspace, { ...stream, sequence: 7, updatedAt: 2 });
+        await store.streams.save(workspace, { ...stream, name: 'b' });
+        expect(await store.streams.find(workspace, 'a')).toEqual({ ...stream, sequence: 7, updatedAt: 2 });
+        expect(await store.streams.find(workspace, 'b')).toEqual({ ...stream, name: 'b' });
+        expect(await store.streams.find(other, 'a')).toBeNull();
       });
     });
 
@@ -552,116 +371,6 @@ export function describeStore(name: string, open: () => Promise<Fixture>): void 
         expect(await store.meta.ensure('k', '3')).toBe('2');
         expect(await store.meta.ensure('new', 'x')).toBe('x');
         expect(await store.meta.get('none')).toBeNull();
-      });
-    });
-
-    describe('transactions', () => {
-      it('does all or nothing', async () => {
-        await store.transaction(async ({ meta, servers }) => {
-          await meta.set('a', '1');
-          await servers.insert(workspace, serverRecord('github'));
-        });
-        expect(await store.meta.get('a')).toBe('1');
-        const failing = store.transaction(async ({ meta, servers }) => {
-          await meta.set('a', '2');
-          await servers.insert(workspace, serverRecord('github'));
-        });
-        await expect(failing).rejects.toMatchObject({ code: 'store_conflict' });
-        expect(await store.meta.get('a')).toBe('1');
-        expect(await store.servers.list(workspace)).toHaveLength(1);
-      });
-
-      it('lets nobody see a change before it is committed', async () => {
-        const server = serverRecord('github');
-        await store.servers.insert(workspace, server);
-        const credential = credentialRecord(server.id, 'TOKEN', null);
-        let seen: Promise<unknown> | undefined;
-        const failing = store.transaction(async ({ credentials }) => {
-          await credentials.insert(workspace, credential);
-          seen = store.credentials.find(workspace, credential);
-          await credentials.list(workspace);
-          throw new Error('no');
-        });
-        await expect(failing).rejects.toThrow('no');
-        expect(await seen).toBeNull();
-      });
-    });
-
-    describe('revision', () => {
-      it('moves with every change that may be cached, and stays otherwise', async () => {
-        const token = tokenRecord(workspace);
-        await store.tokens.insert(workspace, token);
-        let before = store.revision();
-        expect(store.revision()).toBe(before);
-        await store.audit.append(workspace, [row(event(workspace, 1, NO_EVENT))], Buffer.from('mac'));
-        await store.tokens.touch(workspace, token.id, 1);
-        await store.tokens.list(workspace);
-        expect(store.revision()).toBe(before);
-        const changes = [
-          () => store.tokens.revoke(workspace, token.id, 1),
-          () => store.kills.set(workspace, { scope: 'server', target: 'x', at: 1, by: 'b', reason: '' }),
-          () => store.kills.lift(workspace, 'server', 'x'),
-          () => store.servers.insert(workspace, serverRecord('github')),
-          () => store.transaction(async ({ meta }) => meta.set('a', '1')),
-        ];
-        for (const change of changes) {
-          await change();
-          expect(store.revision()).not.toBe(before);
-          before = store.revision();
-        }
-      });
-
-      it('moves when another process commits', async () => {
-        const another = await fixture.another();
-        const before = store.revision();
-        await another.kills.set(workspace, { scope: 'all', target: '', at: 1, by: 'b', reason: 'r' });
-        await pause(limits.storeRevisionGlanceMs + 1);
-        expect(store.revision()).not.toBe(before);
-        expect(await store.kills.listEverywhere()).toHaveLength(1);
-      });
-
-      it('stays when another process records events and uses of tokens', async () => {
-        const another = await fixture.another();
-        const token = tokenRecord(workspace);
-        await store.tokens.insert(workspace, token);
-        const before = store.revision();
-        await another.audit.append(workspace, [row(event(workspace, 1, NO_EVENT))], Buffer.from('mac'));
-        await another.tokens.touch(workspace, token.id, 1);
-        await pause(limits.storeRevisionGlanceMs + 1);
-        expect(store.revision()).toBe(before);
-        await another.tokens.revoke(workspace, token.id, 1);
-        await pause(limits.storeRevisionGlanceMs + 1);
-        expect(store.revision()).not.toBe(before);
-      });
-
-      it('is another one than ever before after a change that was taken back', async () => {
-        let during: number | undefined;
-        const before = store.revision();
-        const failing = store.transaction(async ({ meta }) => {
-          await meta.set('a', '1');
-          during = store.revision();
-          throw new Error('changed my mind');
-        });
-        await expect(failing).rejects.toThrow('changed my mind');
-        // Not committed: nobody can have cached anything of it.
-        expect([during, store.revision()]).toEqual([before, before]);
-        await store.meta.set('a', '2');
-        expect(store.revision()).not.toBe(before);
-      });
-    });
-
-    describe('two processes', () => {
-      it('notice each other on the audit chain and on versions', async () => {
-        const another = await fixture.another();
-        const first = event(workspace, 1, NO_EVENT);
-        await store.audit.append(workspace, [row(first)], Buffer.from('mac'));
-        await expect(another.audit.append(workspace, [row(first)], Buffer.from('mac'))).rejects.toMatchObject(
-          {
-            code: 'audit_chain_moved',
-          },
-        );
-        await another.audit.append(workspace, [row(event(workspace, 2, first.hash))], Buffer.from('mac2'));
-        expect((await store.audit.head(workspace))?.sequence).toBe(2);
       });
     });
 

@@ -184,9 +184,9 @@ describe('an opened value', () => {
     const row = { id: 'crd_1' } as CredentialRecord;
     const ways: ((values: OpenedValues) => unknown)[] = [
       (values) => values.clear(),
-      (values) => values.permitted(8, home.agent, ref),
+      (values) => values.permitted(8, home.agent, ref, purpose),
       (values) => values.copyOf(8, row),
-      (values) => values.permit(8, home.agent, ref, row),
+      (values) => values.permit(8, home.agent, ref, row, purpose),
       () => vi.advanceTimersByTime(limits.vaultOpenedTtlMs),
     ];
     for (const forget of ways) {
@@ -194,13 +194,16 @@ describe('an opened value', () => {
       const value = Secret.fromString('first');
       const kept = value.copy();
       vi.spyOn(value, 'copy').mockReturnValue(kept);
-      values.permit(7, home.agent, ref, row);
+      values.permit(7, home.agent, ref, row, purpose);
       values.keep(7, row, value);
-      expect(values.permitted(7, home.agent, ref)).toBe(row);
+      expect(values.permitted(7, home.agent, ref, purpose)).toBe(row);
       expect(values.copyOf(7, row)?.reveal()).toBe('first');
       forget(values);
       expect(() => kept.bytes()).toThrow('destroyed');
-      expect([values.permitted(7, home.agent, ref), values.copyOf(7, row)]).toEqual([undefined, undefined]);
+      expect([values.permitted(7, home.agent, ref, purpose), values.copyOf(7, row)]).toEqual([
+        undefined,
+        undefined,
+      ]);
       expect(value.reveal()).toBe('first');
     }
   });
@@ -210,10 +213,10 @@ describe('an opened value', () => {
     const rows = Array.from({ length: limits.vaultOpenedMax + 1 }, () => ({}) as CredentialRecord);
     const value = Secret.fromString('first');
     const [first = {} as CredentialRecord] = rows;
-    values.permit(7, home.agent, ref, first);
+    values.permit(7, home.agent, ref, first, purpose);
     values.keep(6, first, value);
     expect(values.copyOf(7, first)).toBeUndefined();
-    values.permit(6, home.agent, ref, first);
+    values.permit(6, home.agent, ref, first, purpose);
     for (const row of rows) values.keep(7, row, value);
     expect(rows.filter((row) => values.copyOf(7, row) !== undefined)).toHaveLength(limits.vaultOpenedMax);
     values.clear();

@@ -243,6 +243,7 @@ describe('the vault', () => {
       ['server', 'github'],
       ['token', 'tok1'],
       ['user', 'user_1'],
+      ['credential', 'github/TOKEN'],
     ] as const)(
       'stops uses by scope %s, also when another process sets it, until lifted',
       async (scope, target) => {
@@ -265,12 +266,26 @@ describe('the vault', () => {
       ['server', 'slack'],
       ['token', 'tok2'],
       ['user', 'user_2'],
+      ['credential', 'github/OTHER'],
+      ['credential', 'slack/TOKEN'],
     ] as const)('leaves others alone: %s %s', async (scope, target) => {
       await put('ghp_first');
       await home.store.kills.set(home.workspace, { ...kill, scope, target });
       await home.store.kills.set(home.other, { ...kill, scope: 'workspace', target: '' });
       await home.store.kills.set(home.other, { ...kill, scope: 'server', target: 'github' });
       expect(await use({ ...shared, owner: 'user_1' })).toBe('ghp_first');
+    });
+
+    it('of a credential still lets answers be searched for it, and that opens no other way', async () => {
+      await put('ghp_first');
+      await home.store.kills.set(home.workspace, { ...kill, scope: 'credential', target: 'github/TOKEN' });
+      const scrub = { kind: 'scrub', data: {} } as const;
+      for (const purpose of [inject, { ...inject, kind: 'entrust' } as const]) {
+        expect((await home.vault.use(home.agent, shared, scrub)).reveal()).toBe('ghp_first');
+        await expect(home.vault.use(home.agent, shared, purpose)).rejects.toMatchObject({
+          code: 'kill_active',
+        });
+      }
     });
 
     it('stops a use whose audit event was already being written', async () => {

@@ -4,7 +4,8 @@ import { AppError } from '../../kernel/index.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
 import type { Profile } from '../ports.ts';
-import { CreateToken, NewToken, ProfileView, SetProfile, Slug, TokenView } from '../schemas.ts';
+import { CreateToken, NewToken, ProfileView, SetProfile, TokenView } from '../access-schemas.ts';
+import { Slug } from '../schemas.ts';
 import { findServer } from '../servers.ts';
 
 const named = z.object({ name: Slug });
@@ -54,7 +55,12 @@ export function profileRoutes(deps: ApiDeps): OpenAPIHono {
     async (c) => {
       const { name } = c.req.valid('param');
       const { entries, options } = c.req.valid('json');
-      const chosen = options?.tokenInUrl === undefined ? {} : { tokenInUrl: options.tokenInUrl };
+      const { tokenInUrl, search, record } = options ?? {};
+      const chosen = {
+        ...(tokenInUrl === undefined ? {} : { tokenInUrl }),
+        ...(search === undefined ? {} : { search }),
+        ...(record === undefined ? {} : { record }),
+      };
       for (const entry of entries) await findServer(deps, entry.server);
       await deps.audit.append({
         workspace: deps.workspace,

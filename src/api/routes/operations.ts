@@ -1,22 +1,23 @@
 /** `/calls`, `/kills`, `/keys`, `/audit`, `/catalog`, `/status`: running the gateway. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { type Checkpoint, readCheckpointLines } from '../../audit/index.ts';
 import { AppError, limits } from '../../kernel/index.ts';
 import { writeManifest } from '../../manifest/index.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, answersLines, answersText, jsonBody, linesResponse, router } from '../http.ts';
+import { CheckpointView, ExportView, RecordedEvent, VerifyBody, VerifyView } from '../audit-schemas.ts';
 import {
   CallBody,
-  CatalogView,
   KeyRotation,
   KeyStatus,
   KillView,
   LiftKill,
-  RecordedEvent,
   SetKill,
   StatusView,
-  VerifyView,
-} from '../schemas.ts';
+} from '../operation-schemas.ts';
+import { CatalogView } from '../server-schemas.ts';
 import type { KillScope } from '../ports.ts';
+import { manifestOf } from '../server-views.ts';
 import { findServer } from '../servers.ts';
 
 const Done = z.object({ done: z.literal(true) });
@@ -120,6 +121,8 @@ async function checkTarget(deps: ApiDeps, scope: KillScope, target: string): Pro
       kind: 'not_found',
       hint: '`sallyport token list` shows their ids.',
     });
+  } else if (scope === 'credential') {
+    await checkCredential(deps, target);
   } else if ((scope === 'user') === (target === '')) {
     throw new AppError(
       'kill_target_invalid',
@@ -204,20 +207,71 @@ export function auditRoutes(deps: ApiDeps): OpenAPIHono {
       responses: answers('Verification', VerifyView),
     }),
     async (c) => {
-      const { ok, events, checkpoints, problems, more } = await deps.audit.verify(deps.workspace);
-      return c.json(
-        {
-          ok,
-          events,
-          checkpoints,
-          problems: problems.map(({ code, sequence, message }) => ({ code, sequence, message })),
-          more,
-        },
-        200,
-      );
+      return c.json(await verification(deps, []), 200);
+    },
+  );
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/audit/verify',
+      summary: 'Check the whole chain against checkpoints that were kept elsewhere',
+      request: jsonBody(VerifyBody),
+      responses: answers('Verification', VerifyView),
+    }),
+    async (c) => c.json(await verification(deps, anchorsIn(c.req.valid('json').checkpoints)), 200),
+  );
+  app.openapi(
+    createRoute({
+      method: 'get',
+      path: '/audit/exports',
+      summary: 'Where the log goes besides, and how far it came',
+      responses: answers('Exports', z.array(ExportView)),
+    }),
+    async (c) => c.json([...(await deps.exports.list())], 200),
+  );
+  app.openapi(
+    createRoute({
+      method: 'post',
+      path: '/audit/checkpoints',
+      summary: 'Sign where the chain ends now, to be kept elsewhere',
+      responses: answers('Checkpoint', CheckpointView),
+    }),
+    async (c) => {
+      const checkpoint = await deps.audit.checkpoint(deps.workspace);
+      if (checkpoint === null)
+        throw new AppError('audit_empty', 'Nothing was recorded yet.', { kind: 'conflict' });
+      return c.json({ ...checkpoint }, 200);
     },
   );
   return app;
+}
+
+async function verification(deps: ApiDeps, anchors: readonly Checkpoint[]) {
+  const report = await deps.audit.verify(deps.workspace, { anchors });
+  const { ok, events, checkpoints, problems, more } = report;
+  return {
+    ok,
+    events,
+    checkpoints,
+    problems: problems.map(({ code, sequence, message }) => ({ code, sequence, message })),
+    more,
+  };
+}
+
+/** @throws AppError where nothing could be compared: whoever hands them in counts on their being heeded */
+function anchorsIn(text: string): readonly Checkpoint[] {
+  const anchors = readCheckpointLines(text);
+  if (anchors !== null && anchors.length > 0 && anchors.length <= limits.auditAnchorsMax) return anchors;
+  const message =
+    anchors === null
+      ? 'A line says that it is a checkpoint and is none.'
+      : anchors.length === 0
+        ? 'There is no checkpoint in this.'
+        : `There are more than ${limits.auditAnchorsMax} checkpoints.`;
+  throw new AppError('audit_checkpoints_invalid', message, {
+    kind: 'invalid',
+    hint: 'Give lines as `sallyport audit checkpoint --json` prints them and exports have them; the newest is enough.',
+  });
 }
 
 export function catalogRoutes(deps: ApiDeps): OpenAPIHono {
@@ -230,9 +284,9 @@ export function catalogRoutes(deps: ApiDeps): OpenAPIHono {
       request: { query: z.object({ q: z.string().optional() }) },
       responses: answers('Entries', z.array(CatalogView)),
     }),
-    (c) =>
+    async (c) =>
       c.json(
-        deps.catalog
+        (await deps.catalog())
           .search((c.req.valid('query').q ?? '').split(/\s+/).filter((word) => word !== ''))
           .map(({ manifest }) => ({
             name: manifest.name,
@@ -254,8 +308,8 @@ export function catalogRoutes(deps: ApiDeps): OpenAPIHono {
       request: { params: z.object({ name: z.string() }) },
       responses: answers('Manifest', z.object({ text: z.string() })),
     }),
-    (c) => {
-      const entry = deps.catalog.show(c.req.valid('param').name);
+    async (c) => {
+      const entry = (await deps.catalog()).show(c.req.valid('param').name);
       if (entry !== undefined) return c.json({ text: writeManifest(entry.manifest) }, 200);
       throw new AppError('catalog_unknown', `The catalog has no server \`${c.req.valid('param').name}\`.`, {
         kind: 'not_found',
@@ -278,4 +332,19 @@ export function statusRoutes(deps: ApiDeps): OpenAPIHono {
     (c) => c.json({ ...deps.facts(), cells: [...deps.runtime.cells()] }, 200),
   );
   return app;
+}
+
+/** @param target `SERVER/NAME` */
+async function checkCredential(deps: ApiDeps, target: string): Promise<void> {
+  const slash = target.indexOf('/');
+  const [slug, name] = slash < 0 ? [target, ''] : [target.slice(0, slash), target.slice(slash + 1)];
+  const row = await findServer(deps, slug);
+  const declared = manifestOf(row).credentials.map((credential) => credential.name);
+  const set = await deps.vault.list(deps.caller, { id: row.id, slug: row.slug });
+  const names = [...new Set([...declared, ...set.map((info) => info.name)])];
+  if (names.includes(name)) return;
+  throw new AppError('credential_not_found', `\`${slug}\` has no credential \`${name}\`.`, {
+    kind: 'not_found',
+    hint: `Name it as SERVER/NAME. ${names.length === 0 ? 'It has none.' : `It has: ${names.join(', ')}.`}`,
+  });
 }

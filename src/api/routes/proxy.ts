@@ -2,7 +2,7 @@
 import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
-import { ProxyBody, ProxyView } from '../schemas.ts';
+import { ProxyBody, ProxyView } from '../access-schemas.ts';
 
 export function proxyRoutes(deps: ApiDeps): OpenAPIHono {
   const app = router();

@@ -5,7 +5,8 @@ import { DefinitionReport } from '../definition-schemas.ts';
 import { adoptWhenComplete } from '../definitions.ts';
 import type { ApiDeps } from '../deps.ts';
 import { answers, jsonBody, router } from '../http.ts';
-import { SecretView, SetSecret, Slug } from '../schemas.ts';
+import { Slug } from '../schemas.ts';
+import { SecretView, SetSecret } from '../server-schemas.ts';
 import { manifestOf, viewSecrets } from '../server-views.ts';
 import { findServer } from '../servers.ts';
 

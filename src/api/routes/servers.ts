@@ -12,20 +12,18 @@ import {
 } from '../http.ts';
 import { probeServer } from '../probes.ts';
 import { LaunchPlan } from '../plan-schema.ts';
+import { ProbeBody, ProbeView } from '../probe-schemas.ts';
+import { ErrorBody, Slug } from '../schemas.ts';
 import {
   AddedView,
   AddServer,
-  ErrorBody,
   InjectBody,
   LogLineView,
-  ProbeBody,
-  ProbeView,
   ReinstallBody,
   ServerView,
-  Slug,
   UpgradeBody,
   UpgradedView,
-} from '../schemas.ts';
+} from '../server-schemas.ts';
 import { viewServer } from '../server-views.ts';
 import {
   addServer,

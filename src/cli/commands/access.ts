@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { ProfileView, TokenView } from '../../api/index.ts';
 import { AppError } from '../../kernel/index.ts';
-import { connected, listOption, repeated, textOption } from '../command.ts';
+import { connected, listOption, type Options, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { table, when } from '../output.ts';
 
@@ -46,7 +46,8 @@ export function profileCommands(host: CliHost, program: Command): void {
       .command('create')
       .description('make a profile')
       .argument('<profile>')
-      .option(...entryOption),
+      .option(...entryOption)
+      .addOption(searchOption()),
     async ({ client, out }, [name = ''], options) => {
       if ((await client.profiles()).some((one) => one.name === name)) {
         throw new AppError('profile_exists', `There is already a profile \`${name}\`.`, {
@@ -54,7 +55,8 @@ export function profileCommands(host: CliHost, program: Command): void {
           hint: `Change it: \`sallyport profile set ${name} --server SERVER\`.`,
         });
       }
-      const one = await client.setProfile(name, listOption(options, 'server').map(parseEntry));
+      const entries = listOption(options, 'server').map(parseEntry);
+      const one = await client.setProfile(name, entries, switched(options, 'search'));
       out.show(one, () => profileText(one));
     },
   );
@@ -72,15 +74,21 @@ export function profileCommands(host: CliHost, program: Command): void {
           '--token-in-url <on|off>',
           'whether its tokens may stand in the address, for clients that can send no header',
         ).choices(['on', 'off']),
-      ),
+      )
+      .addOption(searchOption())
+      .addOption(recordOption()),
     async ({ client, out }, [name = ''], options) => {
       const chosen = listOption(options, 'server').map(parseEntry);
       const removed = listOption(options, 'remove');
-      const tokenInUrl = textOption(options, 'tokenInUrl');
-      if (chosen.length + removed.length === 0 && tokenInUrl === undefined) {
+      const set = {
+        ...switched(options, 'tokenInUrl'),
+        ...switched(options, 'search'),
+        ...recordChosen(options),
+      };
+      if (chosen.length + removed.length + Object.keys(set).length === 0) {
         throw new AppError('cli_usage', 'Say what to change.', {
           kind: 'invalid',
-          hint: '--server SERVER[:TOOL,…|:*], --remove SERVER or --token-in-url on|off.',
+          hint: '--server SERVER[:TOOL,…|:*], --remove SERVER, --search on|off, --record LEVEL or --token-in-url on|off.',
         });
       }
       const { entries } = await client.profile(name);
@@ -99,7 +107,6 @@ export function profileCommands(host: CliHost, program: Command): void {
           !kept.some((other) => other.server === entry.server) &&
           chosen.findLastIndex((other) => other.server === entry.server) === at,
       );
-      const set = tokenInUrl === undefined ? {} : { tokenInUrl: tokenInUrl === 'on' };
       const one = await client.setProfile(name, [...kept, ...added], set);
       out.show(one, () => profileText(one));
     },
@@ -145,7 +152,38 @@ const profileText = (one: ProfileView): string =>
       )) +
   (one.options.tokenInUrl
     ? '\nIts tokens may stand in the address, where logs and histories keep them.'
-    : '');
+    : '') +
+  (one.options.search ? '\nIts clients are shown find_tools and call_tool in place of the tools.' : '') +
+  (one.options.record === null ? '' : `\nIts sessions are recorded: ${one.options.record}.`);
+
+const searchOption = (): Option =>
+  new Option(
+    '--search <on|off>',
+    'whether its clients are shown two tools, one that finds the others and one that calls them',
+  ).choices(['on', 'off']);
+
+const recordOption = (): Option =>
+  new Option(
+    '--record <level>',
+    'what is kept of its sessions, masked; default: as the configuration says',
+  ).choices(['off', 'metadata', 'arguments', 'full', 'default']);
+
+const recordChosen = (options: Options): Partial<ProfileView['options']> => {
+  const level = textOption(options, 'record');
+  if (level === 'default') return { record: null };
+  return level === 'off' || level === 'metadata' || level === 'arguments' || level === 'full'
+    ? { record: level }
+    : {};
+};
+
+/** An option of a profile that is on or off, where it was given. */
+function switched(
+  options: Readonly<Record<string, unknown>>,
+  name: 'tokenInUrl' | 'search',
+): Partial<ProfileView['options']> {
+  const value = textOption(options, name);
+  return value === undefined ? {} : { [name]: value === 'on' };
+}
 
 export function tokenCommands(host: CliHost, program: Command): void {
   const token = program.command('token').description('what MCP clients present over HTTP');

@@ -1,6 +1,6 @@
 /** Definitions of servers as a person reads them. All of it is text of servers: nothing is printed as it came. */
 import type { Definition, DefinitionReport } from '../../api/index.ts';
-import { printable } from '../output.ts';
+import { printable, spelledOut } from '../output.ts';
 
 /** Whether a decision is needed. */
 export const waits = ({ state }: Definition): boolean => state === 'new' || state === 'changed';
@@ -10,7 +10,7 @@ export const isShown = ({ kind, state, summary }: Definition): boolean =>
   kind !== 'instructions' || summary !== '' || state === 'changed';
 
 /** `tool create_issue`; `instructions`. */
-export const idOf = ({ kind, name }: Definition): string => printable(`${kind} ${name}`.trim());
+export const idOf = ({ kind, name }: Definition): string => spelledOut(`${kind} ${name}`.trim());
 
 /** What there is to know before a decision. */
 export function definitionLines(one: Definition): string[] {
@@ -64,12 +64,19 @@ const RULES: Readonly<Record<string, string>> = {
 /** At most so many names in one line. */
 const NAMED_MAX = 12;
 
-/** What became of what a server offers when it was added, or got what it needs. */
-export function adoptedLines({ server, problem, definitions, looked }: DefinitionReport): string[] {
+/**
+ * What became of what a server offers when it was added, or got what it needs.
+ *
+ * @param lacking names of the credentials that it still needs
+ */
+export function adoptedLines(
+  { server, problem, definitions, looked }: DefinitionReport,
+  lacking: readonly string[] = [],
+): string[] {
   const agreed = definitions.filter((one) => one.state === 'approved' && isShown(one));
   const waiting = definitions.filter((one) => waits(one) && isShown(one));
   const odd = [...agreed, ...waiting].filter((one) => warningLines(one).length > 0);
-  const names = agreed.slice(0, NAMED_MAX).map(({ name, kind }) => printable(name === '' ? kind : name));
+  const names = agreed.slice(0, NAMED_MAX).map(({ name, kind }) => spelledOut(name === '' ? kind : name));
   const more = agreed.length > NAMED_MAX ? `, and ${agreed.length - NAMED_MAX} more` : '';
   return [
     ...(problem === null ? [] : [`  What it offers is not known: ${printable(problem.message)}`]),
@@ -77,8 +84,10 @@ export function adoptedLines({ server, problem, definitions, looked }: Definitio
     ...odd.flatMap((one) => [`  ${idOf(one)}`, ...warningLines(one)]),
     ...(waiting.length === 0 && looked
       ? []
-      : [
-          `  ${waiting.length === 0 ? 'Nothing of it' : `${waiting.length} of it not`} can be used before somebody agrees: sallyport server consent ${server}`,
-        ]),
+      : !looked && problem !== null && lacking.length > 0
+        ? [`  It is asked again once it has ${lacking.join(' and ')}, and what it says then is agreed to.`]
+        : [
+            `  ${waiting.length === 0 ? 'Nothing of it' : `${waiting.length} of it not`} can be used before somebody agrees: sallyport server consent ${server}`,
+          ]),
   ];
 }

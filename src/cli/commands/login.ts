@@ -32,6 +32,11 @@ export function loginCommands(host: CliHost, server: Command): void {
         host.stderr.write(
           `Log in at ${printable(begun.issuer)}:\n\n  ${printable(begun.authorizationUrl)}\n\nWaiting for the browser to come back to ${door.redirectUri} …\n`,
         );
+        const elsewhere = pageElsewhere(begun);
+        if (elsewhere !== null)
+          host.stderr.write(
+            `The page is at ${printable(elsewhere)}, which is not where ${printable(begun.issuer)} is: what you agree to there is handed to the latter. Go on only if the two belong together.\n`,
+          );
         if (options['browser'] === true) await host.openBrowser(begun.authorizationUrl);
         const login = await ended(client, door);
         out.show(login, () => `${out.paint('green', '✔')} ${slug} is logged in.\n${loginText(login)}`);
@@ -51,6 +56,21 @@ export function loginCommands(host: CliHost, server: Command): void {
       );
     },
   );
+}
+
+/**
+ * The host of the page, where it is another than the authorization server's own. One may say of another's page that it is its
+ * own: a person who trusts the page would log in there, and the code would go to the one that said so.
+ */
+function pageElsewhere({
+  authorizationUrl,
+  issuer,
+}: {
+  readonly authorizationUrl: string;
+  readonly issuer: string;
+}): string | null {
+  const page = URL.parse(authorizationUrl)?.host ?? '';
+  return page === URL.parse(issuer)?.host ? null : page;
 }
 
 async function wanted(host: CliHost, { redirectUri }: CallbackDoor, options: Options): Promise<BeginLogin> {

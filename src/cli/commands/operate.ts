@@ -99,9 +99,46 @@ export function auditCommands(host: CliHost, program: Command): void {
 
   connected(
     host,
-    audit.command('verify').description('check that nothing was changed, removed or reordered'),
+    audit.command('exports').description('where the log goes besides, and how far it came'),
     async ({ client, out }) => {
-      const report = await client.verifyAudit();
+      const exports = await client.auditExports();
+      out.show(exports, () =>
+        exports.length === 0
+          ? 'None: name some in sallyport.yaml, `audit: { exports: … }`.'
+          : table(
+              ['NAME', 'KIND', 'LAST', 'BEHIND', 'STATE'],
+              exports.map(({ name, kind, sequence, behind, code, failures, failingSince, required }) => [
+                name,
+                required ? `${kind}, required` : kind,
+                String(sequence),
+                String(behind),
+                code === null ? 'ok' : `${printable(code)} since ${when(failingSince)}, ${failures} times`,
+              ]),
+            ),
+      );
+    },
+  );
+
+  connected(
+    host,
+    audit.command('checkpoint').description('sign where the log ends now; keep what is printed elsewhere'),
+    async ({ client, out }) => {
+      const { workspace, sequence, at, ...rest } = await client.signCheckpoint();
+      out.line(printableJson({ sequence, at, workspace, type: 'audit.checkpoint', ...rest }));
+    },
+  );
+
+  connected(
+    host,
+    audit
+      .command('verify')
+      .description('check that nothing was changed, removed, reordered or put back')
+      .option('--checkpoint <file>', 'against checkpoints that were kept elsewhere, such as an export'),
+    async ({ client, out, host: files }, _, options) => {
+      const file = textOption(options, 'checkpoint');
+      const report = await client.verifyAudit(
+        file === undefined ? undefined : checkpointLines(await files.readFile(file)),
+      );
       out.show(report, () =>
         report.ok
           ? `${out.paint('green', '✔')} ${report.events} events, every one in its place.`
@@ -118,6 +155,13 @@ export function auditCommands(host: CliHost, program: Command): void {
   );
 }
 
+/** Of an export only what is a checkpoint is of use, and it may be long. Nothing of the kind is said by who is asked. */
+const checkpointLines = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => line.includes('"audit.checkpoint"'))
+    .join('\n') || '\n';
+
 function eventText(event: JsonObject): string {
   const { sequence, at, type, server, actor, data } = event as unknown as {
     sequence: number;
@@ -133,7 +177,7 @@ function eventText(event: JsonObject): string {
     type.padEnd(18),
     printable(`${actor.kind}:${actor.id}`),
     printable(server ?? '-'),
-    printable(JSON.stringify(data)),
+    printableJson(data),
   ].join('  ');
 }
 
@@ -194,7 +238,8 @@ export function killCommands(host: CliHost, program: Command): void {
       .option('--workspace', 'this workspace')
       .option('--server <server>', 'one server')
       .option('--token <id>', 'one token')
-      .option('--user <id>', 'one user');
+      .option('--user <id>', 'one user')
+      .option('--credential <server/name>', 'one credential of a server');
 
   connected(
     host,
@@ -213,7 +258,7 @@ export function killCommands(host: CliHost, program: Command): void {
               ),
         );
       }
-      const { scope, target } = scopeOf(options);
+      const { scope, target } = scopeOf(options, 'stop');
       const kill = await client.kill(scope, target, textOption(options, 'reason') ?? '');
       out.show(
         kill,
@@ -228,7 +273,7 @@ export function killCommands(host: CliHost, program: Command): void {
     host,
     scoped(program.command('resume').description('lift a kill switch')),
     async ({ client, out }, _, options) => {
-      const { scope, target } = scopeOf(options);
+      const { scope, target } = scopeOf(options, 'resume');
       await client.resume(scope, target);
       out.show({ resumed: { scope, target } }, () =>
         `${out.paint('green', '✔')} Resumed: ${scope} ${target}`.trimEnd(),
@@ -239,19 +284,19 @@ export function killCommands(host: CliHost, program: Command): void {
 
 const flagOf = (scope: KillView['scope'], target: string): string => `--${scope} ${target}`.trimEnd();
 
-function scopeOf(options: Options): { scope: KillView['scope']; target: string } {
+function scopeOf(options: Options, verb: 'stop' | 'resume'): { scope: KillView['scope']; target: string } {
   const given: { scope: KillView['scope']; target: string }[] = [];
   for (const scope of ['all', 'workspace'] as const)
     if (options[scope] === true) given.push({ scope, target: '' });
-  for (const scope of ['server', 'token', 'user'] as const) {
+  for (const scope of ['server', 'token', 'user', 'credential'] as const) {
     const target = textOption(options, scope);
     if (target !== undefined) given.push({ scope, target });
   }
   const [one] = given;
   if (one !== undefined && given.length === 1) return one;
-  throw new AppError('cli_usage', 'Say what to stop.', {
+  throw new AppError('cli_usage', `Say what to ${verb}.`, {
     kind: 'invalid',
-    hint: 'One of --all, --workspace, --server NAME, --token ID, --user ID.',
+    hint: 'One of --all, --workspace, --server NAME, --token ID, --user ID, --credential SERVER/NAME.',
   });
 }
 
@@ -290,7 +335,7 @@ export function manifestCommands(host: CliHost, program: Command): void {
     async (_, out, files) => {
       const reports = await host.lint(files.filter((file) => file !== undefined));
       for (const { lines, ...report } of reports) {
-        if (out.json) out.line(JSON.stringify(report));
+        if (out.json) out.line(printableJson(report));
         else if (report.ok)
           out.line([`${out.paint('green', '✔')} ${report.file}  ${report.hash ?? ''}`, ...lines].join('\n'));
         else out.line([`${out.paint('red', '✘')} ${report.file}`, ...lines].join('\n'));

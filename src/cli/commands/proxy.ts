@@ -1,24 +1,11 @@
 /** `sallyport proxy env`: what a program outside of cells needs in its environment. */
 import type { Command } from 'commander';
 import type { ApiClient } from '../../api/index.ts';
+import { proxyEnvironment } from '../../kernel/index.ts';
 import { connected, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 
 type Settings = Awaited<ReturnType<ApiClient['proxySettings']>>;
-
-/** Where programs look for the proxy. Many read one spelling only; Node's own clients read them when they are told to. */
-const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
-/** Where programs look for authorities. Node adds the file to its own list; the others replace theirs. */
-const AUTHORITY_VARIABLES = [
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'REQUESTS_CA_BUNDLE',
-  'CURL_CA_BUNDLE',
-  'GIT_SSL_CAINFO',
-  'AWS_CA_BUNDLE',
-  'DENO_CERT',
-];
-const OWN_MACHINE = 'localhost,127.0.0.1,::1';
 
 export function proxyCommands(host: CliHost, program: Command): void {
   const proxy = program
@@ -61,10 +48,9 @@ function linesOf({ address, server, tokenId, agent, variables, caFile }: Setting
   const set = (name: string, value: string): string => `export ${name}=${value}`;
   return [
     `: "\${SALLYPORT_TOKEN:?set it to the token ${tokenId} (${inQuotes(agent)})}"`,
-    ...PROXY_VARIABLES.map((name) => set(name, url)),
-    set('NO_PROXY', quoted(OWN_MACHINE)),
-    set('NODE_USE_ENV_PROXY', '1'),
-    ...AUTHORITY_VARIABLES.map((name) => set(name, quoted(caFile))),
+    ...proxyEnvironment.proxy.map((name) => set(name, url)),
+    ...Object.entries(proxyEnvironment.others).map(([name, value]) => set(name, quoted(value))),
+    ...proxyEnvironment.authorities.map((name) => set(name, quoted(caFile))),
     ...Object.entries(variables).map(([name, value]) => set(name, quoted(value))),
   ];
 }

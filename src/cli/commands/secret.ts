@@ -1,11 +1,11 @@
 /** `sallyport secret …`: values go in, and none comes out. */
-import { isCancel, password } from '@clack/prompts';
 import type { Command } from 'commander';
 import type { InjectBody, SecretView } from '../../api/index.ts';
 import { AppError, limits } from '../../kernel/index.ts';
 import { connected, listOption, repeated, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { table, when } from '../output.ts';
+import { oneSource, secretText } from '../secret-input.ts';
 import { adoptedLines } from './definition-text.ts';
 import { placeFrom, placeOptions } from './inject-place.ts';
 
@@ -26,11 +26,14 @@ export function secretCommands(host: CliHost, program: Command): void {
       .option('--stdin', 'read the value from standard input, up to the end, without a final line break'),
     async ({ client, out }, [server = '', name = '', value], options) => {
       const fromStdin = options['stdin'] === true;
-      if (value !== undefined && fromStdin) {
-        throw new AppError('cli_usage', 'Give the value or --stdin, not both.', { kind: 'invalid' });
-      }
+      oneSource({ given: value, fromStdin });
       const slot = findSlot(await client.secrets(server), server, name);
-      const text = value ?? (await (fromStdin ? readAll(host) : ask(host, server, name)));
+      const text = await secretText(host, {
+        given: value,
+        fromStdin,
+        message: `Value of ${name} for ${server}`,
+        command: `sallyport secret set ${server} ${name}`,
+      });
       const { version, definitions } = await client.setSecret(server, name, text);
       out.show({ server, name, version, definitions }, () =>
         [
@@ -139,45 +142,3 @@ function findSlot(slots: readonly SecretView[], server: string, name: string): S
 }
 
 const isTooShortToMask = (value: string): boolean => Buffer.byteLength(value) < limits.scrubValueBytesMin;
-
-async function readAll(host: CliHost): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of host.stdin) {
-    const bytes = Buffer.from(chunk as Uint8Array);
-    length += bytes.length;
-    if (length > limits.secretBytesMax) {
-      throw new AppError('secret_too_long', `The value is longer than ${limits.secretBytesMax} bytes.`, {
-        kind: 'invalid',
-      });
-    }
-    chunks.push(bytes);
-  }
-  const value = Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/\r?\n$/, '');
-  if (value === '')
-    throw new AppError('secret_empty', 'Standard input held no value.', {
-      kind: 'invalid',
-      hint: "printf '%s' VALUE | sallyport secret set … --stdin",
-    });
-  return value;
-}
-
-async function ask(host: CliHost, server: string, name: string): Promise<string> {
-  if (host.stdin.isTTY !== true) {
-    throw new AppError('secret_value_needed', 'There is no terminal to ask for the value.', {
-      kind: 'invalid',
-      hint: `Pipe it in: sallyport secret set ${server} ${name} --stdin`,
-    });
-  }
-  const value = await password({
-    message: `Value of ${name} for ${server}`,
-    output: host.stderr,
-    // Not even how long it is.
-    mask: '',
-    validate: (text) => (text ? undefined : 'Type or paste a value.'),
-  });
-  if (isCancel(value)) throw new AppError('cancelled', 'Cancelled; nothing was changed.', { kind: 'failed' });
-  return value;
-}

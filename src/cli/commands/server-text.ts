@@ -31,9 +31,14 @@ export function addedText(out: Output, added: AddedView): string {
     `  May reach: ${hostsText(added)}`,
     ...added.notes.map((note) => `  ${printable(note)}`),
     ...scriptLines(added),
-    ...adoptedLines(added.definitions),
+    ...adoptedLines(
+      added.definitions,
+      missing.map(({ name }) => name),
+    ),
     ...missing.map((secret) => `  Next: sallyport secret set ${added.slug} ${secret.name}`),
-    ...(missing.length === 0 ? [`  Try: sallyport server tools ${added.slug}`] : []),
+    ...(missing.length === 0
+      ? [`  Next: see which of its tools agents are shown: sallyport server tools ${added.slug}`]
+      : []),
   ].join('\n');
 }
 

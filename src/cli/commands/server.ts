@@ -1,6 +1,6 @@
 /** `sallyport server …` */
 import type { Command } from 'commander';
-import type { LogLineView } from '../../api/index.ts';
+import type { LogLineView, ProfileView } from '../../api/index.ts';
 import { connected, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { printable, printableJson, table, when } from '../output.ts';
@@ -67,10 +67,13 @@ export function serverCommands(host: CliHost, program: Command): void {
     async ({ client, out }, [slug = '']) => {
       const text = await client.tools(slug);
       if (out.json) return out.line(text);
-      const shown = (await client.server(slug)).defaultTools;
-      out.line(table(['TOOL', 'SHOWN', 'WHAT IT DOES'], toolRows(text, shown)));
+      const shown = {
+        byDefault: (await client.server(slug)).defaultTools,
+        profiles: await client.profiles(),
+      };
+      out.line(table(['TOOL', 'SHOWN IN', 'WHAT IT DOES'], toolRows(slug, text, shown)));
       out.note(
-        `\nTools marked "no" are hidden until a profile names them: sallyport profile set default --server ${slug}:TOOL,TOOL (or ${slug}:*)`,
+        `\nTools with "-" are hidden until a profile names them: sallyport profile set default --server ${slug}:TOOL,TOOL (or '${slug}:*')`,
       );
     },
   );
@@ -166,14 +169,28 @@ const logText = ({ at, cell, from, text }: LogLineView): string =>
   `${when(at)} ${cell.slice(-6)} ${from === 'server' ? '|' : '*'} ${printable(text)}`;
 
 /** @param shown names of the default tools; null: those that say that they only read */
-function toolRows(listText: string, shown: readonly string[] | null): string[][] {
+/** Which tools are shown where. */
+interface Shown {
+  /** The manifest's choice; null: those that say that they only read. */
+  readonly byDefault: readonly string[] | null;
+  readonly profiles: readonly ProfileView[];
+}
+
+function toolRows(slug: string, listText: string, { byDefault, profiles }: Shown): string[][] {
   const tools: unknown = JSON.parse(listText);
   return (Array.isArray(tools) ? tools : []).map((tool: unknown) => {
     const { name, description, annotations } = record(tool);
-    const visible =
-      shown === null ? record(annotations)['readOnlyHint'] === true : shown.includes(String(name));
+    const isDefault =
+      byDefault === null ? record(annotations)['readOnlyHint'] === true : byDefault.includes(String(name));
+    const where = profiles.filter(({ entries }) =>
+      entries.some(
+        ({ server, tools: chosen }) =>
+          server === slug &&
+          (chosen === '*' || (chosen === null ? isDefault : chosen.includes(String(name)))),
+      ),
+    );
     const [line = ''] = typeof description === 'string' ? description.split('\n', 1) : [];
-    return [String(name), visible ? 'yes' : 'no', printable(line).slice(0, 80)];
+    return [String(name), where.map((one) => one.name).join(', ') || '-', printable(line).slice(0, 80)];
   });
 }
 

@@ -16,7 +16,7 @@ import {
   requestHeadReader,
 } from '../../wire/index.ts';
 import { Exchange, type ExchangeHost } from '../exchange.ts';
-import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
+import { addRefusalFields, recordHeadRefusal, refusalBody } from '../head-refusal.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival } from '../request.ts';
@@ -293,9 +293,7 @@ export class Http1Downstream implements ExchangeClient {
     const { status } = refusal;
     const body = refusalBody(refusal);
     const fields = new Fields();
-    fields.add('Content-Type', 'application/json');
-    fields.add('Content-Length', String(body.length));
-    fields.add('Cache-Control', 'no-store');
+    addRefusalFields(refusal, body, fields);
     if (!this.#persists) fields.add('Connection', 'close');
     this.#socket.cork();
     this.#write(encodeResponseHead(status, STATUS_PHRASES[status] ?? 'Refused', fields));

@@ -6,7 +6,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { limits } from '../../kernel/index.ts';
 import { Fields } from '../../wire/index.ts';
 import { Exchange, type ExchangeHost } from '../exchange.ts';
-import { recordHeadRefusal, refusalBody } from '../head-refusal.ts';
+import { addRefusalFields, recordHeadRefusal, refusalBody } from '../head-refusal.ts';
 import type { AnswerBody, AnswerHead, ExchangeClient } from '../message.ts';
 import { Refusal, toWireRefusal, type WireRefusal } from '../refusals.ts';
 import type { Arrival, Incoming } from '../request.ts';
@@ -150,9 +150,7 @@ export class Http2Request implements ExchangeClient, InputReader {
   #refuseRequest(refusal: WireRefusal, method: string): void {
     const body = refusalBody(refusal);
     const fields = new Fields();
-    fields.add('content-type', 'application/json');
-    fields.add('content-length', String(body.length));
-    fields.add('cache-control', 'no-store');
+    addRefusalFields(refusal, body, fields);
     const isBodyless = method === 'HEAD';
     this.#respond({ status: refusal.status, phrase: '', fields }, isBodyless ? 'none' : 'body');
     if (!isBodyless && !this.#stream.destroyed) this.#stream.end(body);

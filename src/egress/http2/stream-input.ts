@@ -64,8 +64,10 @@ export class StreamInput {
     this.#reader = reader;
     this.#memory = memory;
     this.#push = stream.push.bind(stream);
-    /* Node hands over each piece through this method; its answer says whether the stream's window may open again. */
-    stream.push = (data: Buffer | null) => (data === null ? this.#ended() : this.#receive(data));
+    /* Node hands over each piece through this method; its answer says whether the stream's window may open again.
+       Not written where it is assigned: it would outlive its stream (docs/adr/0010-call-speed.md). */
+    const push = (data: Buffer | null): boolean => (data === null ? this.#ended() : this.#receive(data));
+    stream.push = push;
     stream.on('end', () => this.#told());
     stream.once('close', () => this.#drop());
     this.#isCut = stream.closed;

@@ -25,8 +25,12 @@ const KINDS: Readonly<Record<number, AppErrorKind>> = {
   429: 'limited',
 };
 
-const refusalError = ({ status, code, message, hint }: WireRefusal): AppError =>
-  new AppError(code, message, { kind: KINDS[status] ?? 'unavailable', hint });
+export const refusalError = ({ status, code, message, hint, retryAfterSeconds }: WireRefusal): AppError =>
+  new AppError(code, message, {
+    kind: KINDS[status] ?? 'unavailable',
+    hint,
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  });
 
 const cutError = (): AppError =>
   new AppError('egress_upstream_closed', 'The answer broke off before its end.', {

@@ -3,7 +3,7 @@
  * in a cell does that on its own. Pure. There is no real value here, and no way to one.
  */
 import { matchBinding } from '../../policy/index.ts';
-import { Fields, normalizeTarget } from '../../wire/index.ts';
+import { Fields, multipartBoundary, normalizeTarget } from '../../wire/index.ts';
 import { type BasicPair, fillFormat, formatBasic, parseBasic } from '../inject/injection.ts';
 import type { CredentialBinding, InjectRule, OwnRequest } from '../ports.ts';
 
@@ -49,6 +49,7 @@ function fill(filled: Filled, rule: InjectRule, token: string): void {
   else if ('path' in rule) filled.target = withSegments(filled.target, rule.path, token);
   else if ('json' in rule) filled.body = withJson(filled.fields, filled.body, rule.json, token);
   else if ('form' in rule) filled.body = withForm(filled.fields, filled.body, rule.form, token);
+  else if ('multipart' in rule) filled.body = withPart(filled.fields, filled.body, rule.multipart, token);
 }
 
 function setField(fields: Fields, name: string, value: string): void {
@@ -117,4 +118,14 @@ function withValueAt(whole: unknown, [key, ...rest]: readonly string[], value: s
 function withForm(fields: Fields, body: Buffer | null, name: string, token: string): Buffer | null {
   if (body === null || !isOf(fields, /^application\/x-www-form-urlencoded\b/i)) return body;
   return Buffer.from(withPair(body.toString('utf8'), name, token), 'utf8');
+}
+
+/** As the last part. One of the same name is left: what is there twice is not filled in, and the request refused. */
+function withPart(fields: Fields, body: Buffer | null, name: string, token: string): Buffer | null {
+  const boundary = multipartBoundary(fields.get('content-type') ?? '');
+  const close = body?.lastIndexOf(`--${boundary}--`) ?? -1;
+  if (body === null || boundary === null || close < 0) return body;
+  const quoted = name.replaceAll('"', '%22').replaceAll('\r', '%0D').replaceAll('\n', '%0A');
+  const part = `--${boundary}\r\nContent-Disposition: form-data; name="${quoted}"\r\n\r\n${token}\r\n`;
+  return Buffer.concat([body.subarray(0, close), Buffer.from(part, 'utf8'), body.subarray(close)]);
 }

@@ -57,6 +57,7 @@ export class EchoSearch implements AnswerListener {
   #bytes = 0;
   #truncated = false;
   #over = false;
+  #lingering: NodeJS.Timeout | null = null;
 
   /** @param set made of the canary alone */
   constructor(set: ScrubSet) {
@@ -100,6 +101,12 @@ export class EchoSearch implements AnswerListener {
     } catch (error) {
       this.#finish(unreadable(error));
     }
+    // Of events there is no end: what comes at once is looked at.
+    if (/^text\/event-stream\b/i.test(head.fields.get('content-type') ?? ''))
+      this.#lingering = setTimeout(() => {
+        this.#truncated = true;
+        this.#finish(null);
+      }, limits.probeEventsMs);
   }
 
   onBody(data: Buffer): void {
@@ -158,6 +165,7 @@ export class EchoSearch implements AnswerListener {
   #finish(refusal: Refusal | null): void {
     if (this.#over) return;
     this.#over = true;
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
     this.#ended.resolve({
       status: this.#status,
       echoed: [...this.#found.values()],

@@ -12,11 +12,20 @@ import { carrierOf, pathTarget, placeText } from './place.ts';
 /** A credential by where it may go. Neither its value nor a placeholder is needed to find out who sends back what. */
 export type ProbedCredential = Omit<CredentialBinding, 'placeholder'>;
 
+/** What a server is asked for itself, whatever the paths are that its rules name. */
+export interface ProbeHome {
+  readonly host: string;
+  readonly port: number;
+  readonly target: Target;
+}
+
 export interface ProbeScope {
   readonly rules: readonly EgressRule[];
   readonly credentials: readonly ProbedCredential[];
   /** Asked for everywhere it is allowed; null: the first path that the rules name, or `/`. */
   readonly target: Target | null;
+  /** Asked for first where nothing else is wanted; null: there is no such place. */
+  readonly home: ProbeHome | null;
   /** Names to ask below wildcards, in canonical form. */
   readonly hosts: readonly string[];
   /** Whether requests with a body may be made: these could change something if an API took them. */
@@ -126,7 +135,7 @@ function decide(entry: Planned, credential: ProbedCredential, scope: ProbeScope)
   return skip(entry, 'probe_path', `no request to ${tried} is allowed: choose another path with --path`);
 }
 
-/** The one path that is wanted, or those that the rules name: prefixes, each of which is a path too. */
+/** The one path that is wanted, or the server's own, and those that the rules name: prefixes, each of which is a path too. */
 function targetsFor(
   { to, rule }: Planned,
   credential: ProbedCredential,
@@ -138,7 +147,12 @@ function targetsFor(
     .filter(({ port, host }) => port === to.port && matchHost(host, to.host))
     .flatMap(({ paths }) => paths ?? []);
   const paths = [...new Set([...(credential.paths ?? []), ...ofRules])];
-  return [...paths.map((path): Target => ({ path, query: null, raw: path })), ROOT];
+  const { home } = scope;
+  return [
+    ...(home !== null && home.host === to.host && home.port === to.port ? [home.target] : []),
+    ...paths.map((path): Target => ({ path, query: null, raw: path })),
+    ROOT,
+  ];
 }
 
 const skip = (entry: Planned, code: SkipCode, reason: string): Skip => ({ ...entry, code, reason });

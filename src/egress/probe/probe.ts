@@ -22,7 +22,7 @@ import type { EgressRule } from '../ports.ts';
 import { refusalCode, toWireRefusal } from '../refusals.ts';
 import { createScrubSet } from '../scrub/index.ts';
 import { type Echo, EchoSearch, type Searched } from './echo.ts';
-import { type Ask, planProbe, type ProbedCredential, type Skip } from './plan.ts';
+import { type Ask, planProbe, type ProbedCredential, type ProbeHome, type Skip } from './plan.ts';
 import { probeRequest } from './request.ts';
 
 export interface ProbeOptions {
@@ -43,6 +43,8 @@ export interface ProbeSpec {
   readonly rules: readonly EgressRule[];
   /** The sealed ones; whether a value is set does not matter. */
   readonly credentials: readonly ProbedCredential[];
+  /** The address that the server itself is at, for one that is not a program here. */
+  readonly home: URL | null;
   /** A fresh random value of the shape that the credential's placeholders have. */
   canary(credential: string): string;
   readonly options: ProbeOptions;
@@ -99,7 +101,8 @@ export async function probe(
   const { options, rules, credentials } = spec;
   const hosts = (options.hosts ?? []).map((host) => listedHost(host, rules));
   const target = options.path === undefined ? null : targetOf(options.path);
-  const plan = planProbe({ rules, credentials, hosts, target, post: options.post === true });
+  const home = homeOf(spec.home);
+  const plan = planProbe({ rules, credentials, home, hosts, target, post: options.post === true });
   const failed = new AbortController();
   const over = AbortSignal.any([signal, failed.signal]);
   const results: ProbeResult[] = [];
@@ -128,6 +131,13 @@ function listedHost(said: string, rules: readonly EgressRule[]): string {
     kind: 'invalid',
     hint: 'Name a host that its egress rules cover, such as one below a wildcard.',
   });
+}
+
+function homeOf(url: URL | null): ProbeHome | null {
+  if (url === null) return null;
+  const target = normalizeTarget(url.pathname + url.search);
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  return target.ok ? { host: url.hostname, port, target: target.value } : null;
 }
 
 function targetOf(path: string) {

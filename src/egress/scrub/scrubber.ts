@@ -9,7 +9,7 @@ import { type Encoding, encodeMask, encodingOf } from './mask.ts';
 import type { Opening } from './openings.ts';
 import type { Pattern } from './pattern.ts';
 import type { ScrubSet } from './scrub-set.ts';
-import { GRAM_BYTES, hashOf, mayHoldMatch, type SkipTable } from './skip-table.ts';
+import { GRAM_BYTES, hashOf, mayHoldMatch, type SkipTable, stepBack } from './skip-table.ts';
 import { tailStart } from './tail.ts';
 import { step } from './trie.ts';
 
@@ -183,12 +183,14 @@ function longerOf(
 function nextCandidate(table: SkipTable, data: Buffer, start: number): number {
   const { known, knownShift, head, headShift, window } = table;
   const lead = window - GRAM_BYTES;
+  const back = stepBack(lead);
   const last = data.length - GRAM_BYTES;
   let at = start + lead;
   // The long step does not depend on what the table says, so that the processor can go on to the next window
   // before it has the entry for this one.
   while (at <= last) {
     if (known[hashOf(gramAt(data, at), knownShift)] === 0) at += lead + 1;
+    else if (back > 0 && known[hashOf(gramAt(data, at - GRAM_BYTES), knownShift)] === 0) at += back;
     else if (head[hashOf(gramAt(data, at - lead), headShift)] === 0) at += 1;
     else break;
   }

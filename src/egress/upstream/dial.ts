@@ -151,6 +151,19 @@ export class Dialer {
     throw Refusal.of('egress_upstream_tls', facts, { address });
   }
 
+  /**
+   * Where datagrams for a name go.
+   *
+   * @throws Refusal `egress_upstream_unresolved`, `egress_upstream_address_refused`
+   */
+  async endpoint(host: string, port: number, signal: AbortSignal): Promise<Endpoint> {
+    const override = this.#config.resolve[`${host}:${port}`];
+    const target = override === undefined ? null : parseAuthority(override, port);
+    const place = target?.ok === true ? target.value : { host, port };
+    const [address = ''] = await this.addresses(place.host, signal);
+    return { address, port: place.port };
+  }
+
   async #reach(to: Destination, signal: AbortSignal): Promise<Socket> {
     const override = this.#config.resolve[`${to.host}:${to.port}`];
     const proxy = this.#config.proxy ?? null;

@@ -115,6 +115,11 @@ export class UpstreamPool {
     this.#logins = this.#logins.filter((login) => !isOver(login));
   }
 
+  /** Cuts connections that clients have logged in on and that wait for their next request. */
+  dropLogins(): void {
+    for (const login of this.#logins.splice(0)) this.#drop(login);
+  }
+
   /** Cuts what the cell uses, and what is being made for it. */
   close(): void {
     if (this.#closing.signal.aborted) return;

@@ -6,10 +6,11 @@ import type { OperationFilter } from '../../manifest/index.ts';
 import type { ApiFault } from '../faults.ts';
 import { isObject, listAt, objectAt, own, textAt } from '../json-values.ts';
 import { ArgumentNames, distinct, toolName } from '../names.ts';
-import type { Base, CompiledApi, OperationPlan, Taken } from '../plan.ts';
+import type { ApiTool, Base, CompiledApi, OperationPlan, Taken } from '../plan.ts';
 import { toolDefinition } from '../tool-definition.ts';
 import type { OpenApiText } from './document.ts';
 import { parametersOf } from './parameters.ts';
+import { pathHoles } from './path-holes.ts';
 import { prune, type Pruned } from './prune.ts';
 import { bodyOf } from './request-body.ts';
 import { ToolSchemas } from './schema.ts';
@@ -80,15 +81,22 @@ function compiled(root: JsonObject, { chosen }: Pruned, use: OpenApiUse): Result
       made.push(tool.value);
       nodes += tool.value.nodes;
       if (nodes > limits.apiSchemaNodesMax) return err(tooCostly);
-    } else leftOut.push(`${method} ${path}: ${tool.error}`);
+    } else leftOut.push(`${method} ${path.slice(0, SHOWN_PATH_CHARS)}: ${tool.error}`);
   }
-  const tools = distinct(made).map(({ name, facts, plan }) => ({
-    name,
-    definition: toolDefinition({ ...facts, name }),
-    plan,
-  }));
+  const tools: ApiTool[] = [];
+  let chars = 0;
+  for (const { name, facts, plan } of distinct(made)) {
+    const definition = toolDefinition({ ...facts, name });
+    chars += definition.length;
+    if (chars > limits.apiDefinitionsCharsMax) return err(tooCostly);
+    if (definition.length <= limits.apiDefinitionCharsMax) tools.push({ name, definition, plan });
+    else leftOut.push(`${plan.method} ${plan.path.slice(0, SHOWN_PATH_CHARS)}: its schemas are too long`);
+  }
   return ok({ tools, leftOut });
 }
+
+/** Of a path in a message. */
+const SHOWN_PATH_CHARS = 200;
 
 const tooCostly: ApiFault = {
   code: 'api_document_too_costly',
@@ -121,9 +129,8 @@ function toolFrom({ root, item, operation, method, path }: Place, use: OpenApiUs
   const context = { root, taken: use.taken, names, schemas };
   const params = parametersOf([listAt(item, 'parameters'), listAt(operation, 'parameters')], context);
   if (!params.ok) return params;
-  const sent = sentPath(path);
-  const holes = [...sent.matchAll(/\{([^{}]*)\}/g)].map(([, name]) => name);
-  const unfilled = holes.find(
+  const { written, path: sent, holes } = pathHoles(path);
+  const unfilled = [...holes.keys()].find(
     (hole) => !params.value.some(({ plan }) => plan.in === 'path' && plan.name === hole),
   );
   if (unfilled !== undefined) return err(`nothing says what {${unfilled}} is`);
@@ -142,7 +149,7 @@ function toolFrom({ root, item, operation, method, path }: Place, use: OpenApiUs
       title,
       description: descriptionOf(operation, title),
       method,
-      path: sent,
+      path: written,
       properties,
       required: [
         ...params.value.filter(({ plan }) => plan.required).map(({ plan }) => plan.argument),
@@ -156,22 +163,15 @@ function toolFrom({ root, item, operation, method, path }: Place, use: OpenApiUs
       method,
       path: sent,
       params: params.value
-        .filter(({ plan }) => plan.in !== 'path' || holes.includes(plan.name))
-        .map(({ plan }) => plan),
+        .filter(({ plan }) => plan.in !== 'path' || holes.has(plan.name))
+        .map(({ plan }) => ({
+          ...plan,
+          spans: (plan.in === 'path' ? holes.get(plan.name) : null) ?? plan.spans,
+        })),
       body: body?.plan ?? null,
     },
   });
 }
-
-/**
- * The path of a document as one that a request can have. Documents tell two entries of one path apart by what is not sent: a
- * fragment, or characters that nobody sees.
- */
-const sentPath = (path: string): string =>
-  path
-    .replace(/#.*$/s, '')
-    .replaceAll(/\p{Cf}/gu, '')
-    .replaceAll(/[^\x21-\x7e]/gu, (character) => encodeURIComponent(character.toWellFormed()));
 
 function descriptionOf(operation: JsonObject, title: string | undefined): string {
   const old = own(operation, 'deprecated') === true ? ['Deprecated.'] : [];

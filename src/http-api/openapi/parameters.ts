@@ -3,7 +3,8 @@ import { type Json, type JsonObject, err, ok, type Result } from '../../kernel/i
 import { isList, isObject, objectAt, own, textAt } from '../json-values.ts';
 import type { ArgumentNames } from '../names.ts';
 import type { ParamPlace, ParamPlan, Style, Taken } from '../plan.ts';
-import { isFieldName, isOwnField } from '../serialise/fields.ts';
+import { fieldKey, isFieldName, isOwnField } from '../serialise/fields.ts';
+import { spansOf } from './path-holes.ts';
 import { found } from './references.ts';
 import type { ToolSchemas } from './schema.ts';
 
@@ -47,7 +48,10 @@ export function parametersOf(
 const placeIndex = (param: JsonObject): number => PLACES.findIndex((place) => place === own(param, 'in'));
 
 /** Null for one that is not the caller's to give. */
-function parameter(param: JsonObject, { taken, names, schemas }: Context): Result<ToolParam | null, string> {
+function parameter(
+  param: JsonObject,
+  { root, taken, names, schemas }: Context,
+): Result<ToolParam | null, string> {
   const name = textAt(param, 'name');
   const place = PLACES.find((one) => one === own(param, 'in'));
   if (name === undefined || place === undefined)
@@ -67,6 +71,7 @@ function parameter(param: JsonObject, { taken, names, schemas }: Context): Resul
     style,
     explode: explodeOf(param, style),
     reserved: place === 'query' && own(param, 'allowReserved') === true,
+    spans: place === 'path' ? spansOf(param, found(root, schema) ?? {}) : null,
     required: place === 'path' || own(param, 'required') === true,
   };
   return ok({ plan, schema: described(schemas.of(schema), textAt(param, 'description')) });
@@ -74,7 +79,7 @@ function parameter(param: JsonObject, { taken, names, schemas }: Context): Resul
 
 function isTaken(name: string, place: ParamPlace, taken: Taken): boolean {
   if (place === 'header') {
-    const key = name.toLowerCase();
+    const key = fieldKey(name);
     return NOT_PARAMETERS.has(key) || key === 'cookie' || isOwnField(name) || taken.headers.has(key);
   }
   if (place === 'query') return taken.query.has(name);

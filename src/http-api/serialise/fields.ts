@@ -31,9 +31,12 @@ const OWN: ReadonlySet<string> = new Set([
 ]);
 const OWN_BEGINNING = /^(?:proxy-|sec-|x-forwarded-|x-sallyport-)/;
 
-/** Whether no argument may write this field. Servers that make variables of fields tell no underscore from a hyphen. */
+/** By which a field is known. Servers that make variables of fields tell no underscore from a hyphen. */
+export const fieldKey = (name: string): string => name.toLowerCase().replaceAll('_', '-');
+
+/** Whether no argument may write this field. */
 export function isOwnField(name: string): boolean {
-  const key = name.toLowerCase().replaceAll('_', '-');
+  const key = fieldKey(name);
   return OWN.has(key) || OWN_BEGINNING.test(key);
 }
 

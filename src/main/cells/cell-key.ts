@@ -33,7 +33,7 @@ interface HeldCredential {
 export type HeldCredentials = ReadonlyMap<string, HeldCredential>;
 
 export const keyText = ({ slug, profile, owner }: Omit<CellKey, 'shared'>): string =>
-  JSON.stringify([slug, profile, owner]);
+  `${slug}\n${profile === null ? '' : `+${profile}`}\n${owner === null ? '' : `+${owner}`}`;
 
 /**
  * @param infos what is set for the server, of every owner

@@ -38,7 +38,11 @@ export interface CellPoolDeps extends StartDeps {
 
 export interface CellPool {
   /** The running cell, or a new one. Concurrent calls for the same one share its start. */
-  open(slug: string, profile: string | null, user: string | null): Promise<UpstreamTransport>;
+  open(
+    slug: string,
+    profile: string | null,
+    user: string | null,
+  ): UpstreamTransport | Promise<UpstreamTransport>;
   /**
    * Starts a cell that serves nobody, for as long as `use` takes: to see what the server offers. Credentials need not be set.
    */
@@ -166,6 +170,17 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
       });
     }
     return slot.starting;
+  }
+
+  async function openNew(slug: string, caller: CellUser): Promise<UpstreamTransport> {
+    if (closed) throw stopping();
+    const opened = openCell(slug, caller);
+    opening.add(opened);
+    try {
+      return (await opened).transport;
+    } finally {
+      opening.delete(opened);
+    }
   }
 
   /** Without asking the store: a cell that may not go on is ended when the store changes. */
@@ -313,18 +328,10 @@ export function createCellPool(deps: CellPoolDeps): CellPool {
   }
 
   return {
-    async open(slug, profile, user) {
-      if (closed) throw stopping();
+    open(slug, profile, user) {
       const caller = { profile, user };
-      const running = runningFor(slug, caller);
-      if (running !== null) return running.transport;
-      const opened = openCell(slug, caller);
-      opening.add(opened);
-      try {
-        return (await opened).transport;
-      } finally {
-        opening.delete(opened);
-      }
+      const running = closed ? null : runningFor(slug, caller);
+      return running === null ? openNew(slug, caller) : running.transport;
     },
     async look(slug, use) {
       if (closed) throw stopping();

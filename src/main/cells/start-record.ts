@@ -36,7 +36,7 @@ export async function recordExit(
   { audit, workspace }: RecordDeps,
   row: ServerRow,
   id: CellId,
-  { reason, code, signal, limit }: UpstreamExit,
+  { reason, code, signal, limit, byItself }: UpstreamExit & { readonly byItself: boolean },
 ): Promise<void> {
   await audit
     .append({
@@ -44,7 +44,7 @@ export async function recordExit(
       type: 'cell.exited',
       actor: { kind: 'cell', id },
       server: row.slug,
-      data: { reason, code, signal, limit: limit ?? null },
+      data: { reason, code, signal, limit: limit ?? null, byItself },
     })
     .catch(() => undefined);
 }

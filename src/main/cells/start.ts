@@ -160,7 +160,7 @@ export async function startCell(
   } catch (error) {
     egress?.close();
     const reason = isAppError(error) ? error.code : 'internal_error';
-    await recordExit(deps, row, id, { reason, code: null, signal: null });
+    await recordExit(deps, row, id, { reason, code: null, signal: null, byItself: true });
     const message = isAppError(error) ? error.message : 'see the log of the gateway';
     noteIn(deps, row, id)(`not started: ${message}`);
     throw error;
@@ -279,7 +279,7 @@ async function launch(deps: StartDeps, row: ServerRow, prepared: Prepared): Prom
     const reason = limit === null ? (asked ?? exit.reason) : exit.reason;
     const outcome = { code, signal, reason, ...(limit === null ? {} : { limit: limit.setting }) };
     note(`ended: ${outcome.reason}`);
-    await recordExit(deps, row, id, outcome);
+    await recordExit(deps, row, id, { ...outcome, byItself: asked === null || limit !== null });
     return outcome;
   });
   return {

@@ -7,7 +7,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { CellEgress, Egress } from '../../egress/index.ts';
-import { AppError, type Log, type Random, type WorkspaceId } from '../../kernel/index.ts';
+import { AppError, type Log, proxyEnvironment, type Random, type WorkspaceId } from '../../kernel/index.ts';
 import type { Cell, CellSpec, Unisolated } from '../../sandbox/index.ts';
 import { authorityFiles } from '../proxy/authority-files.ts';
 
@@ -33,19 +33,6 @@ export const UNISOLATED =
   'cells.isolation is none-unsafe: servers can read every file of this user, the master key included, and connect anywhere';
 
 const SECRET_BYTES = 32;
-/** Many programs read one spelling only. */
-const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
-/** Node adds the file to its own list; the others replace theirs. */
-const AUTHORITY_VARIABLES = [
-  'NODE_EXTRA_CA_CERTS',
-  'SSL_CERT_FILE',
-  'REQUESTS_CA_BUNDLE',
-  'CURL_CA_BUNDLE',
-  'GIT_SSL_CAINFO',
-  'AWS_CA_BUNDLE',
-  'DENO_CERT',
-];
-const OWN_MACHINE = 'localhost,127.0.0.1,::1';
 
 export function createUnisolatedExit(deps: UnisolatedExitDeps): UnisolatedExit {
   /** By secret. */
@@ -132,9 +119,7 @@ function isThere(pid: number): boolean {
 }
 
 const wayOut = (proxy: string, caFile: string): Record<string, string> => ({
-  ...Object.fromEntries(PROXY_VARIABLES.map((name) => [name, proxy])),
-  NO_PROXY: OWN_MACHINE,
-  no_proxy: OWN_MACHINE,
-  NODE_USE_ENV_PROXY: '1',
-  ...Object.fromEntries(AUTHORITY_VARIABLES.map((name) => [name, caFile])),
+  ...Object.fromEntries(proxyEnvironment.proxy.map((name) => [name, proxy])),
+  ...proxyEnvironment.others,
+  ...Object.fromEntries(proxyEnvironment.authorities.map((name) => [name, caFile])),
 });

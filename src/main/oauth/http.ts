@@ -6,11 +6,15 @@ import type { ServerRows } from '../../api/index.ts';
 import type { Egress, InjectRule, OwnAnswer } from '../../egress/index.ts';
 import { AppError, type CellId, limits, newId, type Random, type WorkspaceId } from '../../kernel/index.ts';
 import { makePlaceholder } from '../../manifest/index.ts';
+import type { KillSwitch, Principal } from '../../mcp/index.ts';
 import type { GrantServer, GrantSlot, OAuthAnswer, OAuthHttp, OAuthRequest } from '../../oauth/index.ts';
 import type { StoredCredential } from '../egress-ports.ts';
+import { challengesIn } from './challenges.ts';
 
 export interface OAuthHttpDeps {
   readonly workspace: WorkspaceId;
+  readonly operator: Principal;
+  readonly kills: Pick<KillSwitch, 'check'>;
   readonly servers: Pick<ServerRows, 'find'>;
   readonly egress: () => Pick<Egress, 'openOwn'>;
   readonly random: Random;
@@ -24,10 +28,19 @@ export interface OwnOAuthHttp extends OAuthHttp {
 /** Long enough not to be met by chance in an answer. */
 const STAND_IN = 'oauth_{alnum:40}';
 
-export function createOAuthHttp({ workspace, servers, egress, random }: OAuthHttpDeps): OwnOAuthHttp {
+export function createOAuthHttp({
+  workspace,
+  operator,
+  kills,
+  servers,
+  egress,
+  random,
+}: OAuthHttpDeps): OwnOAuthHttp {
   const underway = new Map<CellId, ReadonlyMap<string, StoredCredential>>();
 
   async function send(server: GrantServer, request: OAuthRequest): Promise<OAuthAnswer> {
+    // What is under way may end: its answer may hold the only token that there is, which nobody uses until the switch is lifted.
+    await kills.check(operator, server.slug);
     const row = await servers.find(workspace, server.slug);
     if (row === null || row.id !== server.id)
       throw new AppError('server_unknown', `There is no server \`${server.slug}\` any more.`, {
@@ -74,7 +87,7 @@ export function createOAuthHttp({ workspace, servers, egress, random }: OAuthHtt
         const text = await textOf(answer, url);
         return {
           status: answer.status,
-          wwwAuthenticate: answer.fields.get('www-authenticate') ?? null,
+          wwwAuthenticate: challengesIn(answer),
           text,
           placeholders,
         };

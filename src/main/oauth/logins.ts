@@ -46,7 +46,14 @@ const BY_ITSELF: ReadonlySet<Parameters<GrantRecorder>[0]> = new Set(['grant.ref
 
 export function createLogins(deps: LoginsDeps): ServerLogins {
   const { workspace, operator, servers, store, vault, audit, clock, random, log, kills } = deps;
-  const http = createOAuthHttp({ workspace, servers, egress: deps.egress, random });
+  const http = createOAuthHttp({
+    workspace,
+    operator,
+    kills,
+    servers,
+    egress: deps.egress,
+    random,
+  });
   const grants = createGrants({
     http,
     values: grantValues(workspace, vault, deps.changed),
@@ -103,7 +110,13 @@ export function createLogins(deps: LoginsDeps): ServerLogins {
         const server = grantServerOf(row, manifestOf(row));
         return server === null ? null : viewOf(server);
       },
-      forget: (row) => grants.forget(grantServer(row)),
+      // Also of a server that takes none any more, since it was given a key: its tokens are there still.
+      forget: (row) => {
+        const { server } = manifestOf(row);
+        return server.kind === 'remote'
+          ? grants.forget({ id: row.id, slug: row.slug, url: server.url })
+          : grants.forget(grantServer(row));
+      },
     },
   };
 }

@@ -3,8 +3,9 @@
  * It shares no connection, no name and no credential with the one that servers have. It may dial where a server never
  * may, because it was the operator who chose the registry, and that is often on the company's own network.
  */
+import { NO_RULES } from '../../policy/index.ts';
 import type { AuditEvent, AuditLog } from '../../audit/index.ts';
-import { createEgress, type CredentialSource, type EgressConfig } from '../../egress/index.ts';
+import { createEgress, type CredentialSource, type EgressConfig, NO_CALLS } from '../../egress/index.ts';
 import {
   AppError,
   type CellId,
@@ -81,6 +82,9 @@ async function toRegistry(
   const egress = createEgress({
     credentials: loginSource(logins, workspace, label, audit),
     calls: { callsIn: () => NO_CALLS },
+    // The owner's rules are about servers: what installs one has hosts of its own, and nothing else.
+    rules: { current: () => NO_RULES },
+    limits: { count: async () => null },
     audit: {
       record: withoutFetches((event) => audit.record(event), unreached),
       note: withoutFetches((event) => audit.note(event), unreached),
@@ -137,8 +141,6 @@ async function toRegistry(
     throw error;
   }
 }
-
-const NO_CALLS = { inFlight: [], count: 0, running: [], begun: false, last: null, ended: [] };
 
 /**
  * What is fetched is on record as the package, with all its parts; what was tried besides, and every use of a login, is here.

@@ -8,12 +8,13 @@ import { AppError, type CellId, limits, newId, type Random } from '../../kernel/
 import type { KillSwitch, Principal } from '../../mcp/index.ts';
 import { parseAuthority } from '../../wire/index.ts';
 import type { StoredCredential } from '../egress-ports.ts';
+import { whileAllowed } from '../kill-guard.ts';
 import { collect } from './api-answer.ts';
 
 export interface FetchDeps {
   readonly operator: Principal;
   readonly egress: Pick<Egress, 'openOwn'>;
-  readonly kills: Pick<KillSwitch, 'check'>;
+  readonly kills: Pick<KillSwitch, 'check' | 'onKill'>;
   readonly random: Random;
 }
 
@@ -29,21 +30,20 @@ export function createDocumentFetcher({ operator, egress, kills, random }: Fetch
   return {
     credentialsOf: (cell) => (fetching.has(cell) ? NONE : null),
     async fetch(address, server, wanted) {
-      await kills.check(operator, server);
       const request = requestFor(address);
       const cell = newId<'cell'>('api', random);
       fetching.add(cell);
-      try {
+      const work = async (stopped: AbortSignal): Promise<string> => {
         const share = await egress.openOwn({
           identity: { cell, workspace: operator.workspace, server, profile: '', owner: null },
           rules: [{ host: request.host, port: request.port, protocol: 'https', methods: ['GET'] }],
           credentials: [],
           tools: { rules: [], readOnly: 'off' },
         });
-        return await fetched(share, { address, request, wanted }).finally(() => share.close());
-      } finally {
-        fetching.delete(cell);
-      }
+        const wish = { address, request, wanted: AbortSignal.any([wanted, stopped]) };
+        return fetched(share, wish).finally(() => share.close());
+      };
+      return whileAllowed(kills, operator, server, work).finally(() => fetching.delete(cell));
     },
   };
 }

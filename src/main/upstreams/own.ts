@@ -52,8 +52,8 @@ export interface Own {
   request(request: OwnRequest, signal: AbortSignal): Promise<OwnAnswer>;
   /** The gateway's own words in its log. */
   note(text: string): void;
-  /** Before it ends in its own time this is done, for as long as `ownFarewellMs`. */
-  onFarewell(tell: () => Promise<void>): void;
+  /** Before it ends in its own time this is done, for as long as `ownFarewellMs`. Returns the way to take it back. */
+  onFarewell(tell: () => Promise<void>): () => void;
 }
 
 /**
@@ -143,7 +143,7 @@ class Life {
   readonly #graceMs: number;
   readonly #ended: (exit: UpstreamExit) => void;
   readonly #told: (reason: string) => Promise<void>;
-  #farewell: () => Promise<void> = () => Promise.resolve();
+  readonly #farewells = new Set<() => Promise<void>>();
   #running = 0;
   #idle: (() => void) | null = null;
   #stopped: Promise<void> | null = null;
@@ -169,8 +169,9 @@ class Life {
     }
   }
 
-  onFarewell(tell: () => Promise<void>): void {
-    this.#farewell = tell;
+  onFarewell(tell: () => Promise<void>): () => void {
+    this.#farewells.add(tell);
+    return () => this.#farewells.delete(tell);
   }
 
   #done(): void {
@@ -188,7 +189,8 @@ class Life {
   async #end(reason: string, ending: Ending): Promise<void> {
     if (ending === 'ask') {
       const late = sleep(limits.ownFarewellMs, undefined, { ref: false });
-      await Promise.race([this.#farewell().catch(() => undefined), late]);
+      const told = Promise.allSettled([...this.#farewells].map((tell) => tell()));
+      await Promise.race([told, late]);
     }
     if (this.#running > 0) {
       const idle = new Promise<void>((resolve) => {

@@ -11,6 +11,7 @@ import { presentCredentials } from '../cells/credentials.ts';
 import type { RunningCell, StartDeps } from '../cells/start.ts';
 import type { ServerRow } from '../../api/index.ts';
 import { decoded } from './decoded.ts';
+import { challengesIn } from '../oauth/challenges.ts';
 import { grantServerOf, tokenBinding } from '../oauth/logins.ts';
 import { type Own, startOwn } from './own.ts';
 
@@ -142,7 +143,7 @@ async function exchange(
   const { status, fields } = answer;
   return {
     status,
-    header: (name) => fields.get(name) ?? null,
+    header: (name) => (name === 'www-authenticate' ? challengesIn(answer) : (fields.get(name) ?? null)),
     // What had to be searched was decoded for that.
     body: decoded(answer.body, fields.get('content-encoding') ?? ''),
   };

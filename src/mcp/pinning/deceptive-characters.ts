@@ -4,28 +4,10 @@
  * What writing needs stays free of this: joiners in scripts that have them, emoji, signs such as µ.
  */
 
+import { isBlank, showUnseen } from '../../kernel/index.ts';
+
 export type CharacterFlag = 'invisible' | 'direction' | 'control' | 'private' | 'look-alike';
 
-type Ranges = readonly (readonly [from: number, to: number])[];
-
-/** Shown as nothing at all, and nothing that any writing needs. */
-const INVISIBLE: Ranges = [
-  [0xad, 0xad], // soft hyphen
-  [0x34f, 0x34f], // grapheme joiner
-  [0x115f, 0x1160], // Hangul fillers
-  [0x17b4, 0x17b5],
-  [0x180b, 0x180f],
-  [0x200b, 0x200b],
-  [0x2060, 0x2065],
-  [0x206a, 0x206f],
-  [0x3164, 0x3164],
-  [0xfe00, 0xfe0e], // variation selectors, but for the one of emoji
-  [0xfeff, 0xfeff],
-  [0xffa0, 0xffa0],
-  [0xfff0, 0xfffb],
-  [0x1d173, 0x1d17a],
-  [0xe0000, 0xe0fff], // tags, and more variation selectors: whole texts can be written in them
-];
 const NON_JOINER = 0x200c;
 const JOINER = 0x200d;
 const EMOJI_SELECTOR = 0xfe0f;
@@ -60,7 +42,8 @@ function hasInvisible(text: string): boolean {
   let before = '';
   for (const character of text) {
     const code = character.codePointAt(0) ?? 0;
-    if (isWithin(code, INVISIBLE) || (JOINING.has(code) && isStray(code, before))) return true;
+    if (JOINING.has(code) ? isStray(code, before) : isBlank(character) && !DIRECTION.test(character))
+      return true;
     before = character;
   }
   return false;
@@ -73,9 +56,6 @@ function isStray(code: number, before: string): boolean {
   const behindEmoji = EMOJI.test(before) || before.codePointAt(0) === EMOJI_SELECTOR;
   return code === NON_JOINER || !behindEmoji;
 }
-
-const isWithin = (code: number, ranges: Ranges): boolean =>
-  ranges.some(([from, to]) => code >= from && code <= to);
 
 const WORD = /[\p{L}\p{M}]+/gu;
 const LATIN = /\p{Script=Latin}/u;
@@ -90,13 +70,10 @@ function hasMixedWord(text: string): boolean {
   return false;
 }
 
-const UNSEEN = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u2028\u2029]/u;
-
 /** The text with every character that does not show itself written as `{U+202E}`. */
-export function madeVisible(text: string): string {
-  return Array.from(text, (character) => {
-    const code = character.codePointAt(0) ?? 0;
-    if (!UNSEEN.test(character) && !isWithin(code, INVISIBLE)) return character;
-    return `{U+${code.toString(16).toUpperCase().padStart(4, '0')}}`;
-  }).join('');
-}
+export const madeVisible = (text: string): string =>
+  showUnseen(text, (character) =>
+    character === '\n'
+      ? character
+      : `{U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}}`,
+  );

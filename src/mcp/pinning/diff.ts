@@ -1,10 +1,9 @@
 /**
- * What differs between two definitions, member by member, in words that a person can read: long texts are shown around
+ * What differs between two definitions, member by member in the order of their names, in words that a person can read: long texts are shown around
  * their first difference, and characters that do not show themselves are written out. Pure.
  */
 import { limits } from '../../kernel/index.ts';
-import { jsonItems, jsonMembers, type JsonSpan } from '../../wire/index.ts';
-import { canonicalJson } from './definition-hash.ts';
+import { canonicalJson, jsonItems, jsonMembers, type JsonSpan } from '../../wire/index.ts';
 import { madeVisible } from './deceptive-characters.ts';
 
 export interface DefinitionChange {
@@ -19,7 +18,9 @@ export interface DefinitionChange {
 /** @returns the first `definitionChangesMax` of them */
 export function definitionDiff(before: string, after: string): readonly DefinitionChange[] {
   const changes: DefinitionChange[] = [];
-  compare({ text: before, span: whole(before) }, { text: after, span: whole(after) }, '', changes);
+  // Each is written in the one way first: where parts of them say the same, they are the same text.
+  const [old, fresh] = [canonicalJson(before), canonicalJson(after)];
+  compare({ text: old, span: whole(old) }, { text: fresh, span: whole(fresh) }, '', changes);
   return changes.slice(0, limits.definitionChangesMax);
 }
 
@@ -28,14 +29,13 @@ interface Value {
   readonly span: JsonSpan;
 }
 
-const whole = (text: string): JsonSpan => ({
-  start: text.search(/[^ \t\r\n]/),
-  end: text.trimEnd().length,
-});
+const whole = (text: string): JsonSpan => ({ start: 0, end: text.length });
+
+const textOf = ({ text, span }: Value): string => text.slice(span.start, span.end);
 
 function compare(before: Value, after: Value, place: string, changes: DefinitionChange[]): void {
-  const [old, fresh] = [canonicalJson(before.text, before.span), canonicalJson(after.text, after.span)];
-  if (old === fresh) return;
+  const [old, fresh] = [textOf(before), textOf(after)];
+  if (old === fresh || changes.length >= limits.definitionChangesMax) return;
   const [left, right] = [partsOf(before), partsOf(after)];
   if (left === null || right === null) {
     changes.push({ place, ...around(shown(old), shown(fresh)) });
@@ -62,7 +62,7 @@ function partsOf({ text, span }: Value): ReadonlyMap<string, Value> | null {
 }
 
 const written = (value: Value | undefined): string | null =>
-  value === undefined ? null : cut(shown(canonicalJson(value.text, value.span)));
+  value === undefined ? null : cut(shown(textOf(value)));
 
 const shown = (canonical: string): string =>
   madeVisible(canonical.startsWith('"') ? String(JSON.parse(canonical)) : canonical);

@@ -2,23 +2,28 @@
  * Lets through what somebody agreed to. What differs is noted and withheld, each time anew: a server may change what it
  * says at any moment, and a decision may come at any moment.
  */
-import { AppError, type WorkspaceId } from '../../kernel/index.ts';
-import type { DefinitionKind, Definitions, PinVerdict, SeenDefinition } from '../ports.ts';
-
-/** Whose definitions they are. */
-export interface PinnedServer {
-  readonly workspace: WorkspaceId;
-  readonly slug: string;
-}
+import { AppError } from '../../kernel/index.ts';
+import type { Target } from '../gate/forwarded.ts';
+import type {
+  ApprovedTool,
+  DefinitionKind,
+  Definitions,
+  PinVerdict,
+  SeenDefinition,
+} from '../ports/definitions.ts';
+import { isLater, type Soon } from '../soon.ts';
+import type { Terms } from '../gate/terms.ts';
 
 /** A definition whose hash is computed when somebody wants it. */
 export type Definition = Pick<SeenDefinition, 'name' | 'text' | 'hash'>;
 
 export class Pins {
-  readonly #definitions: Definitions;
+  readonly #definitions: Pick<Definitions, 'approvedTools' | 'withheld'>;
+  readonly #terms: Pick<Terms, 'judge'>;
 
-  constructor(definitions: Definitions) {
+  constructor(definitions: Pick<Definitions, 'approvedTools' | 'withheld'>, terms: Pick<Terms, 'judge'>) {
     this.#definitions = definitions;
+    this.#terms = terms;
   }
 
   /**
@@ -27,11 +32,11 @@ export class Pins {
    * @throws AppError `definitions_unapproved` where nobody has looked at this server yet
    */
   async kept<Listed extends Definition>(
-    { workspace, slug }: PinnedServer,
+    target: Target,
     kind: DefinitionKind,
     listed: readonly Listed[],
   ): Promise<readonly Listed[]> {
-    const judge = await this.#definitions.judge(workspace, slug);
+    const judge = await this.#terms.judge(target);
     const kept: Listed[] = [];
     const withheld: SeenDefinition[] = [];
     let unseen = false;
@@ -42,26 +47,39 @@ export class Pins {
       if (verdict === 'approved') kept.push(definition);
       else withheld.push(seen);
     }
-    if (withheld.length > 0) this.#definitions.withheld(workspace, slug, withheld);
-    if (unseen) throw unapproved(slug);
+    if (withheld.length > 0) this.#withheld(target, withheld);
+    if (unseen) throw unapproved(target.server.slug);
     return kept;
   }
 
-  /** @throws AppError `definitions_unapproved`, `tool_new`, `tool_changed`, `prompt_new`, `prompt_changed` */
-  async check(server: PinnedServer, kind: DefinitionKind, definition: Definition): Promise<void> {
-    const verdict = await this.verdict(server, kind, definition);
-    if (verdict !== 'approved') throw refusal(server.slug, kind, definition.name, verdict);
+  /** What was agreed to of a server's tools, without asking it. @throws AppError `definitions_unapproved` */
+  async approvedTools({ principal, server }: Target): Promise<readonly ApprovedTool[]> {
+    const approved = await this.#definitions.approvedTools(principal.workspace, server.slug);
+    if (approved === null) throw unapproved(server.slug);
+    return approved;
   }
 
-  async verdict(
-    { workspace, slug }: PinnedServer,
-    kind: DefinitionKind,
-    definition: Definition,
-  ): Promise<PinVerdict> {
+  /** @throws AppError `definitions_unapproved`, `tool_new`, `tool_changed`, `prompt_new`, `prompt_changed` */
+  async check(target: Target, kind: DefinitionKind, definition: Definition): Promise<void> {
+    const verdict = await this.verdict(target, kind, definition);
+    if (verdict !== 'approved') throw refusal(target.server.slug, kind, definition.name, verdict);
+  }
+
+  verdict(target: Target, kind: DefinitionKind, definition: Definition): Soon<PinVerdict> {
     const seen = seenAs(kind, definition);
-    const verdict = (await this.#definitions.judge(workspace, slug))(seen);
-    if (verdict !== 'approved') this.#definitions.withheld(workspace, slug, [seen]);
+    const judge = this.#terms.judge(target);
+    return isLater(judge)
+      ? judge.then((found) => this.#noted(target, seen, found(seen)))
+      : this.#noted(target, seen, judge(seen));
+  }
+
+  #noted(target: Target, seen: SeenDefinition, verdict: PinVerdict): PinVerdict {
+    if (verdict !== 'approved') this.#withheld(target, [seen]);
     return verdict;
+  }
+
+  #withheld({ principal, server }: Target, seen: readonly SeenDefinition[]): void {
+    this.#definitions.withheld(principal.workspace, server.slug, seen);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Whether what a server shows is what was agreed to. Pure. */
-import type { DefinitionKind, PinVerdict } from '../ports.ts';
+import type { DefinitionKind, PinVerdict } from '../ports/definitions.ts';
 
 export const definitionKey = (kind: DefinitionKind, name: string): string => `${kind} ${name}`;
 

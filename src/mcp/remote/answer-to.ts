@@ -1,5 +1,5 @@
 /** Errors that come with an HTTP status: some servers leave out which request they are about, the request itself says it. */
-import { parseMessage, rewritten } from '../message.ts';
+import { parseMessage, rewritten } from '../protocol/message.ts';
 
 /**
  * The text as the answer to the request that it came back for; null where it is no answer to it.

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, isAppError, limits } from '../../kernel/index.ts';
-import { FLOOD_MESSAGES } from '../line-link.ts';
+import { FLOOD_MESSAGES } from '../upstream/line-link.ts';
 import { malformed, tooLarge } from './remote-caller.ts';
 import { SseParser } from './sse-parser.ts';
 
@@ -34,10 +34,14 @@ export async function readEvents(
   sink: StreamSink,
 ): Promise<AppError | null> {
   let unwanted = 0;
+  /** Of what was no event that anybody wanted, and no part of one either. */
+  let idleBytes = 0;
   const parser = new SseParser(limits.mcpMessageBytesMax, {
     // One without data only says where the stream can be gone on with.
     event: (type, data) => {
-      if (data !== '' && !sink.event(type, data)) unwanted += 1;
+      if (data === '') return;
+      if (sink.event(type, data)) idleBytes = 0;
+      else unwanted += 1;
     },
     retry: (ms) => {
       place.retryMs = Math.min(Math.max(ms, limits.remoteStreamRetryMsMin), limits.remoteStreamRetryMsMax);
@@ -48,10 +52,16 @@ export async function readEvents(
   try {
     for await (const chunk of body) {
       unwanted = 0;
-      if (Buffer.isBuffer(chunk)) parser.push(chunk);
+      if (!Buffer.isBuffer(chunk)) continue;
+      const held = parser.heldBytes;
+      idleBytes += chunk.length;
+      parser.push(chunk);
+      if (parser.heldBytes > held) idleBytes = 0;
       place.lastEventId = parser.lastEventId ?? place.lastEventId;
       // All servers share one thread: a flood waits where it comes from.
-      if (unwanted >= FLOOD_MESSAGES) await sleep(limits.mcpFloodPauseMs);
+      if (unwanted < FLOOD_MESSAGES && idleBytes < limits.remoteIdleBytesMax) continue;
+      idleBytes = 0;
+      await sleep(limits.mcpFloodPauseMs);
     }
     return null;
   } catch (error) {

@@ -4,7 +4,7 @@
  * "Backwards Compatibility").
  */
 import { type AppError, isAppError } from '../../kernel/index.ts';
-import type { LinkRequest, LinkSink, UpstreamLink } from '../upstream-link.ts';
+import type { LinkRequest, LinkSink, UpstreamLink } from '../upstream/upstream-link.ts';
 import { HttpSseWay } from './http-sse-way.ts';
 import type { HttpWay } from './http-way.ts';
 import type { RemoteDeps } from './remote-caller.ts';
@@ -26,6 +26,11 @@ export class HttpLink implements UpstreamLink {
     return this.#way?.backlogBytes ?? 0;
   }
 
+  /** Whether the server keeps a session for this connection, as it may once it was greeted. */
+  get hasSession(): boolean {
+    return this.#way?.hasSession ?? false;
+  }
+
   listen(sink: LinkSink): void {
     const { transport } = this.#deps;
     this.#way = new StreamableWay(this.#deps, {
@@ -39,10 +44,12 @@ export class HttpLink implements UpstreamLink {
           sink.failed(idText, error);
         else void this.#fallBack(sink, hello, error);
       },
+      paused: (idText, retryMs, again) => sink.paused(idText, retryMs, again),
       waits: (idText) => sink.waits(idText),
     });
-    transport.onFarewell(() => this.#way?.farewell() ?? Promise.resolve());
+    const forget = transport.onFarewell(() => this.#way?.farewell() ?? Promise.resolve());
     void transport.exited.then((exit) => {
+      forget();
       this.#way?.close();
       sink.exited(exit);
     });

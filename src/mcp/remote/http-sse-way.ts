@@ -4,9 +4,9 @@
  * does the connection; the next call begins another.
  */
 import { AppError, limits } from '../../kernel/index.ts';
-import type { UpstreamHttpAnswer } from '../ports.ts';
-import { printable } from '../printable.ts';
-import type { LinkRequest } from '../upstream-link.ts';
+import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';
+import { printable } from '../protocol/printable.ts';
+import type { LinkRequest } from '../upstream/upstream-link.ts';
 import { asAppError, readEvents, startOfStream } from './events.ts';
 import type { HttpWay, HttpWaySink } from './http-way.ts';
 import { isStream, noLongerWanted, RemoteCaller, type RemoteDeps, statusError } from './remote-caller.ts';
@@ -28,6 +28,11 @@ export class HttpSseWay implements HttpWay {
 
   get backlogBytes(): number {
     return this.#backlogBytes;
+  }
+
+  /** The stream is one. */
+  get hasSession(): boolean {
+    return true;
   }
 
   /** @throws AppError when the server does not speak this either */

@@ -6,8 +6,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import { AppError, type Clock, limits, type Log } from '../../kernel/index.ts';
-import type { HttpTransport, UpstreamHttpAnswer, UpstreamHttpRequest } from '../ports.ts';
-import { printable } from '../printable.ts';
+import type { HttpTransport, UpstreamHttpAnswer, UpstreamHttpRequest } from '../ports/upstreams.ts';
+import { Pieces } from '../upstream/pieces.ts';
+import { printable } from '../protocol/printable.ts';
 
 export interface RemoteDeps {
   readonly transport: HttpTransport;
@@ -108,15 +109,13 @@ export async function readAnswer(slug: string, body: Readable): Promise<string> 
 }
 
 async function readUpTo(body: Readable, max: number): Promise<{ bytes: Buffer; isWhole: boolean }> {
-  const pieces: Buffer[] = [];
-  let length = 0;
+  const pieces = new Pieces();
   for await (const piece of body) {
     if (!Buffer.isBuffer(piece)) continue;
     pieces.push(piece);
-    length += piece.length;
-    if (length > max) return { bytes: Buffer.concat(pieces).subarray(0, max), isWhole: false };
+    if (pieces.length > max) return { bytes: pieces.take().subarray(0, max), isWhole: false };
   }
-  return { bytes: Buffer.concat(pieces), isWhole: true };
+  return { bytes: pieces.take(), isWhole: true };
 }
 
 export const noLongerWanted = (): AppError =>

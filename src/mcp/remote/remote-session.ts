@@ -6,9 +6,9 @@
  * Trusts nothing that names it: an id that no header carries is none.
  */
 import { AppError, limits } from '../../kernel/index.ts';
-import { notificationText, paramString, parseMessage, type RpcRequest } from '../message.ts';
-import type { UpstreamHttpAnswer } from '../ports.ts';
-import { find, stringAt } from '../raw-json.ts';
+import { notificationText, paramString, parseMessage, type RpcRequest } from '../protocol/message.ts';
+import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';
+import { find, stringAt } from '../protocol/raw-json.ts';
 import { asAnswerTo } from './answer-to.ts';
 import { asAppError, readEvents, startOfStream } from './events.ts';
 import {
@@ -25,6 +25,7 @@ import { followServer } from './server-stream.ts';
 export type Header = readonly [string, string];
 
 const SESSION_ID = /^[\x21-\x7e]+$/;
+const LEVEL = 'logging/setLevel';
 const VERSION = /^[\w.-]{1,32}$/;
 
 export const POSTED: readonly Header[] = [
@@ -88,12 +89,23 @@ export class RemoteSession {
   note(message: RpcRequest, idText: string): void {
     const { method, text } = message;
     if (method === 'initialize') this.#hello = { idText, text };
-    if (method === 'logging/setLevel') this.#standing.set(method, text);
+    if (method === LEVEL) this.#stands(method, text);
     const isAbout = method === 'resources/subscribe' || method === 'resources/unsubscribe';
     const uri = isAbout ? paramString(message, 'uri') : null;
     if (uri === null) return;
-    if (method === 'resources/subscribe') this.#standing.set(`uri ${uri}`, text);
+    if (method === 'resources/subscribe') this.#stands(`uri ${uri}`, text);
     else this.#standing.delete(`uri ${uri}`);
+  }
+
+  /** The oldest gives way: of what clients may ask for there is no end. */
+  #stands(key: string, text: string): void {
+    this.#standing.delete(key);
+    if (text.length > limits.remoteStandingCharsMax) return;
+    this.#standing.set(key, text);
+    for (const oldest of this.#standing.keys()) {
+      if (this.#standing.size <= limits.remoteStandingMax) return;
+      if (oldest !== LEVEL) this.#standing.delete(oldest);
+    }
   }
 
   /** The head of the answer to `initialize`. @throws AppError `upstream_answer_malformed` */
@@ -142,9 +154,14 @@ export class RemoteSession {
   /** Once for all whose request was refused for the same session. @throws AppError where there is no other */
   renew(ended: string): Promise<void> {
     if (this.#id !== ended) return this.#ready;
-    this.#renewing ??= this.#begin().finally(() => {
-      this.#renewing = null;
-    });
+    this.#renewing ??= this.#begin()
+      .catch(async (error: unknown) => {
+        await this.#deps.transport.sessionLost?.();
+        throw error;
+      })
+      .finally(() => {
+        this.#renewing = null;
+      });
     this.#ready = this.#renewing.catch(() => undefined);
     return this.#renewing;
   }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AppError, type Clock, isAppError, limits } from '../../kernel/index.ts';
-import type { UpstreamHttpAnswer } from '../ports.ts';
+import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';
 import { asAppError, readEvents, startOfStream, type StreamPlace } from './events.ts';
 import { isStream } from './remote-caller.ts';
 

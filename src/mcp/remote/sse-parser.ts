@@ -6,6 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { limits } from '../../kernel/index.ts';
+import { Pieces } from '../upstream/pieces.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -20,14 +21,14 @@ export interface SseSink {
   event(type: string, data: string): void;
   /** How long to wait before coming again, in milliseconds. */
   retry(ms: number): void;
-  /** An event that is longer than allowed, or not UTF-8. */
+  /** An event that is longer than allowed, or not UTF-8; what follows of it is passed over. */
   broken(reason: 'too_long' | 'not_utf8'): void;
 }
 
 export class SseParser {
   readonly #maxBytes: number;
   readonly #sink: SseSink;
-  #line: Buffer[] = [];
+  readonly #line = new Pieces();
   #lineBytes = 0;
   #afterCr = false;
   #isFirstLine = true;
@@ -47,6 +48,11 @@ export class SseParser {
   /** Of the last event that was complete; null where it had none that can be sent back. */
   get lastEventId(): string | null {
     return this.#lastEventId;
+  }
+
+  /** Of the event that has begun. */
+  get heldBytes(): number {
+    return this.#broken === null ? this.#lineBytes + this.#dataBytes : 0;
   }
 
   push(chunk: Buffer): void {
@@ -73,21 +79,22 @@ export class SseParser {
     this.#lineBytes += piece.length;
     if (this.#lineBytes + this.#dataBytes > this.#maxBytes) {
       this.#break('too_long');
-      this.#line = [];
+      this.#line.clear();
     } else this.#line.push(piece);
   }
 
+  /** Said at once: its end may never come. */
   #break(reason: 'too_long' | 'not_utf8'): void {
-    this.#broken ??= reason;
     this.#data = [];
     this.#dataBytes = 0;
+    if (this.#broken !== null) return;
+    this.#broken = reason;
+    this.#sink.broken(reason);
   }
 
   #endLine(): void {
-    const [only] = this.#line;
-    let bytes = this.#line.length === 1 && only !== undefined ? only : Buffer.concat(this.#line);
+    let bytes = this.#line.take();
     const isWhole = bytes.length === this.#lineBytes;
-    this.#line = [];
     this.#lineBytes = 0;
     if (this.#isFirstLine && bytes.subarray(0, 3).equals(BOM)) bytes = bytes.subarray(3);
     this.#isFirstLine = false;
@@ -114,7 +121,7 @@ export class SseParser {
   }
 
   #dispatch(): void {
-    const [type, data, broken] = [this.#type, this.#data, this.#broken];
+    const [type, data, isBroken] = [this.#type, this.#data, this.#broken !== null];
     this.#type = '';
     this.#data = [];
     this.#dataBytes = 0;
@@ -123,7 +130,6 @@ export class SseParser {
       const isUsable = USABLE_ID.test(this.#id) && this.#id.length <= limits.eventIdCharsMax;
       this.#lastEventId = isUsable && this.#id !== '' ? this.#id : null;
     }
-    if (broken !== null) this.#sink.broken(broken);
-    else if (data.length > 0) this.#sink.event(type === '' ? 'message' : type, data.join('\n'));
+    if (!isBroken && data.length > 0) this.#sink.event(type === '' ? 'message' : type, data.join('\n'));
   }
 }

@@ -2,10 +2,10 @@
  * The headers of a request of the stateless revision, which repeat what is in it for whoever does not read bodies
  * (MCP 2026-07-28, Streamable HTTP).
  */
-import { encodeHeaderValue } from '../header-value.ts';
-import { paramString, type RpcRequest } from '../message.ts';
-import { metaKey, STATELESS_VERSION } from '../protocol.ts';
-import type { LinkRequest } from '../upstream-link.ts';
+import { encodeHeaderValue } from '../protocol/header-value.ts';
+import { paramString, type RpcRequest } from '../protocol/message.ts';
+import { metaKey, STATELESS_VERSION } from '../protocol/protocol.ts';
+import type { LinkRequest } from '../upstream/upstream-link.ts';
 
 /** Methods whose requests name something, and the parameter that does. */
 const NAMED: ReadonlyMap<string, string> = new Map([

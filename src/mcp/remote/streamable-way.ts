@@ -8,9 +8,9 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, isAppError, limits } from '../../kernel/index.ts';
-import { readEnvelope, type RpcRequest } from '../message.ts';
-import type { UpstreamHttpAnswer } from '../ports.ts';
-import type { LinkRequest } from '../upstream-link.ts';
+import { readEnvelope, type RpcRequest } from '../protocol/message.ts';
+import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';
+import type { LinkRequest } from '../upstream/upstream-link.ts';
 import { asAnswerTo } from './answer-to.ts';
 import { asAppError, readEvents, startOfStream, type StreamPlace } from './events.ts';
 import type { HttpWay, HttpWaySink } from './http-way.ts';
@@ -54,6 +54,10 @@ export class StreamableWay implements HttpWay {
 
   get backlogBytes(): number {
     return this.#requestBytes + this.#session.backlogBytes;
+  }
+
+  get hasSession(): boolean {
+    return this.#session.id !== null;
   }
 
   request(request: LinkRequest): void {
@@ -166,8 +170,12 @@ export class StreamableWay implements HttpWay {
         if (cut !== null) throw cut;
         return;
       }
+      // Cut off it is the network's doing, and none of the client's business.
+      const early = new AbortController();
+      if (cut === null && place.retryMs !== null)
+        this.#sink.paused(idText, place.retryMs, () => early.abort(noLongerWanted()));
       attempts = events > 0 || cut === null ? 1 : attempts + 1;
-      answer = await this.#resume(place, attempts, signal);
+      answer = await this.#resume(place, attempts, signal, early.signal);
     }
   }
 
@@ -178,25 +186,40 @@ export class StreamableWay implements HttpWay {
   ): Promise<{ events: number; cut: AppError | null }> {
     let events = 0;
     let linger: NodeJS.Timeout | undefined;
+    // The server is to end the stream now; one that does not is not waited for.
+    const settled = (): void => {
+      if (!this.#sink.waits(idText))
+        linger ??= setTimeout(() => body.destroy(), limits.remoteStreamLingerMs).unref();
+    };
     const cut = await readEvents(this.#deps.slug, body, place, {
       event: (type, data) => {
         events += 1;
         const isWanted = type === 'message' && this.#received(data, idText);
-        // The server is to end the stream now; one that does not is not waited for.
-        if (!this.#sink.waits(idText))
-          linger ??= setTimeout(() => body.destroy(), limits.remoteStreamLingerMs).unref();
+        settled();
         return isWanted;
       },
-      broken: (error) => this.#sink.failed(idText, error),
+      broken: (error) => {
+        this.#sink.failed(idText, error);
+        settled();
+      },
     });
     clearTimeout(linger);
     return { events, cut };
   }
 
-  async #resume(place: StreamPlace, attempts: number, signal: AbortSignal): Promise<UpstreamHttpAnswer> {
+  /** @param early ends the first wait */
+  async #resume(
+    place: StreamPlace,
+    attempts: number,
+    signal: AbortSignal,
+    early: AbortSignal,
+  ): Promise<UpstreamHttpAnswer> {
     for (let attempt = attempts; ; attempt += 1) {
       const waitMs = (place.retryMs ?? limits.remoteStreamRetryMs) * 2 ** (attempt - 1);
-      await sleep(Math.min(waitMs, limits.remoteStreamRetryMsMax), undefined, { signal, ref: false });
+      const ending = attempt === attempts ? AbortSignal.any([signal, early]) : signal;
+      const until = { signal: ending, ref: false };
+      await sleep(Math.min(waitMs, limits.remoteStreamRetryMsMax), undefined, until).catch(() => undefined);
+      signal.throwIfAborted();
       try {
         const answer = await this.#session.open(place.lastEventId, signal);
         if (isStream(answer)) return answer;

@@ -43,7 +43,8 @@ export interface AuditRepository {
     limit: number,
   ): Promise<readonly Event[]>;
   addCheckpoint(checkpoint: CheckpointRecord): Promise<void>;
-  checkpoints(workspace: WorkspaceId): Promise<readonly CheckpointRecord[]>;
+  /** @param after those that name a later event; default: all */
+  checkpoints(workspace: WorkspaceId, after?: number): Promise<readonly CheckpointRecord[]>;
   /** In order of their ids. */
   journals(): Promise<readonly JournalRecord[]>;
   /** Adds or replaces it. */

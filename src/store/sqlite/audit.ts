@@ -9,6 +9,8 @@ import type { Row, SqliteConnection } from './connection.ts';
 
 /** `previous` of a workspace's first event. */
 const NO_EVENT = '0'.repeat(64);
+/** Before whatever somebody else may have put there, too. */
+const BEFORE_ALL = Number.MIN_SAFE_INTEGER;
 
 /**
  * @param sync for a connection whose commits are not on the disk when they return; default: they are
@@ -36,7 +38,7 @@ export function sqliteAudit(
      values (?, ?, ?, ?, ?, ?) on conflict (workspace, sequence) do nothing`,
   );
   const selectCheckpoints = connection.prepare(
-    'select sequence, at, hash, public_key, signature from audit_checkpoints where workspace = ? order by sequence',
+    'select sequence, at, hash, public_key, signature from audit_checkpoints where workspace = ? and sequence > ? order by sequence',
   );
   const selectJournals = connection.prepare(
     'select id, records, closed, mac from audit_journals order by id',
@@ -97,8 +99,10 @@ export function sqliteAudit(
       });
     },
 
-    checkpoints: (workspace) =>
-      connection.read(() => selectCheckpoints.all(workspace).map((row) => toCheckpoint(workspace, row))),
+    checkpoints: (workspace, after = BEFORE_ALL) =>
+      connection.read(() =>
+        selectCheckpoints.all(workspace, after).map((row) => toCheckpoint(workspace, row)),
+      ),
 
     journals: () => connection.read(() => selectJournals.all().map(toJournal)),
 

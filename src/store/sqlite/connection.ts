@@ -38,12 +38,16 @@ export class SqliteConnection {
   readonly #statements = new Map<string, StatementSync>();
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  readonly #light: StatementSync;
+  readonly #durable: StatementSync;
 
-  private constructor(path: string, database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync, synchronous: Synchronous) {
     this.path = path;
     this.#database = database;
     this.#begin = this.prepare('begin immediate');
     this.#commit = this.prepare('commit');
+    this.#light = this.prepare('pragma synchronous = normal');
+    this.#durable = this.prepare(`pragma synchronous = ${synchronous}`);
   }
 
   /** @throws AppError `store_corrupt`, `store_locked`, `store_unavailable` */
@@ -63,7 +67,7 @@ export class SqliteConnection {
     );
     try {
       translating(path, () => database.exec(`${PRAGMAS} pragma synchronous = ${synchronous};`));
-      return new SqliteConnection(path, database);
+      return new SqliteConnection(path, database, synchronous);
     } catch (error) {
       database.close();
       throw error;
@@ -114,6 +118,19 @@ export class SqliteConnection {
   /** Synchronous writes in a turn and a transaction of their own. */
   write<T>(work: () => T): Promise<T> {
     return this.lock.run(() => this.immediate(work));
+  }
+
+  /** The same for what need not be on the disk at once: it outlives the end of the process, and not in every case the machine. */
+  writeLightly<T>(work: () => T): Promise<T> {
+    return this.lock.run(() => {
+      // Not to be changed within a transaction; nobody else gets a turn meanwhile.
+      this.guard(() => this.#light.run());
+      try {
+        return this.immediate(work);
+      } finally {
+        this.guard(() => this.#durable.run());
+      }
+    });
   }
 
   /** Synchronous work in one transaction that takes the write lock at its start. */

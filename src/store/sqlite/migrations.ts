@@ -245,10 +245,153 @@ const SERVER_FACTS = [
   `alter table profiles add column options text not null default '{}'`,
 ] as const;
 
+const POLICIES = [
+  `create table policies (
+    workspace text not null,
+    profile text not null,
+    text text not null,
+    updated_at integer not null,
+    updated_by text not null,
+    primary key (workspace, profile)
+  ) strict`,
+  ...counted('policies'),
+] as const;
+
+/**
+ * Of one request only one can wait: two processes that are asked at once ask people once. No reference to workspaces, as
+ * with rules: rows are sealed for theirs.
+ */
+const APPROVALS = [
+  `create table approvals (
+    workspace text not null,
+    id text not null,
+    state text not null check (state in ('pending', 'approved', 'rejected', 'expired', 'revoked', 'executed')),
+    hash text not null,
+    requester text not null,
+    version integer not null check (version > 0),
+    asked_at integer not null,
+    ends_at integer,
+    changed_at integer not null,
+    value blob not null,
+    data_key blob not null,
+    primary key (workspace, id)
+  ) strict`,
+  "create unique index approvals_waiting on approvals (workspace, hash) where state = 'pending'",
+  'create index approvals_by_hash on approvals (workspace, hash, asked_at)',
+  'create index approvals_by_state on approvals (workspace, state, asked_at)',
+  ...counted('approvals'),
+] as const;
+
+/** Not counted as changes: nobody caches them, and they change with every call that is limited. */
+const COUNTERS = [
+  `create table counters (
+    workspace text not null,
+    key text not null,
+    amount integer not null,
+    at integer not null,
+    forget_at integer not null,
+    primary key (workspace, key)
+  ) strict, without rowid`,
+  `create table flights (
+    workspace text not null,
+    key text not null,
+    id text not null,
+    until integer not null,
+    primary key (workspace, key, id)
+  ) strict, without rowid`,
+  'create index flights_of on flights (workspace, id)',
+] as const;
+
+/** Each is known by all its keys: another order of them is one more page to write for each call. */
+const FLIGHTS = ['drop index flights_of'] as const;
+
+/** How far readers of the audit log have come. */
+const STREAMS = [
+  `create table streams (
+    workspace text not null,
+    name text not null,
+    sequence integer not null check (sequence >= 0),
+    state text not null,
+    updated_at integer not null,
+    primary key (workspace, name)
+  ) strict`,
+] as const;
+
+/** Not counted as a change: what is recorded is no cause to decide anything anew. With a rowid: chunks may be large. */
+const RECORDINGS = [
+  `create table recordings (
+    workspace text not null,
+    id text not null,
+    profile text not null,
+    server text not null,
+    actor text not null,
+    agent text not null,
+    via text not null,
+    data_key blob not null,
+    started_at integer not null,
+    updated_at integer not null,
+    ended_at integer,
+    servers text not null,
+    entries integer not null,
+    calls integer not null,
+    dropped integer not null,
+    bytes integer not null,
+    primary key (workspace, id)
+  ) strict`,
+  'create index recordings_by_start on recordings (workspace, started_at)',
+
+  `create table recording_chunks (
+    workspace text not null,
+    recording_id text not null,
+    sequence integer not null,
+    sealed blob not null,
+    primary key (workspace, recording_id, sequence),
+    foreign key (workspace, recording_id) references recordings (workspace, id) on delete cascade
+  ) strict`,
+] as const;
+
+/** A table's check cannot be changed in place. Its triggers go with it. */
+const CREDENTIAL_KILLS = [
+  'alter table kills rename to kills_before',
+  `create table kills (
+    workspace text not null,
+    scope text not null check (scope in ('all', 'workspace', 'server', 'token', 'user', 'credential')),
+    target text not null,
+    at integer not null,
+    by text not null,
+    reason text not null,
+    primary key (workspace, scope, target)
+  ) strict, without rowid`,
+  'insert into kills select workspace, scope, target, at, by, reason from kills_before',
+  'drop table kills_before',
+  ...counted('kills'),
+] as const;
+
+const USAGE = [
+  `create table usage (
+    workspace text not null,
+    day text not null,
+    server text not null,
+    tool text not null,
+    agent text not null,
+    actor text not null,
+    counts text not null,
+    primary key (workspace, day, server, tool, agent, actor)
+  ) strict, without rowid`,
+] as const;
+
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'first schema', statements: FIRST },
   { version: 2, name: 'last probe of each server', statements: PROBES },
   { version: 3, name: 'counter of changes', statements: COUNTER },
   { version: 4, name: 'audit journals', statements: JOURNALS },
   { version: 5, name: 'what is known of servers', statements: SERVER_FACTS },
+  { version: 6, name: 'rules', statements: POLICIES },
+  { version: 7, name: 'approvals', statements: APPROVALS },
+  { version: 8, name: 'counters', statements: COUNTERS },
+  { version: 9, name: 'readers of the audit log', statements: STREAMS },
+  { version: 10, name: 'recordings', statements: RECORDINGS },
+  { version: 11, name: 'kill switches of credentials', statements: CREDENTIAL_KILLS },
+  { version: 12, name: 'usage', statements: USAGE },
+  { version: 13, name: 'flights by their key alone', statements: FLIGHTS },
 ];

@@ -74,17 +74,40 @@ export function addPlainTools(server: McpServer): void {
       return text('logged');
     },
   );
-  server.registerTool(...tool('test_tool_with_progress', 'Tells how far it is.'), async (context) => {
-    const progressToken = context.mcpReq._meta?.progressToken;
-    for (const progress of [0, 50, 100]) {
-      if (progressToken !== undefined) {
-        const params = { progressToken, progress, total: 100 };
-        await context.mcpReq.notify({ method: 'notifications/progress', params });
+  server.registerTool(
+    'test_tool_with_progress',
+    {
+      description: 'Tells how far it is; with a label it answers once somebody says that this was heard.',
+      inputSchema: z.object({ label: z.string().optional() }),
+      annotations,
+    },
+    async ({ label }, context) => {
+      const heard = label === undefined ? null : new Promise<void>((done) => unheard.set(label, done));
+      const progressToken = context.mcpReq._meta?.progressToken;
+      for (const progress of [0, 50, 100]) {
+        if (progressToken !== undefined) {
+          const params = { progressToken, progress, total: 100 };
+          await context.mcpReq.notify({ method: 'notifications/progress', params });
+        }
+        await sleep(20);
       }
-      await sleep(20);
-    }
-    return text('done');
-  });
+      await heard;
+      return text('done');
+    },
+  );
+  server.registerTool(
+    'test_progress_heard',
+    {
+      description: 'Says that the progress of a call was heard.',
+      inputSchema: z.object({ label: z.string() }),
+      annotations,
+    },
+    ({ label }) => {
+      unheard.get(label)?.();
+      unheard.delete(label);
+      return text('heard');
+    },
+  );
   server.registerTool(
     'test_wait',
     {
@@ -148,6 +171,8 @@ export function addPlainTools(server: McpServer): void {
   );
 }
 
+/** Calls whose progress nobody said yet that they heard. */
+const unheard = new Map<string, () => void>();
 /** Calls that wait for their cancellation, and those that got it. */
 const waiting = new Set<string>();
 const cancelled: string[] = [];

@@ -56,6 +56,11 @@ export function everythingServer(era: ServedEra, announce: Announce | null): Mcp
   if (!shown.tool) extraTool.disable();
   if (!shown.prompt) extraPrompt.disable();
 
+  server.registerTool(
+    'test_era',
+    { description: 'Says in which era it is spoken to.', annotations: { readOnlyHint: true } },
+    () => ({ content: [{ type: 'text', text: era }] }),
+  );
   const trigger = (name: string, description: string, change: () => void): void => {
     server.registerTool(name, { description, annotations: { readOnlyHint: true } }, () => {
       change();

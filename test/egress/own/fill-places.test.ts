@@ -55,6 +55,25 @@ describe('a placeholder', () => {
     expect(filled([{ query: 'key' }], { target: '/v1?key=x&k%65y=y&b' }).target).toBe('/v1?b&key=PH%2F1');
   });
 
+  it('goes into a multipart form as the last part, and into nothing else', () => {
+    const fields = [['Content-Type', 'multipart/form-data; boundary="a b"']] as const;
+    const body = Buffer.from(
+      '--a b\r\nContent-Disposition: form-data; name="x"\r\n\r\n--a b-\r\n--a b--\r\n',
+    );
+    expect(filled([{ multipart: 'key' }], { fields, body }).text).toBe(
+      '--a b\r\nContent-Disposition: form-data; name="x"\r\n\r\n--a b-\r\n--a b\r\nContent-Disposition: form-data; name="key"\r\n\r\nPH/1\r\n--a b--\r\n',
+    );
+    for (const [type, text] of [
+      ['multipart/form-data; boundary=x', '--y--'],
+      ['multipart/form-data', '--null--'],
+      ['multipart/mixed; boundary=x', '--x--'],
+      ['text/plain', '--x--'],
+    ] as const)
+      expect(
+        filled([{ multipart: 'key' }], { fields: [['Content-Type', type]], body: Buffer.from(text) }).text,
+      ).toBe(text);
+  });
+
   it('goes into a cookie beside others', () => {
     expect(filled([{ cookie: 'sid' }], { fields: [['cookie', 'a=b']] }).fields).toEqual([
       ['cookie', 'a=b; sid=PH/1'],

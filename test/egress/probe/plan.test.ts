@@ -18,6 +18,7 @@ const scope = (over: Partial<ProbeScope> = {}): ProbeScope => ({
   rules: [rule('api.test')],
   credentials: [{ name: 'KEY', hosts: ['api.test'], inject: [HEADER] }],
   target: null,
+  home: null,
   hosts: [],
   post: false,
   ...over,
@@ -41,6 +42,26 @@ const BODY_PLACE = 'probe_body_place: it goes into a body: allow requests with o
 describe('a plan', () => {
   it.each<[string, Partial<ProbeScope>, string[]]>([
     ['one request for one place', {}, ['KEY header Authorization https://api.test:443 GET /']],
+    [
+      "the server's own address first, at its own host and where it is allowed",
+      {
+        rules: [rule('api.test', { paths: ['/mcp', '/x'] }), rule('other.test', { paths: ['/y'] })],
+        credentials: [{ name: 'KEY', hosts: ['api.test', 'other.test'], inject: [HEADER] }],
+        home: { host: 'api.test', port: 443, target: { path: '/mcp/v1', query: 'a=1', raw: '/mcp/v1?a=1' } },
+      },
+      [
+        'KEY header Authorization https://api.test:443 GET /mcp/v1?a=1',
+        'KEY header Authorization https://other.test:443 GET /y',
+      ],
+    ],
+    [
+      'another where its own is not allowed',
+      {
+        rules: [rule('api.test', { paths: ['/x'] })],
+        home: { host: 'api.test', port: 443, target: { path: '/mcp', query: null, raw: '/mcp' } },
+      },
+      ['KEY header Authorization https://api.test:443 GET /x'],
+    ],
     [
       'one for each credential, host and place',
       {

@@ -84,6 +84,18 @@ describe('what cannot be found out is not called clean', () => {
     expect(sent).toBeGreaterThan(limits.probeAnswerBytesMax);
   });
 
+  it('looks at what comes at once of events, and does not wait for their end', async () => {
+    const result = await probeOne((key, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' });
+      response.write(`data: ${key}\n\n`);
+    });
+    expect(result).toMatchObject({
+      outcome: 'answered',
+      truncated: true,
+      echoed: [{ where: 'body', encoding: 'raw' }],
+    });
+  });
+
   it('is cut off by a coded answer that grows out of all proportion', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024));
     const result = await probeOne((_, response) => response.setHeader('Content-Encoding', 'gzip').end(bomb));

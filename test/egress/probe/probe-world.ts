@@ -18,6 +18,7 @@ export const specOf = (world: World, over: Partial<ProbeSpec> = {}): ProbeSpec =
   rules: world.spec.rules,
   credentials: world.spec.credentials,
   canary,
+  home: null,
   options: {},
   ...over,
 });

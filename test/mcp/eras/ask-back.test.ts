@@ -1,5 +1,6 @@
 /** A client with a session in front of a server that asks for input in the way of 2026-07-28. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { rulesOf } from '../../policy/rules/asking.ts';
 import { fixture, type Harness, type Parsed, principal, startHarness, type TestClient } from '../harness.ts';
 
 const EVERYTHING = { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } };
@@ -171,6 +172,19 @@ describe('a question of a stateless server', () => {
       'finished modern ask cancelled mcp_cancelled',
       'finished modern ask failed kill_active',
     ]);
+  });
+
+  it('that cannot be masked ends the call with that, and withdraws the others', async () => {
+    const mask = '{ id: a, on: tool, do: mask, mask: { detectors: [secrets], strategy: hash } }';
+    harness.setRules(rulesOf(`rules: [${mask}]`));
+    const client = await connect(EVERYTHING);
+    start(client, 1, 'ask-deep');
+    const { id } = await question(client, 'elicitation/create');
+    expect(await client.answer(1)).toMatchObject({ error: { data: { code: 'mask_failed' } } });
+    await client.line(({ method, params }) =>
+      method === 'notifications/cancelled' ? (params as { requestId: unknown }).requestId === id : false,
+    );
+    expect(questions(client)).toHaveLength(1);
   });
 
   it('cannot be put to a command', async () => {

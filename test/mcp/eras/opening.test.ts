@@ -31,7 +31,7 @@ describe('a server that wants a handshake', () => {
     'gets it when its answer to the question is: %s',
     async (how) => {
       expect(await shown(how)).toContain('"go"');
-      expect(harness.learned).toEqual([`${how} session`]);
+      await expect.poll(() => harness.learned, { timeout: 10_000 }).toEqual([`${how} session`]);
       expect(harness.transports).toHaveLength(1);
       const said = await harness.front.callTool(operator, null, how, 'go', '{}');
       expect(said).toContain('server/discover initialize notifications/initialized');
@@ -79,6 +79,15 @@ describe('a server that knows no handshake', () => {
 });
 
 describe('what is remembered of a server', () => {
+  it.each([
+    ['is given time where it answered before', 'stateless', false],
+    ['is greeted beside the question where nothing is known', null, true],
+  ] as const)('slow to answer: it %s', async (_, known, isGreeted) => {
+    if (known !== null) harness.remember('slow', known);
+    const seen = await harness.front.callTool(operator, null, 'slow', 'seen', '{}');
+    expect(seen.includes('initialize')).toBe(isGreeted);
+  });
+
   it('yields to what it says now', async () => {
     harness.remember('modern', 'session');
     expect(await shown('modern')).toContain('"echo"');

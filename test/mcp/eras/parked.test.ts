@@ -1,4 +1,5 @@
 /** A client of 2026-07-28 in front of a server that asks in the middle of its calls. */
+import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   fixture,
@@ -9,6 +10,8 @@ import {
   type TestClient,
   type TestServer,
 } from '../harness.ts';
+import { far } from '../remote/far.ts';
+import { event, type Got, isCall, resultOf, stream, usual } from '../remote/stand-in.ts';
 
 const KEY = 'io.modelcontextprotocol/';
 const EVERYTHING = { sampling: {}, roots: {}, elicitation: { form: {}, url: {} } };
@@ -324,6 +327,87 @@ describe('the handle of a call that waits', () => {
       expect(finished()).toEqual(['finished asking ask failed mcp_input_expired']);
       expect(await call(client, 'ask', answering(first))).toMatchObject(refusal);
       expect(await seen()).toContain('cancelled');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it.each([
+    ['stateless', 'tok_2'],
+    ['session', 'tok_2'],
+    ['session', 'tok_1'],
+  ])(
+    'gives way to a call of another client (%s, %s) once it was left alone for two minutes',
+    async (era, who) => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        const client = connect();
+        const left = input(await call(client, 'ask'));
+        const other = connect(who);
+        if (era === 'session') await other.initialize(EVERYTHING);
+        const others = (): Promise<Parsed> =>
+          era === 'session'
+            ? other.request((nextId += 1), 'tools/call', { name: 'ask' })
+            : call(other, 'ask');
+        await vi.advanceTimersByTimeAsync(119_000);
+        expect(JSON.stringify(await others())).toContain('client_ambiguous');
+        await vi.advanceTimersByTimeAsync(1_000);
+        const asked = others();
+        if (era === 'session') {
+          const { id } = JSON.parse(
+            await other.line(({ method }) => method === 'elicitation/create'),
+          ) as Parsed;
+          other.send({ jsonrpc: '2.0', id, result: ACCEPT });
+          expect(textOf(await asked)).toEqual(ACCEPT);
+        } else {
+          expect(textOf(await call(other, 'ask', answering(input(await asked))))).toEqual(ACCEPT);
+        }
+        expect(finished()).toContain('finished asking ask failed mcp_input_expired');
+        expect(await call(client, 'ask', answering(left))).toMatchObject(refusal);
+      } finally {
+        vi.useRealTimers();
+      }
+    },
+  );
+
+  it('gives way to nobody where the server says which call it asks about', async () => {
+    const calls: { got: Got; res: ServerResponse }[] = [];
+    const there = await far((got, res) => {
+      if (!isCall(got)) return usual(got, res);
+      stream(res);
+      calls.push({ got, res });
+      const params = { message: `${calls.length}?`, requestedSchema: { type: 'object', properties: {} } };
+      res.write(event({ jsonrpc: '2.0', id: `q${calls.length}`, method: 'elicitation/create', params }));
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const left = input(await call(there.client, 'echo'));
+      await vi.advanceTimersByTimeAsync(130_000);
+      const other = there.harness.stdio(principal('other', 'default'), { profile: 'default', server: 'far' });
+      expect(JSON.stringify(input(await call(other, 'echo')))).toContain('2?');
+      const answered = call(there.client, 'echo', answering(left));
+      await expect
+        .poll(() => there.server.got.filter(({ message }) => message['id'] === 'q1').length, {
+          timeout: 10_000,
+        })
+        .toBe(1);
+      const [first] = calls;
+      first?.res.end(event(resultOf(first.got, { content: [{ type: 'text', text: '"kept"' }] })));
+      expect(textOf(await answered)).toBe('kept');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is kept for its nine minutes where its own client makes other calls, or where others call what cannot ask', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const client = connect();
+      const left = input(await call(client, 'ask'));
+      await vi.advanceTimersByTimeAsync(400_000);
+      expect(textOf(await call(client, 'told'))).toBeDefined();
+      await connect('tok_2').request('l', 'tools/list', { _meta: envelope() });
+      expect(textOf(await call(client, 'ask', answering(left)))).toEqual(ACCEPT);
     } finally {
       vi.useRealTimers();
     }

@@ -9,6 +9,7 @@ import {
   besideWorld,
   CLIENTS,
   remoteWorld,
+  SEARCHES,
   type Seat,
   takeSeat,
   type Way,
@@ -70,11 +71,19 @@ const FEATURES: Readonly<Record<string, (seat: Seat) => Promise<void>>> = {
     await expect(client.readResource({ uri: 'test://nowhere' })).rejects.toMatchObject({ code: -32_602 });
     await expect(client.getPrompt({ name: name('made-up') })).rejects.toMatchObject({ code: -32_602 });
   },
-  async progress({ client, name }) {
+  async progress(seat) {
+    const label = `progress ${(waits += 1)}`;
     const steps: number[] = [];
-    const onprogress = ({ progress }: { progress: number }) => void steps.push(progress);
-    await client.callTool({ name: name('test_tool_with_progress') }, { onprogress });
+    // The client forgets whom to tell when it reads the answer: progress in the same read with that is told to nobody.
+    const onprogress = ({ progress }: { progress: number }): void => {
+      steps.push(progress);
+      if (progress === 100) heard.push(text(seat, 'test_progress_heard', { label }));
+    };
+    const heard: Promise<string>[] = [];
+    const params = { name: seat.name('test_tool_with_progress'), arguments: { label } };
+    await seat.client.callTool(params, { onprogress });
     expect(steps).toEqual([0, 50, 100]);
+    expect(await Promise.all(heard)).toEqual(['heard']);
   },
   async cancellation(seat) {
     const label = `wait ${(waits += 1)}`;
@@ -182,6 +191,13 @@ const FEATURES: Readonly<Record<string, (seat: Seat) => Promise<void>>> = {
     expect(await shown()).toBe(!before);
   },
 };
+/** Of a server that several connections may be made to. */
+const ELSEWHERE: typeof FEATURES = {
+  async 'its own era'(seat) {
+    expect(await text(seat, 'test_era')).toBe(seat.stateless ? 'modern' : 'legacy');
+  },
+};
+const LISTS: ReadonlySet<string> = new Set(['definitions, whole', 'list changes']);
 let waits = 0;
 
 const ERAS: Readonly<Record<string, Era>> = {
@@ -191,14 +207,15 @@ const ERAS: Readonly<Record<string, Era>> = {
 };
 
 describe.each(Object.entries(ERAS))('%s on stdio', (_server, era) => {
-  rows(era, besideWorld, WAYS);
+  rows(era, besideWorld, [...WAYS, ...(era === 'both' ? [] : SEARCHES)]);
 });
 
 describe.each(Object.entries(ERAS))('%s over HTTP', (_server, era) => {
-  rows(era, remoteWorld, ['HTTP, one server', 'stdio, one server']);
+  const own = era === 'both' ? ELSEWHERE : {};
+  rows(era, remoteWorld, ['HTTP, one server', 'stdio, one server'], { ...FEATURES, ...own });
 });
 
-function rows(era: Era, start: (era: Era) => Promise<World>, ways: readonly Way[]): void {
+function rows(era: Era, start: (era: Era) => Promise<World>, ways: readonly Way[], checks = FEATURES): void {
   let world: World;
   beforeAll(async () => {
     world = await start(era);
@@ -214,7 +231,11 @@ function rows(era: Era, start: (era: Era) => Promise<World>, ways: readonly Way[
       });
       afterAll(() => seat?.close());
 
-      it.each(Object.entries(FEATURES))('%s', (_feature, check) => check(seat));
+      // What a search shows of tools, and of changes to them, is `search/search-mode`'s.
+      const features = Object.entries(checks).filter(
+        ([name]) => !(SEARCHES.includes(way) && LISTS.has(name)),
+      );
+      it.each(features)('%s', (_feature, check) => check(seat));
     });
   });
 }

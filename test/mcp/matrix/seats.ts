@@ -27,9 +27,19 @@ export type Way =
   | 'HTTP, one server'
   | 'HTTP, a profile'
   | 'stdio, one server'
-  | 'stdio, a profile'
+  | 'HTTP, a search'
+  | 'stdio, a search'
   | 'directly';
 export const WAYS: readonly Way[] = ['HTTP, one server', 'HTTP, a profile', 'stdio, one server', 'directly'];
+/** Every tool is called through `call_tool`. */
+export const SEARCHES: readonly Way[] = ['HTTP, a search', 'stdio, a search'];
+
+class SearchingClient extends Client {
+  override callTool(...[params, options]: Parameters<Client['callTool']>): ReturnType<Client['callTool']> {
+    const given = { name: params.name, arguments: params.arguments ?? {} };
+    return super.callTool({ ...params, name: 'call_tool', arguments: given }, options);
+  }
+}
 
 /** One connected client, and what it was told and asked. */
 export interface Seat {
@@ -53,7 +63,11 @@ export interface World {
 
 /** The server on stdio. */
 export async function besideWorld(era: Era): Promise<World> {
-  const harness = await startHarness({ default: { it: { command: [EVERYTHING, era], tools: '*' } } });
+  const profile = { it: { command: [EVERYTHING, era], tools: '*' } } as const;
+  const harness = await startHarness(
+    { default: profile, search: profile },
+    { searchProfiles: ['search'], approved: { it: [] } },
+  );
   return { harness, close: () => harness.close() };
 }
 
@@ -78,7 +92,8 @@ export async function takeSeat(
   way: Way,
 ): Promise<Seat> {
   const capabilities = { sampling: {}, elicitation: { form: {}, url: {} }, roots: { listChanged: true } };
-  const client = new Client(
+  const isSearch = SEARCHES.includes(way);
+  const client = new (isSearch ? SearchingClient : Client)(
     { name: 'matrix', version: '1.0.0' },
     {
       capabilities,
@@ -92,7 +107,7 @@ export async function takeSeat(
   const seat: Seat = {
     client,
     stateless: mode !== 'legacy',
-    name: (own) => (way === 'HTTP, a profile' ? `it__${own}` : own),
+    name: (own) => (way === 'HTTP, a profile' || isSearch ? `it__${own}` : own),
     notified: [],
     changes: [],
     elicited: [],
@@ -129,13 +144,16 @@ function transportFor(
     const command = { command: process.execPath, args: [EVERYTHING, era] };
     return { transport: new StdioClientTransport(command), hangUp };
   }
-  if (way !== 'stdio, one server') {
-    const url = new URL(`${harness.url}/mcp/default${way === 'HTTP, a profile' ? '' : '/it'}`);
-    const headers = { authorization: 'Bearer good.default' };
+  const profile = SEARCHES.includes(way) ? 'search' : 'default';
+  const isOfOne = way === 'HTTP, one server' || way === 'stdio, one server';
+  if (way.startsWith('HTTP')) {
+    const url = new URL(`${harness.url}/mcp/${profile}${isOfOne ? '/it' : ''}`);
+    const headers = { authorization: `Bearer good.${profile}` };
     return { transport: new StreamableHTTPClientTransport(url, { requestInit: { headers } }), hangUp };
   }
   const [mine, its] = duplexPair();
-  harness.front.connectStdio(its, principal('tok_1', 'default'), { profile: 'default', server: 'it' });
+  const endpoint = { profile, ...(isOfOne ? { server: 'it' } : {}) };
+  harness.front.connectStdio(its, principal('tok_1', profile), endpoint);
   // It only reads lines from one stream and writes them to another, which is all that is needed here.
   return { transport: new StdioServerTransport(mine, mine), hangUp: () => mine.end() };
 }

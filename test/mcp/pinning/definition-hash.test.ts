@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { canonicalJson, definitionHash } from '../../../src/mcp/pinning/definition-hash.ts';
+import { definitionHash, isApprovable } from '../../../src/mcp/pinning/definition-hash.ts';
+import { canonicalJson } from '../../../src/wire/index.ts';
 
 const same = (one: string, other: string): boolean => definitionHash(one) === definitionHash(other);
 
@@ -45,5 +46,17 @@ describe('the hash of a definition', () => {
         expect(JSON.parse(canonicalJson(text))).toEqual(JSON.parse(text));
       }),
     );
+  });
+
+  it('of what is deeper than anybody reads is one, and nobody can agree to it', () => {
+    const deep = (levels: number, inner: string): string =>
+      `{"name":"x","inputSchema":${'['.repeat(levels)}${inner}${']'.repeat(levels)}}`;
+    for (const levels of [127, 128, 50_000]) {
+      expect(isApprovable(deep(levels, '1'))).toBe(levels === 127);
+      expect(definitionHash(deep(levels, '1'))).toMatch(/^sha256-[0-9a-f]{64}$/);
+      expect(same(deep(levels, '1'), deep(levels, '2'))).toBe(false);
+    }
+    expect(isApprovable(`"${'x'.repeat(262_142)}"`)).toBe(true);
+    expect(isApprovable(`"${'x'.repeat(262_143)}"`)).toBe(false);
   });
 });

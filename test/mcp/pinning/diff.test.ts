@@ -8,10 +8,10 @@ describe('the difference between two definitions', () => {
     const after =
       '{"name":"send","description":"Sends it.","inputSchema":{"properties":{"to":{"type":"string"},"bcc":{"type":"string"}},"required":["to","bcc"]},"annotations":{"readOnlyHint":false}}';
     expect(definitionDiff(before, after)).toEqual([
+      { place: 'annotations.readOnlyHint', before: 'true', after: 'false' },
       { place: 'description', before: 'Sends.', after: 'Sends it.' },
       { place: 'inputSchema.properties.bcc', before: null, after: '{"type":"string"}' },
       { place: 'inputSchema.required.1', before: null, after: 'bcc' },
-      { place: 'annotations.readOnlyHint', before: 'true', after: 'false' },
     ]);
   });
 

@@ -3,6 +3,9 @@ import { afterEach } from 'vitest';
 import { type Harness, principal, startHarness, type TestClient } from '../harness.ts';
 import { type Answerer, type StandIn, standIn, type TestTransport, transportTo } from './stand-in.ts';
 
+/** What the usual server answers a call with. */
+export const done = { content: [{ type: 'text', text: 'done' }] };
+
 export interface Far {
   readonly harness: Harness;
   readonly server: StandIn;

@@ -1,8 +1,8 @@
-/** Servers elsewhere that speak Streamable HTTP, through the whole front. */
+/** Answers, streams and cancellations of servers elsewhere that speak Streamable HTTP, through the whole front. */
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/kernel/index.ts';
-import { call, far } from './far.ts';
+import { call, done, far } from './far.ts';
 import { type Answerer, event, type Got, isCall, json, resultOf, stream, usual } from './stand-in.ts';
 
 /** As `usual`, with a say of its own in what becomes of a call. */
@@ -11,7 +11,6 @@ const onCall =
   (got, res) =>
     isCall(got) ? answer(got, res) : usual(got, res);
 
-const done = { content: [{ type: 'text', text: 'done' }] };
 const progress = (got: Got, value: number): object => ({
   jsonrpc: '2.0',
   method: 'notifications/progress',
@@ -19,137 +18,6 @@ const progress = (got: Got, value: number): object => ({
     progressToken: (got.message['params'] as { _meta: { progressToken: unknown } })._meta.progressToken,
     progress: value,
   },
-});
-
-describe('a session elsewhere', () => {
-  it('is begun, used with what it was given, and ended when it is not needed any more', async () => {
-    const { client, server, transports } = await far(usual);
-    const hello = await client.initialize();
-    expect(hello).toMatchObject({ result: { serverInfo: { name: 'far' } } });
-    expect(await call(client)).toMatchObject({ result: done });
-    await transports[0]?.close('idle');
-    expect(server.seen.filter((line) => line !== 'GET')).toEqual([
-      'POST initialize',
-      'POST notifications/initialized',
-      'POST tools/list',
-      'POST tools/call',
-      'DELETE',
-    ]);
-    const [first, ...others] = server.got;
-    expect(first?.headers).toMatchObject({
-      accept: 'application/json, text/event-stream',
-      'content-type': 'application/json',
-      'user-agent': 'sallyport/9.9.9',
-    });
-    expect([first?.headers['mcp-session-id'], first?.headers['mcp-protocol-version']]).toEqual([
-      undefined,
-      undefined,
-    ]);
-    for (const { headers } of others)
-      expect(headers).toMatchObject({ 'mcp-session-id': 's-1', 'mcp-protocol-version': '2025-06-18' });
-  });
-
-  it('asks for nothing before the server has heard that it has begun', async () => {
-    let hasBegun = false;
-    const { client } = await far((got, res) => {
-      const { message } = got;
-      if (message['method'] === 'notifications/initialized')
-        setTimeout(() => {
-          hasBegun = true;
-          res.writeHead(202).end();
-        }, 100);
-      else if (hasBegun || message['method'] === 'initialize') usual(got, res);
-      else res.writeHead(400).end('not yet');
-    });
-    await client.initialize();
-    expect(await call(client)).toMatchObject({ result: done });
-  });
-
-  it('does without a session where the server gives none', async () => {
-    const { client, server, transports } = await far((got, res) => usual(got, res, []));
-    await client.initialize();
-    expect(await call(client)).toMatchObject({ result: done });
-    await transports[0]?.close('idle');
-    expect(server.seen).not.toContain('DELETE');
-    expect(server.got.some(({ headers }) => 'mcp-session-id' in headers)).toBe(false);
-  });
-
-  it('is begun again, once for all, when the server has ended it', async () => {
-    const sessions = ['s-1'];
-    const { client, server, transports } = await far((got, res) => {
-      const { headers, message } = got;
-      const isStale = headers['mcp-session-id'] !== undefined && headers['mcp-session-id'] !== sessions[0];
-      if (isStale) res.writeHead(404).end();
-      else if (message['method'] === 'initialize') usual(got, res, sessions);
-      else usual(got, res);
-    });
-    await client.initialize();
-    expect(await call(client, 'before')).toMatchObject({ result: done });
-    sessions[0] = 's-2';
-    const answers = await Promise.all(['a', 'b', 'c', 'd'].map((id) => call(client, id)));
-    expect(answers).toMatchObject(answers.map(() => ({ result: done })));
-    expect(server.seen.filter((line) => line === 'POST initialize')).toHaveLength(2);
-    expect(transports[0]?.notes).toEqual(['its session had ended; another was begun']);
-    await client.line(({ method }) => method === 'notifications/tools/list_changed');
-    expect(server.got.at(-1)?.headers['mcp-session-id']).toBe('s-2');
-  });
-
-  it('has in its place what clients asked of it: the resources that they watch, and the log level', async () => {
-    let session = 's-1';
-    const asked: string[] = [];
-    const { client } = await far((got, res) => {
-      const { headers, message, method } = got;
-      const { method: name } = message;
-      if (headers['mcp-session-id'] !== undefined && headers['mcp-session-id'] !== session)
-        return res.writeHead(404).end();
-      if (name === 'initialize') {
-        const { result } = resultOf(got, {
-          protocolVersion: '2025-11-25',
-          capabilities: { tools: {}, logging: {}, resources: { subscribe: true } },
-          serverInfo: { name: 'far', version: '1' },
-        });
-        return json(res, resultOf(got, result), { 'Mcp-Session-Id': session });
-      }
-      if (method === 'POST' && typeof name === 'string' && /subscribe|setLevel/.test(name)) {
-        const params = message['params'] as { uri?: string; level?: string };
-        asked.push(`${session} ${name} ${params.uri ?? params.level}`);
-        return json(res, resultOf(got, {}));
-      }
-      return usual(got, res);
-    });
-    await client.initialize();
-    await client.request(1, 'resources/subscribe', { uri: 'x://kept' });
-    await client.request(2, 'resources/subscribe', { uri: 'x://left' });
-    await client.request(3, 'resources/unsubscribe', { uri: 'x://left' });
-    await client.request(4, 'logging/setLevel', { level: 'error' });
-    session = 's-2';
-    expect(await call(client)).toMatchObject({ result: done });
-    expect(asked.filter((line) => line.startsWith('s-2'))).toEqual([
-      's-2 resources/subscribe x://kept',
-      's-2 logging/setLevel error',
-    ]);
-  });
-
-  it('is lost where the server begins no other', async () => {
-    let isOver = false;
-    const { client } = await far((got, res) => {
-      if (isOver) res.writeHead(404).end();
-      else usual(got, res);
-    });
-    await client.initialize();
-    await call(client, 'before');
-    isOver = true;
-    expect(await call(client)).toMatchObject({
-      error: { data: { code: 'upstream_http_status' }, message: 'The server "far" answered with HTTP 404.' },
-    });
-  });
-
-  it('has no id that a header could not carry', async () => {
-    const { client } = await far((got, res) => usual(got, res, ['a b']));
-    expect(await client.initialize()).toMatchObject({
-      error: { data: { code: 'upstream_answer_malformed' } },
-    });
-  });
 });
 
 describe('an answer from elsewhere', () => {

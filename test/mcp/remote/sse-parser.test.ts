@@ -51,6 +51,11 @@ it.each<[string, string | Buffer, readonly string[]]>([
     ['broken too_long', 'message: a after 3', 'at 3'],
   ],
   [
+    'one that does not end',
+    `data: a\n\ndata: ${'x'.repeat(MAX)}`,
+    ['message: a after null', 'broken too_long', 'at null'],
+  ],
+  [
     'one that is too long in many lines',
     `${'data: x\n'.repeat(MAX)}\ndata: a\n\n`,
     ['broken too_long', 'message: a after null', 'at null'],

@@ -68,6 +68,8 @@ export interface TestTransport extends HttpTransport {
   farewell(): Promise<void>;
 }
 
+const ignored = (): void => undefined;
+
 /** @param challenged whether to ask once more, each time */
 export function transportTo(
   address: string,
@@ -77,7 +79,10 @@ export function transportTo(
   const over = Promise.withResolvers<UpstreamExit>();
   const [notes, challenges]: [string[], string[]] = [[], []];
   const answers = [...challenged];
-  let farewell = (): Promise<void> => Promise.resolve();
+  const farewells = new Set<() => Promise<void>>();
+  const farewell = async (): Promise<void> => {
+    await Promise.all([...farewells].map((tell) => tell()));
+  };
   const close = async (reason: string): Promise<void> => {
     await farewell().catch(() => undefined);
     over.resolve({ code: null, signal: null, reason });
@@ -91,10 +96,11 @@ export function transportTo(
     challenges,
     note: (text) => void notes.push(text),
     onFarewell(tell) {
-      farewell = tell;
+      farewells.add(tell);
+      return () => farewells.delete(tell);
     },
     close,
-    farewell: () => farewell(),
+    farewell,
     streamEnded: () => close('its event stream ended'),
     challenged: (status, said) => {
       challenges.push(`${status} ${said}`);
@@ -111,6 +117,10 @@ export function transportTo(
           resolve({ status: res.statusCode ?? 0, header, body: res });
         });
         outgoing.on('error', reject);
+        // Between an answer and its connection's way back to the pool nothing of Node's listens there.
+        outgoing.on('socket', (socket) => {
+          if (!socket.listeners('error').includes(ignored)) socket.on('error', ignored);
+        });
         outgoing.end(body ?? undefined);
       }),
   };

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
+import { rulesOf } from '../../policy/rules/asking.ts';
 import { far } from './far.ts';
 import { event, type Got, json, resultOf, stream } from './stand-in.ts';
 
@@ -25,19 +26,23 @@ const TOOL = {
 
 interface Params {
   readonly name?: string;
-  readonly _meta: Readonly<Record<string, unknown>>;
+  readonly _meta?: Readonly<Record<string, unknown>>;
 }
 
 /** What every such server does, and checks; a call is the test's own. */
 const modern =
-  (called: (got: Got, res: ServerResponse) => unknown, listening: Set<ServerResponse> = new Set()) =>
+  (
+    called: (got: Got, res: ServerResponse) => unknown,
+    listening: Set<ServerResponse> = new Set(),
+    listed: () => object = () => TOOL,
+  ) =>
   (got: Got, res: ServerResponse): unknown => {
     const { headers, message, method } = got;
     if (method !== 'POST') return res.writeHead(405).end();
     const params = message['params'] as Params | undefined;
     const fault = (code: number, text: string, status: number): void =>
       json(res, { jsonrpc: '2.0', id: message['id'], error: { code, message: text } }, {}, status);
-    if (params?._meta[`${META}protocolVersion`] !== VERSION) return fault(-32022, 'which revision?', 400);
+    if (params?._meta?.[`${META}protocolVersion`] !== VERSION) return fault(-32022, 'which revision?', 400);
     if (headers['mcp-protocol-version'] !== VERSION || headers['mcp-method'] !== message['method'])
       return fault(-32020, 'the headers say something else', 400);
     switch (message['method']) {
@@ -52,7 +57,7 @@ const modern =
           }),
         );
       case 'tools/list':
-        return json(res, resultOf(got, { resultType: 'complete', tools: [TOOL] }));
+        return json(res, resultOf(got, { resultType: 'complete', tools: [listed()] }));
       case 'subscriptions/listen':
         stream(res);
         listening.add(res);
@@ -86,10 +91,11 @@ describe('a stateless server elsewhere', () => {
     const answer = await client.request(1, 'tools/call', ask({}));
     expect(answer).toMatchObject({ result: { content: [{ text: 'hello' }] } });
     await transports[0]?.close('idle');
-    expect(new Set(server.seen)).toEqual(
-      new Set(['POST server/discover', 'POST subscriptions/listen', 'POST tools/list', 'POST tools/call']),
-    );
-    for (const { headers } of server.got) {
+    const asked = ['server/discover', 'initialize', 'subscriptions/listen', 'tools/list', 'tools/call'];
+    expect(new Set(server.seen)).toEqual(new Set(asked.map((method) => `POST ${method}`)));
+    // Its client has a session: whether there is one for it is asked for once.
+    for (const { headers, message } of server.got) {
+      if (message['method'] === 'initialize') continue;
       expect(headers).toMatchObject({ 'mcp-protocol-version': VERSION });
       expect(headers).not.toHaveProperty('mcp-session-id');
     }
@@ -113,6 +119,106 @@ describe('a stateless server elsewhere', () => {
     expect(Object.keys(first?.headers ?? {})).not.toContain('mcp-param-free');
     expect(second?.headers).toMatchObject({ 'mcp-param-region': 'us-west1' });
     expect(Object.keys(second?.headers ?? {})).not.toContain('mcp-param-row');
+  });
+
+  it('is told what nothing declares beside a call, but not beside one that somebody agreed to', async () => {
+    const { harness, server } = await far(
+      modern((got, res) => json(res, resultOf(got, done('')))),
+      stateless,
+    );
+    harness.approvals.pass = async () => ({ state: 'granted', id: 'apr_test', address: null });
+    const meta = {
+      [`${META}protocolVersion`]: VERSION,
+      [`${META}clientInfo`]: { name: 't', version: '1' },
+      [`${META}clientCapabilities`]: {},
+    };
+    const post = async (): Promise<unknown> => {
+      const answer = await fetch(`${harness.url}/mcp/default/far`, {
+        method: 'POST',
+        headers: {
+          authorization: 'Bearer good.default',
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': VERSION,
+          'mcp-method': 'tools/call',
+          'mcp-name': base64(NAME),
+          'mcp-param-region': 'eu',
+          'mcp-param-tier': 'gold',
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { ...ask({ region: 'eu' }), _meta: meta },
+        }),
+      });
+      expect(await answer.json()).toMatchObject({ result: { resultType: 'complete' } });
+      return server.got.findLast(({ message }) => message['method'] === 'tools/call')?.headers;
+    };
+    expect(await post()).toMatchObject({ 'mcp-param-region': 'eu', 'mcp-param-tier': 'gold' });
+    harness.setRules(rulesOf('rules: [{ id: ask, match: { servers: far }, do: approve }]'));
+    const agreed = await post();
+    expect(agreed).toMatchObject({ 'mcp-param-region': 'eu' });
+    expect(agreed).not.toHaveProperty('mcp-param-tier');
+  });
+
+  describe('that wants other headers than its definition said', () => {
+    const mismatch = (got: Got, res: ServerResponse): void =>
+      json(
+        res,
+        { jsonrpc: '2.0', id: got.message['id'], error: { code: -32020, message: 'which zone?' } },
+        {},
+        400,
+      );
+    const zoned = {
+      ...TOOL,
+      inputSchema: { type: 'object', properties: { free: { type: 'string', 'x-mcp-header': 'Zone' } } },
+    };
+    const zone = ({ headers }: Got): unknown => headers['mcp-param-zone'];
+
+    it('is listed anew and asked once more, which is one call on record', async () => {
+      let now: object = TOOL;
+      const { client, server, harness } = await far(
+        modern(
+          (got, res) => (zone(got) === 'x' ? json(res, resultOf(got, done('zoned'))) : mismatch(got, res)),
+          undefined,
+          () => now,
+        ),
+        stateless,
+      );
+      await client.initialize();
+      // What it lists now is what is known of it.
+      await client.request(1, 'tools/call', ask({ free: 'x' }));
+      now = zoned;
+      expect(await client.request(2, 'tools/call', ask({ free: 'x' }))).toMatchObject({
+        result: { content: [{ text: 'zoned' }] },
+      });
+      const calls = server.got.filter(({ message }) => message['method'] === 'tools/call');
+      expect(calls.map(zone)).toEqual([undefined, undefined, 'x']);
+      expect(harness.audit.slice(2)).toEqual([`started far ${NAME}`, `finished far ${NAME} ok`]);
+      // From then on it is known.
+      await client.request(3, 'tools/call', ask({ free: 'x' }));
+      expect(server.seen.filter((line) => line === 'POST tools/call')).toHaveLength(4);
+    });
+
+    it.each([
+      ['lists the same as before', [TOOL, TOOL], 2],
+      ['wants others again and again', [TOOL, zoned], 3],
+    ])('and %s is not asked again: the client is told', async (_, [before, after], calls) => {
+      let now = before;
+      const { client, server } = await far(
+        modern(mismatch, undefined, () => now ?? TOOL),
+        stateless,
+      );
+      await client.initialize();
+      // What it lists now is what is known of it.
+      await client.request(1, 'tools/call', ask({ free: 'x' }));
+      now = after;
+      expect(await client.request(2, 'tools/call', ask({ free: 'x' }))).toMatchObject({
+        error: { code: -32020, message: 'which zone?' },
+      });
+      expect(server.seen.filter((line) => line === 'POST tools/call')).toHaveLength(calls);
+    });
   });
 
   it('is told that a call is not wanted any more by its end, and by no message', async () => {
@@ -163,7 +269,7 @@ describe('a stateless server elsewhere', () => {
     expect(server.seen.filter((line) => line === 'POST x/unknown')).toHaveLength(1);
   });
 
-  it('may be one of the SDK', async () => {
+  it.each(['reject', 'stateless'] as const)('may be one of the SDK: %s', async (legacy) => {
     const handler = createMcpHandler(
       () => {
         const mcp = new McpServer({ name: 'sdk', version: '1.0.0' });
@@ -172,7 +278,7 @@ describe('a stateless server elsewhere', () => {
         }));
         return mcp;
       },
-      { legacy: 'reject' },
+      { legacy },
     );
     const { client, server } = await far(async ({ method, path, headers, body }, res) => {
       const request = new Request(`http://sdk.example${path}`, {
@@ -191,6 +297,8 @@ describe('a stateless server elsewhere', () => {
     expect(await client.request(1, 'tools/call', { name: 'greet', arguments: {} })).toMatchObject({
       result: { content: [{ text: 'hello from the SDK' }] },
     });
-    expect(server.seen).not.toContain('POST initialize');
+    // It has no session to give, and is asked for one once.
+    expect(server.seen.filter((one) => one === 'POST initialize')).toHaveLength(1);
+    expect(server.seen).not.toContain('POST notifications/initialized');
   });
 });
