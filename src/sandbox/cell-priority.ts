@@ -29,8 +29,8 @@ export function giveWay(pid: number): void {
  */
 export function sessionGivesWay(pid: number): void {
   try {
-    const own = niceOfSession('self');
-    if (own === null) return;
+    // In the kernel's group of no session (what an init starts without one) a process itself stands beside the sessions.
+    const own = niceOfSession('self') ?? getPriority();
     const below = least(own + limits.cellNiceSteps);
     const found = niceOfSession(pid);
     if (found !== null && found < below) writeFileSync(`/proc/${pid}/autogroup`, `${below}`);

@@ -105,7 +105,7 @@ async function finished(child: ChildProcess, input: string): Promise<CommandResu
   const parts: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
   child.stdout?.on('data', (chunk: Buffer) => (parts.stdout += chunk.toString('utf8')));
   child.stderr?.on('data', (chunk: Buffer) => (parts.stderr += chunk.toString('utf8')));
-  child.stdin?.end(input);
+  child.stdin?.on('error', () => undefined).end(input);
   const [code]: (number | null)[] = await once(child, 'close');
   return { code: code ?? null, ...parts };
 }

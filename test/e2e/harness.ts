@@ -64,7 +64,7 @@ export function makeHome(settings = ''): Home {
     ...args: string[]
   ): Promise<Outcome> {
     const child = start(args, env);
-    child.stdin?.end(input ?? '');
+    child.stdin?.on('error', () => undefined).end(input ?? '');
     const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
     const code = await new Promise<number | null>((done) => child.once('close', done));
     return { code, stdout: stdout(), stderr: stderr() };
