@@ -33,6 +33,9 @@ export const POSTED: readonly Header[] = [
   ['Accept', 'application/json, text/event-stream'],
 ];
 
+/** The ids of all that clients ask are numbers. */
+const PING = JSON.stringify({ jsonrpc: '2.0', id: 'sallyport-ping', method: 'ping' });
+
 /** What it was begun with, for beginning another. */
 interface Hello {
   readonly idText: string;
@@ -54,6 +57,7 @@ export class RemoteSession {
   #version: string | null = null;
   #ready: Promise<void> = Promise.resolve();
   #renewing: Promise<void> | null = null;
+  #pinging: Promise<number | null> | null = null;
   #following = new AbortController();
 
   constructor(
@@ -149,6 +153,34 @@ export class RemoteSession {
       ...(lastEventId === null ? [] : [['Last-Event-ID', lastEventId] as const]),
     ];
     return this.#caller.ask({ method: 'GET', headers, body: null }, signal);
+  }
+
+  /**
+   * Whether an answer means that there is no such session any more. That is 404; many servers say 400 instead, which may as
+   * well be about the request: whoever knows the session answers a ping in it, be it with an error.
+   */
+  async isEndedBy({ status }: UpstreamHttpAnswer, id: string): Promise<boolean> {
+    if (status !== 400) return status === 404;
+    if (this.#id !== id) return true;
+    this.#pinging ??= this.#ping().finally(() => {
+      this.#pinging = null;
+    });
+    const answered = await this.#pinging;
+    return answered === 400 || answered === 404;
+  }
+
+  /** @returns the status of the answer; null where there is none */
+  async #ping(): Promise<number | null> {
+    try {
+      const answer = await this.#caller.ask(
+        { method: 'POST', headers: [...POSTED, ...this.headers], body: PING },
+        AbortSignal.any([this.#closing, AbortSignal.timeout(limits.mcpInitializeMs)]),
+      );
+      answer.body.destroy();
+      return answer.status;
+    } catch {
+      return null;
+    }
   }
 
   /** Once for all whose request was refused for the same session. @throws AppError where there is no other */

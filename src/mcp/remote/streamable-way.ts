@@ -136,7 +136,7 @@ export class StreamableWay implements HttpWay {
     };
     const { id } = session;
     const answer = await ask();
-    if (answer.status !== 404 || !isIn || id === null) return answer;
+    if (!isIn || id === null || !(await session.isEndedBy(answer, id))) return answer;
     answer.body.destroy();
     await session.renew(id);
     return ask();

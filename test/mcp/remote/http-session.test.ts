@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/kernel/index.ts';
 import { call, done, far } from './far.ts';
-import { json, resultOf, usual } from './stand-in.ts';
+import { isCall, json, resultOf, usual } from './stand-in.ts';
 
 describe('a session elsewhere', () => {
   it('is begun, used with what it was given, and ended when it is not needed any more', async () => {
@@ -75,6 +75,38 @@ describe('a session elsewhere', () => {
     expect(transports[0]?.notes).toEqual(['its session had ended; another was begun']);
     await client.line(({ method }) => method === 'notifications/tools/list_changed');
     expect(server.got.at(-1)?.headers['mcp-session-id']).toBe('s-2');
+  });
+
+  it('is begun again, once for all, where the server says 400 for a session that it does not know', async () => {
+    const sessions = ['s-1'];
+    const { client, server } = await far((got, res) => {
+      const { headers, message } = got;
+      const isStale = headers['mcp-session-id'] !== undefined && headers['mcp-session-id'] !== sessions[0];
+      const error = { code: -32_000, message: 'Bad Request: No valid session ID provided' };
+      if (isStale) json(res, { jsonrpc: '2.0', error, id: null }, {}, 400);
+      else if (message['method'] === 'initialize') usual(got, res, sessions);
+      else usual(got, res);
+    });
+    await client.initialize();
+    expect(await call(client, 'before')).toMatchObject({ result: done });
+    sessions[0] = 's-2';
+    const answers = await Promise.all(['a', 'b', 'c', 'd'].map((id) => call(client, id)));
+    expect(answers).toMatchObject(answers.map(() => ({ result: done })));
+    expect(server.seen.filter((line) => line === 'POST initialize')).toHaveLength(2);
+    expect(server.got.at(-1)?.headers['mcp-session-id']).toBe('s-2');
+  });
+
+  it('is kept where 400 is about the request', async () => {
+    const { client, server } = await far((got, res) => {
+      const error = { code: -32_602, message: 'no' };
+      if (isCall(got)) json(res, { jsonrpc: '2.0', error, id: null }, {}, 400);
+      else usual(got, res);
+    });
+    await client.initialize();
+    const answer = await call(client, 'refused');
+    expect(answer).toMatchObject({ error: { code: -32_602, message: 'no' } });
+    expect(server.seen.filter((line) => line === 'POST initialize')).toHaveLength(1);
+    expect(server.seen.filter((line) => line === 'POST ping')).toHaveLength(1);
   });
 
   it('has in its place what clients asked of it: the resources that they watch, and the log level', async () => {
