@@ -5,15 +5,20 @@
  *
  * Trusts nothing that names it: an id that no header carries is none.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, limits } from '../../kernel/index.ts';
+import { listChanged, listed } from '../endpoint/listing.ts';
 import { notificationText, paramString, parseMessage, type RpcRequest } from '../protocol/message.ts';
+import { SESSION_VERSIONS } from '../protocol/protocol.ts';
 import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';
-import { find, stringAt } from '../protocol/raw-json.ts';
+import { find, slice, stringAt } from '../protocol/raw-json.ts';
+import { rpcCode } from '../protocol/rpc-error.ts';
 import { asAnswerTo } from './answer-to.ts';
 import { asAppError, readEvents, startOfStream } from './events.ts';
 import {
   isStream,
   malformed,
+  mediaType,
   noLongerWanted,
   readAnswer,
   type RemoteCaller,
@@ -34,12 +39,19 @@ export const POSTED: readonly Header[] = [
 ];
 
 /** The ids of all that clients ask are numbers. */
-const PING = JSON.stringify({ jsonrpc: '2.0', id: 'sallyport-ping', method: 'ping' });
+const PING_ID = 'sallyport-ping';
+const PING = JSON.stringify({ jsonrpc: '2.0', id: PING_ID, method: 'ping' });
 
 /** What it was begun with, for beginning another. */
 interface Hello {
   readonly idText: string;
   readonly text: string;
+}
+
+/** Whether a session has ended, which is being asked. */
+interface Asked {
+  readonly id: string;
+  readonly isEnded: Promise<boolean>;
 }
 
 export class RemoteSession {
@@ -57,8 +69,12 @@ export class RemoteSession {
   #version: string | null = null;
   #ready: Promise<void> = Promise.resolve();
   #renewing: Promise<void> | null = null;
-  #pinging: Promise<number | null> | null = null;
+  #asked: Asked | null = null;
   #following = new AbortController();
+  /** `Clock.monotonic()` when it was begun. */
+  #begunMs = 0;
+  /** How often in a row one has ended soon, and only its stream told. */
+  #shortLived = 0;
 
   constructor(
     deps: RemoteDeps,
@@ -115,6 +131,7 @@ export class RemoteSession {
   /** The head of the answer to `initialize`. @throws AppError `upstream_answer_malformed` */
   opened(answer: UpstreamHttpAnswer): void {
     this.#id = this.#idIn(answer);
+    this.#begunMs = this.#deps.clock.monotonic();
   }
 
   /** A message in answer to a request: that to `initialize` says the revision. */
@@ -160,26 +177,34 @@ export class RemoteSession {
    * well be about the request: whoever knows the session answers a ping in it, be it with an error.
    */
   async isEndedBy({ status }: UpstreamHttpAnswer, id: string): Promise<boolean> {
-    if (status !== 400) return status === 404;
-    if (this.#id !== id) return true;
-    this.#pinging ??= this.#ping().finally(() => {
-      this.#pinging = null;
-    });
-    const answered = await this.#pinging;
-    return answered === 400 || answered === 404;
+    return status === 400 ? this.#isEnded(id) : status === 404;
   }
 
-  /** @returns the status of the answer; null where there is none */
-  async #ping(): Promise<number | null> {
+  /** Asks once for all who want to know it of the same session. */
+  async #isEnded(id: string): Promise<boolean> {
+    if (this.#id !== id) return true;
+    const asked = this.#asked?.id === id ? this.#asked : { id, isEnded: this.#refusesPing() };
+    this.#asked = asked;
+    const isEnded = await asked.isEnded;
+    if (this.#asked === asked) this.#asked = null;
+    // Somebody else may have met its end meanwhile.
+    return isEnded || this.#id !== id;
+  }
+
+  /** Never rejects. */
+  async #refusesPing(): Promise<boolean> {
     try {
       const answer = await this.#caller.ask(
         { method: 'POST', headers: [...POSTED, ...this.headers], body: PING },
         AbortSignal.any([this.#closing, AbortSignal.timeout(limits.mcpInitializeMs)]),
       );
+      const isRefused = answer.status === 400 || answer.status === 404;
+      if (isRefused && mediaType(answer) === 'application/json')
+        return !hasNoPing(await readAnswer(this.#deps.slug, answer.body));
       answer.body.destroy();
-      return answer.status;
+      return isRefused;
     } catch {
-      return null;
+      return false;
     }
   }
 
@@ -219,15 +244,18 @@ export class RemoteSession {
     const id = this.#idIn(answer);
     const text = await this.#helloAnswer(hello.idText, answer);
     const version = text === null ? null : versionIn(text);
-    if (version === null) throw sessionLost(slug);
+    if (text === null || version === null || !SESSION_VERSIONS.includes(version)) throw sessionLost(slug);
     this.#id = id;
     this.#version = version;
+    this.#begunMs = this.#deps.clock.monotonic();
     await this.post(notificationText('notifications/initialized'));
     for (const standing of this.#standing.values()) await this.post(standing);
     transport.note('its session had ended; another was begun');
     this.#follow();
     // Whatever the server was before, what it lists may be another now.
-    this.#message(notificationText('notifications/tools/list_changed'));
+    for (const list of listed)
+      if (list === 'tools' || find(text, 0, ['result', 'capabilities', list]) !== null)
+        this.#message(notificationText(listChanged(list)));
   }
 
   async #helloAnswer(idText: string, answer: UpstreamHttpAnswer): Promise<string | null> {
@@ -257,17 +285,49 @@ export class RemoteSession {
     this.#following.abort(noLongerWanted());
     this.#following = new AbortController();
     const { slug, clock, log } = this.#deps;
+    const signal = AbortSignal.any([this.#following.signal, this.#closing]);
+    const id = this.#id;
     void followServer(
       {
         slug,
         clock,
-        open: (lastEventId, signal) => this.open(lastEventId, signal),
+        open: (lastEventId) => this.open(lastEventId, signal),
         message: (text) => this.#message(text),
-        ended: (why) => log.debug('mcp.upstream.no_stream', { server: slug, why }),
+        ended: (why, isRefused) => {
+          log.debug('mcp.upstream.no_stream', { server: slug, why });
+          if (isRefused && id !== null) void this.#streamRefused(id, signal);
+        },
       },
-      AbortSignal.any([this.#following.signal, this.#closing]),
+      signal,
     );
   }
+
+  /**
+   * A stream that there was is refused. Where that is for the session's end, another is begun now: clients that only wait for
+   * what the server says by itself ask for nothing that would tell. Never rejects.
+   */
+  async #streamRefused(id: string, signal: AbortSignal): Promise<void> {
+    const lastedMs = this.#deps.clock.monotonic() - this.#begunMs;
+    this.#shortLived = lastedMs < limits.remoteStreamShortMs ? this.#shortLived + 1 : 0;
+    if (!(await this.#isEnded(id))) return;
+    const pauseMs =
+      this.#shortLived < 2 ? 0 : limits.remoteStreamRetryMs * 2 ** Math.min(this.#shortLived, 10);
+    try {
+      await sleep(Math.min(pauseMs, limits.remoteStreamRetryMsMax), undefined, { signal, ref: false });
+      await this.renew(id);
+    } catch {
+      // It is not wanted any more; or there is no other, as the next request is told.
+    }
+  }
+}
+
+/** Whether this is the answer of a server that knows the session, and no ping. */
+function hasNoPing(text: string): boolean {
+  const message = parseMessage(text);
+  if (!message.ok || message.value.kind !== 'response') return false;
+  const code = find(text, 0, ['error', 'code']);
+  const isAnswer = message.value.idText === JSON.stringify(PING_ID);
+  return isAnswer && code !== null && slice(text, code) === String(rpcCode.methodNotFound);
 }
 
 const sessionLost = (slug: string): AppError =>
