@@ -123,7 +123,7 @@ export function createFront(deps: FrontDeps): Front {
   return {
     handleHttp(req, res, local) {
       res.on('error', () => {});
-      return http.handle({ req, res, body: () => readBody(req) }, local);
+      return http.handle({ req, res, body: (share) => readBody(req, share) }, local);
     },
     takePosts: (server) => posts.take(server),
     connectStdio(duplex, principal, endpoint) {

@@ -19,6 +19,8 @@ export const mcpPendingRequestsMax = 4096;
 export const mcpRequestsPerCallerMax = 1024;
 /** and what is kept of them, in UTF-16 units, beside the last: a server that is slow to read must have room for others'. */
 export const mcpRequestCharsPerCallerMax = 32 * MIB;
+/** Bytes of bodies of one caller that are on their way here: two of the largest. */
+export const mcpBodyBytesPerCallerMax = 64 * MIB;
 /** Callers of whom is remembered that they may go on, though nothing of theirs is under way. */
 export const mcpCallersRememberedMax = 256;
 /** Resources of one server that one client may watch, */
@@ -129,7 +131,7 @@ export const mcpListCharsMax = 32 * MIB;
 export const mcpStderrShownCharsMax = 1500;
 /** How long a client may take to send the head of its request to the gateway's own listener, in milliseconds. */
 export const frontHeadTimeoutMs = 15_000;
-/** How long a connection of an MCP client may stay open without a request, in milliseconds. */
+/** How long a connection of an MCP client may stay open without a request, or without more of its body, in milliseconds. */
 export const frontIdleMs = 65_000;
 /** Of a tool's name, how much an event about a request shows, in characters. */
 export const toolNameShownCharsMax = 128;

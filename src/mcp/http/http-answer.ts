@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { httpStatus, isAppError, limits, toWire } from '../../kernel/index.ts';
 import { tooLarge } from '../protocol/client-input.ts';
+import { type BodyShare, incomplete } from './body-room.ts';
 import type { FrontResponse } from './http-message.ts';
 import { Pieces } from '../upstream/pieces.ts';
 import { find, slice } from '../protocol/raw-json.ts';
@@ -68,14 +69,24 @@ export function answerFailure(res: FrontResponse, error: unknown, metadata: () =
   answerJson(res, status, JSON.stringify({ error: wire }), headers);
 }
 
-/** The whole body as bytes. @throws AppError `mcp_message_too_large` */
-export async function readBody(req: IncomingMessage): Promise<Buffer> {
+/** As `HttpVisit.body`. */
+export async function readBody(req: IncomingMessage, share: BodyShare): Promise<Buffer> {
   const declared = Number(req.headers['content-length'] ?? 0);
   if (declared > limits.mcpMessageBytesMax) throw tooLarge();
   const pieces = new Pieces();
-  for await (const piece of req as AsyncIterable<Buffer>) {
-    if (pieces.length + piece.length > limits.mcpMessageBytesMax) throw tooLarge();
-    pieces.push(piece);
+  const idle = setTimeout(() => req.destroy(incomplete()), limits.frontIdleMs);
+  try {
+    for await (const piece of req as AsyncIterable<Buffer>) {
+      idle.refresh();
+      if (pieces.length + piece.length > limits.mcpMessageBytesMax) throw tooLarge();
+      share.take(piece.length);
+      pieces.push(piece);
+    }
+    return pieces.take();
+  } catch (error) {
+    // Node says in words of its own that the client is gone.
+    throw isAppError(error) ? error : incomplete();
+  } finally {
+    clearTimeout(idle);
   }
-  return pieces.take();
 }

@@ -6,6 +6,7 @@ import { AppError, isAppError, type Log } from '../../kernel/index.ts';
 import { type ClientInput, faultText, readClientInput } from '../protocol/client-input.ts';
 import type { ClientChannel } from '../client/client-channel.ts';
 import type { ClientSession } from '../client/client-session.ts';
+import { BodyRoom } from './body-room.ts';
 import { EventStream } from './event-stream.ts';
 import type { Endpoint, FrontConfig } from '../front-contract.ts';
 import { answerFailure, answerJson } from './http-answer.ts';
@@ -50,6 +51,7 @@ export class HttpFront {
   readonly #sessions: HttpSessions;
   readonly #legacy: LegacySse;
   readonly #stateless = new Set<ClientSession>();
+  readonly #bodies = new BodyRoom();
 
   constructor(deps: HttpFrontDeps) {
     this.#deps = deps;
@@ -151,8 +153,9 @@ export class HttpFront {
       });
     }
     acceptedKinds(req);
-    const sent = body();
-    const input = readClientInput(isLater(sent) ? await sent : sent);
+    const share = this.#bodies.share(visit.principal);
+    const sent = body(share);
+    const input = readClientInput(isLater(sent) ? await sent.finally(() => share.end()) : sent);
     if (!input.ok) {
       answerJson(res, 400, faultText(input.error));
       return;

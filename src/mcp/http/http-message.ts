@@ -3,6 +3,7 @@
  * `posts/`. Both of Node are of these shapes as they are.
  */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { BodyShare } from './body-room.ts';
 import type { Soon } from '../soon.ts';
 
 export interface FrontRequest {
@@ -37,6 +38,11 @@ export interface FrontResponse {
 export interface HttpVisit {
   readonly req: FrontRequest;
   readonly res: FrontResponse;
-  /** The whole body as bytes. @throws AppError `mcp_message_too_large`, `mcp_body_incomplete` */
-  readonly body: () => Soon<Buffer>;
+  /**
+   * The whole body as bytes.
+   *
+   * @param share told of what comes of one that is not there at once
+   * @throws AppError `mcp_message_too_large`, `mcp_bodies_too_large`, `mcp_body_incomplete`
+   */
+  readonly body: (share: BodyShare) => Soon<Buffer>;
 }

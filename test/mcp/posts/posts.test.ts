@@ -254,6 +254,46 @@ describe('a POST that the front reads itself', () => {
     expect((await exchange(ports.own, [request]))[0]).toContain('called write');
   });
 
+  it.each(['own', 'node'] as const)(
+    'has so much room with those of its caller while it comes, and others have theirs (%s)',
+    async (by) => {
+      const large = Buffer.alloc(limits.mcpBodyBytesPerCallerMax / 2 - limits.MIB, ' ');
+      const half = (): Raw => {
+        const raw = new Raw(ports[by]);
+        raw.socket.write(message([...fields(), `Content-Length: ${large.length + limits.MIB}`], ''));
+        raw.socket.write(large);
+        return raw;
+      };
+      const first = [half(), half(), half()];
+      const refused = () => first.filter((raw) => raw.text.includes('"mcp_bodies_too_large"'));
+      await expect.poll(() => refused().length, { timeout: 20_000 }).toBeGreaterThan(0);
+      expect(refused()[0]?.answers[0]).toMatch(/^http\/1\.1 429 /);
+      const others = fields().map((field) => field.replace('good.', 'other.'));
+      const request = (head: readonly string[], text: string): readonly string[] => {
+        const whole = sized(call(1, 'write', `,"arguments":{"text":"${text}"}`), head);
+        return [whole.slice(0, -10), whole.slice(-10)];
+      };
+      const filling = 'x'.repeat(4 * limits.MIB);
+      expect((await exchange(ports[by], request(others, filling)))[0]).toContain('called write');
+      for (const { socket } of first) socket.destroy();
+      const again = async () => (await exchange(ports[by], request(fields(), filling)))[0];
+      await expect.poll(again, { timeout: 20_000 }).toContain('called write');
+    },
+  );
+
+  it('of which no more comes for a while loses its connection', async () => {
+    const raw = new Raw(ports.own);
+    const before = accepted.length;
+    await expect.poll(() => accepted.length, { timeout: 10_000 }).toBe(before + 1);
+    const end = accepted.at(-1);
+    const half = sized(call(1)).slice(0, -1);
+    raw.socket.write(half);
+    await expect.poll(() => end?.bytesRead, { timeout: 10_000 }).toBe(half.length);
+    end?.emit('timeout');
+    await expect.poll(() => raw.closed, { timeout: 10_000 }).toBe(true);
+    expect(raw.text).toBe('');
+  });
+
   it('that asks for nothing for a while loses its connection, but not while it waits for an answer', async () => {
     const raw = new Raw(ports.own);
     const before = accepted.length;

@@ -7,9 +7,10 @@
  * Trusts nothing that it reads. It holds one body, as far as it was asked for, and behind it what the socket gave at once.
  */
 import type { Socket } from 'node:net';
-import { AppError, limits } from '../../../kernel/index.ts';
+import { limits } from '../../../kernel/index.ts';
 import { type RequestHead, type HeadReader, requestHeadReader } from '../../../wire/index.ts';
 import { tooLarge } from '../../protocol/client-input.ts';
+import { type BodyShare, incomplete } from '../body-room.ts';
 import type { FrontRequest, HttpVisit } from '../http-message.ts';
 import { Pieces } from '../../upstream/pieces.ts';
 import type { Soon } from '../../soon.ts';
@@ -31,7 +32,7 @@ interface Current {
   readonly pieces: Pieces;
   /** Of the body, how many bytes have come. */
   received: number;
-  wanted: PromiseWithResolvers<Buffer> | null;
+  wanted: (PromiseWithResolvers<Buffer> & { readonly share: BodyShare }) | null;
 }
 
 export class PostConnection {
@@ -77,7 +78,8 @@ export class PostConnection {
   };
 
   readonly #onIdle = (): void => {
-    if (this.#current === null) this.#socket.destroy();
+    const current = this.#current;
+    if (current === null || current.received < current.bodyBytes) this.#socket.destroy();
   };
 
   #begin(bytes: Buffer): void {
@@ -93,7 +95,7 @@ export class PostConnection {
     response.once('close', () => this.#answered(current));
     if (head.end < bytes.length) this.#more(current, bytes.subarray(head.end));
     const req: FrontRequest = { method: 'POST', url, headers, socket: this.#socket };
-    this.#deps.serve({ req, res: response, body: () => this.#body(current) });
+    this.#deps.serve({ req, res: response, body: (share) => this.#body(current, share) });
   }
 
   /** @returns null for what is not read here */
@@ -110,10 +112,7 @@ export class PostConnection {
   #more(current: Current, bytes: Buffer): void {
     const missing = current.bodyBytes - current.received;
     const own = missing < bytes.length ? bytes.subarray(0, missing) : bytes;
-    if (own.length > 0) {
-      current.pieces.push(own);
-      current.received += own.length;
-    }
+    if (own.length > 0 && !this.#takes(current, own)) return;
     if (own.length < bytes.length) {
       const rest = bytes.subarray(own.length);
       this.#early = this.#early === null ? rest : Buffer.concat([this.#early, rest]);
@@ -124,12 +123,27 @@ export class PostConnection {
     if (this.#early !== null) this.#socket.pause();
   }
 
-  /** @throws AppError `mcp_message_too_large`, `mcp_body_incomplete`, also as a rejection */
-  #body(current: Current): Soon<Buffer> {
+  /** @returns false: there is no room for more of it, and nothing is read any more */
+  #takes(current: Current, bytes: Buffer): boolean {
+    try {
+      current.wanted?.share.take(bytes.length);
+    } catch (error) {
+      this.#socket.pause();
+      current.wanted?.reject(error);
+      return false;
+    }
+    current.pieces.push(bytes);
+    current.received += bytes.length;
+    return true;
+  }
+
+  /** As `HttpVisit.body`, also as a rejection. */
+  #body(current: Current, share: BodyShare): Soon<Buffer> {
     if (current.bodyBytes > limits.mcpMessageBytesMax) throw tooLarge();
     if (current.received < current.bodyBytes) {
       if (this.#socket.destroyed) throw incomplete();
-      current.wanted = Promise.withResolvers();
+      share.take(current.received);
+      current.wanted = { ...Promise.withResolvers<Buffer>(), share };
       this.#socket.resume();
       return current.wanted.promise;
     }
@@ -174,6 +188,3 @@ export class PostConnection {
 }
 
 const ignore = (): void => undefined;
-
-const incomplete = (): AppError =>
-  new AppError('mcp_body_incomplete', 'The connection ended before the body was there.', { kind: 'invalid' });
