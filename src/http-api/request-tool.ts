@@ -13,7 +13,7 @@ import { requestFrom } from './request-from.ts';
 import type { Body } from './serialise/body.ts';
 import { fieldFault, fieldKey, isFieldName, isOwnField } from './serialise/fields.ts';
 import { encoded } from './serialise/percent.ts';
-import { pairs, textOf } from './serialise/values.ts';
+import { membersOf, pairs, textOf } from './serialise/values.ts';
 
 const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -117,22 +117,20 @@ export function buildFree(plan: FreePlan, given: Arguments): Result<ApiRequest, 
 }
 
 function queryText(taken: Taken, given: Arguments): Result<string, ApiFault> {
-  const query = given.get('query')?.value ?? null;
-  if (query === null) return ok('');
-  if (!isObject(query)) {
+  const query = given.get('query');
+  if (query === undefined || query.value === null) return ok('');
+  if (!isObject(query.value)) {
     return err({ code: 'api_request_query', message: '`query` must be an object: names with their values.' });
   }
-  const reserved = Object.keys(query).find((name) => taken.query.has(name));
+  const members = membersOf(query);
+  const reserved = members.map(([name]) => name).find((name) => taken.query.has(name));
   if (reserved !== undefined) return err(credentialPlace('query', reserved));
-  const text = Object.entries(query)
-    .filter(([, value]) => value !== null)
-    .flatMap(([name, value]) =>
-      pairs(
-        name,
-        { value, text: JSON.stringify(value) },
-        { style: isObject(value) ? 'deepObject' : 'form', explode: true, encode: encoded },
-      ),
-    )
+  const text = members
+    .filter(([, { value }]) => value !== null)
+    .flatMap(([name, argument]) => {
+      const style = isObject(argument.value) ? 'deepObject' : 'form';
+      return pairs(name, argument, { style, explode: true, encode: encoded });
+    })
     .map(([name, value]) => `${name}=${value}`)
     .join('&');
   return ok(text === '' ? '' : `?${text}`);
@@ -150,8 +148,8 @@ interface Headers {
 }
 
 function headerFields(taken: Taken, given: Arguments): Result<Headers, ApiFault> {
-  const headers = given.get('headers')?.value ?? {};
-  if (!isObject(headers)) {
+  const headers = given.get('headers');
+  if (headers !== undefined && headers.value !== null && !isObject(headers.value)) {
     return err({
       code: 'api_request_header',
       message: '`headers` must be an object: names with their values.',
@@ -159,7 +157,7 @@ function headerFields(taken: Taken, given: Arguments): Result<Headers, ApiFault>
   }
   const fields: (readonly [string, string])[] = [];
   let contentType: string | null = null;
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, argument] of headers === undefined ? [] : membersOf(headers)) {
     const key = fieldKey(name);
     if (taken.headers.has(key)) return err(credentialPlace('headers', name));
     if (key === 'cookie' && taken.cookies.size > 0) return err(credentialPlace('headers', name));
@@ -170,7 +168,7 @@ function headerFields(taken: Taken, given: Arguments): Result<Headers, ApiFault>
         hint: 'Headers that say how a request travels, or that it is another one than it says, are not for tools to write.',
       });
     }
-    const text = textOf({ value, text: JSON.stringify(value) });
+    const text = textOf(argument);
     const fault = fieldFault(name, text);
     if (fault !== null) return err(fault);
     if (key === 'content-type') contentType = text;

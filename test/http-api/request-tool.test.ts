@@ -35,6 +35,16 @@ describe('the tool `request`', () => {
     expect(elsewhere['annotations']).toEqual({ readOnlyHint: true, openWorldHint: true });
   });
 
+  it('keeps the digits of a number that no double holds', () => {
+    const query = '{"id":9007199254740993,"ids":[9007199254740995],"of":{"n":9007199254740997},"none":null}';
+    const { target, fields } = requestOf(
+      tool(),
+      `{"method":"GET","path":"/a","query":${query},"headers":{"X-Id":9007199254740993}}`,
+    );
+    expect(target).toBe('/v1/a?id=9007199254740993&ids=9007199254740995&of%5Bn%5D=9007199254740997');
+    expect(fields).toEqual([['X-Id', '9007199254740993']]);
+  });
+
   it('sends what it is given', () => {
     const request = requestOf(tool(), {
       method: 'POST',

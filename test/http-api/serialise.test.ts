@@ -133,6 +133,31 @@ describe('a parameter', () => {
     expect(requestOf(tool, '{"id": 7.0}').target).toBe('/v1/c/7');
   });
 
+  it('keeps them inside of lists and maps too, in every place', () => {
+    const many = { type: 'array', items: { type: 'integer' } };
+    const map = { type: 'object', additionalProperties: true };
+    const form = { content: { 'application/x-www-form-urlencoded': { schema: map } } };
+    const parameters = [
+      { name: 'in', in: 'path', required: true, schema: many },
+      { name: 'ids', in: 'query', schema: many },
+      { name: 'map', in: 'query', schema: map },
+      { name: 'deep', in: 'query', style: 'deepObject', schema: map },
+      { name: 'X-Ids', in: 'header', schema: many },
+    ];
+    const document = documentOf({
+      '/c/{in}': { post: { operationId: 'paint', parameters, requestBody: form } },
+    });
+    const tool = toolNamed(compile(document).tools, 'paint');
+    const written =
+      '{"in":[9007199254740993],"ids":[ 9007199254740993 , 12345678901234567890],"map":{"b":9007199254740993,"1":1.0},"deep":{"a":[9007199254740995],"m":{"n":9007199254740997}},"X-Ids":[9007199254740993,2],"body":{"id":9007199254740993,"more":{"of":9007199254740995}}}';
+    const { target, fields, body } = requestOf(tool, written);
+    expect(target).toBe(
+      '/v1/c/9007199254740993?ids=9007199254740993&ids=12345678901234567890&b=9007199254740993&1=1&deep%5Ba%5D%5B%5D=9007199254740995&deep%5Bm%5D%5Bn%5D=9007199254740997',
+    );
+    expect(fields[0]).toEqual(['X-Ids', '9007199254740993,2']);
+    expect(body?.toString()).toBe('id=9007199254740993&more%5Bof%5D=9007199254740995');
+  });
+
   it('in a header takes nothing that could end it', () => {
     const [tool] = compile(
       documentOf({ '/c': { get: { parameters: [{ name: 'X-A', in: 'header' }] } } }),

@@ -1,10 +1,10 @@
 /** Bodies from arguments. Pure; what no body can be made of is a fault. */
-import { err, type JsonObject, limits, ok, type Result } from '../../kernel/index.ts';
+import { err, limits, ok, type Result } from '../../kernel/index.ts';
 import type { ApiFault } from '../faults.ts';
 import { isObject } from '../json-values.ts';
 import type { BodyField, BodyPlan } from '../plan.ts';
 import { encoded } from './percent.ts';
-import { type Argument, pairs, textOf } from './values.ts';
+import { type Argument, membersOf, pairs, textOf } from './values.ts';
 
 export interface Body {
   readonly contentType: string;
@@ -21,7 +21,7 @@ export function bodyFrom(plan: BodyPlan, given: Arguments): Result<Body | null, 
     if (argument === undefined) return ok(null);
     const isForm = plan.encoding === 'form' || plan.encoding === 'multipart';
     return isForm && isObject(argument.value)
-      ? fromFields(plan, membersOf(argument.value))
+      ? fromFields(plan, fieldsOf(argument))
       : wholeBody(plan, content.argument, argument);
   }
   const fields = content.fields.flatMap((field) => {
@@ -32,18 +32,18 @@ export function bodyFrom(plan: BodyPlan, given: Arguments): Result<Body | null, 
 }
 
 /** A form whose fields the document does not name: they are whatever was given. */
-const membersOf = (value: JsonObject): Filled[] =>
-  Object.entries(value).map(([name, member]) => ({
+const fieldsOf = (whole: Argument): Filled[] =>
+  membersOf(whole).map(([name, argument]) => ({
     field: {
       argument: name,
       name,
       required: false,
-      style: isObject(member) ? 'deepObject' : 'form',
+      style: isObject(argument.value) ? 'deepObject' : 'form',
       explode: true,
       file: false,
       contentType: null,
     },
-    argument: { value: member, text: JSON.stringify(member) },
+    argument,
   }));
 
 function fromFields(plan: BodyPlan, fields: readonly Filled[]): Result<Body | null, ApiFault> {

@@ -1,5 +1,6 @@
 /** Values of arguments as single texts, and as the pairs that their style makes of them. Pure. */
-import type { Json, JsonObject } from '../../kernel/index.ts';
+import type { Json } from '../../kernel/index.ts';
+import { jsonItems, jsonMembers } from '../../wire/index.ts';
 import { isList, isObject } from '../json-values.ts';
 import type { Style } from '../plan.ts';
 
@@ -17,8 +18,20 @@ export function textOf({ value, text }: Argument): string {
   return text;
 }
 
-const inner = (value: Json): string =>
-  textOf({ value, text: typeof value === 'string' ? value : JSON.stringify(value) });
+/** As they were written: a number inside of a list is as exact as one outside. */
+const itemsOf = ({ value, text }: Argument): readonly Argument[] => {
+  const spans = jsonItems(text);
+  return isList(value) ? value.map((item, index) => ({ value: item, text: slice(text, spans[index]) })) : [];
+};
+
+/** The members of a map, in the order in which they were written. */
+export const membersOf = ({ value, text }: Argument): readonly (readonly [string, Argument])[] =>
+  isObject(value)
+    ? jsonMembers(text).map((span) => [span.key, { value: value[span.key] ?? null, text: slice(text, span) }])
+    : [];
+
+const slice = (text: string, span: { start: number; end: number } | undefined): string =>
+  span === undefined ? '' : text.slice(span.start, span.end);
 
 /** How a style writes lists and maps in one text. */
 interface Joined {
@@ -37,22 +50,16 @@ const DELIMITERS: Readonly<Record<string, string>> = {
 export function joined(argument: Argument, { style, explode, encode }: Joined): string {
   const { value } = argument;
   if (style === 'json') return encode(argument.text);
+  const inner = (one: Argument): string => encode(textOf(one));
   const between = style === 'label' && explode ? '.' : ',';
   const before = style === 'label' ? '.' : '';
-  if (isList(value)) return before + value.map((item) => encode(inner(item))).join(between);
-  if (isObject(value)) return before + membersText(value, explode, between, encode);
-  return before + encode(textOf(argument));
+  if (isList(value)) return before + itemsOf(argument).map(inner).join(between);
+  if (!isObject(value)) return before + inner(argument);
+  const members = membersOf(argument).map(
+    ([key, member]) => `${encode(key)}${explode ? '=' : between}${inner(member)}`,
+  );
+  return before + members.join(between);
 }
-
-const membersText = (
-  value: JsonObject,
-  explode: boolean,
-  between: string,
-  encode: (text: string) => string,
-): string =>
-  Object.entries(value)
-    .map(([key, member]) => `${encode(key)}${explode ? '=' : between}${encode(inner(member))}`)
-    .join(between);
 
 /** A name and a value, both encoded already. */
 export type Pair = readonly [name: string, value: string];
@@ -66,15 +73,15 @@ export function pairs(name: string, argument: Argument, { style, explode, encode
   const { value } = argument;
   const key = encode(name);
   if (style === 'json') return [[key, encode(argument.text)]];
-  if (style === 'deepObject') return deep(key, value, encode);
+  if (style === 'deepObject') return deep(key, argument, encode);
   const delimiter = DELIMITERS[style] ?? ',';
   if (isList(value)) {
     if (value.length === 0) return [];
-    const items = value.map((item) => encode(inner(item)));
+    const items = itemsOf(argument).map((item) => encode(textOf(item)));
     return explode ? items.map((item) => [key, item]) : [[key, items.join(delimiter)]];
   }
   if (isObject(value)) {
-    const members = Object.entries(value).map(([member, one]): Pair => [encode(member), encode(inner(one))]);
+    const members = membersOf(argument).map(([member, one]): Pair => [encode(member), encode(textOf(one))]);
     if (members.length === 0) return [];
     return explode ? members : [[key, members.flat().join(delimiter)]];
   }
@@ -82,15 +89,16 @@ export function pairs(name: string, argument: Argument, { style, explode, encode
 }
 
 /** `filter[a][b]=1`, `ids[]=1`, `items[0][price]=5`: what the frameworks that know brackets agree on. */
-function deep(key: string, value: Json, encode: (text: string) => string): Pair[] {
+function deep(key: string, argument: Argument, encode: (text: string) => string): Pair[] {
+  const { value } = argument;
   if (isList(value)) {
     const isFlat = value.every((item) => typeof item !== 'object' || item === null);
-    return value.flatMap((item, index) => deep(`${key}%5B${isFlat ? '' : index}%5D`, item, encode));
-  }
-  if (isObject(value)) {
-    return Object.entries(value).flatMap(([member, one]) =>
-      deep(`${key}%5B${encode(member)}%5D`, one, encode),
+    return itemsOf(argument).flatMap((item, index) =>
+      deep(`${key}%5B${isFlat ? '' : index}%5D`, item, encode),
     );
   }
-  return [[key, encode(inner(value))]];
+  if (isObject(value)) {
+    return membersOf(argument).flatMap(([member, one]) => deep(`${key}%5B${encode(member)}%5D`, one, encode));
+  }
+  return [[key, encode(textOf(argument))]];
 }
