@@ -19,6 +19,8 @@ export const mcpPendingRequestsMax = 4096;
 export const mcpRequestsPerCallerMax = 1024;
 /** and what is kept of them, in UTF-16 units, beside the last: a server that is slow to read must have room for others'. */
 export const mcpRequestCharsPerCallerMax = 32 * MIB;
+/** Bytes that one caller was answered and has not taken, over all its connections. */
+export const mcpUnreadBytesPerCallerMax = 128 * MIB;
 /** Bytes of bodies of one caller that are on their way here: two of the largest. */
 export const mcpBodyBytesPerCallerMax = 64 * MIB;
 /** Callers of whom is remembered that they may go on, though nothing of theirs is under way. */

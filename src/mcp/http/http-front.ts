@@ -23,6 +23,7 @@ import type { Upstreams } from '../ports/upstreams.ts';
 import { asksForMetadata, metadataAddress, metadataText } from './resource-metadata.ts';
 import { SESSION_VERSIONS } from '../protocol/protocol.ts';
 import { find, stringAt } from '../protocol/raw-json.ts';
+import { UnreadAnswers } from './unread-answers.ts';
 import { isLater } from '../soon.ts';
 
 export interface HttpFrontDeps extends HttpSessionsDeps {
@@ -52,6 +53,7 @@ export class HttpFront {
   readonly #legacy: LegacySse;
   readonly #stateless = new Set<ClientSession>();
   readonly #bodies = new BodyRoom();
+  readonly #unread = new UnreadAnswers();
 
   constructor(deps: HttpFrontDeps) {
     this.#deps = deps;
@@ -84,6 +86,7 @@ export class HttpFront {
         await this.#refused(principal, endpoint, refusal.code);
         throw refusal;
       }
+      this.#unread.watch(principal, res);
       const who = urlToken === null ? principal : inUrl(principal);
       const visit = { req, res, body, principal: who, endpoint, urlToken };
       if (req.method === 'POST') await this.#post(visit);
@@ -116,6 +119,7 @@ export class HttpFront {
   }
 
   close(): void {
+    this.#unread.close();
     this.#sessions.close();
     this.#legacy.close();
     for (const client of this.#stateless) client.close();

@@ -294,6 +294,20 @@ describe('a POST that the front reads itself', () => {
     expect(raw.text).toBe('');
   });
 
+  it('whose answer nobody reads on loses its connection', async () => {
+    const raw = new Raw(ports.own);
+    const before = accepted.length;
+    await expect.poll(() => accepted.length, { timeout: 10_000 }).toBe(before + 1);
+    const end = accepted.at(-1);
+    raw.socket.pause();
+    const filling = 'x'.repeat(8 * limits.MIB);
+    raw.socket.write(sized(call(1, 'echo', `,"arguments":{"text":"${filling}"}`), fields('echo')));
+    await expect.poll(() => end?.writableLength, { timeout: 20_000 }).toBeGreaterThan(filling.length);
+    end?.emit('timeout');
+    expect(end?.destroyed).toBe(true);
+    raw.socket.destroy();
+  });
+
   it('that asks for nothing for a while loses its connection, but not while it waits for an answer', async () => {
     const raw = new Raw(ports.own);
     const before = accepted.length;

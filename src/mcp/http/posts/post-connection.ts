@@ -77,9 +77,11 @@ export class PostConnection {
     current?.response.close();
   };
 
+  /** Nothing came and nothing was taken for a while. Who waits for an answer may. */
   readonly #onIdle = (): void => {
     const current = this.#current;
-    if (current === null || current.received < current.bodyBytes) this.#socket.destroy();
+    const waits = current?.received === current?.bodyBytes && current?.response.writableEnded === false;
+    if (!waits) this.#socket.destroy();
   };
 
   #begin(bytes: Buffer): void {
