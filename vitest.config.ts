@@ -24,6 +24,9 @@ const APART = [
   'test/main/answer-server.test.ts',
 ];
 
+// What tests make for other users to read must not depend on who runs them.
+process.umask(0o022);
+
 // For every process that the tests start: hundreds of times the same modules.
 process.env['NODE_COMPILE_CACHE'] ??= join(import.meta.dirname, 'node_modules/.cache/sallyport-compiled');
 

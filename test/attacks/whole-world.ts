@@ -21,6 +21,7 @@ import { type ApiClient, createClient } from '../../src/api/index.ts';
 import { limits } from '../../src/kernel/index.ts';
 import { socketTransport } from '../../src/main/transport.ts';
 import { createTestAuthority } from '../egress/test-authority.ts';
+import { shownIn } from '../own-process.ts';
 
 /** The key that no byte of may reach a cell. */
 export const KEY = 'key_Zq7Rk2Vw9Xj4Nc8Tb3Mf6Ld1Hs5Gy0Pq';
@@ -29,7 +30,7 @@ export const API = 'api.test.example';
 /** Listed, but not bound; in the hands of the attacker. */
 export const HOSTILE = 'hostile.test.example';
 
-const PROGRAM = join(import.meta.dirname, '../../bin/sallyport.mjs');
+const PROGRAM = 'bin/sallyport.mjs';
 const USER = 12_345;
 const isRoot = process.getuid?.() === 0;
 
@@ -139,14 +140,13 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const home = join(own, 'home');
   const environment = { PATH: process.env['PATH'] ?? '', HOME: own, SALLYPORT_HOME: home, ...options.env };
 
+  const shown = shownIn(folder);
+  const identity = ['/usr/bin/setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'];
+  const program = asUser
+    ? [...shown.before, ...identity, shown.node, join(shown.checkout, PROGRAM)]
+    : [process.execPath, join(import.meta.dirname, '../..', PROGRAM)];
   const start = (args: readonly string[]): ChildProcess =>
-    asUser
-      ? spawn(
-          '/usr/bin/setpriv',
-          [`--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', process.execPath, PROGRAM, ...args],
-          { env: environment, cwd: '/', stdio: 'pipe' },
-        )
-      : spawn(process.execPath, [PROGRAM, ...args], { env: environment, cwd: '/', stdio: 'pipe' });
+    spawn(program[0] ?? '', [...program.slice(1), ...args], { env: environment, cwd: '/', stdio: 'pipe' });
   const run = async (...args: string[]) => {
     const child = start(args);
     child.stdin?.end();

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -17,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InstallCell, InstallEnd, InstallJob } from '../../src/sandbox/index.ts';
 import { reachableName } from '../../src/sandbox/index.ts';
 import { limits } from '../../src/kernel/index.ts';
+import { reachableByAnyone } from '../../src/sandbox/reach.ts';
 import { removeTree } from '../../src/sandbox/packages/removal.ts';
 import { makePackageWorld } from '../sandbox/package-world.ts';
 
@@ -192,8 +194,9 @@ describe('what stops an installer', () => {
     const script = `for (let index = 0; index <= ${limits.packageEntriesMax}; index += 1)
       require('node:fs').closeSync(require('node:fs').openSync('file-' + index, 'w'));
       setTimeout(() => undefined, 120_000);`;
-    // In memory, where there is such a place: on a disk it takes a minute.
-    const memory = existsSync('/dev/shm') ? '/dev/shm' : world.root;
+    // In memory, where there is such a place: on a disk it takes a minute. A launcher that is shown Node has it there.
+    const isFree = existsSync('/dev/shm') && reachableByAnyone(realpathSync(process.execPath));
+    const memory = isFree ? '/dev/shm' : world.root;
     const staging = mkdtempSync(join(memory, 'sallyport-many-'));
     try {
       const { code, stopped } = await run(['node', '-e', script], { bytesMax: 2 ** 40, staging });

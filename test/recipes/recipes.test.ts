@@ -1,6 +1,14 @@
 /** The files for those who run the machine: in step with what the doctor asks for, and well formed as far as can be told here. */
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -8,10 +16,12 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import type { HostEvidence } from '../../src/sandbox/host-evidence.ts';
 import { namespaceFix } from '../../src/sandbox/namespace-fix.ts';
+import { shownIn } from '../own-process.ts';
 import { canFilter, recipes, rulesOf, runUnder, storedProfile } from './container-filter.ts';
 
 const read = (name: string): string => readFileSync(join(recipes, name), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-recipes-'));
+chmodSync(folder, 0o755);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const evidence = (over: Partial<HostEvidence>): HostEvidence => ({
@@ -178,7 +188,8 @@ describe('docs/install.md', () => {
 
 /** Ways in which containers are unlike machines, each made here. */
 describe.skipIf(!canFilter || process.getuid?.() !== 0)('in a container', () => {
-  const DOCTOR = join(import.meta.dirname, 'doctor-checks.ts');
+  const shown = shownIn(folder);
+  const DOCTOR = join(shown.checkout, 'test/recipes/doctor-checks.ts');
   const env = { PATH: '/usr/bin:/bin', TMPDIR: '/tmp', NODE_NO_WARNINGS: '1' };
   interface Check {
     readonly name: string;
@@ -186,7 +197,8 @@ describe.skipIf(!canFilter || process.getuid?.() !== 0)('in a container', () => 
     readonly fix?: string;
   }
   async function doctor(...before: string[]): Promise<readonly Check[]> {
-    const ran = await runUnder(rulesOf(storedProfile()), folder, [...before, process.execPath, DOCTOR], env);
+    const command = [...shown.before, ...before, shown.node, DOCTOR];
+    const ran = await runUnder(rulesOf(storedProfile()), folder, command, env);
     expect(ran.stderr).toBe('');
     return JSON.parse(ran.stdout) as Check[]; // what doctor-checks.ts prints
   }

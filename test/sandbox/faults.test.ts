@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,6 +20,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { AppError, silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts';
 import { type CellExit, type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
+import { reachableByAnyone } from '../../src/sandbox/reach.ts';
 import { descendants, survivors } from '../attacks/host-processes.ts';
 import { cellSpec } from './cell-spec.ts';
 import { type Step, withProgram, writeProgram } from './fault-tools.ts';
@@ -165,9 +167,18 @@ describe.each(building)('a start whose %s', (step) => {
 });
 
 describe('a set-up program', () => {
+  /** One that a cell's user can reach: the checkout may lie where only root can. */
+  function reachableNode(): string {
+    if (!isRoot || reachableByAnyone(realpathSync(process.execPath))) return process.execPath;
+    const copy = join(programs, 'node');
+    copyFileSync(process.execPath, copy);
+    chmodSync(copy, 0o755);
+    return copy;
+  }
+  const node = reachableNode();
   /** Runs in its place, with the channel to the gateway and the ports as arguments. */
   const inPlace = (name: string, program: string): string =>
-    writeProgram(programs, name, `exec '${process.execPath}' --eval "${program}" 443 80`);
+    writeProgram(programs, name, `exec '${node}' --eval "${program}" 443 80`);
   const bind = `const net = require('node:net'); const give = (port) => new Promise((done) => { const one = net.createServer(); one.listen(port, '::', () => process.send({ tcp: port }, one, { keepOpen: false }, done)); });`;
 
   it.each([

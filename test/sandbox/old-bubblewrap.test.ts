@@ -12,6 +12,7 @@ import { planShell } from '../../src/sandbox/plan-shell.ts';
 import { prepareCell } from '../../src/sandbox/prepare.ts';
 import { setupText } from '../../src/sandbox/setup.ts';
 import { openPipeStock } from '../../src/sandbox/stdio-pipes.ts';
+import { reachableByAnyone } from '../../src/sandbox/reach.ts';
 import { completeTools, findTools } from '../../src/sandbox/tools.ts';
 import { cellSpec } from './cell-spec.ts';
 
@@ -31,19 +32,21 @@ async function runAs(version: string, script: string): Promise<string> {
   const architecture = hostArchitecture();
   if (tools === null || architecture === null) throw new Error('this machine cannot run these tests');
   const facts = readHostFacts(architecture, tools, realpathSync(process.execPath));
+  // A checkout may lie where only root can reach it.
+  const staged = facts.root && !reachableByAnyone(facts.node) ? [facts.node] : [];
   const input = {
     spec: cellSpec({ command: ['/bin/sh', '-c', script], limits: { diskMiB: 3 } }),
     facts: { ...facts, bubblewrap: bubblewrapFacts(version) },
     packageDir: null,
     files: [],
-    staged: [],
+    staged,
   };
   const shell = planShell({
     shape: { tcpPorts: [], terminal: false },
     facts: input.facts,
     uid: facts.root ? 61_184 : null,
     setup: setupText,
-    staged: [],
+    staged,
     memories: memoriesAhead(input),
   });
   const stdio = await openPipeStock({
