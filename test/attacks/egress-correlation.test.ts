@@ -177,7 +177,8 @@ describe('a tool that says that it only reads', () => {
 });
 
 describe('a key that is for calls', () => {
-  const later = 2_500;
+  // By then a call counts no more, also one that a busy machine takes its time to end.
+  const later = 2 * limits.callGraceMs;
 
   it('is not given out while nobody asked for anything', async () => {
     expect(await meanwhile('strict', { method: 'GET', path: '/v1/idle', later })).toBe(
@@ -198,9 +199,16 @@ describe('a key that is for calls', () => {
     const used = await event('credential.used', '/v1/any-time');
     expect(used.data['for']).toMatchObject({ attribution: 'none', calls: [] });
     const soon = limits.callGraceMs / 3; // neither while the call is still being recorded, nor too late
-    expect(await meanwhile('strict', { method: 'GET', path: '/v1/late', later: soon })).toBe('200 ok');
-    const late = await event('credential.used', '/v1/late');
-    expect(late.data['for']).toMatchObject({ attribution: 'late', calls: [{ tool: 'run' }] });
+    let tries = 0;
+    // A busy machine may miss that moment, on either side: then once more.
+    const late = async (): Promise<unknown> => {
+      const path = `/v1/late-${(tries += 1)}`;
+      const answer = await meanwhile('strict', { method: 'GET', path, later: soon });
+      return answer === '200 ok' ? (await event('credential.used', path)).data['for'] : answer;
+    };
+    await expect
+      .poll(late, { timeout: 60_000 })
+      .toMatchObject({ attribution: 'late', calls: [{ tool: 'run' }] });
   });
 
   it('is not needed for what egress allows anyway', async () => {

@@ -7,7 +7,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
   realpathSync,
   rmSync,
@@ -24,6 +23,7 @@ import { reachableByAnyone } from '../../src/sandbox/reach.ts';
 import { descendants, survivors } from '../attacks/host-processes.ts';
 import { cellSpec } from './cell-spec.ts';
 import { type Step, withProgram, writeProgram } from './fault-tools.ts';
+import { ownMounts } from './own-mounts.ts';
 
 const isRoot = process.getuid?.() === 0;
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-faults-')));
@@ -99,7 +99,7 @@ function left() {
   const processes = descendants(process.pid);
   return {
     descriptors: readdirSync('/proc/self/fd').length,
-    mounts: readFileSync('/proc/self/mountinfo', 'latin1').split('\n').length,
+    mounts: ownMounts(root),
     processes: processes.length,
     namespaces: namespaces.map(
       (kind) => new Set(processes.map(({ pid }) => readlinkSync(`/proc/${pid}/ns/${kind}`))).size,

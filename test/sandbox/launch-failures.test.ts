@@ -18,6 +18,7 @@ import { silentLog, systemClock, systemRandom } from '../../src/kernel/index.ts'
 import { type Cell, type CellListeners, type CellSpec, createSandbox } from '../../src/sandbox/index.ts';
 import { descendants } from '../attacks/host-processes.ts';
 import { cellSpec } from './cell-spec.ts';
+import { ownMounts } from './own-mounts.ts';
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-failures-')));
 chmodSync(root, 0o755);
@@ -48,7 +49,7 @@ function launch(onDnsUdp: (socket: UdpSocket) => void, spec: Partial<CellSpec> =
 /** Of this process: what a launch could leave. */
 const left = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
-  mounts: readFileSync('/proc/self/mountinfo', 'latin1').split('\n').length,
+  mounts: ownMounts(root),
   processes: descendants(process.pid).length,
   records: readdirSync(recordsDir),
 });
