@@ -39,14 +39,28 @@ export function tracesIn(haystack: Uint8Array, needles: readonly Needle[]): stri
 
 /** Paths below `home` of files with a trace. The packages are left out: they were there before the keys, and are read-only. */
 export function filesWithTraces(home: string, needles: readonly Needle[]): string[] {
-  const folders = readdirSync(home, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && entry.name !== 'packages')
-    .map(({ name }) => readdirSync(join(home, name), { recursive: true, withFileTypes: true }));
-  return [...readdirSync(home, { withFileTypes: true }), ...folders.flat()]
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => tracesIn(readFileSync(path), needles).length > 0)
+  return filesBelow(home, ['packages'])
+    .filter((path) => tracesIn(unlessGone(() => readFileSync(path)) ?? Buffer.of(), needles).length > 0)
     .map((path) => relative(home, path));
+}
+
+function filesBelow(folder: string, except: readonly string[] = []): string[] {
+  const entries = unlessGone(() => readdirSync(folder, { withFileTypes: true })) ?? [];
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return except.includes(entry.name) ? [] : filesBelow(path);
+    return entry.isFile() ? [path] : [];
+  });
+}
+
+/** A gateway that runs removes what it needs no more, such as the record of a cell. */
+function unlessGone<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 function encodingsOf(piece: Buffer): Needle[] {
