@@ -15,6 +15,8 @@ export const recipientsOf = (value: unknown): string[] => bounded(namedIn(value)
 
 function* namedIn(value: unknown): Generator<string> {
   for (const text of textsOf(value)) {
+    /** The first half of a quoted name with a comma in it, whose address is to come. */
+    let opening = '';
     for (const [piece] of text.matchAll(PIECE)) {
       const rest = piece.trim();
       let isAddress = false;
@@ -22,9 +24,11 @@ function* namedIn(value: unknown): Generator<string> {
         isAddress = true;
         yield address;
       }
-      // The first half of a quoted name with a comma in it.
-      if (!isAddress && rest !== '' && !rest.startsWith('"')) yield rest;
+      if (isAddress) opening = '';
+      else if (opening === '' && /^"[^"]*$/.test(rest)) opening = rest;
+      else if (rest !== '') yield rest;
     }
+    if (opening !== '') yield opening;
   }
 }
 
@@ -59,13 +63,31 @@ export const linkedHostsOf = (value: unknown): string[] => bounded(linksIn(value
 
 function* linksIn(value: unknown): Generator<string> {
   for (const text of textsOf(value)) {
-    charge(text.length);
-    for (const { index, 0: opening } of text.matchAll(LINK)) {
-      const rest = text.slice(index + opening.length, index + opening.length + 2_000);
-      yield canonical(rest.slice(0, endOf(rest)));
-    }
+    yield* hostsIn(text);
+    const joined = text.trim().replaceAll(BREAKS, '');
+    if (joined.length < text.length && ONE_LINK.test(joined)) yield* hostsIn(joined);
   }
 }
+
+/** What the web's readers of links leave out wherever it stands (https://url.spec.whatwg.org/#url-parsing). */
+const BREAKS = /[\t\n\r]/g;
+const ONE_LINK = /^(?:https?|wss?|ftp):(?!\S*:\/\/)\S*$/i;
+
+function* hostsIn(text: string): Generator<string> {
+  charge(text.length);
+  for (const { index, 0: opening } of text.matchAll(LINK)) {
+    const rest = text.slice(index + opening.length, index + opening.length + 2_000);
+    const authority = rest.slice(0, endOf(rest));
+    const host = canonical(authority);
+    yield host;
+    const onTheWeb = hostOnTheWeb(authority);
+    if (onTheWeb !== '' && onTheWeb !== host) yield onTheWeb;
+  }
+}
+
+/** As the web reads it: escapes undone, numbers made addresses; empty where it is no host there. */
+const hostOnTheWeb = (authority: string): string =>
+  URL.parse(`https://${authority}`)?.hostname.replace(/\.$/, '') ?? '';
 
 function endOf(rest: string): number {
   const at = rest.search(ENDS_HOST);
@@ -78,7 +100,8 @@ export function domainOf(text: string): string {
   const scheme = /^[a-z][a-z0-9+.-]{0,20}:[/\\]+/i.exec(text);
   if (scheme === null) return domainName(text.slice(text.lastIndexOf('@') + 1));
   const rest = text.slice(scheme[0].length);
-  return domainName(canonical(rest.slice(0, endOf(rest))));
+  const authority = rest.slice(0, endOf(rest));
+  return domainName(canonical(authority)) || domainName(hostOnTheWeb(authority));
 }
 
 function domainName(raw: string): string {
@@ -88,7 +111,7 @@ function domainName(raw: string): string {
 
 /** Without user, password and port. */
 function canonical(authority: string): string {
-  const host = authority.slice(authority.lastIndexOf('@') + 1).replace(/:[0-9]{0,5}$/, '');
+  const host = authority.slice(authority.lastIndexOf('@') + 1).replace(/:[0-9]*$/, '');
   const name = parseHostname(host);
   return name.ok ? name.value : host.toLowerCase();
 }

@@ -9,6 +9,7 @@ import { createEnvironment } from './functions.ts';
 import { type ConditionFault, type Equality, inspect, type Shape, ShapeFault } from './shape.ts';
 import { Unjudged } from './meter.ts';
 import { Facts } from './facts.ts';
+import { foldedKey } from './hostile-values.ts';
 import { type Context, shortcutOf } from './shortcut.ts';
 import { type RuleRequest, type Subject, subjects } from './request.ts';
 
@@ -83,7 +84,7 @@ export function compileCondition(text: string): Result<Condition, ConditionFault
 
 function conditionOf(text: string, shape: Shape, run: (context: Context) => unknown): Condition {
   const { uses } = shape;
-  const fields = new Map([...shape.fields].map((field) => [field, field.toLowerCase()]));
+  const fields = new Map([...shape.fields].map((field) => [field, foldedKey(field)]));
   const asks = { args: uses.has('args'), annotations: uses.has('annotations'), usage: uses.has('usage') };
   const judge = (facts: Facts): Verdict => {
     try {

@@ -14,9 +14,12 @@ export interface Measured {
   readonly values: number;
   /** Length of the longest text, in characters. */
   readonly longest: number;
-  /** Every key at any depth, by its small letters. */
+  /** Every key at any depth, by its `foldedKey`. */
   readonly keys: ReadonlyMap<string, ReadonlySet<string>>;
 }
+
+/** The same for all that servers may take for one name. Upper case comes first, so that `ſ` is `s`. */
+export const foldedKey = (key: string): string => key.toUpperCase().toLowerCase();
 
 interface Size {
   values: number;
@@ -57,7 +60,7 @@ function converted(json: Json, size: Size, depth: number): Value {
   for (const [key, value] of Object.entries(json)) {
     size.longest = Math.max(size.longest, key.length);
     size.values += 1;
-    const small = key.toLowerCase();
+    const small = foldedKey(key);
     const written = size.keys.get(small);
     if (written === undefined) size.keys.set(small, new Set([key]));
     else written.add(key);

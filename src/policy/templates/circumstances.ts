@@ -1,6 +1,6 @@
 /** Templates about who calls, when and from where, and about what servers send meanwhile. */
 import { listed } from '../decision.ts';
-import { deny, type Parameter, quoted, type Template } from './template.ts';
+import { dayForm, deny, domainForm, type Parameter, quoted, type Template, timeForm } from './template.ts';
 
 const ZONE: Parameter = { type: 'text', about: 'the time zone, `Europe/Berlin`' };
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
@@ -12,8 +12,8 @@ export const circumstances: readonly Template[] = [
     summary: 'Refuses calls outside of working hours.',
     parameters: {
       zone: ZONE,
-      from: { type: 'text', about: 'when work begins', preset: '09:00' },
-      to: { type: 'text', about: 'when it ends, later on the same day', preset: '18:00' },
+      from: { type: 'text', about: 'when work begins', preset: '09:00', form: timeForm },
+      to: { type: 'text', about: 'when it ends, later on the same day', preset: '18:00', form: timeForm },
       days: {
         type: 'choices',
         about: 'the working days',
@@ -45,8 +45,8 @@ export const circumstances: readonly Template[] = [
     summary: 'Refuses calls from one day to another, both included.',
     parameters: {
       zone: ZONE,
-      from: { type: 'text', about: 'the first day, `2026-12-20`' },
-      to: { type: 'text', about: 'the last day' },
+      from: { type: 'text', about: 'the first day, `2026-12-20`', form: dayForm },
+      to: { type: 'text', about: 'the last day', form: dayForm },
     },
     draft: (given) => {
       const day = `date(now, ${quoted(given.text('zone'))})`;
@@ -138,7 +138,10 @@ export const circumstances: readonly Template[] = [
   {
     name: 'egress-hosts',
     summary: 'Refuses requests to any domain but some while certain tools run.',
-    parameters: { tools: TOOLS, domains: { type: 'texts', about: 'the domains, and what is below them' } },
+    parameters: {
+      tools: TOOLS,
+      domains: { type: 'texts', about: 'the domains, and what is below them', form: domainForm },
+    },
     draft: (given) => ({
       match: { tools: given.texts('tools') },
       when: `!within(egress.host, ${quoted(given.texts('domains'))})`,

@@ -1,6 +1,14 @@
 /** Templates about repositories, files, databases and deletions. */
 import { listed } from '../decision.ts';
-import { argument, deny, NAMED_ARGUMENT, type Parameter, quoted, type Template } from './template.ts';
+import {
+  argument,
+  deny,
+  NAMED_ARGUMENT,
+  type Parameter,
+  plainForm,
+  quoted,
+  type Template,
+} from './template.ts';
 
 const QUERY = NAMED_ARGUMENT('query');
 const PATHS: Parameter = { type: 'texts', about: 'the arguments that name files', preset: ['path'] };
@@ -13,11 +21,11 @@ export const codeAndData: readonly Template[] = [
     name: 'protect-branches',
     summary: 'Refuses calls that name a protected branch, `refs/heads/` before it or not.',
     parameters: {
-      branches: { type: 'texts', about: 'the branches', preset: ['main', 'master'] },
+      branches: { type: 'texts', about: 'the branches', preset: ['main', 'master'], form: plainForm },
       argument: NAMED_ARGUMENT('branch'),
     },
     draft: (given) => ({
-      when: `texts(${argument(given.text('argument'))}).exists(name, ${quoted(given.texts('branches'))}.exists(branch, folded(name).trim() == folded(branch) || folded(name).trim().endsWith("/" + folded(branch))))`,
+      when: `texts(${argument(given.text('argument'))}).exists(name, ${quoted(given.texts('branches').map((one) => one.replace(/^refs\/heads\//, '')))}.exists(branch, folded(name).trim() == folded(branch) || folded(name).trim().endsWith("/" + folded(branch))))`,
       action: deny,
       message: 'The branch is protected',
       instead: `Use another branch than ${listed(given.texts('branches'))}, and open a pull request.`,
@@ -127,19 +135,24 @@ export const codeAndData: readonly Template[] = [
       names: {
         type: 'texts',
         about: 'names of files and folders',
+        form: plainForm,
         preset: ['.env', '.ssh', '.aws', '.gnupg', '.netrc', '.npmrc', 'id_rsa', 'id_ed25519', 'credentials'],
       },
       arguments: PATHS,
     },
     draft: (given) => ({
-      when: `texts([${given.texts('arguments').map(argument).join(', ')}]).exists(path, ${quoted(given.texts('names').map((one) => one.toLowerCase()))}.exists(name, ("/" + folded(path) + "/").contains("/" + name + "/") || ("/" + folded(path) + "/").contains("\\\\" + name + "/")))`,
+      when: `texts([${given.texts('arguments').map(argument).join(', ')}]).exists(path, ${quoted(given.texts('names').map((one) => one.toLowerCase()))}.exists(name, ["/", "\\\\"].exists(before, ["/", "\\\\"].exists(after, ("/" + folded(path) + "/").contains(before + name + after)))))`,
       action: deny,
       message: 'Files of this name are not allowed',
       instead: 'Files of other names are allowed.',
     }),
     example: {
       with: {},
-      meets: [{ args: { path: '/home/me/.ENV' } }, { args: { path: '.ssh/config' } }],
+      meets: [
+        { args: { path: '/home/me/.ENV' } },
+        { args: { path: '.ssh/config' } },
+        { args: { path: 'C:\\me\\.ssh\\config' } },
+      ],
       passes: [{ args: { path: '/home/me/.environment' } }, { args: {} }],
     },
   },
@@ -178,7 +191,10 @@ export const codeAndData: readonly Template[] = [
   {
     name: 'sql-allow-tables',
     summary: 'Refuses SQL about any table but some.',
-    parameters: { tables: { type: 'texts', about: 'the tables, as queries name them' }, argument: QUERY },
+    parameters: {
+      tables: { type: 'texts', about: 'the tables, as queries name them', form: plainForm },
+      argument: QUERY,
+    },
     draft: (given) => ({
       when: `!sqlTables(${argument(given.text('argument'))}).all(table, table in ${quoted(given.texts('tables').map((one) => one.toLowerCase()))})`,
       action: deny,
@@ -197,7 +213,10 @@ export const codeAndData: readonly Template[] = [
   {
     name: 'sql-block-tables',
     summary: 'Refuses SQL about some tables, in whatever schema.',
-    parameters: { tables: { type: 'texts', about: 'the tables, without a schema' }, argument: QUERY },
+    parameters: {
+      tables: { type: 'texts', about: 'the tables, without a schema', form: plainForm },
+      argument: QUERY,
+    },
     draft: (given) => ({
       when: `sqlTables(${argument(given.text('argument'))}).exists(table, ${quoted(given.texts('tables').map((one) => one.toLowerCase()))}.exists(name, table == name || table.endsWith("." + name)))`,
       action: deny,

@@ -86,24 +86,27 @@ function readValues(
   return Object.keys(values).length === names.length ? values : undefined;
 }
 
-function readValue(cursor: Cursor, { type, words }: Parameter, report: Report): ParameterValue | undefined {
-  if (type === 'text') return readText(cursor, 'a text', report);
+function readValue(cursor: Cursor, parameter: Parameter, report: Report): ParameterValue | undefined {
+  const { type, words } = parameter;
+  if (type === 'text') return readOne(cursor, parameter, report);
   if (type === 'integer') return readInteger(cursor, INTEGER, report);
   if (type === 'number') return readNumber(cursor, report);
   if (type === 'choice') return readChoice(cursor, words ?? [], report);
-  return readTexts(cursor, words, report);
+  return readTexts(cursor, parameter, report);
+}
+
+function readOne(cursor: Cursor, { words, form }: Parameter, report: Report): string | undefined {
+  if (words !== undefined) return readChoice(cursor, words, report);
+  const text = readText(cursor, 'a text', report);
+  if (text === undefined || form === undefined || form.fits(text)) return text;
+  const message = `${JSON.stringify(text)} would match nothing`;
+  return refuse(cursor, { code: 'policy_never_matches', message, expected: form.expected }, report);
 }
 
 /** One, or a list of at least one. */
-function readTexts(
-  cursor: Cursor,
-  words: readonly string[] | undefined,
-  report: Report,
-): readonly string[] | undefined {
+function readTexts(cursor: Cursor, parameter: Parameter, report: Report): readonly string[] | undefined {
   const cursors = cursor.node.kind === 'scalar' ? [cursor] : readList(cursor, 'a list of texts', report);
-  const texts = readEach(cursors, (one) =>
-    words === undefined ? readText(one, 'a text', report) : readChoice(one, words, report),
-  );
+  const texts = readEach(cursors, (one) => readOne(one, parameter, report));
   if (texts === undefined || texts.length > 0) return texts;
   return refuse(
     cursor,

@@ -1,6 +1,15 @@
 /** Templates about who gets something, and where links lead. */
 import { listed } from '../decision.ts';
-import { ARGUMENT, argument, argumentList, deny, type Parameter, quoted, type Template } from './template.ts';
+import {
+  ARGUMENT,
+  argument,
+  argumentList,
+  deny,
+  domainForm,
+  type Parameter,
+  quoted,
+  type Template,
+} from './template.ts';
 
 const ARGUMENTS: Parameter = {
   type: 'texts',
@@ -8,7 +17,11 @@ const ARGUMENTS: Parameter = {
   preset: ['to', 'cc', 'bcc', 'recipients'],
 };
 
-const DOMAINS: Parameter = { type: 'texts', about: 'the domains; what is below one belongs to it' };
+const DOMAINS: Parameter = {
+  type: 'texts',
+  about: 'the domains; what is below one belongs to it',
+  form: domainForm,
+};
 
 export const recipients: readonly Template[] = [
   {

@@ -2,6 +2,7 @@
  * What a ready rule is: typed parameters, and how they become an ordinary rule. A template can do nothing that a rule
  * written by hand cannot.
  */
+import { parseHostname } from '../../wire/index.ts';
 import type { Action, Match } from '../rules/types.ts';
 
 type ParameterType = 'text' | 'texts' | 'integer' | 'number' | 'choice' | 'choices';
@@ -14,6 +15,13 @@ export interface Parameter {
   readonly preset?: ParameterValue;
   /** Of `choice` and `choices`. */
   readonly words?: readonly string[];
+  /** What each of its texts has to be, where another one would match nothing. */
+  readonly form?: Form;
+}
+
+interface Form {
+  readonly expected: string;
+  fits(text: string): boolean;
 }
 
 export type ParameterValue = string | number | readonly string[];
@@ -98,6 +106,24 @@ export const quoted = (value: string | readonly string[]): string =>
 
 /** A number as CEL takes it for a double. */
 export const decimal = (value: number): string => (Number.isInteger(value) ? `${value}.0` : String(value));
+
+const TIME = /^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$/;
+const DAY = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+
+/** Compared as they are written, letter by letter. */
+export const timeForm: Form = { expected: 'a time like 09:30', fits: (text) => TIME.test(text) };
+export const dayForm: Form = {
+  expected: 'a day like 2026-12-05',
+  fits: (text) => DAY.test(text) && !Number.isNaN(Date.parse(text)),
+};
+export const domainForm: Form = {
+  expected: 'a domain like example.com, to which belongs what is below it',
+  fits: (text) => parseHostname(text.trim()).ok,
+};
+export const plainForm: Form = {
+  expected: 'a name without `*`, which stands for nothing here',
+  fits: (text) => !text.includes('*'),
+};
 
 /** All arguments, or the named one. */
 export const argument = (path: string): string => (path === '' ? 'args' : `at(args, ${quoted(path)})`);

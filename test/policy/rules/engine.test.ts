@@ -87,6 +87,14 @@ rules:
     expect(outcome({ Target: { branch: 'main' } })).toBe('deny');
     expect(outcome({ target: { branch: 'dev', Branch: 'main' } })).toBe('deny');
     expect(outcome({ reinforce: true })).toBe('allow');
+    const said = rulesOf(`rules: [{ id: said, when: 'has(args.tasks) && args.tasks > 1.0', do: deny }]`);
+    const other = (args: unknown) => said.decide(call('run', { args })).outcome;
+    // Go's own parser takes these for `tasks` (https://pkg.go.dev/encoding/json#Unmarshal).
+    expect([other({ taſks: 2 }), other({ tas\u212as: 2 }), other({ tasks: 1 })]).toEqual([
+      'deny',
+      'deny',
+      'allow',
+    ]);
   });
 
   test('are told', () => {

@@ -46,6 +46,10 @@ describe('recipients', () => {
     ['a@x.example\nb@y.example', ['a@x.example', 'b@y.example']],
     ['a@good.example <b@evil.example>', ['a@good.example', 'b@evil.example']],
     ['', []],
+    ['"all-staff"', ['"all-staff"']],
+    ['"all-staff, x@y.example', ['x@y.example']],
+    ['b@x.example, "all-staff', ['b@x.example', '"all-staff']],
+    ['e@evil.example@x.example', ['e@evil.example', 'evil.example@x.example']],
   ])('%s', (text, found) => {
     expect(recipientsOf(text)).toEqual(found);
   });
@@ -69,6 +73,24 @@ test('hosts of links, and domains', () => {
   expect(within('a.example.com', ['Example.com'])).toBe(true);
   expect(within('badexample.com', ['example.com'])).toBe(false);
   expect(within('', [''])).toBe(false);
+});
+
+test.each([
+  'https://%65vil.example/',
+  'https://ev\til.example/x',
+  ' https:/\n/evil.example/x\n',
+  'h\nttps://evil.example',
+  'https://evil.example:000443/',
+  'https://u:p@evil.example:99999999/',
+])('the host of a link is what the web takes for it, too: %j', (text) => {
+  expect(linkedHostsOf(text)).toContain('evil.example');
+});
+
+test('a link of several lines is one only where nothing else is there', () => {
+  expect(linkedHostsOf('https://a.example\nhttps://b.example')).toEqual(['a.example', 'b.example']);
+  expect(linkedHostsOf('https://a.example\nis a page')).toEqual(['a.example']);
+  expect(linkedHostsOf('https://a_b.evil.example./')).toContain('a_b.evil.example');
+  expect(domainOf('https://%65vil.example/')).toBe('evil.example');
 });
 
 test('numbers and dates as callers write them, and nothing that is neither', () => {

@@ -24,6 +24,34 @@ test('there are enough of them, and each has a name of its own', () => {
   expect(new Set(templates.map(({ name }) => name)).size).toBe(templates.length);
 });
 
+describe('parameters that would match nothing are refused', () => {
+  test.each([
+    ['working-hours', { zone: 'UTC', from: '07:00', to: '9:30' }],
+    ['working-hours', { zone: 'UTC', from: '25:00' }],
+    ['freeze', { zone: 'UTC', from: '2026-12-5', to: '2026-12-09' }],
+    ['freeze', { zone: 'UTC', from: '2026-12-05', to: '2026-13-09' }],
+    ['block-domains', { domains: ['*.evil.example'] }],
+    ['block-domains', { domains: 'https://evil.example/' }],
+    ['external-recipients', { domains: ['@example.com'] }],
+    ['protect-branches', { branches: ['main', 'release/*'] }],
+    ['block-files', { names: ['*.pem'] }],
+    ['sql-block-tables', { tables: ['audit_*'] }],
+  ])('%s %j', (template, given) => {
+    const text = JSON.stringify({ rules: [{ id: 'one', template, with: given }] });
+    expect(errorsOf(text).map(({ code }) => code)).toEqual(['policy_never_matches']);
+  });
+
+  test('a branch is protected by its whole name as well', () => {
+    const branches = ['refs/heads/main'];
+    const rules = rulesOf(
+      JSON.stringify({ rules: [{ id: 'one', template: 'protect-branches', with: { branches } }] }),
+    );
+    for (const branch of ['main', 'refs/heads/main'])
+      expect(rules.decide(call('push', { args: { branch } })).outcome).toBe('deny');
+    expect(rules.decide(call('push', { args: { branch: 'other' } })).outcome).toBe('allow');
+  });
+});
+
 describe.each(templates.map((template) => [template.name, template] as const))('%s', (name, template) => {
   const { example } = template;
   const rules = rulesOf(JSON.stringify({ rules: [{ id: 'one', template: name, with: example.with }] }));
