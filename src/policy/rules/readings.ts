@@ -22,8 +22,7 @@ export function readingsOf(uri: string): readonly string[] {
   const found = new Set([uri]);
   let current = uri;
   for (let depth = 0; depth < DEPTH; depth += 1) {
-    const plain = normal(current);
-    if (plain !== null) found.add(plain);
+    for (const plain of normal(current)) found.add(plain);
     const undone = current.replaceAll(ESCAPES, (escapes) =>
       Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
     );
@@ -31,8 +30,7 @@ export function readingsOf(uri: string): readonly string[] {
     found.add(undone);
     current = undone;
   }
-  const last = normal(current);
-  if (last !== null) found.add(last);
+  for (const plain of normal(current)) found.add(plain);
   const whole = [...found];
   return [...new Set([...whole, ...whole.map((reading) => reading.replace(AFTER_PATH, ''))])];
 }
@@ -40,11 +38,16 @@ export function readingsOf(uri: string): readonly string[] {
 /** Whether some reading of it is out of the folder that it names. */
 export const leadsElsewhere = (uri: string): boolean => TRAVERSAL.test(uri);
 
-/** As the web reads it, without who asks and with single slashes; null: it is none. */
-function normal(uri: string): string | null {
-  const url = URL.parse(uri);
-  if (url === null) return null;
-  const { protocol, host, pathname, search, hash, href } = url;
-  if (!href.startsWith(`${protocol}//`)) return href;
-  return `${protocol}//${host}${pathname.replaceAll(/\/{2,}/g, '/')}${search}${hash}`;
+/** As the web reads it, without who asks and with single slashes; none: it is none. Some take backslashes for slashes. */
+function normal(uri: string): readonly string[] {
+  const slashed = uri.replaceAll('\\', '/');
+  return (slashed === uri ? [uri] : [uri, slashed]).flatMap((one) => {
+    const url = URL.parse(one);
+    if (url === null) return [];
+    const { protocol, host, pathname, search, hash, href } = url;
+    if (!href.startsWith(`${protocol}//`)) return [href];
+    // The web does so only with the schemes that it knows.
+    const small = host.toLowerCase();
+    return [`${protocol}//${small}${pathname.replaceAll(/\/{2,}/g, '/')}${search}${hash}`];
+  });
 }

@@ -14,7 +14,9 @@ const QUERY = NAMED_ARGUMENT('query');
 const PATHS: Parameter = { type: 'texts', about: 'the arguments that name files', preset: ['path'] };
 
 /** Where a path leads out of its folder, however it is written. */
-const ESCAPES = String.raw`(?i)(?:^|[/\\])(?:\.|%2e){2}(?:$|[/\\]|%2f|%5c)|(?:%2f|%5c)(?:\.|%2e){2}`;
+const ESCAPES = String.raw`(?i)(?:^|[/\\])(?:\.|%(?:25)*2e){2}(?:$|[/\\]|%(?:25)*(?:2f|5c))|%(?:25)*(?:2f|5c)(?:\.|%(?:25)*2e){2}`;
+/** What in a repository's name would make it that of another owner, where somebody puts the two together. */
+const LEADS_OUT = String.raw`(?:^|[/\\])\.{1,2}(?:[/\\]|$)|[%?#]`;
 
 export const codeAndData: readonly Template[] = [
   {
@@ -54,7 +56,7 @@ export const codeAndData: readonly Template[] = [
       const wanted = given.texts('repositories').map((one) => one.toLowerCase());
       const whole = wanted.filter((one) => one.endsWith('/*')).map((one) => one.slice(0, -2));
       return {
-        when: `!(${owner}.lower() in ${quoted(whole)} || (${owner} + "/" + ${name}).lower() in ${quoted(wanted)})`,
+        when: `!((${owner}.lower() in ${quoted(whole)} && !texts(${name}).exists(one, one.matches(${quoted(LEADS_OUT)}))) || (${owner} + "/" + ${name}).lower() in ${quoted(wanted)})`,
         action: deny,
         message: 'The repository is not among those that are allowed',
         instead: `Allowed are ${listed(given.texts('repositories'))}.`,
@@ -62,7 +64,12 @@ export const codeAndData: readonly Template[] = [
     },
     example: {
       with: { repositories: ['acme/site', 'tools/*'] },
-      meets: [{ args: { owner: 'acme', repo: 'secrets' } }, { args: { repo: 'site' } }, { args: {} }],
+      meets: [
+        { args: { owner: 'acme', repo: 'secrets' } },
+        { args: { repo: 'site' } },
+        { args: {} },
+        { args: { owner: 'tools', repo: '../acme/secrets' } },
+      ],
       passes: [{ args: { owner: 'Acme', repo: 'site' } }, { args: { owner: 'tools', repo: 'any' } }],
     },
   },
@@ -123,6 +130,7 @@ export const codeAndData: readonly Template[] = [
         { args: { path: '/etc/passwd' } },
         { args: { path: '/data/shared/../secret' } },
         { args: { path: '/data/shared/%2e%2e/secret' } },
+        { args: { path: '/data/shared/%252e%252e/secret' } },
         { args: { path: '/data/shared2/x' } },
       ],
       passes: [{ args: { path: '/data/shared/notes..txt' } }, { args: { path: '/data/shared' } }],

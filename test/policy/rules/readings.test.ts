@@ -11,6 +11,8 @@ describe('what servers may make of a URI', () => {
     ['file:///a//b?q#f', ['file:///a/b']],
     ['http://user:word@Host.example//a', ['http://host.example/a']],
     ['no uri at all?x', ['no uri at all']],
+    ['notes://SECRET/A', ['notes://secret/A']],
+    ['notes://a/x\\..\\b', ['notes://a/b']],
   ])('%s', (uri, readings) => {
     expect(readingsOf(uri)[0]).toBe(uri);
     expect(readingsOf(uri)).toEqual(expect.arrayContaining(readings));
