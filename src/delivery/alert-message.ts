@@ -1,5 +1,6 @@
 /** An alert as the body of a webhook, and as a message of Slack's Block Kit. What it says of agents and servers is theirs: nothing in it is markup. */
 import type { RecordedEvent } from '../audit/index.ts';
+import { showUnseen } from '../kernel/index.ts';
 
 /** The shape is public: docs/alerts.md. */
 export const alertBody = ({ at, data, server, workspace, sequence }: RecordedEvent): Buffer =>
@@ -44,8 +45,10 @@ export function slackBody({ at, data, workspace, sequence }: RecordedEvent): Buf
  */
 const plain = (text: string) => ({ type: 'plain_text', text, emoji: false });
 
+/** A name that agents or servers chose begins no line, turns nothing around, and hides nothing. */
 function cut(value: unknown, charsMax: number): string {
-  const text = typeof value === 'string' ? value : '';
+  const said = typeof value === 'string' ? value : '';
+  const text = showUnseen(said, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
   return text.length > charsMax ? `${text.slice(0, charsMax)}…` : text;
 }
 
