@@ -175,7 +175,7 @@ function composeOne(
     report.error(START, '', {
       code: 'manifest_empty',
       message: 'the document is empty',
-      expected: 'a manifest that begins with schemaVersion: 2',
+      expected: 'schemaVersion: 2 and what follows it in a manifest, rules in a policy',
     });
     return undefined;
   }

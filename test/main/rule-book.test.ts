@@ -105,6 +105,34 @@ it('the file is read when it changes', async () => {
   await expect.poll(() => outcome(rules, 'one'), { timeout: 10_000 }).toBe('allow');
 });
 
+it('a file that is being saved is read once it stays as it is', async () => {
+  const whole = `${denies('one')}\n`;
+  const states: (string | null)[] = ['1 whole'];
+  const texts = new Map([
+    ['1 whole', whole],
+    ['2 half', 'default: allow\n'],
+    ['3 anew', `default: allow\n${whole}`],
+  ]);
+  let now: string | null = null;
+  const saved = {
+    state: () => (now = states.length > 1 ? (states.shift() ?? null) : (states[0] ?? null)),
+    read: () => texts.get(now ?? '') ?? '',
+  };
+  book = await keepRules({ workspace, store, file: saved, log: silentLog });
+  const seen: string[] = [];
+  book.onChange(() => void outcome(book as KeptRules, 'one').then((one) => seen.push(one)));
+  expect(await outcome(book, 'one')).toBe('deny');
+  // Moved away, half of it written, then all.
+  states.splice(0, 1, null, '2 half', '3 anew');
+  await book.settle();
+  expect(await outcome(book, 'one')).toBe('deny');
+  expect(book.sources()[0]?.text).toBe(texts.get('3 anew'));
+  states.splice(0, 1, null);
+  await book.settle();
+  expect(await outcome(book, 'one'), 'the control: it is gone').toBe('allow');
+  expect(seen).toEqual(['deny', 'allow']);
+});
+
 it('rules that cannot be read refuse everything, or what held before goes on', async () => {
   write('rules: [{ id: x, do: denny }]');
   const rules = await open();

@@ -31,5 +31,8 @@ export const policySelectionsMax = 10_000;
 export const policyNameRememberedCharsMax = 512;
 /** Longest URI of a resource about which there are rules, in characters: each is read in several ways. */
 export const policyUriCharsMax = 64 * KIB;
+/** How long a file of rules has to stay as it is before it is read anew, in milliseconds; and how often that is looked at, at most. */
+export const policyFileSteadyMs = 50;
+export const policyFileLooksMax = 20;
 /** Names that the explanation of a refusal lists. */
 export const policyNamesShownMax = 12;

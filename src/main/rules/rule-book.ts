@@ -5,6 +5,7 @@
  *
  * Rules that cannot be read refuse everything. Where they could be read before, what held then goes on until they can be again.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CellIdentity, RequestRules } from '../../egress/index.ts';
 import { limits, type Log, type WorkspaceId } from '../../kernel/index.ts';
 import type { RuleBook } from '../../mcp/index.ts';
@@ -132,11 +133,26 @@ class Kept implements KeptRules {
     return combined;
   }
 
+  /** Who saves a file may move it away first, or write it in pieces: rules that are not there yet would not hold meanwhile. */
+  async #steadyState(): Promise<string | null> {
+    const { file } = this.#deps;
+    let state = file.state();
+    const isFirst = this.#revision === -1;
+    for (let looks = 0; looks < limits.policyFileLooksMax; looks += 1) {
+      if (isFirst || state === this.#fileState) break;
+      await sleep(limits.policyFileSteadyMs);
+      const before = state;
+      state = file.state();
+      if (state === before) break;
+    }
+    return state;
+  }
+
   async #load(): Promise<void> {
     const { workspace, store, file, log } = this.#deps;
     // Taken before reading: a change in between is read again.
     const revision = store.revision();
-    const fileState = file.state();
+    const fileState = await this.#steadyState();
     const stored = await store.policies.list(workspace);
     if (fileState !== this.#fileState) this.#fileText = fileState === null ? null : file.read();
     const found: Omit<PolicySource, 'errors'>[] = stored.map((record) => ({
