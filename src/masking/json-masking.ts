@@ -30,6 +30,8 @@ const NUMBER_CHARS_MIN = 7;
 /** The shortest text that holds anything that a detector looks for, in characters. */
 const TEXT_CHARS_MIN = 6;
 
+const BLANK = /\s*/y;
+
 /** How far a text is JSON. */
 type Extent = 'whole' | 'beginning' | 'none';
 
@@ -89,15 +91,22 @@ export class JsonMasking {
     const cursor = this.#cursor;
     const { length } = cursor.bytes;
     const isContainer = (): boolean => cursor.peek() === OPEN_BRACE || cursor.peek() === OPEN_BRACKET;
-    cursor.space();
+    this.#blank();
     const extent = isContainer() ? 'beginning' : 'none';
     if (!this.#value(context)) return extent;
-    cursor.space();
+    this.#blank();
     while (cursor.at < length) {
       if (extent === 'none' || !isContainer() || !this.#value(context)) return extent;
-      cursor.space();
+      this.#blank();
     }
     return 'whole';
+  }
+
+  /** Around a document many take more than JSON does: a mark of the order of bytes before it, above all. */
+  #blank(): void {
+    const cursor = this.#cursor;
+    BLANK.lastIndex = cursor.at;
+    cursor.at += BLANK.exec(cursor.raw)?.[0].length ?? 0;
   }
 
   #restFrom(): number {

@@ -34,6 +34,14 @@ describe('what is masked in JSON', () => {
     expect(masked.hits.map(({ where }) => where)).toEqual(['/text#/deep#/k/1']);
   });
 
+  it('takes documents for JSON whatever blanks stand around them', () => {
+    const masker = maskerOf({ id: 'k', keys: ['owner'], strategy: { kind: 'redact' } });
+    const said = (owner: string): string =>
+      `\ufeff{"owner":"${owner}"}\u2028\ufeff{"owner":"${owner}"}\u00a0`;
+    expect(masker.maskJson(said('Ann')).text).toBe(said('[masked:k]'));
+    expect(masker.maskText(said('Ann')).text).toBe(said('[masked:k]'));
+  });
+
   it('masks keys, and keeps them apart', () => {
     const masked = everything.maskJson('{"a@example.org":1,"b@example.org":2}');
     expect(masked.text).toBe('{"[masked:email]":1,"[masked:email]~2":2}');

@@ -93,7 +93,8 @@ class Walk {
     if (ENVELOPES.has(name) && isNested) this.visit(span, at);
     else if (TEXTS.has(name) && said !== null) this.#addText(span, said, at);
     else if (DOCUMENTS.has(name)) {
-      if (isNested) this.#add(span, this.#masker.maskJson(slice(this.#text, span)), at);
+      if (said !== null) this.#addText(span, said, at);
+      else if (isNested) this.#add(span, this.#masker.maskJson(slice(this.#text, span)), at);
     } else if (!OWN.has(name)) this.#addNamed(name, span, at);
   }
 

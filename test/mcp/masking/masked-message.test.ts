@@ -67,6 +67,19 @@ describe('keys and pointers', () => {
     expect(masked(notice, maskers).text).toBe(notice.replace('Ann', '[masked:r0]'));
   });
 
+  it.each([
+    ['what a log message says', '{"jsonrpc":"2.0","method":"notifications/message","params":{"data":JSON}}'],
+    ['the data of an error', '{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no","data":JSON}}'],
+    ['a text', answer('{"content":[{"type":"text","text":JSON}]}')],
+  ])('are about JSON in a string, which a mark of its order of bytes may begin: %s', async (_, frame) => {
+    const maskers = await maskersOf('{ keys: [owner], pointers: [/a/name] }');
+    for (const before of ['', '\ufeff', '\u00a0\n']) {
+      const said = (owner: string, name: string): string =>
+        frame.replace('JSON', JSON.stringify(`${before}{"owner":"${owner}","a":{"name":"${name}"}}`));
+      expect(masked(said('Ann', 'Bob'), maskers).text).toBe(said('[masked:r0]', '[masked:r0]'));
+    }
+  });
+
   it('of an object that names a member twice mask it wherever it is', async () => {
     const maskers = await maskersOf('{ keys: [owner] }');
     const { text } = masked(answer('{"a":1,"a":2,"structuredContent":{"owner":"Ann"}}'), maskers);
