@@ -8,6 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { serveFlags } from './flags.mjs';
 
 const PRLIMIT = '/usr/bin/prlimit';
+const SETPRIV = '/usr/bin/setpriv';
+
+/** What people and supervisors send to programs. */
+const PASSED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2', 'SIGCONT'];
 
 /** Those that run a gateway, with its keys in memory for as long as it lives. */
 const GATEWAYS = ['serve', 'stdio', 'run'];
@@ -53,14 +57,22 @@ async function start() {
     );
     process.exit(1);
   }
-  const [file, ...rest] = [...limited, own, ...flags, ...program];
+  const words = [...limited, own, ...flags, ...program];
+  // From Node 22.15 on it can be the same process here too.
+  if (typeof process.execve === 'function') process.execve(words[0], words, process.env);
+  const [file, ...rest] = [...endingWithThis(), ...words];
   const child = spawn(file, rest, { stdio: 'inherit' });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  for (const signal of PASSED) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     console.error(`sallyport: ${own} does not run: ${error.message}. Run scripts/setup again.`);
     process.exit(1);
   });
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+/** Where this process is killed, what it started must not go on without it: a gateway with its keys, a command with its cell. */
+function endingWithThis() {
+  return existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL'] : [];
 }
 
 /**
