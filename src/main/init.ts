@@ -7,7 +7,7 @@ import { type Config, homeFiles } from './config.ts';
 import { profiles } from './repositories.ts';
 import { openServices } from './services.ts';
 
-const TEMPLATE = `# Settings of this Sallyport. Each can also be set as SALLYPORT_<NAME>.
+const TEMPLATE = `# Settings of this Sallyport: some of them, with their defaults. docs/configuration.md has all.
 # listen: 127.0.0.1:7800        # where MCP clients connect
 # log: info                     # debug, info, warn, error, silent
 # cells:
@@ -27,10 +27,11 @@ export async function initHome(config: Config): Promise<readonly string[]> {
   const files = homeFiles(config.home);
   const made: string[] = [];
   try {
-    if (makeFolder(config.home)) made.push(`Made ${config.home}, for your eyes only.`);
+    if (makeFolder(config.home, isDatabase(files.database)))
+      made.push(`Made ${config.home}, for your eyes only.`);
     if (!existsSync(files.config)) {
       writeFileSync(files.config, TEMPLATE, { mode: 0o600, flag: 'wx' });
-      made.push(`Wrote ${files.config} with every setting explained.`);
+      made.push(`Wrote ${files.config} with some of the settings. All of them: docs/configuration.md.`);
     }
   } catch (error) {
     throw isAppError(error) ? error : unwritable(config.home, error);
@@ -64,17 +65,21 @@ async function makeWorkspace(database: string): Promise<void> {
 /** Whether there is one: an empty file is what an interrupted `init` leaves. */
 const isDatabase = (path: string): boolean => existsSync(path) && statSync(path).size > 0;
 
-/** Makes the folder, or closes one that is there to others, unless it holds what is not ours. @returns whether it was made */
-function makeFolder(home: string): boolean {
+/**
+ * Makes the folder, or closes one that is there to others, unless it holds what is not ours. Whatever is in one that is a
+ * home already belongs to it: files that settings name are there, too.
+ *
+ * @returns whether it was made
+ */
+function makeFolder(home: string, isHome: boolean): boolean {
   if (!existsSync(home)) {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     return true;
   }
   if ((statSync(home).mode & 0o077) === 0) return false;
-  const foreign = readdirSync(home).some(
-    (name) => !/^(sallyport|master\.key|gateway\.lock|audit-journal|packages|run)/.test(name),
-  );
-  if (foreign) {
+  const isForeign = (name: string): boolean =>
+    !/^(sallyport|policy\.yaml|master\.key|gateway\.lock|audit-journal|packages|run)/.test(name);
+  if (!isHome && readdirSync(home).some(isForeign)) {
     throw new AppError(
       'home_not_private',
       `${home} is open to others and holds files that are not Sallyport's.`,

@@ -41,6 +41,22 @@ describe('init', () => {
     expect(modeOf(home)).toBe('700');
   });
 
+  it('closes a home to others whatever else it holds by then: logs, certificates, files that settings name', async () => {
+    await initHome(config());
+    for (const folder of [homeFiles(home).logs, homeFiles(home).proxy]) mkdirSync(folder);
+    for (const name of ['policy.yaml', 'audit.jsonl']) writeFileSync(join(home, name), '');
+    chmodSync(home, 0o2770); // as Kubernetes makes it, for `fsGroup`
+    expect(await initHome(config())).toEqual([]);
+    expect(modeOf(home)).toBe('700');
+  });
+
+  it('says where the settings are that it does not write down', async () => {
+    const made = await initHome(config());
+    expect(made).toContain(
+      `Wrote ${homeFiles(home).config} with some of the settings. All of them: docs/configuration.md.`,
+    );
+  });
+
   it('does not close a folder to others that holds other things', async () => {
     mkdirSync(home);
     chmodSync(home, 0o755);
