@@ -1,6 +1,6 @@
 /** `/calls`, `/kills`, `/keys`, `/audit`, `/catalog`, `/status`: running the gateway. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { type Checkpoint, readCheckpointLines } from '../../audit/index.ts';
+import { type Checkpoint, eventRecord, readCheckpointLines } from '../../audit/index.ts';
 import { AppError, limits } from '../../kernel/index.ts';
 import { writeManifest } from '../../manifest/index.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -187,16 +187,16 @@ export function auditRoutes(deps: ApiDeps): OpenAPIHono {
     }),
     (c) => {
       const { from, last, follow } = c.req.valid('query');
-      return linesResponse(
-        (gone) =>
+      return linesResponse(async function* (gone) {
+        const events =
           from === undefined
             ? deps.audit.tail(deps.workspace, {
                 ...(last === undefined ? {} : { last }),
                 ...(follow === 'true' ? { follow: gone } : {}),
               })
-            : deps.audit.export(deps.workspace, { from }),
-        deps.log,
-      );
+            : deps.audit.export(deps.workspace, { from });
+        for await (const event of events) yield eventRecord(event);
+      }, deps.log);
     },
   );
   app.openapi(
