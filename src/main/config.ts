@@ -349,6 +349,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     hosts: list(env['SALLYPORT_PACKAGES_HOSTS']),
   });
   const oauth = dropUndefined({ clientMetadataUrl: env['SALLYPORT_OAUTH_CLIENT_METADATA_URL'] });
+  const holdSeconds = wholeNumber(env['SALLYPORT_APPROVALS_HOLD_SECONDS']);
   const durability = env['SALLYPORT_AUDIT_DURABILITY'];
   const proxyListen = env['SALLYPORT_PROXY_LISTEN'];
   const metricsListen = env['SALLYPORT_METRICS_LISTEN'];
@@ -361,6 +362,7 @@ function fromEnvironment(all: Environment): Record<string, unknown> {
     log: env['SALLYPORT_LOG'],
     audit: durability === undefined ? undefined : { durability },
     recording: Object.keys(recording).length === 0 ? undefined : recording,
+    approvals: holdSeconds === undefined ? undefined : { holdSeconds },
     cells: Object.keys(cells).length === 0 ? undefined : cells,
     metrics: metricsListen === undefined ? undefined : { listen: metricsListen },
     proxy: proxyListen === undefined ? undefined : { listen: proxyListen },

@@ -95,6 +95,9 @@ describe('settings', () => {
       log: 'debug',
     });
     expect(load(yaml, { SALLYPORT_LOG: 'silent' }).log).toBe('silent');
+    expect(
+      load('approvals: { people: { a: {} } }', { SALLYPORT_APPROVALS_HOLD_SECONDS: '0' }).approvals,
+    ).toMatchObject({ holdSeconds: 0, people: { a: {} } });
     expect(load(yaml, { SALLYPORT_AUDIT_DURABILITY: 'strict' }).audit).toEqual({
       durability: 'strict',
       exports: [],
