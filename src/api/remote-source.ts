@@ -81,7 +81,7 @@ function assertNoKeys(url: URL): void {
   if (at < 0) return;
   const filledBy = (text: string): string => segments.with(at, text).join('/');
   throw addressSecret(
-    'in its path',
+    'in the path',
     `Put another word in its place, and say where the key goes: sallyport server add ${url.origin}${filledBy('key')}, then sallyport secret inject SERVER NAME --path '${filledBy('{token}')}'. If it is none, write a manifest file.`,
   );
 }

@@ -89,7 +89,7 @@ describe('a server by its address', () => {
       'There seems to be a key in the parameter `api_key` of the address, which is kept and shown as it is. Leave it out: sallyport server add https://mcp.example.com/mcp --query api_key. Then: sallyport secret set SERVER NAME',
     );
     expect(said('https://mcp.example.com/s/4eC39HqLyjWDarjtT1zdp7dc/mcp')).toContain(
-      "sallyport server add https://mcp.example.com/s/key/mcp, then sallyport secret inject SERVER NAME --path '/s/{token}/mcp'.",
+      "There seems to be a key in the path of the address, which is kept and shown as it is. Put another word in its place, and say where the key goes: sallyport server add https://mcp.example.com/s/key/mcp, then sallyport secret inject SERVER NAME --path '/s/{token}/mcp'.",
     );
     for (const source of [
       'https://me:hunter2@mcp.example.com/',

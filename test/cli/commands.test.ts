@@ -255,9 +255,19 @@ describe('the other commands', () => {
     );
     expect((await terminal.run('kill', '--list')).stdout).toMatch(/server {2}echo .* odd\n$/);
     expect((await terminal.run('resume')).stderr).toContain('Say what to resume.');
+    expect((await terminal.run('kill', '--all', '--server', 'echo')).stderr).toContain(
+      'Say one thing to stop, not several.',
+    );
     expect((await terminal.run('resume', '--server', 'echo')).stdout).toBe('✔ Resumed: server echo\n');
     expect((await terminal.run('kill', '--list')).stdout).toBe('No kill switch is active.\n');
     expect((await terminal.run('status')).stdout).toContain('No gateway is running');
+  });
+
+  it('usage says what a day is', async () => {
+    expect(await terminal.run('usage', '--since', 'yesterday')).toMatchObject({
+      code: 2,
+      stderr: 'error: --since: `yesterday` is no day.\nhint:  Write it as 2026-11-01. Days are in UTC.\n',
+    });
   });
 
   it('key status and rotate name keys only', async () => {

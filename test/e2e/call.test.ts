@@ -206,6 +206,11 @@ rules:
       code: 3,
       stdout: expect.stringContaining('It is refused, by the rule no-secrets.') as string,
     });
+    const asked = rules('rules: [{ id: looked-at, match: { servers: prober }, on: tool, do: approve }]');
+    expect(await home.run('policy', 'explain', 'prober', 'echo', '--against', asked)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('It waits for an approval, by the rule looked-at.') as string,
+    });
     expect((await home.run('policy', 'remove')).code).toBe(0);
     expect((await call('a secret')).code).toBe(0);
   });

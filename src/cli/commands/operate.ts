@@ -294,7 +294,8 @@ function scopeOf(options: Options, verb: 'stop' | 'resume'): { scope: KillView['
   }
   const [one] = given;
   if (one !== undefined && given.length === 1) return one;
-  throw new AppError('cli_usage', `Say what to ${verb}.`, {
+  const problem = one === undefined ? `Say what to ${verb}.` : `Say one thing to ${verb}, not several.`;
+  throw new AppError('cli_usage', problem, {
     kind: 'invalid',
     hint: 'One of --all, --workspace, --server NAME, --token ID, --user ID, --credential SERVER/NAME.',
   });

@@ -191,11 +191,13 @@ function explanationText(out: Output, found: PolicyExplanation): string {
       : `${WHY[rule.look]}: its condition could not be judged (${rule.fault})`,
     `${rule.file}:${rule.line}`,
   ]);
-  const verdict = { allow: 'allowed', approve: 'waits for an approval', deny: 'refused' }[found.outcome];
+  const verdict = { allow: 'is allowed', approve: 'waits for an approval', deny: 'is refused' }[
+    found.outcome
+  ];
   const by = found.rule === null ? `by default (${found.default})` : `by the rule ${found.rule}`;
   return [
     ...(rows.length === 0 ? [] : [table(['RULE', 'DOES', 'WHY', 'WHERE'], rows), '']),
-    out.paint(found.outcome === 'allow' ? 'green' : 'red', `It is ${verdict}, ${by}.`),
+    out.paint(found.outcome === 'allow' ? 'green' : 'red', `It ${verdict}, ${by}.`),
     ...[found.message, found.hint].filter((text) => text !== null).map(printable),
   ].join('\n');
 }

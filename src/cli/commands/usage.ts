@@ -1,7 +1,8 @@
 /** `sallyport usage`: what was called and sent, by whom. */
 import type { Command } from 'commander';
 import type { UsageView } from '../../api/index.ts';
-import { connected, textOption } from '../command.ts';
+import { AppError } from '../../kernel/index.ts';
+import { connected, type Options, textOption } from '../command.ts';
 import type { CliHost } from '../host.ts';
 import { printable, table } from '../output.ts';
 
@@ -16,7 +17,7 @@ export function usageCommands(host: CliHost, program: Command): void {
       .option('--until <day>', 'the last day')
       .option('--server <server>', 'of one server'),
     async ({ client, out }, _, options) => {
-      const [since, until] = [textOption(options, 'since'), textOption(options, 'until')];
+      const [since, until] = [dayOption(options, 'since'), dayOption(options, 'until')];
       const server = textOption(options, 'server');
       const found = await client.usage({
         by: textOption(options, 'by') ?? '',
@@ -27,6 +28,16 @@ export function usageCommands(host: CliHost, program: Command): void {
       out.show(found, () => usageText(found));
     },
   );
+}
+
+/** @throws AppError `cli_usage` */
+function dayOption(options: Options, name: 'since' | 'until'): string | undefined {
+  const text = textOption(options, name);
+  if (text === undefined || /^\d{4}-\d{2}-\d{2}$/.test(text)) return text;
+  throw new AppError('cli_usage', `--${name}: \`${text}\` is no day.`, {
+    kind: 'invalid',
+    hint: 'Write it as 2026-11-01. Days are in UTC.',
+  });
 }
 
 function usageText({ since, until, lines }: UsageView): string {
