@@ -20,7 +20,7 @@ function dial(to: { path?: string; host?: string; port?: number }, require: Cell
     socket.on('data', (piece: Buffer) => (heard += piece.toString()));
     socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? 'error'));
     socket.on('close', () => done(heard));
-    socket.setTimeout(3_000, () => done('silence'));
+    socket.setTimeout(30_000, () => done('silence'));
     socket.write('GET / HTTP/1.0\r\n\r\n');
   });
 }

@@ -45,7 +45,7 @@ function speak({ to, port = 443, sni = to, alpn, bytes }: Wanted, require: CellR
     socket.on('data', (piece: Buffer) => (answer += piece.toString('latin1')));
     socket.on('error', (error: NodeJS.ErrnoException) => done(`error ${error.code}`));
     socket.on('close', () => done(answer));
-    socket.setTimeout(5_000, () => socket.destroy());
+    socket.setTimeout(30_000, () => socket.destroy());
     socket.write(text, 'latin1');
   });
 }

@@ -124,7 +124,7 @@ describe('where an installer gets to', () => {
     'node',
     '-e',
     `(async () => { for (const url of ${JSON.stringify(urls)})
-      await fetch(url, { signal: AbortSignal.timeout(5_000) }).then(async (answer) => console.log(answer.status, await answer.text()),
+      await fetch(url, { signal: AbortSignal.timeout(30_000) }).then(async (answer) => console.log(answer.status, await answer.text()),
         (error) => console.log('failed')); })()`,
   ];
 
