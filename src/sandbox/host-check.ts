@@ -58,6 +58,7 @@ export function judge(evidence: HostEvidence): HostReport {
   const tools = checkTools(evidence);
   return [
     tools,
+    ...(evidence.root && !evidence.nodeOpen ? [closedNode(evidence)] : []),
     ...(tools.ok ? [checkBubblewrap(evidence), checkNamespaces(evidence)] : []),
     checkSeccomp(evidence),
     checkIpv6(evidence),
@@ -81,6 +82,16 @@ function checkTools({ tools: { found, missing } }: HostEvidence): HostCheck {
     ok: false,
     found: `missing: ${missing.join(', ')}`,
     fix: `sudo apt-get install -y ${packages}   (or your system's packages of the same names)`,
+  };
+}
+
+/** As a umask of 077 leaves it: cells of a gateway that is root run it as users of their own. */
+function closedNode({ node }: HostEvidence): HostCheck {
+  return {
+    name: 'Node for cells',
+    ok: false,
+    found: `${node} may be run by its owner only, and cells have users of their own`,
+    fix: `sudo chmod go+rx ${node}`,
   };
 }
 

@@ -3,7 +3,7 @@
  * that each verdict can be tested on machines that are not at hand. Looks, and tries two harmless things; changes nothing.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { limits } from '../kernel/index.ts';
 import { bubblewrapVersion } from './host.ts';
 import { findTools, type ToolSearch } from './tools.ts';
@@ -27,6 +27,8 @@ export interface HostEvidence {
   readonly kernel: string;
   /** The Node that runs Sallyport, links resolved. */
   readonly node: string;
+  /** Whether its own mode lets every user run it; the folders above it do not matter. */
+  readonly nodeOpen: boolean;
   /** A line of /proc/sys, such as `user/max_user_namespaces`; null where this kernel has no such setting. */
   readonly setting: (name: string) => string | null;
   readonly container: Container | null;
@@ -66,6 +68,9 @@ const systemFiles: HostFiles = {
 /** Its bit among the capabilities of a process. */
 const CAP_SYS_PTRACE = 19n;
 
+/** Read and execute, of a mode. */
+const OTHERS_RUN = 0o005;
+
 export async function gatherEvidence(): Promise<HostEvidence> {
   const tools = findTools();
   const root = process.getuid?.() === 0;
@@ -77,6 +82,7 @@ export async function gatherEvidence(): Promise<HostEvidence> {
     bubblewrap: tools.found.bwrap === undefined ? null : bubblewrapVersion(tools.found.bwrap),
     root,
     node: process.execPath,
+    nodeOpen: (statSync(process.execPath).mode & OTHERS_RUN) === OTHERS_RUN,
     namespaces,
     processes: namespaces?.ok === true ? await tryNamespaces(tools, root, fresh) : null,
   };

@@ -30,6 +30,7 @@ const evidence = (over: Partial<HostEvidence>): HostEvidence => ({
   root: false,
   kernel: '6.1.0',
   node: '/usr/bin/node',
+  nodeOpen: true,
   setting: (name) => (name === 'user/max_user_namespaces' ? '1000' : null),
   container: null,
   filtered: true,

@@ -23,6 +23,7 @@ const fine: HostEvidence = {
   root: false,
   kernel: '6.1.0-18-amd64',
   node: '/opt/node/bin/node',
+  nodeOpen: true,
   ...settings({}),
   container: null,
   filtered: false,
@@ -43,6 +44,19 @@ const namespaceFix = (over: Partial<HostEvidence>): string => {
   expect(found?.ok).toBe(false);
   return found?.fix ?? '';
 };
+
+describe('a Node that only its owner may run', () => {
+  it('is no use where cells have users of their own', () => {
+    expect(check('Node for cells', { nodeOpen: false, root: true })).toEqual({
+      name: 'Node for cells',
+      ok: false,
+      found: '/opt/node/bin/node may be run by its owner only, and cells have users of their own',
+      fix: 'sudo chmod go+rx /opt/node/bin/node',
+    });
+    expect(check('Node for cells', { nodeOpen: false, root: false })).toBeUndefined();
+    expect(check('Node for cells', { root: true })).toBeUndefined();
+  });
+});
 
 describe('a machine that has everything', () => {
   it('is told what it has, and nothing to do', () => {
