@@ -177,7 +177,14 @@ describe('ATTACKS 9, 10, 13: requests of a hostile server', () => {
     ['two Hosts', { to: API, bytes: get(`Host: ${HOSTILE}\r\n${AUTH}`) }, 400],
     ['an absolute target elsewhere', { to: API, bytes: get(AUTH, `https://${HOSTILE}/`) }, 403],
     ['another port in Host', { to: API, bytes: get(AUTH, '/v1/x', `${API}:80`) }, 403],
-    ['CONNECT', { to: API, bytes: `CONNECT ${HOSTILE}:443 HTTP/1.1\r\nHost: ${API}\r\n${AUTH}\r\n` }, 400],
+    [
+      'CONNECT',
+      {
+        to: API,
+        bytes: `CONNECT ${HOSTILE}:443 HTTP/1.1\r\nHost: ${API}\r\n${AUTH}Connection: close\r\n\r\n`,
+      },
+      400,
+    ],
     ['an upgrade', { to: API, bytes: get(`${AUTH}Upgrade: tls/1.0\r\nConnection: Upgrade\r\n`) }, 501],
     [
       'half a handshake',
