@@ -3,7 +3,14 @@
  * in a cell does that on its own. Pure. There is no real value here, and no way to one.
  */
 import { matchBinding } from '../../policy/index.ts';
-import { Fields, multipartBoundary, normalizeTarget } from '../../wire/index.ts';
+import {
+  Fields,
+  type JsonSpan,
+  jsonItems,
+  jsonMembers,
+  multipartBoundary,
+  normalizeTarget,
+} from '../../wire/index.ts';
 import { type BasicPair, fillFormat, formatBasic, parseBasic } from '../inject/injection.ts';
 import type { CredentialBinding, InjectRule, OwnRequest } from '../ports.ts';
 
@@ -98,21 +105,43 @@ function withJson(fields: Fields, body: Buffer | null, pointer: string, token: s
     .split('/')
     .slice(1)
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const text = body.toString('utf8');
   try {
-    return Buffer.from(JSON.stringify(withValueAt(JSON.parse(body.toString('utf8')), keys, token)), 'utf8');
+    const parsed: unknown = JSON.parse(text);
+    // What is named twice is written anew, and then there once.
+    const written = withValueAt(text, whole(text), keys, token);
+    const once = (): string => JSON.stringify(parsed);
+    return Buffer.from(written ?? withValueAt(once(), whole(once()), keys, token) ?? text, 'utf8');
   } catch {
     return body;
   }
 }
 
-function withValueAt(whole: unknown, [key, ...rest]: readonly string[], value: string): unknown {
-  if (key === undefined) return value;
-  if (Array.isArray(whole))
-    return whole.map((item: unknown, at) => (String(at) === key ? withValueAt(item, rest, value) : item));
-  const members = Object.entries(typeof whole === 'object' && whole !== null ? whole : {});
-  const inner: unknown = members.find(([name]) => name === key)?.[1];
-  const others = members.filter(([name]) => name !== key);
-  return Object.fromEntries([...others, [key, withValueAt(inner, rest, value)]]);
+const whole = (text: string): JsonSpan => ({ start: text.search(/\S/), end: text.trimEnd().length });
+
+/** All that is not replaced keeps its bytes, numbers their digits. Null where a member on the way is there twice. */
+function withValueAt(
+  text: string,
+  { start, end }: JsonSpan,
+  [key, ...rest]: readonly string[],
+  value: string,
+): string | null {
+  const below = rest.reduceRight(
+    (inner, name) => `{${JSON.stringify(name)}:${inner}}`,
+    JSON.stringify(value),
+  );
+  if (key === undefined) return text.slice(0, start) + below + text.slice(end);
+  if (text[start] === '[') {
+    const item = jsonItems(text, { start, end }).find((_, at) => String(at) === key);
+    return item === undefined ? text : withValueAt(text, item, rest, value);
+  }
+  const added = `${JSON.stringify(key)}:${below}`;
+  if (text[start] !== '{') return `${text.slice(0, start)}{${added}}${text.slice(end)}`;
+  const members = jsonMembers(text, { start, end });
+  const [found, another] = members.filter((member) => member.key === key);
+  if (another !== undefined) return null;
+  if (found !== undefined) return withValueAt(text, found, rest, value);
+  return `${text.slice(0, end - 1)}${members.length === 0 ? '' : ','}${added}${text.slice(end - 1)}`;
 }
 
 function withForm(fields: Fields, body: Buffer | null, name: string, token: string): Buffer | null {

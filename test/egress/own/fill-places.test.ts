@@ -100,6 +100,19 @@ describe('a placeholder', () => {
     );
   });
 
+  it.each([
+    ['{"id": 9007199254740993, "n": 1.0}', '{"id": 9007199254740993, "n": 1.0,"a":{"key":"PH/1"}}'],
+    ['{"a":{"key":"x","id":9007199254740993} }', '{"a":{"key":"PH/1","id":9007199254740993} }'],
+    [' { } ', ' { "a":{"key":"PH/1"}} '],
+    ['{"a":null,"b":1e2}', '{"a":{"key":"PH/1"},"b":1e2}'],
+    ['{"a":[9007199254740993]}', '{"a":[9007199254740993]}'],
+    ['{"a":{"key":1,"key":2}}', '{"a":{"key":"PH/1"}}'],
+    ['{"a":1,"\\u0061":2}', '{"a":{"key":"PH/1"}}'],
+    ['7', '{"a":{"key":"PH/1"}}'],
+  ])('leaves all else of a JSON body as it was written: %s', (text, expected) => {
+    expect(filled([{ json: '/a/key' }], { ...json, body: Buffer.from(text) }).text).toBe(expected);
+  });
+
   it('goes into a form', () => {
     expect(filled([{ form: 'key' }], { ...form, body: Buffer.from('a=1&key=x') }).text).toBe(
       'a=1&key=PH%2F1',
