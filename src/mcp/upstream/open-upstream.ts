@@ -68,7 +68,7 @@ export function connectTo(
   prompts = new PromptCatalog(connection);
   const catalogs = { tools, prompts };
   const ready = agree(connection).then((hello) => {
-    const listen = hello.era === 'stateless' ? new UpstreamListen({ connection, hello, log }) : null;
+    const listen = hello.era === 'stateless' ? new UpstreamListen({ connection, hello, clock, log }) : null;
     listen?.start();
     const watchers = new ResourceWatchers(connection, listen);
     const resources = new ResourceReport(slug, log);

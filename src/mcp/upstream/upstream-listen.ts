@@ -3,8 +3,15 @@
  * clients watch become, for every client that uses the server. Where other resources are watched, a new subscription
  * takes over from the old one once the server has acknowledged it, so that no change falls between the two.
  */
-import { AppError, limits, type Log } from '../../kernel/index.ts';
-import { ownRequest, paramSpan, readEnvelope, type RpcNotification } from '../protocol/message.ts';
+import { AppError, type Clock, limits, type Log } from '../../kernel/index.ts';
+import { listChanged, listed } from '../endpoint/listing.ts';
+import {
+  notificationText,
+  ownRequest,
+  paramSpan,
+  readEnvelope,
+  type RpcNotification,
+} from '../protocol/message.ts';
 import { metaKey } from '../protocol/protocol.ts';
 import { membersOf, slice, splice } from '../protocol/raw-json.ts';
 import type { ServerHello } from './server-hello.ts';
@@ -14,38 +21,35 @@ import { upstreamFailure } from './upstream-failure.ts';
 
 const ACKNOWLEDGED = 'notifications/subscriptions/acknowledged';
 
-/** Kinds of change, and the capability that promises each. */
-const KINDS: readonly (readonly [kind: string, capability: string])[] = [
-  ['toolsListChanged', 'tools'],
-  ['promptsListChanged', 'prompts'],
-  ['resourcesListChanged', 'resources'],
-];
-
 interface Subscription {
   readonly filterText: string;
+  /** `Clock.monotonic()` when it was asked for. */
+  readonly sinceMs: number;
   pending: PendingRequest | null;
 }
 
 export interface ListenDeps {
   readonly connection: UpstreamConnection;
   readonly hello: ServerHello;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Log;
 }
 
 export class UpstreamListen {
   readonly #deps: ListenDeps;
-  readonly #kinds: readonly string[];
+  /** Lists whose changes the server promises to tell. */
+  readonly #lists: readonly (typeof listed)[number][];
   #uris: readonly string[] = [];
   /** The one whose changes count. */
   #current: Subscription | null = null;
   #turn: Promise<void> = Promise.resolve();
   #pauseMs: number = limits.mcpListenPauseMs;
+  /** Whether there was a time of which nothing is known. */
+  #hasMissed = false;
 
   constructor(deps: ListenDeps) {
     this.#deps = deps;
-    this.#kinds = KINDS.filter(([, capability]) => deps.hello.has(capability, 'listChanged')).map(
-      ([kind]) => kind,
-    );
+    this.#lists = listed.filter((list) => deps.hello.has(list, 'listChanged'));
   }
 
   /** Listens to the lists. What comes of it is nobody's to wait for. */
@@ -53,6 +57,7 @@ export class UpstreamListen {
     this.watch([]).catch((error: unknown) => {
       const code = error instanceof AppError ? error.code : 'internal_error';
       this.#deps.log.warn('mcp.upstream.not_listening', { server: this.#deps.connection.slug, code });
+      this.#again(error);
     });
   }
 
@@ -87,9 +92,9 @@ export class UpstreamListen {
   }
 
   #filterText(): string | null {
-    if (this.#kinds.length === 0 && this.#uris.length === 0) return null;
+    if (this.#lists.length === 0 && this.#uris.length === 0) return null;
     const filter: Record<string, true | readonly string[]> = Object.fromEntries(
-      this.#kinds.map((kind) => [kind, true]),
+      this.#lists.map((list) => [`${list}ListChanged`, true]),
     );
     if (this.#uris.length > 0) filter['resourceSubscriptions'] = this.#uris;
     return JSON.stringify(filter);
@@ -97,7 +102,7 @@ export class UpstreamListen {
 
   async #open(filterText: string): Promise<void> {
     const { connection } = this.#deps;
-    const subscription: Subscription = { filterText, pending: null };
+    const subscription: Subscription = { filterText, pending: null, sinceMs: this.#deps.clock.monotonic() };
     const { promise: acknowledged, resolve } = Promise.withResolvers<void>();
     const pending = connection.request({
       message: ownRequest('subscriptions/listen', `{"notifications":${filterText}}`),
@@ -106,6 +111,7 @@ export class UpstreamListen {
         if (notification.method === ACKNOWLEDGED) {
           // At once: the next thing that the server says may be the first change.
           this.#takeOver(subscription);
+          this.#catchUp();
           resolve();
         } else if (this.#current === subscription) connection.spread(unmarked(notification));
       },
@@ -122,17 +128,41 @@ export class UpstreamListen {
     void ended.then((end) => this.#ended(subscription, end));
   }
 
-  /** The server ended it: it is opened again, ever more rarely, unless the server said that it has no such thing. */
+  /** The server ended it. */
   #ended(subscription: Subscription, end: unknown): void {
     if (this.#current !== subscription) return;
     this.#current = null;
+    this.#hasMissed = true;
+    const lastedMs = this.#deps.clock.monotonic() - subscription.sinceMs;
+    if (lastedMs >= limits.remoteStreamShortMs) this.#pauseMs = limits.mcpListenPauseMs;
+    this.#again(end);
+  }
+
+  /** Opens it after a pause, ever more rarely while it does not last, unless the server said that it has no such thing. */
+  #again(end: unknown): void {
     const { connection, log } = this.#deps;
     if (!connection.alive || (end instanceof AppError && end.code === 'upstream_error')) return;
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(pauseMs * 2, limits.mcpListenPauseMsMax);
     log.debug('mcp.upstream.listen_ended', { server: connection.slug, pauseMs });
-    setTimeout(() => void this.watch(this.#uris).catch(() => {}), pauseMs).unref();
+    const open = (): void => void this.watch(this.#uris).catch((error: unknown) => this.#again(error));
+    setTimeout(open, pauseMs).unref();
   }
+
+  /** What changed while nobody listened is told by nobody else, and clients that listen here do not know of the gap. */
+  #catchUp(): void {
+    if (!this.#hasMissed) return;
+    this.#hasMissed = false;
+    const { connection } = this.#deps;
+    for (const list of this.#lists) connection.spread(own(listChanged(list)));
+    for (const uri of this.#uris) connection.spread(own('notifications/resources/updated', { uri }));
+  }
+}
+
+function own(method: string, params?: object): RpcNotification {
+  const parsed = readEnvelope(notificationText(method, params && JSON.stringify(params)));
+  if (!parsed.ok || parsed.value.kind !== 'notification') throw new Error('own notification is malformed');
+  return parsed.value;
 }
 
 /** The change as a server that knows no subscriptions would tell it. */

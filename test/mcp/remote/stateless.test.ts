@@ -257,6 +257,26 @@ describe('a stateless server elsewhere', () => {
     await expect.poll(() => listening.size, { timeout: 10_000 }).toBe(0);
   });
 
+  it('is listened to again where it was away for a while, and what changed meanwhile is told', async () => {
+    const listening = new Set<ServerResponse>();
+    const usual = modern(() => undefined, listening);
+    let isAway = false;
+    let refused = 0;
+    const { client } = await far((got, res) => {
+      if (!isAway || got.message['method'] !== 'subscriptions/listen') return usual(got, res);
+      refused += 1;
+      return res.writeHead(503).end();
+    }, stateless);
+    await client.initialize();
+    await expect.poll(() => listening.size, { timeout: 10_000 }).toBe(1);
+    isAway = true;
+    for (const res of listening) res.destroy();
+    await expect.poll(() => refused, { timeout: 20_000 }).toBeGreaterThan(0);
+    isAway = false;
+    await expect.poll(() => listening.size, { timeout: 20_000 }).toBe(1);
+    await client.line(({ method }) => method === 'notifications/tools/list_changed');
+  });
+
   it('that does not know a method says so, and is not taken for one whose session has ended', async () => {
     const { client, server } = await far(
       modern(() => undefined),
