@@ -296,6 +296,26 @@ describe('sessions', () => {
     expect((await waiting).at(-1)).toContain('notifications/tools/list_changed');
   });
 
+  it('give nobody the answer to a request whose client went away: its id is in flight until it is answered', async () => {
+    // Without a stream, on which an answer could be come back for.
+    const session = { 'mcp-session-id': await open(), accept: 'application/json' };
+    const call = (name: string, signal?: AbortSignal) =>
+      post({ jsonrpc: '2.0', id: 'same', method: 'tools/call', params: { name } }, session, PATH, signal);
+    const leaving = new AbortController();
+    const before = harness.calls.length;
+    const left = call('wait', leaving.signal).catch(() => 'left');
+    await expect.poll(() => harness.calls.length, { timeout: 10_000 }).toBe(before + 1);
+    leaving.abort();
+    expect(await left).toBe('left');
+    // Once the gateway has noticed it the response waits for nothing; the request does.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const second = await call('write');
+    expect([second.status, await second.json()]).toMatchObject([400, { error: { code: 'mcp_id_in_use' } }]);
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'same' } };
+    await post(cancelled, session);
+    await expect.poll(async () => (await call('write')).status, { timeout: 10_000 }).toBe(200);
+  });
+
   it('keep a request with an id in flight from being sent again', async () => {
     const session = { 'mcp-session-id': await open() };
     const abort = new AbortController();

@@ -164,6 +164,11 @@ export class ClientSession {
     return this.#inFlight.size;
   }
 
+  /** Whether a request with this id is not answered yet, also where nobody waits for it any more. */
+  isAsked(idText: string): boolean {
+    return this.#inFlight.get(idText) !== undefined;
+  }
+
   /** Servers that this session is attached to. */
   get attached(): IterableIterator<OpenUpstream> {
     return this.#attached.keys();

@@ -102,9 +102,13 @@ export class HttpSession {
     this.#version = version;
   }
 
-  /** Whether one of these requests is waiting for its answer already, or two of them have one id. */
+  /**
+   * Whether one of these requests is waiting for its answer already, or two of them have one id. One whose response is gone waits
+   * too: its answer is not that to another.
+   */
   awaits(idTexts: readonly string[]): boolean {
-    return new Set(idTexts).size < idTexts.length || idTexts.some((idText) => this.#exchanges.has(idText));
+    const isAwaited = (idText: string): boolean => this.#exchanges.has(idText) || this.client.isAsked(idText);
+    return new Set(idTexts).size < idTexts.length || idTexts.some(isAwaited);
   }
 
   expect(idTexts: readonly string[], exchange: HttpExchange): void {
