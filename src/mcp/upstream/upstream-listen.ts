@@ -138,10 +138,10 @@ export class UpstreamListen {
     this.#again(end);
   }
 
-  /** Opens it after a pause, ever more rarely while it does not last, unless the server said that it has no such thing. */
+  /** Opens it after a pause, ever more rarely while it does not last, unless it is refused. */
   #again(end: unknown): void {
     const { connection, log } = this.#deps;
-    if (!connection.alive || (end instanceof AppError && end.code === 'upstream_error')) return;
+    if (!connection.alive || isRefusal(end)) return;
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(pauseMs * 2, limits.mcpListenPauseMsMax);
     log.debug('mcp.upstream.listen_ended', { server: connection.slug, pauseMs });
@@ -157,6 +157,14 @@ export class UpstreamListen {
     for (const list of this.#lists) connection.spread(own(listChanged(list)));
     for (const uri of this.#uris) connection.spread(own('notifications/resources/updated', { uri }));
   }
+}
+
+/** Whether the server will have none of it, or not without somebody's doing something first, rather than being away. */
+function isRefusal(end: unknown): boolean {
+  if (!(end instanceof AppError)) return false;
+  if (end.kind === 'denied' || end.code === 'upstream_error' || end.code.startsWith('oauth_')) return true;
+  const status = end.detail?.['status'];
+  return typeof status === 'number' && status < 500 && status !== 408 && status !== 429;
 }
 
 function own(method: string, params?: object): RpcNotification {

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
+import { limits } from '../../../src/kernel/index.ts';
 import { rulesOf } from '../../policy/rules/asking.ts';
 import { far } from './far.ts';
 import { event, type Got, json, resultOf, stream } from './stand-in.ts';
@@ -275,6 +276,20 @@ describe('a stateless server elsewhere', () => {
     isAway = false;
     await expect.poll(() => listening.size, { timeout: 20_000 }).toBe(1);
     await client.line(({ method }) => method === 'notifications/tools/list_changed');
+  });
+
+  it('that refuses to be listened to is not asked again', async () => {
+    const usual = modern(() => undefined);
+    let refused = 0;
+    const { client } = await far((got, res) => {
+      if (got.message['method'] !== 'subscriptions/listen') return usual(got, res);
+      refused += 1;
+      return res.writeHead(404).end();
+    }, stateless);
+    await client.initialize();
+    await expect.poll(() => refused, { timeout: 10_000 }).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, limits.mcpListenPauseMs + 300));
+    expect(refused).toBe(1);
   });
 
   it('that does not know a method says so, and is not taken for one whose session has ended', async () => {
