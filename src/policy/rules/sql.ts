@@ -110,12 +110,17 @@ export const sqlTables = (text: string): string[] => unite(tablesOf, text);
 function* verbsOf(tokens: readonly Token[]): Generator<string> {
   /** Where a statement begins, and behind what only tells of it. */
   let [isStart, isFirst] = [true, true];
+  /** What a query gives goes into a table or a file by `into`, where nothing else does that. */
+  let changes = false;
   for (const [index, { kind, text }] of tokens.entries()) {
     if (kind === 'word' && VERBS.has(text)) {
       const isCalled = FUNCTIONS.has(text) && tokens[index + 1]?.text === '(';
       if (!isCalled || isFirst) yield text;
+      if (!isCalled && CHANGES.has(text)) changes = true;
     } else if (kind === 'word' && text !== 'with' && (isStart || (isFirst && FIRST_VERBS.has(text))))
       yield text;
+    if (kind === 'word' && text === 'into' && !changes) yield text;
+    if (kind === 'sign' && text === ';') changes = false;
     const goesOn = text === '(';
     isStart = kind === 'sign' && (text === ';' || (isStart && goesOn));
     isFirst = isStart || (isFirst && (goesOn || text === 'explain' || text === 'analyze'));

@@ -14,6 +14,10 @@ describe('verbs', () => {
     ['truncate t', ['truncate']],
     ["copy t to program 'rm'", ['copy']],
     ['pragma writable_schema = 1', ['pragma']],
+    ["select * into outfile '/srv/x' from t", ['select', 'into']],
+    ["select replace(a, 'b', '') into u from t", ['select', 'into']],
+    ['insert into t select 1; select * into u from t', ['insert', 'select', 'into']],
+    ['insert ignore into t select "into"', ['insert', 'select']],
     ['', []],
   ])('%s', (text, verbs) => {
     expect(sqlVerbs(text).toSorted()).toEqual(verbs.toSorted());
