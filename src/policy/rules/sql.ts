@@ -137,7 +137,7 @@ function* tablesOf(tokens: readonly Token[]): Generator<string> {
     const { kind, text } = tokens[index] ?? { kind: 'sign', text: '' };
     const next = tokens[index + 1];
     const wasFirst = isFirst;
-    isFirst = kind === 'sign' ? text === ';' || (isFirst && text === '(') : isFirst && text === 'explain';
+    isFirst = kind === 'sign' && (text === ';' || (isFirst && text === '('));
     if (kind === 'sign') {
       if (text === '(') depth += 1;
       if (text === ')') lists.delete(depth--);
@@ -149,21 +149,24 @@ function* tablesOf(tokens: readonly Token[]): Generator<string> {
     } else if (awaited && !(kind === 'word' && (BEFORE_NAME.has(text) || NO_TABLE.has(text)))) {
       const parts = [text];
       while (tokens[index + 1]?.text === '.' && tokens[index + 1]?.kind === 'sign') {
-        parts.push(tokens[index + 2]?.text ?? '');
-        index += 2;
+        // Two of them leave out a schema.
+        const isLast = tokens[index + 2]?.text !== '.';
+        parts.push(isLast ? (tokens[index + 2]?.text ?? '') : '');
+        index += isLast ? 2 : 1;
       }
       yield parts.join('.').toLowerCase();
       awaited = false;
     } else if (kind === 'word') {
       const isCalled = next?.text === '(' && (FUNCTIONS.has(text) || text === 'using');
+      const isFirstBefore = wasFirst && FIRST_BEFORE_TABLE.has(text);
       if (isCalled) awaited = false;
-      else if (BEFORE_TABLE.has(text) || (wasFirst && FIRST_BEFORE_TABLE.has(text))) awaited = true;
+      else if (BEFORE_TABLE.has(text) || isFirstBefore) awaited = true;
       else if (CHANGES.has(text) && !/^(?:on|or)$/.test(tokens[index - 1]?.text ?? '')) {
         while (MODIFIERS.has(tokens[index + 1]?.text ?? '') || CHANGES.has(tokens[index + 1]?.text ?? ''))
           index += 1;
         awaited = !BEFORE_TABLE.has(tokens[index + 1]?.text ?? '');
       } else if (!BEFORE_NAME.has(text)) awaited = false;
-      if (BEFORE_LIST.has(text) && !isCalled) lists.add(depth);
+      if ((BEFORE_LIST.has(text) || isFirstBefore) && !isCalled) lists.add(depth);
       else if (ENDS_LIST.has(text) && next?.text !== ',') lists.delete(depth);
     }
   }
