@@ -140,6 +140,8 @@ describe('a resource that is written in another way', () => {
     'file:///etc%2fpasswd',
     'file:///etc%252Fpasswd',
     'file:///var/%2e%2e/etc/passwd',
+    'file:///var/.\t./etc/passwd',
+    'file:///var/%2e\r\n%2e/etc/passwd',
     'file:///var%2f..%2fetc%2fpasswd',
     'file:\\\\\\etc\\passwd',
     'file:///etc/pass\twd',

@@ -11,6 +11,8 @@ const DEPTH = 3;
 const ESCAPES = /(?:%[0-9a-f]{2})+/gi;
 /** What leads out of a folder, however often its escapes are escaped. */
 const TRAVERSAL = /(?:^|[/\\:]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?:[/\\?#]|%(?:25)*(?:2f|5c)|$)/i;
+/** What the web leaves out wherever it stands: `.\t.` is `..` (https://url.spec.whatwg.org/#url-parsing). */
+const BREAKS = /[\t\n\r]|%(?:25)*0[9ad]/gi;
 const AFTER_PATH = /[?#].*$/s;
 
 /**
@@ -36,7 +38,7 @@ export function readingsOf(uri: string): readonly string[] {
 }
 
 /** Whether some reading of it is out of the folder that it names. */
-export const leadsElsewhere = (uri: string): boolean => TRAVERSAL.test(uri);
+export const leadsElsewhere = (uri: string): boolean => TRAVERSAL.test(uri.replaceAll(BREAKS, ''));
 
 /** As the web reads it, without who asks and with single slashes; none: it is none. Some take backslashes for slashes. */
 function normal(uri: string): readonly string[] {
