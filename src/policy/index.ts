@@ -76,6 +76,7 @@ export { subjects } from './rules/request.ts';
 export { combineRules, NO_RULES, type Rules } from './rules/engine.ts';
 export type { KnownThings, KnownTool } from './rules/known-names.ts';
 export { maskingRules, masksBeside } from './rules/masking.ts';
+export { plainReading } from './rules/readings.ts';
 export { refusalOf, type RuleRefusalCode } from './rules/refusal.ts';
 export type { EgressFacts, RuleRequest, Subject } from './rules/request.ts';
 export {

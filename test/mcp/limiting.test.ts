@@ -118,6 +118,18 @@ it('prompts and resources are counted too, each kind by its own rule', async () 
   });
 });
 
+it('a resource that is written in another way has the count that it has', async () => {
+  const client = harness.stdio(who, { profile: 'default', server: 'echo' });
+  await client.initialize();
+  rule('{ calls: 1, per: day, by: [tool] }', 'on: resource, ');
+  const isLimited = async (uri: string): Promise<boolean> =>
+    JSON.stringify(await client.request(uri, 'resources/read', { uri })).includes('limit_exceeded');
+  expect(await isLimited('file:///a')).toBe(false);
+  for (const uri of ['file:///a?1', 'file:///x/../a', 'FILE:///%61'])
+    expect(await isLimited(uri), uri).toBe(true);
+  expect(await isLimited('file:///b'), 'the control').toBe(false);
+});
+
 it('a result that is too large is not handed on', async () => {
   const client = harness.stdio(who, { profile: 'default', server: 'echo' });
   await client.initialize();

@@ -1,10 +1,16 @@
 /** Who asks for what, as limits and rules count it. */
+import { plainReading } from '../../policy/index.ts';
 import type { Target } from './forwarded.ts';
+import type { Named } from './named.ts';
 
-/** @param name the server's own */
-export const countedFor = ({ principal: { actor, agent }, server }: Target, name: string) => ({
+/** By the server's own name of what is asked for. */
+export const countedFor = (
+  { principal: { actor, agent }, server }: Target,
+  { subject, name }: Pick<Named, 'subject' | 'name'>,
+) => ({
   server: server.slug,
-  name,
+  // Whoever writes it in another way begins no other count.
+  name: subject === 'resource' ? plainReading(name) : name,
   agent,
   token: actor.kind === 'token' ? actor.id : null,
   user: actor.kind === 'user' ? actor.id : null,

@@ -53,7 +53,10 @@ export class Limiting {
     const usage = decision?.usage;
     if (held.length === 0 && usage === undefined) return work(unmeasured);
     const { principal, profile, server } = target;
-    const asked = { ...countedFor(target, name), session: this.#sessionOf(principal, request.client) };
+    const asked = {
+      ...countedFor(target, { subject, name }),
+      session: this.#sessionOf(principal, request.client),
+    };
     const taken = await this.#deps.limits.take(principal.workspace, held, asked, usage);
     if (!taken.ok) {
       const { code, message, hint, retryAfterSeconds } = taken.refusal;

@@ -79,7 +79,7 @@ export class Ruling {
     const asked = this.#asked(target, about, request);
     const names = rules.counts(asked);
     if (names.length === 0) return this.#decided(rules, target, { about, asked, taped });
-    return this.#counted(target, asked, names).then((counted) =>
+    return this.#counted(target, about, { asked, names }).then((counted) =>
       this.#decided(rules, target, { about, asked: counted, taped }),
     );
   }
@@ -223,11 +223,15 @@ export class Ruling {
   }
 
   /** With what rules about it count; nothing is read for others. */
-  async #counted(target: Target, asked: RuleRequest, names: readonly UsageName[]): Promise<RuleRequest> {
+  async #counted(
+    target: Target,
+    about: Named,
+    { asked, names }: { readonly asked: RuleRequest; readonly names: readonly UsageName[] },
+  ): Promise<RuleRequest> {
     const { workspace } = target.principal;
     return {
       ...asked,
-      usage: await this.#deps.limits.used(workspace, names, countedFor(target, asked.name)),
+      usage: await this.#deps.limits.used(workspace, names, countedFor(target, about)),
     };
   }
 

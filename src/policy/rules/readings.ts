@@ -25,17 +25,26 @@ export function readingsOf(uri: string): readonly string[] {
   let current = uri;
   for (let depth = 0; depth < DEPTH; depth += 1) {
     for (const plain of normal(current)) found.add(plain);
-    const undone = current.replaceAll(ESCAPES, (escapes) =>
-      Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
-    );
-    if (undone === current) break;
-    found.add(undone);
-    current = undone;
+    const next = undone(current);
+    if (next === current) break;
+    found.add(next);
+    current = next;
   }
   for (const plain of normal(current)) found.add(plain);
   const whole = [...found];
   return [...new Set([...whole, ...whole.map((reading) => reading.replace(AFTER_PATH, ''))])];
 }
+
+/** One for all ways to write a URI that servers may take for one: what is counted is counted by it. */
+export function plainReading(uri: string): string {
+  if (uri.length > limits.policyUriCharsMax) return uri;
+  let current = uri;
+  for (let depth = 0; depth < DEPTH; depth += 1) current = undone(current);
+  return (normal(current).at(-1) ?? current).replace(AFTER_PATH, '');
+}
+
+const undone = (uri: string): string =>
+  uri.replaceAll(ESCAPES, (escapes) => Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'));
 
 /** Whether some reading of it is out of the folder that it names. */
 export const leadsElsewhere = (uri: string): boolean => TRAVERSAL.test(uri.replaceAll(BREAKS, ''));

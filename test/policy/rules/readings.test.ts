@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/kernel/index.ts';
-import { leadsElsewhere, readingsOf } from '../../../src/policy/rules/readings.ts';
+import { leadsElsewhere, plainReading, readingsOf } from '../../../src/policy/rules/readings.ts';
 
 describe('what servers may make of a URI', () => {
   it.each([
@@ -34,6 +34,13 @@ describe('what servers may make of a URI', () => {
     ['file:///a%20b?c=1', false],
   ])('%s leads elsewhere: %s', (uri, expected) => {
     expect(leadsElsewhere(uri)).toBe(expected);
+  });
+
+  it('is one name for all of it, to count by', () => {
+    for (const uri of ['file:///a', 'FILE:///x/../%61?q', 'file:/a#1', 'file:////%2561', 'file:\\\\\\a'])
+      expect(plainReading(uri), uri).toBe('file:///a');
+    expect(plainReading('notes://N/a?b')).toBe('notes://n/a');
+    expect(plainReading('no uri?x')).toBe('no uri');
   });
 
   it('is found for any text, a few for each, and none for what is as long as a book', () => {
