@@ -33,6 +33,8 @@ export function refuseUnknownNames(known: KnownThings, { fields, match, when }: 
   const covered = servers.filter(
     (slug) => match.servers?.some((pattern) => matchName(pattern, slug)) ?? true,
   );
+  // None of those that it names is there, which was said.
+  if (match.servers !== undefined && covered.length === 0) return;
   const tools = covered.map((slug) => known.get(slug) ?? null);
   // What a server that nobody asked yet has is not known.
   if (tools.includes(null)) return;

@@ -248,6 +248,12 @@ test('names are held against what there is', () => {
   const [server] = errorsOf(rule('do: deny\nmatch: { servers: [githb] }'), { known });
   expect(server).toMatchObject({ code: 'policy_unknown_server', line: 4, column: 23 });
   expect(server?.message).toContain('did you mean "github"?');
+  // Of a server that is not there nobody can say which tools it has: that it is not there is all there is to say.
+  expect(
+    errorsOf(rule('do: deny\nmatch: { servers: githb, tools: [get_issue] }'), { known }).map(
+      ({ code }) => code,
+    ),
+  ).toEqual(['policy_unknown_server']);
   const [tool] = errorsOf(rule('do: deny\nmatch: { servers: github, tools: [get_isue] }'), { known });
   expect(tool?.message).toBe('there is no tool "get_isue"; did you mean "get_issue"?');
   expect(
