@@ -21,7 +21,7 @@ import type { Target } from '../gate/forwarded.ts';
 import type { Gate } from '../gate/gate.ts';
 import { type Hearer, Hearing } from './hearing.ts';
 import { followRunning, listenTo } from './listen-to.ts';
-import { listChanged, listed } from '../endpoint/listing.ts';
+import { listChanged, listed } from '../protocol/lists.ts';
 import { askForLevel, isSevere, LogLevels } from '../protocol/log-levels.ts';
 import {
   paramSpan,

@@ -1,6 +1,6 @@
 /** What a `subscriptions/listen` of a client needs of the servers of its endpoint: to be attached to them, so that changes arrive. */
 import { limits } from '../../kernel/index.ts';
-import { listChanged, listed } from '../endpoint/listing.ts';
+import { listChanged, listed } from '../protocol/lists.ts';
 import type { Outages } from './outages.ts';
 import type { ProfileServer } from '../ports/upstreams.ts';
 import type { Soon } from '../soon.ts';

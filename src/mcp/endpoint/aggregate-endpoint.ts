@@ -10,7 +10,7 @@ import type { Target } from '../gate/forwarded.ts';
 import { leftOutMeta, listAll } from './aggregate-lists.ts';
 import { nameUnknown, resourceUnknown, serverOfName } from './aggregate-routes.ts';
 import { joinedInstructions } from './joined-instructions.ts';
-import { isListMethod, listings } from './listing.ts';
+import { isListMethod, listings } from '../protocol/lists.ts';
 import { askForLevel } from '../protocol/log-levels.ts';
 import { paramSpan, paramString, type RpcRequest, resultText, rewritten } from '../protocol/message.ts';
 import type { Named } from '../gate/named.ts';

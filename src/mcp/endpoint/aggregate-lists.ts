@@ -5,7 +5,8 @@
 import { AppError, limits } from '../../kernel/index.ts';
 import type { ClientRequest } from '../client/client-request.ts';
 import type { ClientSession } from '../client/client-session.ts';
-import { fetchAll, type ListMethod } from './listing.ts';
+import { type ListMethod } from '../protocol/lists.ts';
+import { fetchAll } from '../upstream/listing.ts';
 import type { Asking, Gap } from '../client/outages.ts';
 import type { ProfileServer } from '../ports/upstreams.ts';
 import type { ProfileResources } from './profile-resources.ts';

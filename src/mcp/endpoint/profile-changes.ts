@@ -1,5 +1,5 @@
 /** What of an endpoint's lists may be another since its profile is. Pure. */
-import { listChanged, listed } from './listing.ts';
+import { listChanged, listed } from '../protocol/lists.ts';
 import type { ProfileServer, ProfileView } from '../ports/upstreams.ts';
 
 /** Of a profile that is gone nothing is shown, and its clients are told in other ways. */

@@ -14,7 +14,7 @@ import type { ClientRequest } from '../client/client-request.ts';
 import type { Forwarded, Target } from './forwarded.ts';
 import { HeldCalls, isBack, isHeld } from './held-calls.ts';
 import { KillReach } from './kill-reach.ts';
-import { listsAndSettings } from '../endpoint/listing.ts';
+import { listsAndSettings } from '../protocol/lists.ts';
 import { Limiting } from './limiting.ts';
 import { AnswerMasking } from '../masking/answer-masking.ts';
 import type { BesideMask } from '../masking/beside-mask.ts';

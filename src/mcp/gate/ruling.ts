@@ -15,7 +15,7 @@ import {
 } from '../../policy/index.ts';
 import type { ClientRequest } from '../client/client-request.ts';
 import type { Forwarded, Target } from './forwarded.ts';
-import { listsAndSettings } from '../endpoint/listing.ts';
+import { listsAndSettings } from '../protocol/lists.ts';
 import { paramSpan, paramString } from '../protocol/message.ts';
 import { countedFor } from './counted-for.ts';
 import { type Named, refusedThing } from './named.ts';

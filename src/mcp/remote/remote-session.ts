@@ -7,7 +7,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, limits } from '../../kernel/index.ts';
-import { listChanged, listed } from '../endpoint/listing.ts';
+import { listChanged, listed } from '../protocol/lists.ts';
 import { notificationText, paramString, parseMessage, type RpcRequest } from '../protocol/message.ts';
 import { SESSION_VERSIONS } from '../protocol/protocol.ts';
 import type { UpstreamHttpAnswer } from '../ports/upstreams.ts';

@@ -1,7 +1,7 @@
 /** The tools and prompts of one connection, as far as decisions about them need them. */
 import { limits } from '../../kernel/index.ts';
 import type { ToolFacts } from '../../policy/index.ts';
-import { fetchAll } from '../endpoint/listing.ts';
+import { fetchAll } from './listing.ts';
 import { definitionHash } from '../pinning/definition-hash.ts';
 import type { ApprovedTool } from '../ports/definitions.ts';
 import { find, membersOf, slice, stringAt } from '../protocol/raw-json.ts';

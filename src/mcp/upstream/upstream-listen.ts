@@ -4,7 +4,7 @@
  * takes over from the old one once the server has acknowledged it, so that no change falls between the two.
  */
 import { AppError, type Clock, limits, type Log } from '../../kernel/index.ts';
-import { listChanged, listed } from '../endpoint/listing.ts';
+import { listChanged, listed } from '../protocol/lists.ts';
 import {
   notificationText,
   ownRequest,

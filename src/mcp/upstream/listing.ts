@@ -1,34 +1,10 @@
 /** Every page of one listing of one server, item by item as raw JSON. */
 import { AppError, limits } from '../../kernel/index.ts';
+import { type ListMethod, listings } from '../protocol/lists.ts';
 import { ownRequest, resultOf } from '../protocol/message.ts';
 import { elementsOf, membersOf, slice, stringAt } from '../protocol/raw-json.ts';
-import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
-import { upstreamFailure } from '../upstream/upstream-failure.ts';
-
-/** A listing method and the member of its result that holds the items. */
-export const listings = {
-  'tools/list': 'tools',
-  'prompts/list': 'prompts',
-  'resources/list': 'resources',
-  'resources/templates/list': 'resourceTemplates',
-} as const;
-
-export type ListMethod = keyof typeof listings;
-
-/** What only tells which things there are, or asks for nothing: judged entry by entry, whatever the rules about requests say. */
-export const listsAndSettings: readonly string[] = [
-  ...Object.keys(listings),
-  'resources/unsubscribe',
-  'logging/setLevel',
-];
-
-/** Capabilities with lists that may change. */
-export const listed = ['tools', 'prompts', 'resources'] as const;
-
-export const listChanged = (capability: (typeof listed)[number]): string =>
-  `notifications/${capability}/list_changed`;
-
-export const isListMethod = (method: string): method is ListMethod => Object.hasOwn(listings, method);
+import type { UpstreamConnection } from './upstream-connection.ts';
+import { upstreamFailure } from './upstream-failure.ts';
 
 /** @throws AppError `upstream_…` */
 export async function fetchAll(
